@@ -1,0 +1,3 @@
+#!/bin/sh
+# The challenge's entry point.
+exec python predict.py
