@@ -1,0 +1,168 @@
+"""Reading songs in blocks from any audio file, and resampling a stream of blocks."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+from mdx.errors import AudioError
+from mdx.spec import CHANNELS, Audio
+
+BLOCK = 1 << 16  # samples read at a time
+READABLE = "WAV, FLAC, OGG or MP3"
+# Headers of WAV and AIFF as libsndfile logs them where the file is shorter than they say.
+SHORT_FILE = re.compile(r"^ *(?:data|SSND) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+STREAMED = 0x7FFF0000  # from here on a size is a pipe's way of saying that it was not known
+# Standard order of loudspeakers by their number; C is centre or rear, x (LFE) is left out.
+LAYOUTS = {3: "LRC", 4: "LRLR", 5: "LRCLR", 6: "LRCxLR", 7: "LRCxCLR", 8: "LRCxLRLR"}
+
+
+class SongReader:
+    """An audio file, open for reading: stereo float32 blocks at the file's own sample rate."""
+
+    def __init__(self, path: Path, *, downmix: bool = False) -> None:
+        """Open a file; raises AudioError where it is missing, not audio, empty or truncated."""
+        self.path = path
+        self.position = 0  # samples read so far
+        if not path.is_file():
+            got = "a directory" if path.is_dir() else "no such file"
+            raise AudioError(path, got=got, expected="an audio file")
+        self._file: Any
+        try:
+            self._file = sf.SoundFile(path)
+        except (sf.LibsndfileError, OSError) as error:
+            self._file = _open_with_av(path, error)
+        self.sample_rate: int = self._file.samplerate
+        self.frames: int = self._file.frames  # an estimate for MP3 and for PyAV's formats
+        try:
+            self._downmix = _downmix_matrix(path, self._file.channels, downmix=downmix)
+            self._check_size()
+        except AudioError:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def blocks(self) -> Iterator[Audio]:
+        """Yield the song from its beginning. Shape: (2, n) each, n at most BLOCK.
+
+        Raises AudioError for NaN or infinity, and where the file ends before its header says.
+        """
+        try:
+            for frames in self._decoded():
+                yield self._checked(frames)
+        except (sf.LibsndfileError, OSError) as error:
+            raise AudioError(
+                self.path, got=f"a damaged file ({error})", expected="audio to its end"
+            ) from error
+        exact = isinstance(self._file, sf.SoundFile) and self._file.format != "MP3"
+        if self.position == 0 or (exact and self.position < self.frames):
+            self._truncated(self.position, self.frames)
+
+    def _decoded(self) -> Iterator[Audio]:
+        # Shape: (n, channels), as decoders lay it out.
+        if isinstance(self._file, sf.SoundFile):
+            yield from self._file.blocks(BLOCK, dtype="float32", always_2d=True)
+        else:
+            yield from self._file.blocks()
+
+    def _checked(self, frames: Audio) -> Audio:
+        if not np.isfinite(frames).all():
+            place = self.position + int(np.argmin(np.isfinite(frames).all(axis=1)))
+            raise AudioError(
+                self.path,
+                got=f"NaN or infinity at sample {place}",
+                expected="finite samples",
+                hint="export the song again",
+            )
+        self.position += len(frames)
+        block: Audio = np.ascontiguousarray((frames @ self._downmix).T)
+        return block
+
+    def _check_size(self) -> None:
+        if self.frames == 0:
+            raise AudioError(self.path, got="0 samples", expected="at least one")
+        short = SHORT_FILE.search(getattr(self._file, "extra_info", ""))
+        if short and int(short[2]) < int(short[1]) < STREAMED:
+            self._truncated(f"{short[2]} bytes of audio", short[1])
+
+    def _truncated(self, got: object, expected: object) -> None:
+        raise AudioError(
+            self.path,
+            got=f"a truncated file: {got}",
+            expected=f"{expected}, as its header says",
+            hint="copy or download it again",
+        )
+
+
+def resample(blocks: Iterable[Audio], source_rate: int, target_rate: int) -> Iterator[Audio]:
+    """Resample a stream of blocks with soxr, high quality and without delay.
+
+    Shape: (..., n) -> (..., m), the leading axes alike in all blocks.
+    """
+    if source_rate == target_rate:
+        yield from blocks
+        return
+    stream: soxr.ResampleStream | None = None
+    lead: tuple[int, ...] = ()
+    channels = 0
+    for block in blocks:
+        if stream is None:
+            lead = block.shape[:-1]
+            channels = int(np.prod(lead))
+            stream = soxr.ResampleStream(source_rate, target_rate, channels, dtype="float32")
+        frames = stream.resample_chunk(np.ascontiguousarray(block.reshape(channels, -1).T))
+        yield frames.T.reshape(*lead, -1)
+    if stream is not None:
+        frames = stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+        yield frames.T.reshape(*lead, -1)
+
+
+def _downmix_matrix(path: Path, channels: int, *, downmix: bool) -> Audio:
+    # Shape: (channels of the file, 2)
+    if channels == 1:
+        return np.ones((1, CHANNELS), dtype=np.float32)
+    if channels == CHANNELS:
+        return np.eye(CHANNELS, dtype=np.float32)
+    if not downmix:
+        raise AudioError(
+            path,
+            got=f"{channels} channels",
+            expected="mono or stereo",
+            hint="use --downmix to fold them into two",
+        )
+    # Centre and surround at -3 dB, as ITU-R BS.775 has it; each side's gains add up to 1.
+    layout = LAYOUTS.get(channels, "C" * channels)
+    gains = np.zeros((channels, CHANNELS), dtype=np.float32)
+    for index, place in enumerate(layout):
+        gains[index] = {"L": (1, 0), "R": (0, 1), "C": (1, 1), "x": (0, 0)}[place]
+        gains[index] *= 1 if index < CHANNELS else np.sqrt(0.5)
+    normalised: Audio = gains / gains.sum(axis=0)
+    return normalised
+
+
+def _open_with_av(path: Path, error: Exception) -> Any:
+    try:
+        from mdx.pyav import AvFile
+    except ImportError:
+        raise AudioError(
+            path,
+            got="a file that libsndfile cannot read",
+            expected=READABLE,
+            hint="for m4a, aac, mp4, wma and video: pip install av",
+        ) from error
+    return AvFile(path)

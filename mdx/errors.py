@@ -1,0 +1,37 @@
+"""Every error a user can cause: one line that says what was got, what was expected, what to do."""
+
+
+class MdxError(Exception):
+    """Root of all user errors; its text is always one line."""
+
+    def __init__(self, subject: object, *, got: object, expected: object, hint: str = "") -> None:
+        text = f"{subject}: got {got}, expected {expected}"
+        text = f"{text}; {hint}" if hint else text
+        super().__init__(" ".join(text.split()))
+
+
+class ConfigError(MdxError):
+    """A system description, manifest, option or name that cannot be used."""
+
+
+class AudioError(MdxError):
+    """An input song that cannot be read as audio."""
+
+
+class OutputError(MdxError):
+    """Stems that cannot be written."""
+
+
+class WeightsError(MdxError):
+    """A weights file that is missing, unknown or not the file the manifest names."""
+
+
+class NetworkError(MdxError):
+    """A network whose graph does not have the layout of an MDX-Net."""
+
+
+class Cancelled(MdxError):
+    """A separation that its caller ended; nothing was written."""
+
+    def __init__(self, song: object) -> None:
+        super().__init__(song, got="a cancel request", expected="none", hint="no stem was written")

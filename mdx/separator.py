@@ -1,0 +1,222 @@
+"""The only place where the stages meet: a song in, four stems out, in blocks."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mdx.audio import BLOCK, SongReader, resample
+from mdx.chunks import ChunkStream
+from mdx.errors import AudioError, Cancelled, NetworkError
+from mdx.mixer import Mixer, read_mixer
+from mdx.net import Network, OnnxNetwork, available_cpus
+from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftSpec, find_system
+from mdx.stems import StemWriter
+from mdx.stft import Stft
+from mdx.weights import read_weights
+
+Progress = Callable[[int, int, str], None]  # chunks done, chunks in all (expected), stage
+
+
+class Separator:
+    """A system, loaded and ready: any number of songs can be separated with it.
+
+    One separator serves one song at a time.
+    """
+
+    def __init__(
+        self, networks: Mapping[str, tuple[Network, StftSpec]], mixer: Mixer | None = None
+    ) -> None:
+        """`networks` holds a network and the STFT around it for each of the four sources."""
+        workers = available_cpus()
+        self._stages = {source: networks[source][0] for source in SOURCES}
+        self._stfts = {source: Stft(networks[source][1], workers=workers) for source in SOURCES}
+        self._mixer = mixer
+
+    @classmethod
+    def load(cls, system: str | Path = "demo", *, threads: int | None = None) -> "Separator":
+        """Load a system by name, or by the path of its YAML; weights are verified on the way.
+
+        Raises ConfigError, WeightsError or NetworkError: nothing missing is ever replaced.
+        """
+        spec, folder = find_system(system)
+        threads = threads or available_cpus()
+        networks = {
+            source: load_network(spec.separators[source], folder, threads=threads)
+            for source in SOURCES
+        }
+        mixer = read_mixer(read_weights(folder, spec.mixer), spec.mixer) if spec.mixer else None
+        return cls(networks, mixer)
+
+    def separate(
+        self,
+        mix: Audio,
+        sample_rate: int,
+        *,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> dict[str, Audio]:
+        """Separate an array: stems by source name, at the same rate and of the same length.
+
+        Shape: mix (2, samples), or (samples,) for mono -> (2, samples) each. Raises AudioError for
+        another shape, no samples, NaN or infinity; Cancelled once `cancel` is set.
+        """
+        mix = np.asarray(mix, dtype=np.float32)
+        if mix.ndim == 1:
+            mix = np.stack([mix, mix])
+        if mix.ndim != 2 or len(mix) != CHANNELS or not mix.size:
+            raise AudioError("mix", got=f"shape {mix.shape}", expected="(2, samples) or (samples,)")
+        if not np.isfinite(mix).all():
+            raise AudioError("mix", got="NaN or infinity", expected="finite samples")
+        samples = mix.shape[1]
+        blocks = (mix[:, start : start + BLOCK] for start in range(0, samples, BLOCK))
+        watch = _Watch("mix", self._count_chunks(samples, sample_rate), progress, cancel)
+        stems = np.concatenate(list(self._stream(blocks, sample_rate, watch)), axis=2)
+        watch.finish()
+        stems = np.pad(stems, ((0, 0), (0, 0), (0, max(0, samples - stems.shape[2]))))
+        return {source: stems[index, :, :samples] for index, source in enumerate(SOURCES)}
+
+    def separate_file(
+        self,
+        path: str | Path,
+        out: str | Path | Mapping[str, Path],
+        *,
+        subtype: str = "PCM_16",
+        downmix: bool = False,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> dict[str, Path]:
+        """Separate an audio file into four WAV files, in constant memory; returns their paths.
+
+        `out` is a folder, or a path for each source; `subtype` is PCM_16 (as the challenge does),
+        PCM_24 or FLOAT. The stems have the song's own sample rate and length. Raises AudioError,
+        OutputError or Cancelled; then no stem is written.
+        """
+        paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out))
+        with SongReader(Path(path), downmix=downmix) as song:
+            rate, frames = song.sample_rate, song.frames
+            watch = _Watch(path, self._count_chunks(frames, rate), progress, cancel)
+            with StemWriter(paths, sample_rate=rate, frames=frames, subtype=subtype) as writer:
+                for stems in self._stream(song.blocks(), rate, watch):
+                    # Resampled there and back, a song may differ from itself by a sample.
+                    writer.append(stems[:, :, : song.position - writer.written])
+                missing = song.position - writer.written
+                writer.append(np.zeros((len(SOURCES), CHANNELS, missing), dtype=np.float32))
+                watch.finish()
+        return paths
+
+    def _stream(
+        self, blocks: Iterable[Audio], sample_rate: int, watch: "_Watch"
+    ) -> Iterator[Audio]:
+        # Shape: (2, n) blocks at the song's rate -> (4, 2, m) blocks at the song's rate
+        mixture = resample(blocks, sample_rate, SAMPLE_RATE)
+        return resample(self._separate_blocks(mixture, watch), SAMPLE_RATE, sample_rate)
+
+    def _separate_blocks(self, mixture: Iterable[Audio], watch: "_Watch") -> Iterator[Audio]:
+        # Shape: (2, n) blocks at 44.1 kHz -> (4, 2, m) blocks at 44.1 kHz
+        streams = {source: self._open_stream(source, watch) for source in SOURCES}
+        queue = _Queue()
+        for block in mixture:
+            finished = {source: stream.push(block) for source, stream in streams.items()}
+            yield self._mix(*queue.exchange(block, finished))
+        finished = {source: stream.finish() for source, stream in streams.items()}
+        yield self._mix(*queue.exchange(np.zeros((CHANNELS, 0), dtype=np.float32), finished))
+
+    def _open_stream(self, source: str, watch: "_Watch") -> ChunkStream:
+        stft, network = self._stfts[source], self._stages[source]
+
+        def process(chunk: Audio) -> Audio:
+            watch.before_chunk(source)
+            estimate = stft.inverse(network(stft.forward(chunk)))
+            watch.after_chunk(source)
+            return estimate
+
+        return ChunkStream(stft.spec, process)
+
+    def _mix(self, stems: Audio, mix: Audio) -> Audio:
+        return self._mixer(stems, mix) if self._mixer else stems
+
+    def _count_chunks(self, frames: int, sample_rate: int) -> int:
+        samples = frames * SAMPLE_RATE / sample_rate
+        return sum(int(-(-samples // stft.spec.step)) for stft in self._stfts.values())
+
+
+class _Queue:
+    """Where the mixture and four streams with chunks of their own wait for each other."""
+
+    def __init__(self) -> None:
+        empty = np.zeros((CHANNELS, 0), dtype=np.float32)
+        self._stems = dict.fromkeys(SOURCES, empty)
+        self._mix: Audio = empty
+
+    def exchange(self, mix: Audio, finished: Mapping[str, Audio]) -> tuple[Audio, Audio]:
+        """Put in what is new, take out what all five have. Shape: (4, 2, n) and (2, n)."""
+        self._mix = np.concatenate([self._mix, mix], axis=1)
+        for source, samples in finished.items():
+            self._stems[source] = np.concatenate([self._stems[source], samples], axis=1)
+        ready = min(samples.shape[1] for samples in self._stems.values())
+        stems = np.stack([self._stems[source][:, :ready] for source in SOURCES])
+        self._stems = {source: samples[:, ready:] for source, samples in self._stems.items()}
+        mix, self._mix = self._mix[:, :ready], self._mix[:, ready:]
+        return stems, mix
+
+
+class _Watch:
+    """Counts chunks for the caller's progress and ends the song where the caller asks for it."""
+
+    def __init__(
+        self,
+        song: object,
+        total: int,
+        progress: Progress | None,
+        cancel: threading.Event | None,
+    ) -> None:
+        self._song = song
+        self._total = total
+        self._done = 0
+        self._progress = progress
+        self._cancel = cancel
+
+    def before_chunk(self, stage: str) -> None:
+        if self._cancel and self._cancel.is_set():
+            raise Cancelled(self._song)
+        self._tell(stage)
+
+    def after_chunk(self, stage: str) -> None:
+        self._done += 1
+        self._total = max(self._total, self._done)
+        self._tell(stage)
+
+    def finish(self) -> None:
+        if self._cancel and self._cancel.is_set():
+            raise Cancelled(self._song)
+        self._done = self._total
+        self._tell("done")
+
+    def _tell(self, stage: str) -> None:
+        if self._progress:
+            self._progress(self._done, self._total, stage)
+
+
+def load_network(spec: SeparatorSpec, folder: Path, *, threads: int) -> tuple[Network, StftSpec]:
+    """Load one separator's network; its graph says how many bins and frames it takes.
+
+    Raises NetworkError where the system says otherwise.
+    """
+    network = OnnxNetwork(read_weights(folder, spec.weights), spec.weights, threads=threads)
+    for key, got in (("dim_f", network.dim_f), ("dim_t", network.dim_t)):
+        expected = getattr(spec, key)
+        if expected not in (None, got):
+            raise NetworkError(
+                spec.weights,
+                got=f"{key} {got} in the graph",
+                expected=f"{key} {expected} as in the system's YAML",
+                hint="correct the YAML or name another file",
+            )
+    return network, StftSpec(spec.n_fft, spec.hop, network.dim_f, network.dim_t)
+
+
+def stem_paths(folder: Path) -> dict[str, Path]:
+    """Where the stems of a song lie in its folder: `<folder>/<source>.wav`."""
+    return {source: folder / f"{source}.wav" for source in SOURCES}

@@ -1,0 +1,187 @@
+"""What a submission is made of, as frozen dataclasses read from YAML; sizes are derived once."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from mdx.errors import ConfigError
+
+SOURCES = ("bass", "drums", "other", "vocals")  # KUIELab's order: rows of the Mixer
+SAMPLE_RATE = 44100
+CHANNELS = 2
+
+Audio = npt.NDArray[np.float32]  # (channels, samples) or (sources, channels, samples)
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+PROFILES = ("kuielab",)
+LEADERBOARDS = ("A", "B", "none")
+
+
+@dataclass(frozen=True)
+class StftSpec:
+    """Sizes of one separator: everything else about its chunks follows from these four."""
+
+    n_fft: int  # samples
+    hop: int  # samples
+    dim_f: int  # frequency bins that the network sees, counted from 0 Hz
+    dim_t: int  # frames of one chunk
+
+    def __post_init__(self) -> None:
+        if self.n_fft % 2 or self.hop < 1 or self.n_fft < 2 * self.hop:
+            raise ConfigError(
+                "STFT",
+                got=f"n_fft {self.n_fft}, hop {self.hop}",
+                expected="an even n_fft of at least twice the hop",
+            )
+        if not 1 <= self.dim_f <= self.n_bins:
+            raise ConfigError(
+                "STFT",
+                got=f"dim_f {self.dim_f}",
+                expected=f"1 to {self.n_bins}, the bins of n_fft {self.n_fft}",
+            )
+        if self.step < 1:
+            raise ConfigError(
+                "STFT",
+                got=f"{self.dim_t} frames of hop {self.hop}: a chunk of {self.chunk} samples",
+                expected=f"a chunk longer than n_fft {self.n_fft}, which is trimmed away",
+            )
+
+    @property
+    def n_bins(self) -> int:
+        """Bins of the whole spectrum, 0 Hz and Nyquist included."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def chunk(self) -> int:
+        """Samples that one call of the network covers."""
+        return self.hop * (self.dim_t - 1)
+
+    @property
+    def trim(self) -> int:
+        """Samples dropped at either end of a chunk, where frames see padding."""
+        return self.n_fft // 2
+
+    @property
+    def step(self) -> int:
+        """Samples of output that one chunk yields."""
+        return self.chunk - self.n_fft
+
+
+@dataclass(frozen=True)
+class SeparatorSpec:
+    """One network of a system: its file and the STFT around it."""
+
+    weights: str  # name in the manifest
+    n_fft: int
+    hop: int
+    dim_f: int | None = None  # checked against the graph where given
+    dim_t: int | None = None
+
+
+@dataclass(frozen=True)
+class SystemSpec:
+    """A whole submission: four separators by source name, and perhaps a Mixer."""
+
+    name: str
+    description: str
+    training_data: str
+    leaderboard: str
+    profile: str
+    separators: Mapping[str, SeparatorSpec]
+    mixer: str | None = None  # name in the manifest
+
+
+def system_names() -> list[str]:
+    """Names of the systems that come with the repository, sorted."""
+    return sorted(path.stem for path in (MODELS / "systems").glob("*.yaml"))
+
+
+def find_system(system: str | Path) -> tuple[SystemSpec, Path]:
+    """Read a system by its name, or by the path of a YAML file of your own.
+
+    Returns the system and the folder of its weights: `models/weights` for a name, the YAML's own
+    folder for a path. Raises ConfigError where there is no such system or it is not valid.
+    """
+    if Path(system).suffix in (".yaml", ".yml"):
+        return read_system(Path(system)), Path(system).resolve().parent
+    if str(system) not in system_names():
+        raise ConfigError(
+            "system",
+            got=f"'{system}'",
+            expected=f"one of {', '.join(system_names())}",
+            hint="or give the path of a system's .yaml file",
+        )
+    return read_system(MODELS / "systems" / f"{system}.yaml"), MODELS / "weights"
+
+
+def read_system(path: Path) -> SystemSpec:
+    """Read one system from a YAML file; unknown or missing keys raise ConfigError."""
+    values = read_mapping(path)
+    separators = values.get("separators")
+    if not isinstance(separators, dict) or set(separators) != set(SOURCES):
+        got = sorted(separators) if isinstance(separators, dict) else separators
+        raise ConfigError(f"{path}: separators", got=got, expected=f"the keys {list(SOURCES)}")
+    values["separators"] = {
+        source: build(SeparatorSpec, separators[source], f"{path}: {source}") for source in SOURCES
+    }
+    spec = build(SystemSpec, values, str(path))
+    track_name(spec.name)  # results are kept in a folder of this name
+    for key, allowed in (("profile", PROFILES), ("leaderboard", LEADERBOARDS)):
+        got = getattr(spec, key)
+        if got not in allowed:
+            raise ConfigError(f"{path}: {key}", got=got, expected=f"one of {', '.join(allowed)}")
+    return spec
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping; raises ConfigError for anything else."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, got=error.strerror, expected="a readable YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(path, got=error, expected="valid YAML") from error
+    if not isinstance(values, dict):
+        raise ConfigError(path, got=type(values).__name__, expected="a mapping of keys to values")
+    return values
+
+
+T = TypeVar("T")
+
+
+def build(cls: type[T], values: object, where: str) -> T:
+    """Make a dataclass from a YAML mapping, whose keys and plain types must be its fields'."""
+    if not isinstance(values, dict):
+        raise ConfigError(where, got=type(values).__name__, expected="a mapping of keys to values")
+    known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
+    unknown = [key for key in values if key not in known]
+    if unknown:
+        raise ConfigError(where, got=f"unknown key '{unknown[0]}'", expected=f"{sorted(known)}")
+    for key, value in values.items():
+        kind: Any = known[key].type
+        plain = isinstance(kind, type | UnionType)  # generics such as Mapping[...] are built above
+        if plain and (isinstance(value, bool) or not isinstance(value, kind)):
+            expected = getattr(kind, "__name__", kind)
+            raise ConfigError(f"{where}: {key}", got=repr(value), expected=f"of type {expected}")
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ConfigError(where, got=error, expected=f"the keys {sorted(known)}") from error
+
+
+def track_name(name: str) -> str:
+    """Return the name of a track if it can safely name one folder; raises ConfigError if not."""
+    if name in ("", ".", "..") or re.search(r"[/\\\x00]", name):
+        raise ConfigError(
+            "track name",
+            got=repr(name),
+            expected="the name of one folder, without '..' or a path separator",
+        )
+    return name
