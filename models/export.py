@@ -1,0 +1,72 @@
+"""Torch to ONNX: onnxruntime is held against torch before a file is kept."""
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from mdx.errors import NetworkError
+from mdx.net import OnnxNetwork, available_cpus
+
+OPSET = 18
+MAX_RELATIVE_ERROR = 1e-5  # of the output's peak: float32 rounding through some 60 layers
+
+
+def export_onnx(net: nn.Module, path: Path, *, dim_f: int, dim_t: int) -> float:
+    """Write a separator network as ONNX with a dynamic batch and fixed F and T, in float32.
+
+    Returns the largest difference between onnxruntime and torch on random input, relative to the
+    output's peak. Raises NetworkError, and keeps no file, where that exceeds MAX_RELATIVE_ERROR.
+    """
+    net = net.eval()
+    rng = np.random.default_rng(0)
+    spectrogram = rng.standard_normal((4, dim_f, dim_t)).astype(np.float32)
+    example = torch.from_numpy(spectrogram)[None]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        onnx.save(_graph(net, example), draft)
+        with torch.no_grad():
+            expected = net(example)[0].numpy()
+        got = OnnxNetwork(draft.read_bytes(), path.name, threads=available_cpus())(spectrogram)
+        error = float(np.abs(got - expected).max() / np.abs(expected).max())
+        if not error <= MAX_RELATIVE_ERROR:
+            raise NetworkError(
+                path,
+                got=f"a relative error of {error:.1e} between onnxruntime and torch",
+                expected=f"at most {MAX_RELATIVE_ERROR:.0e}",
+                hint="the file was not kept",
+            )
+        os.replace(draft, path)
+    return error
+
+
+def _graph(net: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter calls old names of torch's own
+        program = torch.onnx.export(
+            net,
+            # Two examples: an axis of size 1 would be taken for a constant.
+            (torch.cat([example, example]),),
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model: onnx.ModelProto = program.model_proto
+    # The exporter notes the source line of every node, with the paths of the machine it ran on.
+    del model.metadata_props[:]
+    graph = model.graph
+    values = (*graph.value_info, *graph.initializer, *graph.input, *graph.output)
+    for part in (graph, *graph.node, *values):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    return model
