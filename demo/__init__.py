@@ -1,0 +1,1 @@
+"""Deterministic composer and renderer of short, licence-clean songs in MUSDB18-HQ layout."""
