@@ -1,0 +1,29 @@
+"""The runtime's STFT again, in torch, for a batch and with gradients."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mdx.spec import StftSpec
+
+
+def spectrogram(audio: Tensor, spec: StftSpec) -> Tensor:
+    """Shape: (batch, 2, chunk) -> (batch, 4, dim_f, dim_t); channels L.re, L.im, R.re, R.im."""
+    batch = audio.shape[0]
+    window = torch.hann_window(spec.n_fft, periodic=True, device=audio.device)
+    bins = torch.stft(
+        audio.flatten(0, 1), spec.n_fft, spec.hop, window=window, center=True, return_complex=True
+    )[:, : spec.dim_f]
+    parts = torch.view_as_real(bins).permute(0, 3, 1, 2)  # (batch * 2, re and im, F, T)
+    return parts.reshape(batch, 4, spec.dim_f, spec.dim_t)
+
+
+def waveform(spectra: Tensor, spec: StftSpec) -> Tensor:
+    """Shape: (batch, 4, dim_f, dim_t) -> (batch, 2, chunk); the bins cut away are zero."""
+    batch = spectra.shape[0]
+    parts = spectra.reshape(batch * 2, 2, spec.dim_f, spec.dim_t).permute(0, 2, 3, 1)
+    bins = torch.view_as_complex(parts.contiguous())
+    bins = functional.pad(bins, (0, 0, 0, spec.n_bins - spec.dim_f))
+    window = torch.hann_window(spec.n_fft, periodic=True, device=spectra.device)
+    audio = torch.istft(bins, spec.n_fft, spec.hop, window=window, center=True, length=spec.chunk)
+    return audio.reshape(batch, 2, spec.chunk)
