@@ -1,0 +1,93 @@
+"""SDR as the challenge defines it, and as the paper's table uses it.
+
+Conventions:
+    Arrays are (channels, samples); the reference comes before the estimate.
+    Global SDR (challenge): one ratio of energies over a whole song, both channels pooled, float32,
+        1e-7 on either side; the mean over sources is the song's, the mean over songs the score.
+    Framewise SDR (paper): BSS Eval v4. The image SDR of museval is a plain ratio of energies on
+        each second, because its distortion terms add up to the error whatever the filters are; no
+        filter is computed here. Medians over frames, then over songs.
+
+Source: the challenge's starter kit; museval 0.4.1 (Stoeter et al., "The 2018 Signal Separation
+    Evaluation Campaign").
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from mdx.errors import AudioError
+from mdx.spec import SAMPLE_RATE, Audio
+
+DELTA = np.float32(1e-7)
+
+Frames = npt.NDArray[np.float64]  # one value a frame, NaN where a frame does not count
+
+
+def global_sdr(reference: Audio, estimate: Audio) -> float:
+    """The challenge's SDR of one source in one song, in dB.
+
+    Silence found in silence is 0 dB. Shape: (2, samples) both. Raises AudioError where the shapes
+    differ.
+    """
+    _check_shapes(reference, estimate)
+    reference = reference.astype(np.float32)
+    error = reference - estimate.astype(np.float32)
+    signal = np.sum(np.square(reference)) + DELTA
+    noise = np.sum(np.square(error)) + DELTA
+    return float(10 * np.log10(signal / noise))
+
+
+def framewise_sdr(
+    references: Mapping[str, Audio],
+    estimates: Mapping[str, Audio],
+    *,
+    window: int = SAMPLE_RATE,
+    hop: int = SAMPLE_RATE,
+) -> dict[str, Frames]:
+    """The BSS Eval v4 SDR of every source on every frame, in dB.
+
+    A frame counts for no source (NaN) where any reference or any estimate is silent in it, that
+    is, where its channels add up to exactly zero throughout; a trailing part of a frame is
+    dropped. A frame without any error is +inf. Shape: (2, samples) each; `window` and `hop` in
+    samples. Raises AudioError for a song whose sources differ in name or shape.
+    """
+    if set(references) != set(estimates):
+        raise AudioError("estimates", got=sorted(estimates), expected=sorted(references))
+    first = next(iter(references.values()))
+    for source, reference in references.items():
+        _check_shapes(first, reference)
+        _check_shapes(reference, estimates[source])
+    frames = max(1, (first.shape[1] - window + hop) // hop)
+    signal = {source: np.zeros(frames) for source in references}
+    noise = {source: np.zeros(frames) for source in references}
+    silent = np.zeros(frames, dtype=bool)
+    for index in range(frames):
+        part = slice(index * hop, index * hop + window)
+        for source, reference in references.items():
+            wanted = reference[:, part].astype(np.float64)
+            found = estimates[source][:, part].astype(np.float64)
+            silent[index] |= not wanted.sum(axis=0).any() or not found.sum(axis=0).any()
+            signal[source][index] = np.sum(np.square(wanted))
+            noise[source][index] = np.sum(np.square(wanted - found))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            source: np.where(silent, np.nan, 10 * np.log10(signal[source] / noise[source]))
+            for source in references
+        }
+
+
+def median_over_frames(frames: Frames) -> float | None:
+    """The median of the frames that count, as museval has it; None where no frame does."""
+    counted = frames[np.isfinite(frames)]
+    return float(np.median(counted)) if counted.size else None
+
+
+def _check_shapes(reference: Audio, estimate: Audio) -> None:
+    if reference.ndim != 2 or reference.shape != estimate.shape or not reference.size:
+        raise AudioError(
+            "estimate",
+            got=f"shape {estimate.shape}",
+            expected=f"(channels, samples) like the reference, {reference.shape}",
+        )

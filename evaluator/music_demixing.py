@@ -1,0 +1,140 @@
+"""The challenge's predictor class, by the contract of its starter kit.
+
+The grader puts its own file in this place; a submission may rely on the names here, and on
+nothing else. Ours needs no package of the challenge, and times every song.
+"""
+
+import json
+import os
+import time
+import traceback
+from pathlib import Path
+
+import soundfile as sf
+
+from mdx.errors import ConfigError, MdxError
+from mdx.spec import SOURCES, track_name
+
+
+class MusicDemixingPredictor:
+    """Runs a submission over a folder of songs: subclass it and override the two predictions.
+
+    Environment: TEST_DATASET_PATH (`<song>/mixture.wav`), RESULTS_DATASET_PATH, the limits
+    INFERENCE_SETUP_TIMEOUT_SECONDS and INFERENCE_PER_MUSIC_TIMEOUT_SECONDS,
+    PARTIAL_RUN_MUSIC_NAMES (a comma-separated list), AICROWD_IS_GRADING (set: a failure is
+    reported but not raised). EVENTS_PATH is our own: a file that gets one JSON line an event.
+    """
+
+    def __init__(self) -> None:
+        env = os.environ
+        self.test_data_path = Path(env.get("TEST_DATASET_PATH", "data/test"))
+        self.results_data_path = Path(env.get("RESULTS_DATASET_PATH", "data/results"))
+        self.inference_setup_timeout = _seconds("INFERENCE_SETUP_TIMEOUT_SECONDS", 900)
+        self.inference_per_music_timeout = _seconds("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", 240)
+        self.partial_run = env.get("PARTIAL_RUN_MUSIC_NAMES")
+        self.events_path = env.get("EVENTS_PATH")
+
+    def prediction_setup(self) -> None:
+        """Prepare whatever all songs share, such as networks; optional."""
+
+    def prediction(
+        self,
+        mixture_file_path: str,
+        bass_file_path: str,
+        drums_file_path: str,
+        other_file_path: str,
+        vocals_file_path: str,
+    ) -> None:
+        """Separate one mixture into the four files named; called with keywords."""
+        raise NotImplementedError("override prediction() in your submission")
+
+    def get_all_music_names(self) -> list[str]:
+        """Songs of the test folder, sorted, or those of PARTIAL_RUN_MUSIC_NAMES."""
+        if not self.test_data_path.is_dir():
+            raise ConfigError(
+                "TEST_DATASET_PATH",
+                got=f"'{self.test_data_path}', which is no folder",
+                expected="a folder of songs, <song>/mixture.wav",
+            )
+        names = sorted(path.name for path in self.test_data_path.iterdir() if path.is_dir())
+        if self.partial_run:
+            names = self.partial_run.split(",")
+        for name in names:
+            if not self.get_music_file_location(track_name(name)).is_file():
+                raise ConfigError(
+                    f"song '{name}'",
+                    got="no mixture.wav",
+                    expected=f"one below {self.test_data_path}",
+                )
+        if not names:
+            raise ConfigError("TEST_DATASET_PATH", got="no song", expected="<song>/mixture.wav")
+        return names
+
+    def get_music_file_location(self, name: str, instrument: str | None = None) -> Path:
+        """The mixture of a song, or the file where the stem of an instrument belongs."""
+        if instrument is None:
+            return self.test_data_path / name / "mixture.wav"
+        folder = self.results_data_path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{instrument}.wav"
+
+    def evaluation(self) -> None:
+        """Set up once, then predict and verify song by song; a late song is a failed one."""
+        self._event("execution_start")
+        started = time.monotonic()
+        self.prediction_setup()
+        self._check_limit("setup", started, self.inference_setup_timeout)
+        for name in self.get_all_music_names():
+            self._event("execution_running", song=name)
+            started = time.monotonic()
+            self.prediction(
+                mixture_file_path=str(self.get_music_file_location(name)),
+                **{
+                    f"{source}_file_path": str(self.get_music_file_location(name, source))
+                    for source in SOURCES
+                },
+            )
+            self._check_limit(name, started, self.inference_per_music_timeout)
+            self.verify_results(name)
+        self._event("execution_success")
+
+    def run(self) -> None:
+        """What `predict.py` calls: the evaluation, with failures reported."""
+        try:
+            self.evaluation()
+        except Exception as error:
+            self._event("execution_error", error=" ".join(str(error).split()))
+            if not os.environ.get("AICROWD_IS_GRADING"):
+                raise
+            traceback.print_exc()
+
+    def verify_results(self, music_name: str) -> None:
+        """Check that all four stems of a song exist and are as long as its mixture."""
+        mixture = sf.info(self.get_music_file_location(music_name))
+        for source in SOURCES:
+            path = self.get_music_file_location(music_name, source)
+            if not path.is_file():
+                raise MdxError(path, got="no file", expected="four stems of every song")
+            frames = sf.info(path).frames
+            if frames != mixture.frames:
+                raise MdxError(
+                    path, got=f"{frames} samples", expected=f"{mixture.frames} like the mixture"
+                )
+
+    def _check_limit(self, what: str, started: float, limit: int) -> None:
+        seconds = time.monotonic() - started
+        self._event("timing", what=what, seconds=round(seconds, 3), limit=limit)
+        if seconds > limit:
+            raise MdxError(what, got=f"{seconds:.1f} s", expected=f"at most {limit} s")
+
+    def _event(self, name: str, **facts: object) -> None:
+        if self.events_path:
+            with Path(self.events_path).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"event": name, **facts}) + "\n")
+
+
+def _seconds(name: str, default: int) -> int:
+    value = os.environ.get(name, str(default))
+    if not value.isdecimal():
+        raise ConfigError(name, got=repr(value), expected="a whole number of seconds")
+    return int(value)

@@ -1,0 +1,69 @@
+"""Running the submission as the grader does: `predict.py` in a child process, files on disk."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mdx.errors import MdxError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What one run of the submission left behind."""
+
+    system: str
+    results: Path  # <song>/<source>.wav
+    setup_seconds: float
+    seconds: dict[str, float]  # by song
+
+
+def replay(system: str, songs: Path, results: Path, *, limit: int | None = None) -> Replay:
+    """Run the submission over `songs` (`<song>/mixture.wav`) with one system, into `results`.
+
+    `limit` is in seconds a song; None keeps the environment's. Raises MdxError where the
+    submission fails, with its own last line.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    events_path = results / "events.jsonl"
+    events_path.unlink(missing_ok=True)
+    env = {
+        **os.environ,
+        # The child runs in the repository, from where a relative path would lead elsewhere.
+        "MDX_SYSTEM": str(Path(system).resolve()) if Path(system).suffix else system,
+        "TEST_DATASET_PATH": str(songs.resolve()),
+        "RESULTS_DATASET_PATH": str(results.resolve()),
+        "EVENTS_PATH": str(events_path.resolve()),
+    }
+    if limit is not None:
+        env["INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"] = str(limit)
+    child = subprocess.run(
+        [sys.executable, str(ROOT / "predict.py")],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    events = _read_events(events_path)
+    finished = any(event["event"] == "execution_success" for event in events)
+    if child.returncode != 0 or not finished:
+        last = (child.stderr.strip() or f"exit code {child.returncode}").splitlines()[-1]
+        raise MdxError(
+            f"submission with system '{system}'", got=last, expected="four stems of every song"
+        )
+    timings = {event["what"]: event["seconds"] for event in events if event["event"] == "timing"}
+    setup = timings.pop("setup")
+    return Replay(system, results, setup, timings)
+
+
+def _read_events(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

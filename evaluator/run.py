@@ -1,0 +1,75 @@
+"""`python evaluator/run.py`: replay a test set through the submission, score what it wrote."""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # run as a file, Python would look for imports in this folder only
+
+from evaluator.replay import replay
+from evaluator.report import make_report, song_table, summary_table, update_readme, write_report
+from evaluator.scores import ROUND_2_RATIO, song_names
+from mdx.errors import MdxError
+from mdx.spec import find_system
+
+DEMO_SONGS = Path("out/demo/songs/test")
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The options of a run."""
+    parser = argparse.ArgumentParser(prog="evaluator/run.py", description=__doc__)
+    parser.add_argument(
+        "--songs", type=Path, default=DEMO_SONGS,
+        help="test set, <song>/{mixture,bass,drums,other,vocals}.wav (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--system", action="append", dest="systems", metavar="NAME",
+        help="a system to run; may be given several times (default: demo)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/demo"),
+        help="folder of stems/<system>/<song> and report.json (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--limit", type=int, help="seconds a song may take, instead of 240")
+    parser.add_argument("--readme", type=Path, help="also put the results into this README")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Replay, score, print and write report.json; returns the exit code."""
+    args = get_parser().parse_args(arguments)
+    systems = args.systems or ["demo"]
+    try:
+        names = song_names(args.songs)
+        replays = []
+        for system in systems:
+            label = find_system(system)[0].name
+            print(f"{label}: separating {len(names)} songs ...", flush=True)
+            folder = args.out / "stems" / label
+            replays.append(replay(system, args.songs, folder, limit=args.limit))
+        report = make_report(args.songs, replays, test_set=describe_test_set(args.songs, names))
+        write_report(report, args.out / "report.json")
+        if args.readme:
+            update_readme(report, args.readme)
+    except MdxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for entry in report["systems"][1:]:
+        print(f"\n{entry['system']} (limit: {ROUND_2_RATIO} x the song's duration)")
+        print(song_table(entry))
+    print(f"\nMean over the songs. {report['test_set']}.")
+    print(summary_table(report))
+    print(f"\nStems: {args.out / 'stems'}   Report: {args.out / 'report.json'}")
+    return 0
+
+
+def describe_test_set(songs: Path, names: list[str]) -> str:
+    """Say in words what was scored; demo songs are told by the song.json beside them."""
+    if all((songs / name / "song.json").is_file() for name in names):
+        return f"{len(names)} songs composed by this repository, not comparable with MUSDB18"
+    return f"{len(names)} songs of {songs.name}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""The submission: without arguments it runs the challenge, with files it separates them."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Self
+
+from evaluator.music_demixing import MusicDemixingPredictor
+from mdx.errors import ConfigError, MdxError
+from mdx.separator import Separator, stem_paths
+from mdx.spec import system_names, track_name
+
+DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no other
+
+
+class Submission(MusicDemixingPredictor):
+    """KUIELab-MDX-Net as the challenge's predictor; networks are loaded once, in setup.
+
+    The system is the one named by the environment variable MDX_SYSTEM.
+    """
+
+    def prediction_setup(self) -> None:
+        """Load the separators and the Mixer."""
+        self.separator = Separator.load(os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM))
+
+    def prediction(
+        self,
+        mixture_file_path: str,
+        bass_file_path: str,
+        drums_file_path: str,
+        other_file_path: str,
+        vocals_file_path: str,
+    ) -> None:
+        """Separate one mixture into four PCM_16 files."""
+        stems = {
+            "bass": Path(bass_file_path),
+            "drums": Path(drums_file_path),
+            "other": Path(other_file_path),
+            "vocals": Path(vocals_file_path),
+        }
+        self.separator.separate_file(mixture_file_path, stems)
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The options for separating songs of one's own."""
+    parser = argparse.ArgumentParser(
+        prog="predict.py",
+        description="Separate songs into bass, drums, other and vocals. Without FILE: run the "
+        "challenge over $TEST_DATASET_PATH into $RESULTS_DATASET_PATH.",
+    )
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="songs to separate")
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path("separated"),
+        help="folder of the results: OUT/<song>/<source>.wav (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "-n", "--system", "--name", default=os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM),
+        help=f"{', '.join(system_names())}, or the path of a .yaml (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--downmix", action="store_true", help="fold more than two channels")
+    depth = parser.add_mutually_exclusive_group()
+    for flag, subtype in (("--float32", "FLOAT"), ("--int24", "PCM_24")):
+        depth.add_argument(
+            flag, dest="subtype", action="store_const", const=subtype, default="PCM_16",
+            help=f"write {subtype} instead of PCM_16",
+        )  # fmt: skip
+    return parser
+
+
+def separate_songs(args: argparse.Namespace) -> int:
+    """Separate every song of the command line; returns the number that failed."""
+    folders = song_folders(args.files, args.out)
+    separator = Separator.load(args.system)
+    failed = 0
+    for path, folder in folders.items():
+        try:
+            with _Bar(path.name) as bar:
+                separator.separate_file(
+                    path,
+                    stem_paths(folder),
+                    subtype=args.subtype,
+                    downmix=args.downmix,
+                    progress=bar.update,
+                )
+        except MdxError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+        else:
+            print(folder)
+    return failed
+
+
+def song_folders(files: list[Path], out: Path) -> dict[Path, Path]:
+    """The folder of each song's stems; raises ConfigError where two songs would share one."""
+    folders: dict[Path, Path] = {}
+    for path in files:
+        folder = out / track_name(path.stem)
+        if folder in folders.values():
+            raise ConfigError(
+                path,
+                got=f"a second song for {folder}",
+                expected="songs of different names",
+                hint="rename one, or use another -o",
+            )
+        folders[path] = folder
+    return folders
+
+
+class _Bar:
+    """A progress bar over the chunks of one song."""
+
+    def __init__(self, name: str) -> None:
+        from tqdm import tqdm  # not on the way of the challenge
+
+        self._bar = tqdm(desc=name, unit="chunk", disable=None, leave=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()
+
+    def update(self, done: int, total: int, stage: str) -> None:
+        self._bar.total = total
+        self._bar.n = done
+        self._bar.set_postfix_str(stage)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the challenge, or separate the files given; returns the exit code."""
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    args = get_parser().parse_args(arguments)
+    try:
+        if args.files:
+            return 1 if separate_songs(args) else 0
+        Submission().run()
+    except MdxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: the unfinished song has no stems", file=sys.stderr)
+        return 130
+    print("all songs separated")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
