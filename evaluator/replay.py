@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mdx.errors import MdxError
+from mdx.spec import find_system
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,18 +18,20 @@ ROOT = Path(__file__).resolve().parent.parent
 class Replay:
     """What one run of the submission left behind."""
 
-    system: str
+    system: str  # its name
     results: Path  # <song>/<source>.wav
     setup_seconds: float
     seconds: dict[str, float]  # by song
 
 
-def replay(system: str, songs: Path, results: Path, *, limit: int | None = None) -> Replay:
-    """Run the submission over `songs` (`<song>/mixture.wav`) with one system, into `results`.
+def replay(system: str, songs: Path, out: Path, *, limit: int | None = None) -> Replay:
+    """Run the submission over `songs` (`<song>/mixture.wav`), into a folder of the system's name.
 
     `limit` is in seconds a song; None keeps the environment's. Raises MdxError where the
     submission fails, with its own last line.
     """
+    name = find_system(system)[0].name
+    results = out / name
     results.mkdir(parents=True, exist_ok=True)
     events_path = results / "events.jsonl"
     events_path.unlink(missing_ok=True)
@@ -56,11 +59,11 @@ def replay(system: str, songs: Path, results: Path, *, limit: int | None = None)
     if child.returncode != 0 or not finished:
         last = (child.stderr.strip() or f"exit code {child.returncode}").splitlines()[-1]
         raise MdxError(
-            f"submission with system '{system}'", got=last, expected="four stems of every song"
+            f"submission with system '{name}'", got=last, expected="four stems of every song"
         )
     timings = {event["what"]: event["seconds"] for event in events if event["event"] == "timing"}
     setup = timings.pop("setup")
-    return Replay(system, results, setup, timings)
+    return Replay(name, results, setup, timings)
 
 
 def _read_events(path: Path) -> list[dict[str, Any]]:

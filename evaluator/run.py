@@ -11,7 +11,6 @@ from evaluator.replay import replay
 from evaluator.report import make_report, song_table, summary_table, update_readme, write_report
 from evaluator.scores import ROUND_2_RATIO, song_names
 from mdx.errors import MdxError
-from mdx.spec import find_system
 
 DEMO_SONGS = Path("out/demo/songs/test")
 
@@ -44,10 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         names = song_names(args.songs)
         replays = []
         for system in systems:
-            label = find_system(system)[0].name
-            print(f"{label}: separating {len(names)} songs ...", flush=True)
-            folder = args.out / "stems" / label
-            replays.append(replay(system, args.songs, folder, limit=args.limit))
+            print(f"{system}: separating {len(names)} songs ...", flush=True)
+            replays.append(replay(system, args.songs, args.out / "stems", limit=args.limit))
         report = make_report(args.songs, replays, test_set=describe_test_set(args.songs, names))
         write_report(report, args.out / "report.json")
         if args.readme:

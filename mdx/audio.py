@@ -35,7 +35,7 @@ class SongReader:
         self._file: Any
         try:
             self._file = sf.SoundFile(path)
-        except (sf.LibsndfileError, OSError) as error:
+        except (sf.LibsndfileError, OSError, TypeError) as error:  # TypeError: a .raw file
             self._file = _open_with_av(path, error)
         self.sample_rate: int = self._file.samplerate
         self.frames: int = self._file.frames  # an estimate for MP3 and for PyAV's formats

@@ -67,6 +67,8 @@ class Separator:
             mix = np.stack([mix, mix])
         if mix.ndim != 2 or len(mix) != CHANNELS or not mix.size:
             raise AudioError("mix", got=f"shape {mix.shape}", expected="(2, samples) or (samples,)")
+        if sample_rate <= 0:
+            raise AudioError("mix", got=f"sample rate {sample_rate}", expected="more than 0 Hz")
         if not np.isfinite(mix).all():
             raise AudioError("mix", got="NaN or infinity", expected="finite samples")
         samples = mix.shape[1]

@@ -113,8 +113,8 @@ class StemWriter:
                     refuge = path.with_name(f"{self._drafts[source].name}.old")
                     os.replace(path, refuge)
                     kept[path] = refuge
+                self._drafts[source].chmod(0o666 & ~_umask())  # mkstemp lets nobody else read
                 os.replace(self._drafts[source], path)
-                path.chmod(0o666 & ~_umask())  # mkstemp lets nobody else read
                 placed.append(path)
         except BaseException:
             for path in placed:

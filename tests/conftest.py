@@ -8,35 +8,23 @@ import soundfile as sf
 import yaml
 
 from mdx.separator import Separator
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.spec import SAMPLE_RATE, SOURCES
 from mdx.weights import register_weights
-
-# By source: n_fft, dim_f, frames. All differ, so that chunks never line up by chance.
-TINY = {
-    "bass": (512, 64, 32),
-    "drums": (128, 64, 32),
-    "other": (256, 96, 24),
-    "vocals": (384, 128, 40),
-}
-HOP = 64
+from models.export import export_onnx
+from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 
 
 @pytest.fixture(scope="session")
 def tiny_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The YAML of a system of four random networks and a random Mixer, in a folder of its own."""
-    from models.export import export_onnx
-    from models.tfc_tdf import TfcTdfSpec, random_network
-
     folder = tmp_path_factory.mktemp("tiny")
     separators = {}
-    for seed, (source, (n_fft, dim_f, frames)) in enumerate(TINY.items()):
-        size = TfcTdfSpec(dim_f=dim_f, n_blocks=5, n_layers=1, growth=4, bottleneck=8)
-        net = random_network(size, seed=seed)
-        export_onnx(net, folder / f"{source}.onnx", dim_f=dim_f, dim_t=frames)
-        register_weights(folder, f"{source}.onnx", made_by="a test")
-        separators[source] = {"weights": f"{source}.onnx", "n_fft": n_fft, "hop": HOP}
-    matrix = np.random.default_rng(0).standard_normal((8, 10)).astype(np.float32)
-    np.savez(folder / "mixer.npz", weight=matrix)
+    for source, spec in TINY.items():
+        path = folder / f"{source}.onnx"
+        export_onnx(tiny_network(source), path, dim_f=spec.dim_f, dim_t=spec.dim_t)
+        register_weights(folder, path.name, made_by="a test")
+        separators[source] = {"weights": path.name, "n_fft": spec.n_fft, "hop": spec.hop}
+    np.savez(folder / "mixer.npz", weight=tiny_mixer())
     register_weights(folder, "mixer.npz", made_by="a test")
     system = {
         "name": "tiny",
@@ -66,12 +54,6 @@ def tiny_copy(tiny_system: Path, tmp_path: Path) -> Path:
     for path in tiny_system.parent.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     return folder / tiny_system.name
-
-
-def noise(samples: int, *, seed: int = 0) -> Audio:
-    """A loud random song. Shape: (2, samples)."""
-    rng = np.random.default_rng([seed, samples])
-    return rng.uniform(-0.5, 0.5, (2, samples)).astype(np.float32)
 
 
 @pytest.fixture

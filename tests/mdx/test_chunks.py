@@ -29,7 +29,7 @@ def test_identity_for_random_lengths_and_blocks() -> None:
     for _ in range(200):
         samples = int(rng.integers(1, 400))
         mix = rng.standard_normal((2, samples)).astype(np.float32)
-        sizes = []
+        sizes: list[int] = []
         while sum(sizes) < samples:
             sizes.append(int(rng.integers(1, 150)))
         out, _ = run(mix, sizes)

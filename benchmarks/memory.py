@@ -1,0 +1,60 @@
+"""`python -m benchmarks.memory`: peak memory of songs of different lengths, file to files."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from mdx.spec import SAMPLE_RATE
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def write_song(path: Path, seconds: int) -> None:
+    """Write a song of noise, second by second."""
+    rng = np.random.default_rng(0)
+    with sf.SoundFile(path, "w", SAMPLE_RATE, 2, "PCM_16") as file:
+        for _ in range(seconds):
+            file.write(rng.uniform(-0.5, 0.5, (SAMPLE_RATE, 2)))
+
+
+def peak_memory(system: str, song: Path, out: Path) -> float:
+    """Separate a song in a child process; returns its peak resident memory in MB.
+
+    Raises CalledProcessError where the child fails.
+    """
+    command = [sys.executable, str(ROOT / "predict.py"), str(song), "-o", str(out)]
+    child = subprocess.Popen([*command, "--system", system], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, command)
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes a unit of ru_maxrss
+    return usage.ru_maxrss * unit / 1e6
+
+
+def main() -> None:
+    """Print a table of song length and peak memory."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("--system", default="demo")
+    parser.add_argument("--song-seconds", default="60,1800", help="comma-separated lengths")
+    args = parser.parse_args()
+    print("| song, s | peak memory, MB | above the first, MB |")
+    print("| ------: | --------------: | ------------------: |")
+    first = None
+    for seconds in map(int, args.song_seconds.split(",")):
+        with tempfile.TemporaryDirectory() as folder:
+            song = Path(folder) / "song.wav"
+            write_song(song, seconds)
+            peak = peak_memory(args.system, song, Path(folder) / "out")
+        first = peak if first is None else first
+        print(f"| {seconds:7d} | {peak:15.0f} | {peak - first:19.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""`python -m benchmarks.startup`: from process start to the first chunk entering a network."""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.memory import ROOT, write_song
+
+CHILD = """
+import os, sys, time
+import predict
+
+def progress(done, total, stage):
+    print(time.time(), flush=True)
+    os._exit(0)
+
+predict.Separator.load(sys.argv[1]).separate_file(sys.argv[2], sys.argv[3], progress=progress)
+"""
+
+
+def first_chunk_seconds(system: str, song: Path, out: Path) -> float:
+    """Seconds from starting a process to its first chunk; the interpreter's start included."""
+    started = time.time()
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD, system, str(song), str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(child.stdout) - started
+
+
+def main() -> None:
+    """Print the median and the extremes of several starts."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
+    parser.add_argument("--system", default="demo")
+    parser.add_argument("--runs", type=int, default=9)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        song = Path(folder) / "song.wav"
+        write_song(song, 30)
+        runs = [
+            first_chunk_seconds(args.system, song, Path(folder) / "out") for _ in range(args.runs)
+        ]
+    print("| system | runs | median, s | fastest, s | slowest, s |")
+    print("| ------ | ---: | --------: | ---------: | ---------: |")
+    median = statistics.median(runs)
+    print(f"| {args.system} | {args.runs} | {median:.2f} | {min(runs):.2f} | {max(runs):.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from mdx.errors import NetworkError
+from mdx.net import OnnxNetwork
+
+Shape = list[int | str]
+
+
+def graph(shape: Shape, *, out: Shape | None = None, kind: int = TensorProto.FLOAT) -> bytes:
+    """An ONNX file whose one node hands its input on, or sums it over the first axis."""
+    ends = [
+        helper.make_tensor_value_info(name, kind, size)
+        for name, size in (("input", shape), ("output", out or shape))
+    ]
+    node = helper.make_node("Identity" if out is None else "Transpose", ["input"], ["output"])
+    if out is not None:
+        node = helper.make_node("Transpose", ["input"], ["output"], perm=[0, 1, 3, 2])
+    model = helper.make_model(
+        helper.make_graph([node], "test", ends[:1], ends[1:]),
+        opset_imports=[helper.make_opsetid("", 13)],
+        ir_version=8,
+    )
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@pytest.mark.parametrize("batch", ["batch_size", 1])
+def test_the_graph_tells_its_size(batch: int | str) -> None:
+    network = OnnxNetwork(graph([batch, 4, 48, 32]), "x.onnx", threads=1)
+    assert (network.dim_f, network.dim_t) == (48, 32)
+    spectrogram = np.random.default_rng(0).standard_normal((4, 48, 32)).astype(np.float32)
+    np.testing.assert_array_equal(network(spectrogram), spectrogram)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        graph(["batch", 4, 48]),  # rank
+        graph(["batch", 2, 48, 32]),  # channels
+        graph(["batch", 4, 48, "frames"]),  # dynamic time
+        graph(["batch", 4, "bins", 32]),  # dynamic frequency
+        graph([8, 4, 48, 32]),  # a fixed batch of more than one
+        graph(["batch", 4, 48, 32], out=["batch", 4, 32, 48]),  # another layout comes out
+        graph(["batch", 4, 48, 32], kind=TensorProto.DOUBLE),  # type
+    ],
+)
+def test_other_layouts_are_refused(content: bytes) -> None:
+    with pytest.raises(NetworkError, match=r"x\.onnx: got input tensor.*fixed F and T"):
+        OnnxNetwork(content, "x.onnx", threads=1)
+
+
+def test_two_inputs_are_refused() -> None:
+    model = onnx.load_from_string(graph([1, 4, 48, 32]))
+    model.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
+    with pytest.raises(NetworkError, match="more tensor"):
+        OnnxNetwork(model.SerializeToString(), "x.onnx", threads=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", Path(__file__).read_bytes()])
+def test_what_is_not_onnx_is_refused_in_one_line(content: bytes) -> None:
+    with pytest.raises(NetworkError, match="expected an ONNX network") as caught:
+        OnnxNetwork(content, "x.onnx", threads=1)
+    assert "\n" not in str(caught.value)

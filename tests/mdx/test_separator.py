@@ -1,0 +1,223 @@
+"""The streamed chain against the whole song done longhand in torch."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+import yaml
+
+import mdx.separator
+from mdx.errors import AudioError, Cancelled, MdxError, NetworkError, WeightsError
+from mdx.separator import Separator
+from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from tests.tiny import TINY, noise, tiny_mixer, tiny_network
+
+TOLERANCE = 1e-5  # of the peak: float32 rounding through STFT, some twenty layers and the Mixer
+
+
+def longhand(mix: Audio) -> dict[str, Audio]:
+    """The released code's procedure on a whole song: all chunks as one batch, in torch."""
+    stems = []
+    samples = mix.shape[1]
+    for source in SOURCES:
+        spec = TINY[source]
+        trim = spec.n_fft // 2
+        chunk = spec.hop * (spec.dim_t - 1)
+        step = chunk - 2 * trim
+        pad = step - samples % step
+        zeros = torch.zeros(2, trim)
+        padded = torch.cat([zeros, torch.from_numpy(mix), torch.zeros(2, pad), zeros], dim=1)
+        waves = torch.stack(
+            [padded[:, start : start + chunk] for start in range(0, samples + pad, step)]
+        )
+        window = torch.hann_window(spec.n_fft, periodic=True)
+        bins = torch.stft(
+            waves.reshape(-1, chunk), spec.n_fft, spec.hop, window=window, return_complex=True
+        )
+        parts = torch.view_as_real(bins).permute(0, 3, 1, 2)
+        parts = parts.reshape(len(waves), 4, spec.n_fft // 2 + 1, spec.dim_t)
+        with torch.no_grad():
+            estimate = tiny_network(source)(parts[:, :, : spec.dim_f])
+        whole = torch.zeros_like(parts)
+        whole[:, :, : spec.dim_f] = estimate
+        whole = whole.reshape(-1, 2, spec.n_fft // 2 + 1, spec.dim_t).permute(0, 2, 3, 1)
+        out = torch.istft(
+            torch.view_as_complex(whole.contiguous()), spec.n_fft, spec.hop, window=window
+        ).reshape(-1, 2, chunk)
+        stems.append(out[:, :, trim:-trim].transpose(0, 1).reshape(2, -1)[:, :samples])
+    mixed = torch.from_numpy(tiny_mixer()) @ torch.cat([*stems, torch.from_numpy(mix)])
+    return {source: mixed[2 * i : 2 * i + 2].numpy() for i, source in enumerate(SOURCES)}
+
+
+BOUNDARIES = sorted(
+    {
+        length
+        for spec in TINY.values()
+        for size in (spec.step, 3 * spec.step, spec.chunk)
+        for length in (size - 1, size, size + 1)
+    }
+    | {1, 2, 63, 64, 65, 500, 1000}
+)
+
+
+@pytest.mark.parametrize("samples", BOUNDARIES)
+def test_streamed_equals_longhand_around_every_boundary(
+    tiny: Separator, monkeypatch: pytest.MonkeyPatch, samples: int
+) -> None:
+    mix = noise(samples)
+    expected = longhand(mix)
+    for block in (65536, 777):
+        monkeypatch.setattr(mdx.separator, "BLOCK", block)
+        stems = tiny.separate(mix, SAMPLE_RATE)
+        assert list(stems) == list(SOURCES)
+        for source in SOURCES:
+            peak = np.abs(expected[source]).max()
+            error = np.abs(stems[source] - expected[source]).max()
+            assert error < TOLERANCE * peak, (block, source, error, peak)
+
+
+def test_a_file_gives_what_its_array_gives(tiny: Separator, tmp_path: Path) -> None:
+    mix = noise(30_001)
+    sf.write(tmp_path / "x.wav", mix.T, SAMPLE_RATE, subtype="FLOAT")
+    paths = tiny.separate_file(tmp_path / "x.wav", tmp_path / "out", subtype="FLOAT")
+    stems = tiny.separate(mix, SAMPLE_RATE)
+    for source, path in paths.items():
+        assert path == tmp_path / "out" / f"{source}.wav"
+        written, rate = sf.read(path, dtype="float32")
+        assert rate == SAMPLE_RATE
+        np.testing.assert_array_equal(written.T, stems[source])
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 48000, 96000])
+@pytest.mark.parametrize("samples", [1, 999, 20_000])
+def test_other_rates_come_back_at_their_own_rate_and_length(
+    tiny: Separator, tmp_path: Path, rate: int, samples: int
+) -> None:
+    sf.write(tmp_path / "x.wav", noise(samples).T, rate)
+    paths = tiny.separate_file(tmp_path / "x.wav", tmp_path / "out")
+    for path in paths.values():
+        info = sf.info(path)
+        assert (info.samplerate, info.frames, info.channels) == (rate, samples, 2)
+    assert tiny.separate(noise(samples), rate)["bass"].shape == (2, samples)
+
+
+def test_resampling_does_not_shift_or_scale_a_stem(tmp_path: Path) -> None:
+    class Identity:
+        def __init__(self, dim_f: int, dim_t: int) -> None:
+            self.dim_f, self.dim_t = dim_f, dim_t
+
+        def __call__(self, spectrogram: Audio) -> Audio:
+            return spectrogram
+
+    # All bins but Nyquist pass: what comes back must be the song itself.
+    separator = Separator({s: (Identity(z.dim_f, z.dim_t), z) for s, z in TINY.items()})
+    rate, time = 48000, np.arange(48000) / 48000
+    mix = np.stack([np.sin(2 * np.pi * 100 * time), np.cos(2 * np.pi * 150 * time)])
+    stem = separator.separate(mix.astype(np.float32), rate)["drums"]
+    inside = slice(2000, -2000)
+    assert np.abs(stem - mix)[:, inside].max() < 1e-3  # soxr's high quality, and the bins cut
+
+
+def test_mono_becomes_stereo(tiny: Separator, tmp_path: Path) -> None:
+    mono = noise(5000)[0]
+    expected = tiny.separate(np.stack([mono, mono]), SAMPLE_RATE)
+    sf.write(tmp_path / "mono.wav", mono, SAMPLE_RATE, subtype="FLOAT")
+    paths = tiny.separate_file(tmp_path / "mono.wav", tmp_path / "out", subtype="FLOAT")
+    for source in SOURCES:
+        np.testing.assert_array_equal(tiny.separate(mono, SAMPLE_RATE)[source], expected[source])
+        np.testing.assert_array_equal(sf.read(paths[source])[0].T, expected[source])
+
+
+def test_a_silent_song_has_four_silent_stems(tiny: Separator, tmp_path: Path) -> None:
+    sf.write(tmp_path / "silent.wav", np.zeros((20_000, 2)), SAMPLE_RATE)
+    for path in tiny.separate_file(tmp_path / "silent.wav", tmp_path / "out").values():
+        stem, _ = sf.read(path)
+        assert stem.shape == (20_000, 2) and not stem.any()
+
+
+def test_progress_counts_every_chunk(tiny: Separator) -> None:
+    calls: list[tuple[int, int, str]] = []
+    samples = 10_000
+    tiny.separate(noise(samples), SAMPLE_RATE, progress=lambda *call: calls.append(call))
+    total = sum(-(-samples // spec.step) for spec in TINY.values())
+    assert calls[0] == (0, total, "bass")
+    assert calls[-1] == (total, total, "done")
+    done = [call[0] for call in calls]
+    assert done == sorted(done) and set(done) == set(range(total + 1))
+    assert {call[2] for call in calls} == {*SOURCES, "done"}
+
+
+@pytest.mark.parametrize("chunks", [0, 5])
+def test_cancelling_leaves_nothing(
+    tiny: Separator, song: Path, tmp_path: Path, chunks: int
+) -> None:
+    cancel = threading.Event()
+
+    def progress(done: int, total: int, stage: str) -> None:
+        if done >= chunks:
+            cancel.set()
+
+    with pytest.raises(Cancelled, match="no stem was written"):
+        tiny.separate_file(song, tmp_path / "out", progress=progress, cancel=cancel)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_exception_in_the_callback_leaves_nothing(
+    tiny: Separator, song: Path, tmp_path: Path
+) -> None:
+    def progress(done: int, total: int, stage: str) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tiny.separate_file(song, tmp_path / "out", progress=progress)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("shape", [(3, 100), (100, 2), (2, 0), (0,), (1, 2, 100)])
+def test_arrays_of_other_shapes_are_refused(tiny: Separator, shape: tuple[int, ...]) -> None:
+    with pytest.raises(AudioError, match="shape"):
+        tiny.separate(np.zeros(shape, dtype=np.float32), SAMPLE_RATE)
+
+
+def test_an_array_with_nan_is_refused(tiny: Separator) -> None:
+    mix = noise(100)
+    mix[1, 7] = np.nan
+    with pytest.raises(AudioError, match="NaN"):
+        tiny.separate(mix, SAMPLE_RATE)
+
+
+@pytest.mark.parametrize("rate", [0, -44100])
+def test_an_impossible_sample_rate_is_refused(tiny: Separator, rate: int) -> None:
+    with pytest.raises(AudioError, match="sample rate"):
+        tiny.separate(noise(100), rate)
+
+
+@pytest.mark.parametrize(("key", "value"), [("dim_f", 2048), ("dim_t", 256)])
+def test_a_yaml_that_contradicts_the_graph_is_refused(
+    tiny_copy: Path, key: str, value: int
+) -> None:
+    system = yaml.safe_load(tiny_copy.read_text())
+    system["separators"]["drums"][key] = value
+    tiny_copy.write_text(yaml.safe_dump(system))
+    with pytest.raises(NetworkError, match=f"drums.onnx: got {key} .* in the graph.*{key} {value}"):
+        Separator.load(tiny_copy)
+
+
+def test_weights_that_changed_are_refused(tiny_copy: Path) -> None:
+    path = tiny_copy.parent / "vocals.onnx"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"vocals\.onnx: got sha256"):
+        Separator.load(tiny_copy)
+
+
+def test_every_error_is_one_line(tiny_copy: Path) -> None:
+    (tiny_copy.parent / "bass.onnx").write_bytes(b"not\na\nnetwork")
+    with pytest.raises(MdxError) as caught:
+        Separator.load(tiny_copy)
+    assert "\n" not in str(caught.value)

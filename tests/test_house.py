@@ -1,0 +1,109 @@
+"""The house rules that a program can check: who imports whom, one set of pins, valid metadata."""
+
+import ast
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mdx.spec import MODELS, find_system, system_names
+from mdx.weights import read_weights
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("mdx", "models", "evaluator", "training", "demo", "benchmarks", "predict")
+# What each room may import of the others; inside mdx the leaves are further restricted below.
+MAY_IMPORT = {
+    "mdx": set(),
+    "models": {"mdx"},
+    "evaluator": {"mdx"},
+    "training": {"mdx", "models"},
+    "demo": set(),
+    "benchmarks": {"mdx", "models", "evaluator"},
+    "predict": {"mdx", "evaluator"},
+}
+HEAVY = ("torch", "onnx", "onnxscript", "openvino", "av", "musdb", "museval", "pandas")
+LEAVES = ("audio", "chunks", "mixer", "net", "stems", "stft", "weights")
+
+
+def python_files(room: str) -> list[Path]:
+    path = ROOT / room
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def imports(path: Path, *, top_level: bool = False) -> set[str]:
+    """Modules that a file imports, by full name; with `top_level` only those outside functions."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.add(str(node.module))
+    return found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_what_they_may(room: str) -> None:
+    files = python_files(room)
+    assert files
+    for path in files:
+        others = {name.split(".")[0] for name in imports(path)} & set(ROOMS) - {room}
+        assert others <= MAY_IMPORT[room], path
+
+
+def test_the_leaves_of_the_runtime_do_not_import_each_other() -> None:
+    for leaf in LEAVES:
+        names = {name for name in imports(ROOT / "mdx" / f"{leaf}.py") if name.startswith("mdx")}
+        allowed = {"mdx.errors", "mdx.spec"} | ({"mdx.pyav"} if leaf == "audio" else set())
+        assert names <= allowed, leaf
+
+
+def test_the_submission_relies_on_the_grader_s_file_only() -> None:
+    names = {name for name in imports(ROOT / "predict.py") if name.startswith("evaluator")}
+    assert names == {"evaluator.music_demixing"}
+
+
+@pytest.mark.parametrize("room", ["mdx", "evaluator", "predict"])
+def test_nothing_heavy_at_the_top_of_a_file(room: str) -> None:
+    for path in python_files(room):
+        if path.name != "pyav.py":  # imported only for a file that needs it
+            heavy = {name.split(".")[0] for name in imports(path, top_level=True)} & set(HEAVY)
+            assert not heavy, path
+
+
+def test_conda_and_pip_install_the_same() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert conda["dependencies"][-1]["pip"] == project["dependencies"]
+    assert "ffmpeg" in conda["dependencies"] and "prefix" not in conda
+
+
+def test_every_requirement_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    for line in project["dependencies"] + extras:
+        assert "==" in line or line.startswith("mdx["), line
+
+
+def test_aicrowd_json_agrees_with_the_default_system() -> None:
+    submission = json.loads((ROOT / "aicrowd.json").read_text())
+    assert set(submission) == {
+        "challenge_id", "grader_id", "authors", "description", "external_dataset_used",
+    }  # fmt: skip
+    assert submission["external_dataset_used"] is (find_system("demo")[0].leaderboard == "B")
+
+
+@pytest.mark.parametrize("name", system_names())
+def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
+    spec, folder = find_system(name)
+    files = [separator.weights for separator in spec.separators.values()]
+    for file in [*files, *([spec.mixer] if spec.mixer else [])]:
+        assert read_weights(folder, file)
+
+
+def test_demo_weights_are_small() -> None:
+    sizes = [path.stat().st_size for path in (MODELS / "weights" / "demo").iterdir()]
+    assert len(sizes) == 5 and sum(sizes) <= 8_000_000

@@ -1,0 +1,34 @@
+"""The makings of the tiny system: sizes, networks in torch, a Mixer, and noise to feed it."""
+
+import functools
+
+import numpy as np
+
+from mdx.spec import SOURCES, Audio, StftSpec
+from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, random_network
+
+# All sizes differ, so that the chunks of two sources never line up by chance.
+TINY = {
+    "bass": StftSpec(n_fft=512, hop=64, dim_f=64, dim_t=32),  # step 1472
+    "drums": StftSpec(n_fft=128, hop=64, dim_f=64, dim_t=32),  # step 1856
+    "other": StftSpec(n_fft=256, hop=64, dim_f=96, dim_t=24),  # step 1216
+    "vocals": StftSpec(n_fft=384, hop=64, dim_f=128, dim_t=40),  # step 2112
+}
+
+
+@functools.cache
+def tiny_network(source: str) -> TfcTdfUNet:
+    """The random network of a source, the same at every call."""
+    size = TfcTdfSpec(dim_f=TINY[source].dim_f, n_blocks=5, n_layers=1, growth=4, bottleneck=8)
+    return random_network(size, seed=SOURCES.index(source))
+
+
+def tiny_mixer() -> Audio:
+    """A random Mixer. Shape: (8, 10)."""
+    return np.random.default_rng(0).standard_normal((8, 10)).astype(np.float32)
+
+
+def noise(samples: int, *, seed: int = 0) -> Audio:
+    """A loud random song. Shape: (2, samples)."""
+    rng = np.random.default_rng([seed, samples])
+    return rng.uniform(-0.5, 0.5, (2, samples)).astype(np.float32)
