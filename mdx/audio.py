@@ -14,6 +14,7 @@ from mdx.errors import AudioError
 from mdx.spec import CHANNELS, Audio
 
 BLOCK = 1 << 16  # samples read at a time
+SAMPLE_RATES = (1_000, 768_000)  # Hz; what lies outside is a broken header, and costs memory
 READABLE = "WAV, FLAC, OGG or MP3"
 # Headers of WAV and AIFF as libsndfile logs them where the file is shorter than they say.
 SHORT_FILE = re.compile(r"^ *(?:data|SSND) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -41,7 +42,7 @@ class SongReader:
         self.frames: int = self._file.frames  # an estimate for MP3 and for PyAV's formats
         try:
             self._downmix = _downmix_matrix(path, self._file.channels, downmix=downmix)
-            self._check_size()
+            self._check_header()
         except AudioError:
             self._file.close()
             raise
@@ -93,7 +94,8 @@ class SongReader:
         block: Audio = np.ascontiguousarray((frames @ self._downmix).T)
         return block
 
-    def _check_size(self) -> None:
+    def _check_header(self) -> None:
+        check_sample_rate(self.path, self.sample_rate)
         if self.frames == 0:
             raise AudioError(self.path, got="0 samples", expected="at least one")
         short = SHORT_FILE.search(getattr(self._file, "extra_info", ""))
@@ -107,6 +109,13 @@ class SongReader:
             expected=f"{expected}, as its header says",
             hint="copy or download it again",
         )
+
+
+def check_sample_rate(song: object, rate: int) -> None:
+    """Raise AudioError for a sample rate that no song has."""
+    low, high = SAMPLE_RATES
+    if not low <= rate <= high:
+        raise AudioError(song, got=f"sample rate {rate} Hz", expected=f"{low} to {high} Hz")
 
 
 def resample(blocks: Iterable[Audio], source_rate: int, target_rate: int) -> Iterator[Audio]:

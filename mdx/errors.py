@@ -1,5 +1,7 @@
 """Every error a user can cause: one line that says what was got, what was expected, what to do."""
 
+from typing import Self
+
 
 class MdxError(Exception):
     """Root of all user errors; its text is always one line."""
@@ -8,6 +10,12 @@ class MdxError(Exception):
         text = f"{subject}: got {got}, expected {expected}"
         text = f"{text}; {hint}" if hint else text
         super().__init__(" ".join(text.split()))
+
+    def within(self, where: object) -> Self:
+        """The same error, with the place where it arose in front."""
+        copy = type(self).__new__(type(self))
+        Exception.__init__(copy, f"{where}: {self}")
+        return copy
 
 
 class ConfigError(MdxError):

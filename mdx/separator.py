@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mdx.audio import BLOCK, SongReader, resample
+from mdx.audio import BLOCK, SongReader, check_sample_rate, resample
 from mdx.chunks import ChunkStream
-from mdx.errors import AudioError, Cancelled, NetworkError
+from mdx.errors import AudioError, Cancelled, ConfigError, NetworkError, OutputError
 from mdx.mixer import Mixer, read_mixer
 from mdx.net import Network, OnnxNetwork, available_cpus
 from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftSpec, find_system
-from mdx.stems import StemWriter
+from mdx.stems import SUBTYPES, StemWriter
 from mdx.stft import Stft
 from mdx.weights import read_weights
 
@@ -20,18 +20,21 @@ Progress = Callable[[int, int, str], None]  # chunks done, chunks in all (expect
 
 
 class Separator:
-    """A system, loaded and ready: any number of songs can be separated with it.
-
-    One separator serves one song at a time.
-    """
+    """A system, loaded and ready: any number of songs can be separated with it."""
 
     def __init__(
-        self, networks: Mapping[str, tuple[Network, StftSpec]], mixer: Mixer | None = None
+        self,
+        networks: Mapping[str, tuple[Network, StftSpec]],
+        mixer: Mixer | None = None,
+        *,
+        threads: int = 1,
     ) -> None:
-        """`networks` holds a network and the STFT around it for each of the four sources."""
-        workers = available_cpus()
-        self._stages = {source: networks[source][0] for source in SOURCES}
-        self._stfts = {source: Stft(networks[source][1], workers=workers) for source in SOURCES}
+        """`networks` holds a network and the STFT around it for each of the four sources.
+
+        `threads` are those of the STFT; each network brings its own.
+        """
+        self._networks = {source: networks[source][0] for source in SOURCES}
+        self._stfts = {source: Stft(networks[source][1], workers=threads) for source in SOURCES}
         self._mixer = mixer
 
     @classmethod
@@ -41,13 +44,15 @@ class Separator:
         Raises ConfigError, WeightsError or NetworkError: nothing missing is ever replaced.
         """
         spec, folder = find_system(system)
-        threads = threads or available_cpus()
+        threads = available_cpus() if threads is None else threads
+        if threads < 1:
+            raise ConfigError("threads", got=threads, expected="at least 1")
         networks = {
             source: load_network(spec.separators[source], folder, threads=threads)
             for source in SOURCES
         }
-        mixer = read_mixer(read_weights(folder, spec.mixer), spec.mixer) if spec.mixer else None
-        return cls(networks, mixer)
+        mixer = read_mixer(read_weights(folder, spec.mixer), spec.mixer) if spec.mixer is not None else None
+        return cls(networks, mixer, threads=threads)
 
     def separate(
         self,
@@ -59,22 +64,25 @@ class Separator:
     ) -> dict[str, Audio]:
         """Separate an array: stems by source name, at the same rate and of the same length.
 
-        Shape: mix (2, samples), or (samples,) for mono -> (2, samples) each. Raises AudioError for
-        another shape, no samples, NaN or infinity; Cancelled once `cancel` is set.
+        Full scale is -1 to 1. Shape: mix (2, samples), or (samples,) for mono -> (2, samples)
+        each. Raises AudioError for another shape, integers, no samples, NaN or infinity;
+        Cancelled once `cancel` is set.
         """
+        if not np.issubdtype(np.asarray(mix).dtype, np.floating):
+            raise AudioError("mix", got=np.asarray(mix).dtype, expected="floats from -1 to 1")
         mix = np.asarray(mix, dtype=np.float32)
         if mix.ndim == 1:
             mix = np.stack([mix, mix])
         if mix.ndim != 2 or len(mix) != CHANNELS or not mix.size:
             raise AudioError("mix", got=f"shape {mix.shape}", expected="(2, samples) or (samples,)")
-        if sample_rate <= 0:
-            raise AudioError("mix", got=f"sample rate {sample_rate}", expected="more than 0 Hz")
+        check_sample_rate("mix", sample_rate)
         if not np.isfinite(mix).all():
             raise AudioError("mix", got="NaN or infinity", expected="finite samples")
         samples = mix.shape[1]
         blocks = (mix[:, start : start + BLOCK] for start in range(0, samples, BLOCK))
         watch = _Watch("mix", self._count_chunks(samples, sample_rate), progress, cancel)
         stems = np.concatenate(list(self._stream(blocks, sample_rate, watch)), axis=2)
+        watch.check()
         watch.finish()
         stems = np.pad(stems, ((0, 0), (0, 0), (0, max(0, samples - stems.shape[2]))))
         return {source: stems[index, :, :samples] for index, source in enumerate(SOURCES)}
@@ -96,6 +104,16 @@ class Separator:
         OutputError or Cancelled; then no stem is written.
         """
         paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out))
+        if set(paths) != set(SOURCES) or subtype not in SUBTYPES:
+            raise ConfigError(
+                "stems",
+                got=f"{subtype} for {list(paths)}",
+                expected=f"one of {', '.join(SUBTYPES)}, for {', '.join(SOURCES)}",
+            )
+        if Path(path).resolve() in {stem.resolve() for stem in paths.values()}:
+            raise OutputError(
+                path, got="the song itself as a stem's place", expected="another folder"
+            )
         with SongReader(Path(path), downmix=downmix) as song:
             rate, frames = song.sample_rate, song.frames
             watch = _Watch(path, self._count_chunks(frames, rate), progress, cancel)
@@ -105,7 +123,8 @@ class Separator:
                     writer.append(stems[:, :, : song.position - writer.written])
                 missing = song.position - writer.written
                 writer.append(np.zeros((len(SOURCES), CHANNELS, missing), dtype=np.float32))
-                watch.finish()
+                watch.check()
+        watch.finish()
         return paths
 
     def _stream(
@@ -126,7 +145,7 @@ class Separator:
         yield self._mix(*queue.exchange(np.zeros((CHANNELS, 0), dtype=np.float32), finished))
 
     def _open_stream(self, source: str, watch: "_Watch") -> ChunkStream:
-        stft, network = self._stfts[source], self._stages[source]
+        stft, network = self._stfts[source], self._networks[source]
 
         def process(chunk: Audio) -> Audio:
             watch.before_chunk(source)
@@ -137,7 +156,15 @@ class Separator:
         return ChunkStream(stft.spec, process)
 
     def _mix(self, stems: Audio, mix: Audio) -> Audio:
-        return self._mixer(stems, mix) if self._mixer else stems
+        mixed = self._mixer(stems, mix) if self._mixer else stems
+        if not np.isfinite(mixed).all():
+            raise NetworkError(
+                "stems",
+                got="NaN or infinity",
+                expected="finite samples",
+                hint="the song is far beyond full scale, or a network is broken",
+            )
+        return mixed
 
     def _count_chunks(self, frames: int, sample_rate: int) -> int:
         samples = frames * SAMPLE_RATE / sample_rate
@@ -180,9 +207,12 @@ class _Watch:
         self._progress = progress
         self._cancel = cancel
 
-    def before_chunk(self, stage: str) -> None:
+    def check(self) -> None:
         if self._cancel and self._cancel.is_set():
             raise Cancelled(self._song)
+
+    def before_chunk(self, stage: str) -> None:
+        self.check()
         self._tell(stage)
 
     def after_chunk(self, stage: str) -> None:
@@ -191,8 +221,6 @@ class _Watch:
         self._tell(stage)
 
     def finish(self) -> None:
-        if self._cancel and self._cancel.is_set():
-            raise Cancelled(self._song)
         self._done = self._total
         self._tell("done")
 
@@ -204,7 +232,7 @@ class _Watch:
 def load_network(spec: SeparatorSpec, folder: Path, *, threads: int) -> tuple[Network, StftSpec]:
     """Load one separator's network; its graph says how many bins and frames it takes.
 
-    Raises NetworkError where the system says otherwise.
+    Raises NetworkError where the system says otherwise, ConfigError where it cannot be.
     """
     network = OnnxNetwork(read_weights(folder, spec.weights), spec.weights, threads=threads)
     for key, got in (("dim_f", network.dim_f), ("dim_t", network.dim_t)):
@@ -216,7 +244,10 @@ def load_network(spec: SeparatorSpec, folder: Path, *, threads: int) -> tuple[Ne
                 expected=f"{key} {expected} as in the system's YAML",
                 hint="correct the YAML or name another file",
             )
-    return network, StftSpec(spec.n_fft, spec.hop, network.dim_f, network.dim_t)
+    try:
+        return network, StftSpec(spec.n_fft, spec.hop, network.dim_f, network.dim_t)
+    except ConfigError as error:
+        raise error.within(spec.weights) from error
 
 
 def stem_paths(folder: Path) -> dict[str, Path]:

@@ -87,7 +87,7 @@ class SeparatorSpec:
 
 @dataclass(frozen=True)
 class SystemSpec:
-    """A whole submission: four separators by source name, and perhaps a Mixer."""
+    """A whole submission: four separators by source name, optionally a Mixer."""
 
     name: str
     description: str
@@ -126,7 +126,7 @@ def read_system(path: Path) -> SystemSpec:
     values = read_mapping(path)
     separators = values.get("separators")
     if not isinstance(separators, dict) or set(separators) != set(SOURCES):
-        got = sorted(separators) if isinstance(separators, dict) else separators
+        got = list(separators) if isinstance(separators, dict) else separators
         raise ConfigError(f"{path}: separators", got=got, expected=f"the keys {list(SOURCES)}")
     values["separators"] = {
         source: build(SeparatorSpec, separators[source], f"{path}: {source}") for source in SOURCES
@@ -146,7 +146,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(path, got=error.strerror, expected="a readable YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: bytes or dates that cannot be
         raise ConfigError(path, got=error, expected="valid YAML") from error
     if not isinstance(values, dict):
         raise ConfigError(path, got=type(values).__name__, expected="a mapping of keys to values")

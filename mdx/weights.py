@@ -57,16 +57,15 @@ def read_weights(folder: Path, name: str) -> bytes:
 
 
 def describe(content: bytes, *, made_by: str | None = None) -> WeightsEntry:
-    """The manifest entry that these bytes deserve."""
+    """The manifest entry for these bytes."""
     return WeightsEntry(hashlib.sha256(content).hexdigest(), len(content), made_by)
 
 
 def register_weights(folder: Path, name: str, *, made_by: str) -> WeightsEntry:
     """Enter a file of the folder into its manifest, replacing an older entry of that name."""
     entry = describe(_inside(folder, name).read_bytes(), made_by=made_by)
-    entries = dict(_read_manifest(folder)) if (folder / MANIFEST).exists() else {}
-    entries[name] = entry
-    draft = folder / f".{MANIFEST}.tmp"
+    entries = {**_read_manifest(folder), name: entry}
+    draft = folder / f".{MANIFEST}.{os.getpid()}.tmp"
     plain = {key: asdict(value) for key, value in sorted(entries.items())}
     draft.write_text(yaml.safe_dump(plain, sort_keys=False, width=100), encoding="utf-8")
     os.replace(draft, folder / MANIFEST)
@@ -75,6 +74,8 @@ def register_weights(folder: Path, name: str, *, made_by: str) -> WeightsEntry:
 
 def _read_manifest(folder: Path) -> Mapping[str, WeightsEntry]:
     path = folder / MANIFEST
+    if not path.exists() or not path.read_text(encoding="utf-8").strip():
+        return {}
     return {
         name: build(WeightsEntry, value, f"{path}: {name}")
         for name, value in read_mapping(path).items()
@@ -82,8 +83,8 @@ def _read_manifest(folder: Path) -> Mapping[str, WeightsEntry]:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or path == folder.resolve():
+    path = (folder / name.replace("\0", "")).resolve()
+    if "\0" in name or not path.is_relative_to(folder.resolve()) or path == folder.resolve():
         raise WeightsError(
             "weights", got=repr(name), expected=f"the name of a file inside {folder}"
         )

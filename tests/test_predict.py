@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,6 +169,23 @@ def test_a_bad_song_is_one_line_and_leaves_nothing(
     lines = child.stderr.splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: ") and message in lines[0]
     assert not list((tmp_path / "out").rglob("*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process at once there")
+def test_a_terminated_run_leaves_nothing(tiny_system: Path, tmp_path: Path) -> None:
+    song, out = tmp_path / "song.wav", tmp_path / "out"
+    sf.write(song, noise(SAMPLE_RATE * 60).T, SAMPLE_RATE)
+    command = [sys.executable, str(ROOT / "predict.py"), str(song), "-o", str(out)]
+    with subprocess.Popen(
+        [*command, "--system", str(tiny_system)], stderr=subprocess.PIPE, text=True
+    ) as child:
+        while child.poll() is None and not list(out.rglob("*.part")):
+            time.sleep(0.01)
+        child.terminate()
+        _, error = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert error == "interrupted: the unfinished song has no stems\n"
+    assert not list(out.rglob("*"))
 
 
 def test_two_songs_of_one_name_are_refused_before_anything_is_done(

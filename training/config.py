@@ -56,7 +56,7 @@ def read_config(name: str) -> Mapping[str, SeparatorConfig]:
     values = read_mapping(path)
     if set(values) != {"shared", *SOURCES}:
         expected = f"the keys shared, {', '.join(SOURCES)}"
-        raise ConfigError(path, got=sorted(values), expected=expected)
+        raise ConfigError(path, got=list(values), expected=expected)
     return {
         source: build(SeparatorConfig, {**values["shared"], **values[source]}, f"{path}: {source}")
         for source in SOURCES

@@ -120,6 +120,13 @@ def test_zero_samples(tmp_path: Path) -> None:
         read(tmp_path / "x.wav")
 
 
+@pytest.mark.parametrize("rate", [1, 999, 2**31 - 1])
+def test_a_sample_rate_that_no_song_has(tmp_path: Path, rate: int) -> None:
+    sf.write(tmp_path / "x.wav", noise(100).T, rate)
+    with pytest.raises(AudioError, match=f"sample rate {rate} Hz"):
+        read(tmp_path / "x.wav")
+
+
 @pytest.mark.parametrize("name", ["x.wav", "x.aiff", "x.flac"])
 def test_truncated(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

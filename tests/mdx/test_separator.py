@@ -10,7 +10,14 @@ import torch
 import yaml
 
 import mdx.separator
-from mdx.errors import AudioError, Cancelled, MdxError, NetworkError, WeightsError
+from mdx.errors import (
+    AudioError,
+    Cancelled,
+    MdxError,
+    NetworkError,
+    OutputError,
+    WeightsError,
+)
 from mdx.separator import Separator
 from mdx.spec import SAMPLE_RATE, SOURCES, Audio
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
@@ -121,6 +128,16 @@ def test_resampling_does_not_shift_or_scale_a_stem(tmp_path: Path) -> None:
     assert np.abs(stem - mix)[:, inside].max() < 1e-3  # soxr's high quality, and the bins cut
 
 
+def test_a_song_is_never_overwritten_by_its_own_stem(tiny: Separator, tmp_path: Path) -> None:
+    path = tmp_path / "bass.wav"
+    sf.write(path, noise(1000).T, SAMPLE_RATE)
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="the song itself"):
+        tiny.separate_file(path, tmp_path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_mono_becomes_stereo(tiny: Separator, tmp_path: Path) -> None:
     mono = noise(5000)[0]
     expected = tiny.separate(np.stack([mono, mono]), SAMPLE_RATE)
@@ -190,7 +207,7 @@ def test_an_array_with_nan_is_refused(tiny: Separator) -> None:
         tiny.separate(mix, SAMPLE_RATE)
 
 
-@pytest.mark.parametrize("rate", [0, -44100])
+@pytest.mark.parametrize("rate", [0, -44100, 999, 10**9])
 def test_an_impossible_sample_rate_is_refused(tiny: Separator, rate: int) -> None:
     with pytest.raises(AudioError, match="sample rate"):
         tiny.separate(noise(100), rate)

@@ -49,10 +49,12 @@ def test_unknown_system_lists_the_known_ones() -> None:
         ({"name": "../x"}, "track name"),
         ({"separators": {"bass": {}}}, "separators"),
         ({"separators": None}, "separators"),
+        ({"separators": {1: {}, "bass": {}}}, "separators"),
+        ({1: 2}, "unknown key '1'"),
     ],
 )
 def test_a_wrong_system_is_refused(
-    tiny_copy: Path, change: dict[str, object], message: str
+    tiny_copy: Path, change: dict[object, object], message: str
 ) -> None:
     system = yaml.safe_load(tiny_copy.read_text())
     tiny_copy.write_text(yaml.safe_dump(system | change))
@@ -86,7 +88,9 @@ def test_a_missing_key_is_named(tiny_copy: Path) -> None:
         read_system(tiny_copy)
 
 
-@pytest.mark.parametrize("text", ["- a list", "a: [", "!!python/object/apply:os.getcwd []"])
+@pytest.mark.parametrize(
+    "text", ["- a list", "a: [", "!!python/object/apply:os.getcwd []", "name: 2024-13-45", "", "\0"]
+)
 def test_what_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(text)

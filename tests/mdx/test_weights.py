@@ -59,7 +59,7 @@ def test_an_unknown_file_comes_with_the_line_to_add(folder: Path) -> None:
     assert read_weights(folder, "mine.onnx") == b"mine"
 
 
-@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "demo/../../secret", "", "."])
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "demo/../../secret", "", ".", "a\0b"])
 def test_no_name_leaves_the_folder(folder: Path, name: str) -> None:
     (folder.parent / "secret").write_text("secret")
     with pytest.raises(WeightsError, match="inside"):
@@ -73,7 +73,10 @@ def test_a_wrong_manifest_is_refused(folder: Path, text: str) -> None:
         read_weights(folder, "demo/a.onnx")
 
 
-def test_a_missing_manifest_is_said(folder: Path) -> None:
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_without_a_manifest_the_line_to_write_is_said(folder: Path, text: str | None) -> None:
     (folder / "manifest.yaml").unlink()
-    with pytest.raises(ConfigError, match=r"manifest\.yaml: got No such file"):
+    if text is not None:
+        (folder / "manifest.yaml").write_text(text)
+    with pytest.raises(WeightsError, match=r"manifest\.yaml: got no entry .*: {sha256: ed7002b4"):
         read_weights(folder, "demo/a.onnx")
