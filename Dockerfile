@@ -1,7 +1,8 @@
 # Inference only: no torch, no compiler, no root.
 #   docker build -t mdx .
 #   docker run --rm -v "$PWD/songs:/songs" mdx python predict.py /songs/song.flac -o /songs/separated
-# Without a command it runs the challenge over /songs/test into /songs/results.
+# Without a command it runs the challenge over /songs/test into /songs/results. It runs as user
+# 1001; for folders that are yours alone add  --user "$(id -u)".
 FROM python:3.11-slim
 
 RUN useradd --create-home --uid 1001 aicrowd

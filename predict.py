@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Self
@@ -56,7 +57,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="folder of the results: OUT/<song>/<source>.wav (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "-n", "--system", "--name", default=os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM),
+        "--system", default=os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM),
         help=f"{', '.join(system_names())}, or the path of a .yaml (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--downmix", action="store_true", help="fold more than two channels")
@@ -96,7 +97,7 @@ def song_folders(files: list[Path], out: Path) -> dict[Path, Path]:
     """The folder of each song's stems; raises ConfigError where two songs would share one."""
     folders: dict[Path, Path] = {}
     for path in files:
-        folder = out / track_name(path.stem)
+        folder = out / track_name(path.resolve().stem)
         if folder in folders.values():
             raise ConfigError(
                 path,
@@ -131,7 +132,13 @@ class _Bar:
 def main(arguments: list[str] | None = None) -> int:
     """Run the challenge, or separate the files given; returns the exit code."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    args = get_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = get_parser()
+    args = parser.parse_args(arguments)
+    if arguments and not args.files:
+        parser.error(
+            "options are for songs: name at least one FILE (without any, $MDX_SYSTEM runs)"
+        )
     try:
         if args.files:
             return 1 if separate_songs(args) else 0
@@ -142,9 +149,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted: the unfinished song has no stems", file=sys.stderr)
         return 130
-    print("all songs separated")
     return 0
 
 
 if __name__ == "__main__":
+    # On SIGTERM, clean up as on Ctrl-C: no temporary file is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -13,12 +13,15 @@ from benchmarks.memory import ROOT, write_song
 CHILD = """
 import os, sys, time
 import predict
+from mdx.net import OnnxNetwork
 
-def progress(done, total, stage):
+def stop(network, spectrogram):
     print(time.time(), flush=True)
     os._exit(0)
 
-predict.Separator.load(sys.argv[1]).separate_file(sys.argv[2], sys.argv[3], progress=progress)
+OnnxNetwork.__call__ = stop
+song, out, system = sys.argv[1:]
+predict.main([song, "-o", out, "--system", system])
 """
 
 
@@ -26,7 +29,7 @@ def first_chunk_seconds(system: str, song: Path, out: Path) -> float:
     """Seconds from starting a process to its first chunk; the interpreter's start included."""
     started = time.time()
     child = subprocess.run(
-        [sys.executable, "-c", CHILD, system, str(song), str(out)],
+        [sys.executable, "-c", CHILD, str(song), str(out), system],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -175,5 +175,8 @@ def _facts(folder: Path) -> dict[str, Any] | None:
     names = [*(f"{stem}.wav" for stem in (*STEMS, "mixture")), "song.json"]
     if not all((folder / name).is_file() for name in names):
         return None
-    facts = json.loads((folder / "song.json").read_text())
+    try:
+        facts = json.loads((folder / "song.json").read_text())
+    except ValueError:
+        return None
     return {key: facts.get(key) for key in ("version", "seed", "split", "index", "seconds")}

@@ -8,11 +8,12 @@ import json
 import os
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import soundfile as sf
 
-from mdx.errors import ConfigError, MdxError
+from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.spec import SOURCES, track_name
 
 
@@ -70,19 +71,27 @@ class MusicDemixingPredictor:
             raise ConfigError("TEST_DATASET_PATH", got="no song", expected="<song>/mixture.wav")
         return names
 
+    def get_music_folder_location(self, name: str) -> Path:
+        """The folder of a song in the test set."""
+        return self.test_data_path / name
+
     def get_music_file_location(self, name: str, instrument: str | None = None) -> Path:
         """The mixture of a song, or the file where the stem of an instrument belongs."""
         if instrument is None:
-            return self.test_data_path / name / "mixture.wav"
+            return self.get_music_folder_location(name) / "mixture.wav"
         folder = self.results_data_path / name
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(folder, got=error.strerror, expected="a writable folder") from error
         return folder / f"{instrument}.wav"
 
     def evaluation(self) -> None:
         """Set up once, then predict and verify song by song; a late song is a failed one."""
         self._event("execution_start")
         started = time.monotonic()
-        self.prediction_setup()
+        with suppress(NotImplementedError):  # the kit lets it be left out
+            self.prediction_setup()
         self._check_limit("setup", started, self.inference_setup_timeout)
         for name in self.get_all_music_names():
             self._event("execution_running", song=name)
@@ -94,7 +103,7 @@ class MusicDemixingPredictor:
                     for source in SOURCES
                 },
             )
-            self._check_limit(name, started, self.inference_per_music_timeout)
+            self._check_limit("song", started, self.inference_per_music_timeout, song=name)
             self.verify_results(name)
         self._event("execution_success")
 
@@ -121,11 +130,13 @@ class MusicDemixingPredictor:
                     path, got=f"{frames} samples", expected=f"{mixture.frames} like the mixture"
                 )
 
-    def _check_limit(self, what: str, started: float, limit: int) -> None:
+    def _check_limit(self, what: str, started: float, limit: int, **song: str) -> None:
         seconds = time.monotonic() - started
-        self._event("timing", what=what, seconds=round(seconds, 3), limit=limit)
+        self._event(f"{what}_done", seconds=round(seconds, 3), limit=limit, **song)
         if seconds > limit:
-            raise MdxError(what, got=f"{seconds:.1f} s", expected=f"at most {limit} s")
+            raise MdxError(
+                song.get("song", what), got=f"{seconds:.1f} s", expected=f"at most {limit} s"
+            )
 
     def _event(self, name: str, **facts: object) -> None:
         if self.events_path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mdx.errors import MdxError
+from mdx.errors import MdxError, OutputError
 from mdx.spec import find_system
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,11 +32,15 @@ def replay(system: str, songs: Path, out: Path, *, limit: int | None = None) -> 
     """
     name = find_system(system)[0].name
     results = out / name
-    results.mkdir(parents=True, exist_ok=True)
     events_path = results / "events.jsonl"
-    events_path.unlink(missing_ok=True)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        for old in (events_path, *results.glob("*/*.wav")):
+            old.unlink(missing_ok=True)  # what is scored must come from this run
+    except OSError as error:
+        raise OutputError(results, got=error.strerror, expected="a writable folder") from error
     env = {
-        **os.environ,
+        **{key: os.environ[key] for key in os.environ if key != "PARTIAL_RUN_MUSIC_NAMES"},
         # The child runs in the repository, from where a relative path would lead elsewhere.
         "MDX_SYSTEM": str(Path(system).resolve()) if Path(system).suffix else system,
         "TEST_DATASET_PATH": str(songs.resolve()),
@@ -61,9 +65,9 @@ def replay(system: str, songs: Path, out: Path, *, limit: int | None = None) -> 
         raise MdxError(
             f"submission with system '{name}'", got=last, expected="four stems of every song"
         )
-    timings = {event["what"]: event["seconds"] for event in events if event["event"] == "timing"}
-    setup = timings.pop("setup")
-    return Replay(name, results, setup, timings)
+    (setup,) = (event["seconds"] for event in events if event["event"] == "setup_done")
+    done = (event for event in events if event["event"] == "song_done")
+    return Replay(name, results, setup, {event["song"]: event["seconds"] for event in done})
 
 
 def _read_events(path: Path) -> list[dict[str, Any]]:

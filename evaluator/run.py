@@ -1,6 +1,7 @@
 """`python evaluator/run.py`: replay a test set through the submission, score what it wrote."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -10,7 +11,8 @@ sys.path.insert(0, str(ROOT))  # run as a file, Python would look for imports in
 from evaluator.replay import replay
 from evaluator.report import make_report, song_table, summary_table, update_readme, write_report
 from evaluator.scores import ROUND_2_RATIO, song_names
-from mdx.errors import MdxError
+from mdx.errors import ConfigError, MdxError
+from mdx.spec import find_system
 
 DEMO_SONGS = Path("out/demo/songs/test")
 
@@ -40,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = get_parser().parse_args(arguments)
     systems = args.systems or ["demo"]
     try:
+        _refuse_twins(systems)
         names = song_names(args.songs)
         replays = []
         for system in systems:
@@ -49,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_report(report, args.out / "report.json")
         if args.readme:
             update_readme(report, args.readme)
-    except MdxError as error:
+    except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for entry in report["systems"][1:]:
@@ -61,6 +64,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _refuse_twins(systems: list[str]) -> None:
+    names = [find_system(system)[0].name for system in systems]
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise ConfigError(
+            "systems", got=f"the name '{twins[0]}' twice", expected="names of their own",
+            hint="their stems are kept in folders of these names",
+        )  # fmt: skip
+
+
 def describe_test_set(songs: Path, names: list[str]) -> str:
     """Say in words what was scored; demo songs are told by the song.json beside them."""
     if all((songs / name / "song.json").is_file() for name in names):
@@ -69,4 +82,6 @@ def describe_test_set(songs: Path, names: list[str]) -> str:
 
 
 if __name__ == "__main__":
+    # On SIGTERM, end the child as on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

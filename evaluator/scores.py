@@ -23,8 +23,8 @@ def song_names(songs: Path) -> list[str]:
 
 
 def read_references(song: Path) -> dict[str, Audio]:
-    """The true stems of a song. Shape: (2, samples) each, float32."""
-    return _read_stems(song, "a reference stem")
+    """The true stems of a song, all as long as its mixture. Shape: (2, samples), float32."""
+    return _read_stems(song, "a reference stem", sf.info(song / "mixture.wav").frames)
 
 
 def score_song(references: dict[str, Audio], estimates: dict[str, Audio]) -> dict[str, Any]:
@@ -40,7 +40,8 @@ def score_results(songs: Path, results: Path) -> list[dict[str, Any]]:
     rows = []
     for name in song_names(songs):
         references = read_references(songs / name)
-        estimates = _read_stems(results / name, "a stem of the submission")
+        samples = references[SOURCES[0]].shape[1]
+        estimates = _read_stems(results / name, "a stem of the submission", samples)
         rows.append({"song": name, **score_song(references, estimates)})
     return rows
 
@@ -78,8 +79,16 @@ def _with_mean(values: dict[str, Any]) -> dict[str, Any]:
     return {"song": float(np.mean(known)) if complete else None, **values}
 
 
-def _read_stems(folder: Path, what: str) -> dict[str, Audio]:
-    return {source: _read(folder / f"{source}.wav", what) for source in SOURCES}
+def _read_stems(folder: Path, what: str, samples: int) -> dict[str, Audio]:
+    stems = {source: _read(folder / f"{source}.wav", what) for source in SOURCES}
+    for source, stem in stems.items():
+        if stem.shape[1] != samples:
+            raise AudioError(
+                folder / f"{source}.wav",
+                got=f"{stem.shape[1]} samples",
+                expected=f"{what} of {samples}, like the mixture",
+            )
+    return stems
 
 
 def _read(path: Path, what: str) -> Audio:

@@ -1,5 +1,6 @@
 """Reading songs in blocks from any audio file, and resampling a stream of blocks."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,9 +17,12 @@ from mdx.spec import CHANNELS, Audio
 BLOCK = 1 << 16  # samples read at a time
 SAMPLE_RATES = (1_000, 768_000)  # Hz; what lies outside is a broken header, and costs memory
 READABLE = "WAV, FLAC, OGG or MP3"
-# Headers of WAV and AIFF as libsndfile logs them where the file is shorter than they say.
-SHORT_FILE = re.compile(r"^ *(?:data|SSND) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
-STREAMED = 0x7FFF0000  # from here on a size is a pipe's way of saying that it was not known
+KNOWN = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
+# Headers as libsndfile logs them where the file is shorter than they say.
+SHORT_FILE = re.compile(
+    r"^ *(?:data|SSND|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
+STREAMED = range(0x7FFF0000, 0x1_0000_0000)  # a pipe's ways of saying that it did not know
 # Standard order of loudspeakers by their number; C is centre or rear, x (LFE) is left out.
 LAYOUTS = {3: "LRC", 4: "LRLR", 5: "LRCLR", 6: "LRCxLR", 7: "LRCxCLR", 8: "LRCxLRLR"}
 
@@ -31,8 +35,11 @@ class SongReader:
         self.path = path
         self.position = 0  # samples read so far
         if not path.is_file():
-            got = "a directory" if path.is_dir() else "no such file"
+            missing = "no regular file" if path.exists() else "no such file"
+            got = "a directory" if path.is_dir() else missing
             raise AudioError(path, got=got, expected="an audio file")
+        if not os.access(path, os.R_OK):
+            raise AudioError(path, got="no permission to read it", expected="a readable file")
         self._file: Any
         try:
             self._file = sf.SoundFile(path)
@@ -70,14 +77,19 @@ class SongReader:
             raise AudioError(
                 self.path, got=f"a damaged file ({error})", expected="audio to its end"
             ) from error
-        exact = isinstance(self._file, sf.SoundFile) and self._file.format != "MP3"
-        if self.position == 0 or (exact and self.position < self.frames):
+        if not isinstance(self._file, sf.SoundFile):
+            exact = 0.0  # a container's duration is but a hint
+        else:
+            exact = 0.9 if self._file.format == "MP3" else 1.0  # MP3's is counted in whole frames
+        if self.position < max(1, exact * self.frames):
             self._truncated(self.position, self.frames)
 
     def _decoded(self) -> Iterator[Audio]:
         # Shape: (n, channels), as decoders lay it out.
         if isinstance(self._file, sf.SoundFile):
-            yield from self._file.blocks(BLOCK, dtype="float32", always_2d=True)
+            # Not its blocks(): that one makes up what a truncated file lacks.
+            while len(frames := self._file.read(BLOCK, dtype="float32", always_2d=True)):
+                yield frames
         else:
             yield from self._file.blocks()
 
@@ -99,7 +111,7 @@ class SongReader:
         if self.frames == 0:
             raise AudioError(self.path, got="0 samples", expected="at least one")
         short = SHORT_FILE.search(getattr(self._file, "extra_info", ""))
-        if short and int(short[2]) < int(short[1]) < STREAMED:
+        if short and int(short[2]) < int(short[1]) and int(short[1]) not in STREAMED:
             self._truncated(f"{short[2]} bytes of audio", short[1])
 
     def _truncated(self, got: object, expected: object) -> None:
@@ -168,10 +180,11 @@ def _open_with_av(path: Path, error: Exception) -> Any:
     try:
         from mdx.pyav import AvFile
     except ImportError:
+        named_so = path.suffix.lower() in KNOWN
         raise AudioError(
             path,
-            got="a file that libsndfile cannot read",
+            got=f"no audio that libsndfile can read ({getattr(error, 'error_string', error)})",
             expected=READABLE,
-            hint="for m4a, aac, mp4, wma and video: pip install av",
+            hint="" if named_so else "for m4a, aac, mp4, wma and video: pip install av",
         ) from error
     return AvFile(path)

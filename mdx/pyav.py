@@ -3,6 +3,7 @@
 Importing this module imports PyAV; mdx.audio does so only for a file that needs it.
 """
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,12 +35,14 @@ class AvFile:
 
     def blocks(self) -> Iterator[Audio]:
         """Yield decoded audio as the decoder hands it out. Shape: (n, channels), float32."""
-        resampler = av.AudioResampler(format="fltp")
+        # Rate and layout may change in mid-stream; what comes out must not.
+        layout = self._stream.codec_context.layout.name
+        resampler = av.AudioResampler(format="fltp", layout=layout, rate=self.samplerate)
         try:
-            for frame in self._container.decode(self._stream):
+            for frame in itertools.chain(self._container.decode(self._stream), [None]):
                 for part in resampler.resample(frame):
                     yield np.ascontiguousarray(part.to_ndarray().T, dtype=np.float32)
-        except av.FFmpegError as error:
+        except (av.FFmpegError, ValueError) as error:
             raise OSError(str(error)) from error
 
     def close(self) -> None:

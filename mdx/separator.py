@@ -51,7 +51,11 @@ class Separator:
             source: load_network(spec.separators[source], folder, threads=threads)
             for source in SOURCES
         }
-        mixer = read_mixer(read_weights(folder, spec.mixer), spec.mixer) if spec.mixer is not None else None
+        mixer = (
+            read_mixer(read_weights(folder, spec.mixer), spec.mixer)
+            if spec.mixer is not None
+            else None
+        )
         return cls(networks, mixer, threads=threads)
 
     def separate(
@@ -149,7 +153,8 @@ class Separator:
 
         def process(chunk: Audio) -> Audio:
             watch.before_chunk(source)
-            estimate = stft.inverse(network(stft.forward(chunk)))
+            with np.errstate(over="ignore", invalid="ignore"):  # found out in _mix
+                estimate = stft.inverse(network(stft.forward(chunk)))
             watch.after_chunk(source)
             return estimate
 

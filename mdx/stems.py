@@ -2,7 +2,7 @@
 
 import logging
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +32,7 @@ class StemWriter:
     ) -> None:
         """`frames` is the expected length, by which plain WAV or RF64 is chosen."""
         self._paths = {source: Path(paths[source]) for source in SOURCES}
+        self._made: list[Path] = []  # folders
         self._drafts: dict[str, Path] = {}
         self._files: dict[str, sf.SoundFile] = {}
         self._peaks = dict.fromkeys(SOURCES, 0.0)
@@ -42,14 +43,13 @@ class StemWriter:
         self.written = 0  # samples of each stem
 
     def __enter__(self) -> Self:
-        self._made = self._make_folders()
         try:
             for source, path in self._paths.items():
                 if path.is_dir():
                     raise OutputError(path, got="a directory", expected="the name of a file")
-                handle, draft = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
-                os.close(handle)
-                self._drafts[source] = Path(draft)
+                self._make_folder(path.parent)
+                draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+                self._drafts[source] = draft
                 self._files[source] = sf.SoundFile(
                     draft, "w", self._sample_rate, CHANNELS, self._subtype, format=self._format
                 )
@@ -110,31 +110,26 @@ class StemWriter:
         try:
             for source, path in self._paths.items():
                 if path.exists():
-                    refuge = path.with_name(f"{self._drafts[source].name}.old")
-                    os.replace(path, refuge)
-                    kept[path] = refuge
-                self._drafts[source].chmod(0o666 & ~_umask())  # mkstemp lets nobody else read
+                    kept[path] = path.with_name(f"{self._drafts[source].name}.old")
+                    os.replace(path, kept[path])
                 os.replace(self._drafts[source], path)
                 placed.append(path)
         except BaseException:
             for path in placed:
                 path.unlink()
             for path, refuge in kept.items():
-                os.replace(refuge, path)
+                if refuge.exists():
+                    os.replace(refuge, path)
             raise
         for refuge in kept.values():
-            refuge.unlink()
+            with suppress(OSError):  # the new stems are in place all the same
+                refuge.unlink()
 
-    def _make_folders(self) -> list[Path]:
-        made: list[Path] = []
-        try:
-            for folder in sorted({path.parent for path in self._paths.values()}):
-                missing = [part for part in (folder, *folder.parents) if not part.exists()]
-                folder.mkdir(parents=True, exist_ok=True)
-                made += missing
-        except OSError as error:
-            raise _not_written(folder, error) from error
-        return made
+    def _make_folder(self, folder: Path) -> None:
+        for part in reversed([folder, *folder.parents]):
+            if not part.exists():
+                self._made.insert(0, part)
+                part.mkdir(exist_ok=True)
 
     def _discard(self) -> None:
         for file in self._files.values():
@@ -156,12 +151,6 @@ class StemWriter:
                     self._paths[source],
                     peak,
                 )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _not_written(path: Path, error: Exception) -> OutputError:

@@ -47,6 +47,12 @@ def test_songs_of_one_s_own(tiny_system: Path, song: Path, tmp_path: Path) -> No
         assert (info.samplerate, info.frames, info.subtype) == (rate, samples, "PCM_24")
 
 
+@pytest.mark.parametrize("arguments", [["--system", "nosuch"], ["-o", "x"], ["--int24"]])
+def test_options_without_a_song_do_not_start_the_challenge(arguments: list[str]) -> None:
+    child = run(*arguments)
+    assert child.returncode == 2 and "name at least one FILE" in child.stderr
+
+
 def test_one_bad_song_does_not_lose_the_others(
     tiny_system: Path, song: Path, tmp_path: Path
 ) -> None:
@@ -146,8 +152,8 @@ def _directory(path: Path) -> None:
 
 BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: path.unlink(), "no such file"),
-    "no audio": (lambda path: path.write_text("hello " * 99), "audio"),
-    "zero bytes": (lambda path: path.write_bytes(b""), "audio"),
+    "no audio": (lambda path: path.write_text("hello " * 99), "got no audio"),
+    "zero bytes": (lambda path: path.write_bytes(b""), "got no audio"),
     "zero samples": (lambda path: sf.write(path, np.zeros((0, 2)), 44100), "0 samples"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:99_999]), "truncated"),
     "nan": (_nan, "NaN or infinity at sample 299999"),

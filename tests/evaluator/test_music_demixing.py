@@ -57,13 +57,13 @@ def test_every_song_gets_four_stems_and_a_time(results: Path) -> None:
     lines = (results.parent / "events.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]
     assert [event["event"] for event in events] == [
-        "execution_start", "timing",
-        "execution_running", "timing", "execution_running", "timing",
+        "execution_start", "setup_done",
+        "execution_running", "song_done", "execution_running", "song_done",
         "execution_success",
     ]  # fmt: skip
-    timed = [event for event in events if event["event"] == "timing"]
-    assert [(event["what"], event["limit"]) for event in timed] == [
-        ("setup", 900), ("song 1", 240), ("song 2", 240),
+    timed = [event for event in events if "seconds" in event]
+    assert [(event.get("song"), event["limit"]) for event in timed] == [
+        (None, 900), ("song 1", 240), ("song 2", 240),
     ]  # fmt: skip
 
 
@@ -133,6 +133,23 @@ def test_a_limit_must_be_a_whole_number(monkeypatch: pytest.MonkeyPatch, value: 
     monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", value)
     with pytest.raises(MdxError, match="INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"):
         Copies()
+
+
+def test_setup_may_be_left_out(results: Path) -> None:
+    class WithoutSetup(Copies):
+        seen = []  # noqa: RUF012
+
+        def prediction_setup(self) -> None:
+            raise NotImplementedError
+
+    WithoutSetup().run()
+    assert len(list(results.rglob("*.wav"))) == 8
+
+
+def test_results_that_cannot_be_written(results: Path) -> None:
+    results.write_text("a file")
+    with pytest.raises(MdxError, match="expected a writable folder"):
+        Copies().run()
 
 
 def test_a_submission_must_predict(results: Path) -> None:

@@ -97,7 +97,42 @@ def test_bad_references_are_named(
     out = str(tmp_path / "out")
     assert main(["--songs", str(test_set), "--system", str(tiny_system), "--out", out]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1
+    assert error.startswith(f"error: {path}: got ") and error.count("\n") == 1
+
+
+def test_two_systems_of_one_name_are_refused(
+    test_set: Path, tiny_system: Path, tiny_copy: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    systems = ["--system", str(tiny_system), "--system", str(tiny_copy)]
+    assert main(["--songs", str(test_set), *systems, "--out", str(tmp_path / "out")]) == 1
+    assert "the name 'tiny' twice" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_this_run_is_scored(
+    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARTIAL_RUN_MUSIC_NAMES", "song 1")  # meant for predict.py alone
+    (test_set / "song 2").rename(test_set / "setup")  # a name like any other
+    stale = tmp_path / "out" / "stems" / "tiny" / "song 9" / "bass.wav"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("from another run")
+    out = str(tmp_path / "out")
+    assert main(["--songs", str(test_set), "--system", str(tiny_system), "--out", out]) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [row["song"] for row in report["systems"][1]["songs"]] == ["setup", "song 1"]
+    assert not stale.exists()
+
+
+def test_an_output_that_cannot_be_written(
+    test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("a file")
+    arguments = ["--songs", str(test_set), "--system", str(tiny_system)]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert "expected a writable folder" in error and error.count("\n") == 1
 
 
 def test_unknown_system(test_set: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,10 +76,13 @@ def test_m4a_without_pyav_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(1000))
+    (tmp_path / "a.wav").write_bytes(b"no audio")
     monkeypatch.setitem(sys.modules, "av", None)
     monkeypatch.delitem(sys.modules, "mdx.pyav", raising=False)
     with pytest.raises(AudioError, match="pip install av"):
         read(tmp_path / "a.m4a")
+    with pytest.raises(AudioError, match=r"got no audio .*OGG or MP3$"):
+        read(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("content", [b"", b"no audio at all " * 100])
@@ -127,7 +130,7 @@ def test_a_sample_rate_that_no_song_has(tmp_path: Path, rate: int) -> None:
         read(tmp_path / "x.wav")
 
 
-@pytest.mark.parametrize("name", ["x.wav", "x.aiff", "x.flac"])
+@pytest.mark.parametrize("name", ["x.wav", "x.aiff", "x.flac", "x.rf64", "x.w64", "x.au", "x.mp3"])
 def test_truncated(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     sf.write(path, noise(50_000).T, 44100)
@@ -145,7 +148,7 @@ def test_a_wav_from_a_pipe_is_not_taken_for_truncated(tmp_path: Path) -> None:
     content[place : place + 4] = struct.pack("<I", 0xFFFFFFFF)
     content[4:8] = struct.pack("<I", 0xFFFFFFFF)
     path.write_bytes(content)
-    np.testing.assert_array_equal(read(path)[0][:, :1000], mix)
+    np.testing.assert_array_equal(read(path)[0], mix)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

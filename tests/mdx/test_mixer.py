@@ -8,6 +8,7 @@ import torch
 from mdx.errors import WeightsError
 from mdx.mixer import Mixer, read_mixer
 from mdx.spec import Audio
+from models.mixer import Mixer as TorchMixer
 
 TOLERANCE = 1e-6  # float32 sums of ten terms of about 1
 
@@ -28,16 +29,25 @@ def checkpoint(state: dict[str, torch.Tensor]) -> bytes:
     return buffer.getvalue()
 
 
-def test_equals_a_linear_layer_in_torch() -> None:
+def test_equals_the_module_in_torch() -> None:
     rng = np.random.default_rng(1)
     stems = rng.standard_normal((4, 2, 50)).astype(np.float32)
     mix = rng.standard_normal((2, 50)).astype(np.float32)
-    linear = torch.nn.Linear(10, 8, bias=False)
-    linear.weight.data = torch.from_numpy(random_matrix())
+    module = TorchMixer()
+    module.linear.weight.data = torch.from_numpy(random_matrix())
     with torch.no_grad():
         inputs = torch.from_numpy(np.concatenate([*stems, mix]))  # bass L, bass R, drums L, ...
-        expected = linear(inputs.T).T.reshape(4, 2, 50).numpy()
+        expected = module(inputs[None])[0].reshape(4, 2, 50).numpy()
     np.testing.assert_allclose(Mixer(random_matrix())(stems, mix), expected, atol=10 * TOLERANCE)
+
+
+def test_a_new_mixer_in_torch_hands_the_stems_through_and_saves_the_original_format() -> None:
+    module = TorchMixer()
+    x = torch.randn(2, 10, 30)
+    torch.testing.assert_close(module(x), x[:, :8])
+    assert sum(parameter.numel() for parameter in module.parameters()) == 80
+    content = checkpoint(module.state_dict())
+    np.testing.assert_array_equal(read_mixer(content, "mixer.ckpt").matrix, np.eye(8, 10))
 
 
 def test_row_and_column_order() -> None:

@@ -13,6 +13,7 @@ import mdx.separator
 from mdx.errors import (
     AudioError,
     Cancelled,
+    ConfigError,
     MdxError,
     NetworkError,
     OutputError,
@@ -167,6 +168,17 @@ def test_progress_counts_every_chunk(tiny: Separator) -> None:
     assert {call[2] for call in calls} == {*SOURCES, "done"}
 
 
+def test_done_is_said_when_the_files_are_there(tiny: Separator, song: Path, tmp_path: Path) -> None:
+    there: list[bool] = []
+
+    def progress(done: int, total: int, stage: str) -> None:
+        if stage == "done":
+            there.append(len(list((tmp_path / "out").glob("*.wav"))) == 4)
+
+    tiny.separate_file(song, tmp_path / "out", progress=progress)
+    assert there == [True]
+
+
 @pytest.mark.parametrize("chunks", [0, 5])
 def test_cancelling_leaves_nothing(
     tiny: Separator, song: Path, tmp_path: Path, chunks: int
@@ -198,6 +210,40 @@ def test_an_exception_in_the_callback_leaves_nothing(
 def test_arrays_of_other_shapes_are_refused(tiny: Separator, shape: tuple[int, ...]) -> None:
     with pytest.raises(AudioError, match="shape"):
         tiny.separate(np.zeros(shape, dtype=np.float32), SAMPLE_RATE)
+
+
+@pytest.mark.parametrize("mix", [np.ones((2, 50), np.int16), [1, 2, 3], "hello"])
+def test_what_is_not_floats_is_refused(tiny: Separator, mix: Audio) -> None:
+    with pytest.raises(AudioError, match="expected floats"):
+        tiny.separate(mix, SAMPLE_RATE)
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_that_overflow_are_an_error_not_garbage(tiny: Separator, tmp_path: Path) -> None:
+    path = tmp_path / "huge.wav"
+    sf.write(path, noise(5000).T * 1e38, SAMPLE_RATE, subtype="FLOAT")
+    with pytest.raises(NetworkError, match="NaN or infinity"):
+        tiny.separate_file(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_misuse_is_refused(tiny: Separator, tiny_system: Path, song: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="PCM_8"):
+        tiny.separate_file(song, tmp_path / "out", subtype="PCM_8")
+    with pytest.raises(ConfigError, match="bass"):
+        tiny.separate_file(song, {"bass": tmp_path / "out" / "bass.wav"})
+    for threads in (0, -1):
+        with pytest.raises(ConfigError, match="threads"):
+            Separator.load(tiny_system, threads=threads)
+    assert not (tmp_path / "out").exists()
+
+
+def test_sizes_that_cannot_be_name_the_network(tiny_copy: Path) -> None:
+    system = yaml.safe_load(tiny_copy.read_text())
+    system["separators"]["other"]["n_fft"] = 511
+    tiny_copy.write_text(yaml.safe_dump(system))
+    with pytest.raises(ConfigError, match=r"^other\.onnx: STFT: got n_fft 511"):
+        Separator.load(tiny_copy)
 
 
 def test_an_array_with_nan_is_refused(tiny: Separator) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from torch.nn import functional
@@ -88,6 +89,12 @@ def test_the_exported_file_equals_torch_for_any_batch(tmp_path: Path) -> None:
     assert (network.dim_f, network.dim_t) == (32, 16)
     shape = onnx.load(path).graph.input[0].type.tensor_type.shape.dim
     assert shape[0].dim_param and [size.dim_value for size in shape[1:]] == [4, 32, 16]
+    session = onnxruntime.InferenceSession(content)
+    batch = np.random.default_rng(1).standard_normal((3, 4, 32, 16)).astype(np.float32)
+    with torch.no_grad():
+        expected = net(torch.from_numpy(batch)).numpy()
+    got = session.run(None, {"input": batch})[0]
+    assert np.abs(got - expected).max() < 1e-5 * np.abs(expected).max()
     rng = np.random.default_rng(0)
     for scale in (1e-3, 1.0, 300.0):
         spectrogram = (scale * rng.standard_normal((4, 32, 16))).astype(np.float32)
