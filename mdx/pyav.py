@@ -23,7 +23,9 @@ class AvFile:
         try:
             self._container = av.open(str(path))
         except av.FFmpegError as error:
-            raise AudioError(path, got=f"no audio ({error})", expected="an audio file") from error
+            raise AudioError(
+                path, got=f"no audio ({error.strerror})", expected="an audio file"
+            ) from error
         if not self._container.streams.audio:
             self._container.close()
             raise AudioError(path, got="no audio stream", expected="an audio file")

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from mdx.spec import CHANNELS, SOURCES, Audio
 
 log = logging.getLogger(__name__)
 SUBTYPES = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}  # bytes a sample
+ALMOST_NOTHING = 1 << 20  # bytes that may be left on a full disk
 WAV_LIMIT = 2**32 - 2**12  # bytes: a plain WAV cannot say more, RF64 can
 
 
@@ -155,6 +157,8 @@ class StemWriter:
 
 def _not_written(path: Path, error: Exception) -> OutputError:
     reason = getattr(error, "strerror", None) or str(error) or "a short write"
+    if path.parent.exists() and shutil.disk_usage(path.parent).free < ALMOST_NOTHING:
+        reason = "the disk is full"  # libsndfile only knows of a "System error."
     return OutputError(
         path,
         got=f"an output that cannot be written ({reason})",
