@@ -56,9 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for entry in report["systems"][1:]:
-        print(f"\n{entry['system']} (limit: {ROUND_2_RATIO} x the song's duration)")
+        print(f"\n{entry['system']} (SDR in dB; limit: {ROUND_2_RATIO} x the song's duration)")
         print(song_table(entry))
-    print(f"\nMean over the songs. {report['test_set']}.")
+    print(f"\nSDR in dB, mean over the songs. {report['test_set']}.")
     print(summary_table(report))
     print(f"\nStems: {args.out / 'stems'}   Report: {args.out / 'report.json'}")
     return 0
