@@ -51,11 +51,9 @@ class Separator:
             source: load_network(spec.separators[source], folder, threads=threads)
             for source in SOURCES
         }
-        mixer = (
-            read_mixer(read_weights(folder, spec.mixer), spec.mixer)
-            if spec.mixer is not None
-            else None
-        )
+        mixer = None
+        if spec.mixer is not None:
+            mixer = read_mixer(read_weights(folder, spec.mixer), spec.mixer)
         return cls(networks, mixer, threads=threads)
 
     def separate(
@@ -105,7 +103,8 @@ class Separator:
 
         `out` is a folder, or a path for each source; `subtype` is PCM_16 (as the challenge does),
         PCM_24 or FLOAT. The stems have the song's own sample rate and length. Raises AudioError,
-        OutputError or Cancelled; then no stem is written.
+        NetworkError, OutputError, ConfigError for another `out` or `subtype`, or Cancelled; then
+        no stem is written.
         """
         paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out))
         if set(paths) != set(SOURCES) or subtype not in SUBTYPES:
