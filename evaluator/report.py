@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.replay import Replay
+from evaluator.score_files import METRICS, Medians
 from evaluator.scores import (
     ROUND_1_SECONDS,
     ROUND_2_RATIO,
@@ -26,9 +27,14 @@ BASELINE = "ScaledMixture"
 MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
 
 
-def make_report(songs: Path, replays: list[Replay], *, test_set: str) -> dict[str, Any]:
-    """Score every replay and the baseline on one test set; `test_set` says what it is."""
-    systems = [_system_entry(songs, replay) for replay in replays]
+def make_report(
+    songs: Path, replays: list[Replay], scores: Path, *, test_set: str
+) -> dict[str, Any]:
+    """Score every replay and the baseline on one test set; `test_set` says what it is.
+
+    Framewise scores go to `scores/<system>/test/<song>.json`, the layout of museval.
+    """
+    systems = [_system_entry(songs, replay, scores / replay.system / "test") for replay in replays]
     baseline_songs = score_scaled_mixture(songs)
     baseline = {"system": BASELINE, "songs": baseline_songs, "mean": mean_row(baseline_songs)}
     return {
@@ -49,8 +55,8 @@ def make_report(songs: Path, replays: list[Replay], *, test_set: str) -> dict[st
     }
 
 
-def _system_entry(songs: Path, replay: Replay) -> dict[str, Any]:
-    rows = score_results(songs, replay.results)
+def _system_entry(songs: Path, replay: Replay, scores: Path) -> dict[str, Any]:
+    rows = score_results(songs, replay.results, scores)
     for row in rows:
         seconds, length = replay.seconds[row["song"]], duration(songs / row["song"])
         row["duration"] = round(length, 3)
@@ -88,6 +94,18 @@ def summary_table(report: Mapping[str, Any], metric: str = "sdr") -> str:
     return _table(["system", *(f"SDR_{key}" for key in COLUMNS)], rows)
 
 
+def median_table(medians: Medians) -> str:
+    """The medians of score files as a Markdown table, and their mean over targets."""
+    rows = [
+        [target, *(_decibel(medians[target][metric]) for metric in METRICS)] for target in medians
+    ]
+    means = []
+    for metric in METRICS:
+        known = [value for row in medians.values() if (value := row[metric]) is not None]
+        means.append(_decibel(sum(known) / len(known) if len(known) == len(medians) else None))
+    return _table(["target", *METRICS], [*rows, ["mean", *means]])
+
+
 def update_readme(report: Mapping[str, Any], readme: Path) -> None:
     """Put the report's results between the README's two marks; raises ConfigError without them."""
     text = readme.read_text(encoding="utf-8")
@@ -106,7 +124,11 @@ def update_readme(report: Mapping[str, Any], readme: Path) -> None:
 
 
 def _decibels(values: Mapping[str, float | None]) -> list[str]:
-    return ["-" if values[key] is None else f"{values[key]:.2f}" for key in COLUMNS]
+    return [_decibel(values[key]) for key in COLUMNS]
+
+
+def _decibel(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

@@ -9,7 +9,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, Python would look for imports in this folder only
 
 from evaluator.replay import replay
-from evaluator.report import make_report, song_table, summary_table, update_readme, write_report
+from evaluator.report import (
+    make_report,
+    median_table,
+    song_table,
+    summary_table,
+    update_readme,
+    write_report,
+)
+from evaluator.score_files import aggregate
 from evaluator.scores import ROUND_2_RATIO, song_names
 from mdx.errors import ConfigError, MdxError
 from mdx.spec import find_system
@@ -33,22 +41,32 @@ def get_parser() -> argparse.ArgumentParser:
         help="folder of stems/<system>/<song> and report.json (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--limit", type=int, help="seconds a song may take, instead of 240")
+    parser.add_argument(
+        "--aggregate", type=Path, metavar="DIR",
+        help="only read museval's score files, and print the median over frames, then over tracks",
+    )  # fmt: skip
     parser.add_argument("--readme", type=Path, help="also put the results into this README")
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Replay, score, print and write report.json; returns the exit code."""
+    """Replay, score, print and write report.json, or aggregate; returns the exit code."""
     args = get_parser().parse_args(arguments)
     systems = args.systems or ["demo"]
     try:
+        if args.aggregate:
+            tracks, medians = aggregate(args.aggregate)
+            print(f"tracks of {args.aggregate}: {tracks}; dB, median over frames, then over tracks")
+            print(median_table(medians))
+            return 0
         _refuse_twins(systems)
         names = song_names(args.songs)
         replays = []
         for system in systems:
             print(f"{system}: separating {len(names)} songs ...", flush=True)
             replays.append(replay(system, args.songs, args.out / "stems", limit=args.limit))
-        report = make_report(args.songs, replays, test_set=describe_test_set(args.songs, names))
+        test_set = describe_test_set(args.songs, names)
+        report = make_report(args.songs, replays, args.out / "scores", test_set=test_set)
         write_report(report, args.out / "report.json")
         if args.readme:
             update_readme(report, args.readme)
@@ -61,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"\nSDR in dB, mean over the songs. {report['test_set']}.")
     print(summary_table(report))
     print(f"\nStems: {args.out / 'stems'}   Report: {args.out / 'report.json'}")
+    print(f"Framewise scores, as museval reads them: {args.out / 'scores'}/<system>")
     return 0
 
 

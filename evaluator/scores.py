@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
-from evaluator.metrics import framewise_sdr, global_sdr, median_over_frames
+from evaluator.metrics import Frames, framewise_sdr, global_sdr, median_over_frames
+from evaluator.score_files import write_score_file
 from mdx.errors import AudioError
 from mdx.spec import SAMPLE_RATE, SOURCES, Audio
 
@@ -27,22 +28,28 @@ def read_references(song: Path) -> dict[str, Audio]:
     return _read_stems(song, "a reference stem", sf.info(song / "mixture.wav").frames)
 
 
-def score_song(references: dict[str, Audio], estimates: dict[str, Audio]) -> dict[str, Any]:
-    """Both SDRs of one song: by source, and their mean as `song`; None where no frame counts."""
+def score_song(
+    references: dict[str, Audio], estimates: dict[str, Audio], frames: dict[str, Frames]
+) -> dict[str, Any]:
+    """Both SDRs of one song: by source, and their mean as `song`; None where no frame counts.
+
+    `frames` is the song's framewise SDR.
+    """
     overall = {source: global_sdr(references[source], estimates[source]) for source in SOURCES}
-    frames = framewise_sdr(references, estimates)
     medians = {source: median_over_frames(frames[source]) for source in SOURCES}
     return {"sdr": _with_mean(overall), "sdr_median_of_frames": _with_mean(medians)}
 
 
-def score_results(songs: Path, results: Path) -> list[dict[str, Any]]:
-    """Score the files that a submission wrote, song by song."""
+def score_results(songs: Path, results: Path, scores: Path) -> list[dict[str, Any]]:
+    """Score the files that a submission wrote, song by song; frames go to `scores/<song>.json`."""
     rows = []
     for name in song_names(songs):
         references = read_references(songs / name)
         samples = references[SOURCES[0]].shape[1]
         estimates = _read_stems(results / name, "a stem of the submission", samples)
-        rows.append({"song": name, **score_song(references, estimates)})
+        frames = framewise_sdr(references, estimates)
+        write_score_file(scores / f"{name}.json", frames)
+        rows.append({"song": name, **score_song(references, estimates, frames)})
     return rows
 
 
@@ -50,9 +57,11 @@ def score_scaled_mixture(songs: Path) -> list[dict[str, Any]]:
     """The challenge's simplest baseline: every stem is a quarter of the mixture."""
     rows = []
     for name in song_names(songs):
-        mixture = _read(songs / name / "mixture.wav", "a mixture") / np.float32(len(SOURCES))
         references = read_references(songs / name)
-        rows.append({"song": name, **score_song(references, dict.fromkeys(SOURCES, mixture))})
+        mixture = _read(songs / name / "mixture.wav", "a mixture") / np.float32(len(SOURCES))
+        estimates = dict.fromkeys(SOURCES, mixture)
+        frames = framewise_sdr(references, estimates)
+        rows.append({"song": name, **score_song(references, estimates, frames)})
     return rows
 
 

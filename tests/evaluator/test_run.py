@@ -13,6 +13,7 @@ from evaluator.metrics import global_sdr
 from evaluator.replay import ROOT
 from evaluator.report import MARKS, summary_table, update_readme, write_report
 from evaluator.run import main
+from evaluator.score_files import aggregate
 from mdx.errors import MdxError
 from mdx.spec import SOURCES
 
@@ -47,6 +48,11 @@ def test_a_run_scores_what_was_written(
     assert entry["mean"]["sdr"]["vocals"] == pytest.approx(mean)
     # Four equally loud stems: mixture / 4 has an error of 9/16 + 3/16 of a stem's energy.
     assert baseline["mean"]["sdr"]["song"] == pytest.approx(1.25, abs=0.05)
+    tracks, medians = aggregate(out / "scores" / "tiny")
+    assert tracks == 2
+    for source in SOURCES:
+        expected = entry["mean"]["sdr_median_of_frames"][source]
+        assert medians[source]["SDR"] == pytest.approx(expected, abs=1e-5)  # museval's rounding
     printed = capsys.readouterr().out
     assert "song 1" in printed and "of limit" in printed and summary_table(report) in printed
     text = readme.read_text()

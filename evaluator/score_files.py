@@ -1,0 +1,103 @@
+"""Score files in museval's JSON schema: one a track, read and written, and their medians.
+
+museval writes bare NaN for frames that do not count; we write null, which its own tools read as
+well, and read both.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluator.metrics import Frames
+from mdx.errors import AudioError, OutputError
+
+METRICS = ("SDR", "ISR", "SIR", "SAR")
+DECIMALS = 5  # museval's own
+SECONDS = 1.0  # window and hop of a frame
+WRITER = "0.4.1 (its schema; SDR by the framewise ratio)"
+
+Medians = dict[str, dict[str, float | None]]  # by target, then by metric
+
+
+def write_score_file(path: Path, sdr: Mapping[str, Frames]) -> None:
+    """Write the framewise SDR of one track, in one move; the other metrics are null.
+
+    Raises OutputError where the file cannot be written.
+    """
+    targets = [
+        {
+            "name": source,
+            "frames": [
+                {
+                    "time": index * SECONDS,
+                    "duration": SECONDS,
+                    "metrics": {**dict.fromkeys(METRICS), "SDR": _number(value)},
+                }
+                for index, value in enumerate(frames)
+            ],
+        }
+        for source, frames in sdr.items()
+    ]
+    scores = {"museval_version": WRITER, "targets": targets}
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(scores, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise OutputError(path, got=error.strerror, expected="a writable file") from error
+
+
+def aggregate(folder: Path) -> tuple[int, Medians]:
+    """The median over tracks of the median over frames, by target and metric, as museval has it.
+
+    Reads `folder/test/**/*.json` (museval's layout) or else `folder/**/*.json`; returns the number
+    of tracks too. Raises AudioError for no file, two tracks of one name, or another schema.
+    """
+    paths = sorted((folder / "test").rglob("*.json")) or sorted(folder.rglob("*.json"))
+    names = [path.stem for path in paths]
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if not paths or twins:
+        got = f"two tracks '{twins[0]}'" if twins else "no score file"
+        raise AudioError(folder, got=got, expected="museval's .json, one a track")
+    tracks = [_read_track(path) for path in paths]
+    targets = sorted({target for track in tracks for target in track})
+    medians: Medians = {
+        target: {
+            metric: _median([track.get(target, {}).get(metric) for track in tracks])
+            for metric in METRICS
+        }
+        for target in targets
+    }
+    return len(tracks), medians
+
+
+def _read_track(path: Path) -> Medians:
+    # The median over frames, by target and metric.
+    try:
+        scores: Any = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            target["name"]: {
+                metric: _median([frame["metrics"].get(metric) for frame in target["frames"]])
+                for metric in METRICS
+            }
+            for target in scores["targets"]
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AudioError(
+            path, got=f"{type(error).__name__}: {error}", expected="a file in museval's schema"
+        ) from error
+
+
+def _median(values: list[float | None]) -> float | None:
+    numbers = np.array([np.nan if value is None else value for value in values], dtype=float)
+    counted = numbers[~np.isnan(numbers)]
+    return float(np.median(counted)) if counted.size else None
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), DECIMALS) if np.isfinite(value) else None
