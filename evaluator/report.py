@@ -28,13 +28,17 @@ MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
 
 
 def make_report(
-    songs: Path, replays: list[Replay], scores: Path, *, test_set: str
+    songs: Path, replays: list[Replay], scores: Path, *, test_set: str, full: bool = False
 ) -> dict[str, Any]:
     """Score every replay and the baseline on one test set; `test_set` says what it is.
 
-    Framewise scores go to `scores/<system>/test/<song>.json`, the layout of museval.
+    Framewise scores go to `scores/<system>/test/<song>.json`, the layout of museval; with `full`
+    not only SDR but ISR, SIR and SAR too.
     """
-    systems = [_system_entry(songs, replay, scores / replay.system / "test") for replay in replays]
+    systems = [
+        _system_entry(songs, replay, scores / replay.system / "test", full=full)
+        for replay in replays
+    ]
     baseline_songs = score_scaled_mixture(songs)
     baseline = {"system": BASELINE, "songs": baseline_songs, "mean": mean_row(baseline_songs)}
     return {
@@ -55,8 +59,8 @@ def make_report(
     }
 
 
-def _system_entry(songs: Path, replay: Replay, scores: Path) -> dict[str, Any]:
-    rows = score_results(songs, replay.results, scores)
+def _system_entry(songs: Path, replay: Replay, scores: Path, *, full: bool) -> dict[str, Any]:
+    rows = score_results(songs, replay.results, scores, full=full)
     for row in rows:
         seconds, length = replay.seconds[row["song"]], duration(songs / row["song"])
         row["duration"] = round(length, 3)

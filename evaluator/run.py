@@ -42,6 +42,10 @@ def get_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--limit", type=int, help="seconds a song may take, instead of 240")
     parser.add_argument(
+        "--metrics", choices=("sdr", "full"), default="sdr",
+        help="what the score files hold: SDR only, or ISR, SIR and SAR as well",
+    )  # fmt: skip
+    parser.add_argument(
         "--aggregate", type=Path, metavar="DIR",
         help="only read museval's score files, and print the median over frames, then over tracks",
     )  # fmt: skip
@@ -66,7 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{system}: separating {len(names)} songs ...", flush=True)
             replays.append(replay(system, args.songs, args.out / "stems", limit=args.limit))
         test_set = describe_test_set(args.songs, names)
-        report = make_report(args.songs, replays, args.out / "scores", test_set=test_set)
+        scores, full = args.out / "scores", args.metrics == "full"
+        report = make_report(args.songs, replays, scores, test_set=test_set, full=full)
         write_report(report, args.out / "report.json")
         if args.readme:
             update_readme(report, args.readme)

@@ -18,15 +18,16 @@ from mdx.errors import AudioError, OutputError
 METRICS = ("SDR", "ISR", "SIR", "SAR")
 DECIMALS = 5  # museval's own
 SECONDS = 1.0  # window and hop of a frame
-WRITER = "0.4.1 (its schema; SDR by the framewise ratio)"
+WRITER = "0.4.1 (its schema, another writer)"
 
 Medians = dict[str, dict[str, float | None]]  # by target, then by metric
 
 
-def write_score_file(path: Path, sdr: Mapping[str, Frames]) -> None:
-    """Write the framewise SDR of one track, in one move; the other metrics are null.
+def write_score_file(path: Path, scores: Mapping[str, Mapping[str, Frames]]) -> None:
+    """Write the framewise scores of one track, in one move; metrics not given are null.
 
-    Raises OutputError where the file cannot be written.
+    `scores` is by target, then by metric; SDR must be there. Raises OutputError where the file
+    cannot be written.
     """
     targets = [
         {
@@ -35,18 +36,21 @@ def write_score_file(path: Path, sdr: Mapping[str, Frames]) -> None:
                 {
                     "time": index * SECONDS,
                     "duration": SECONDS,
-                    "metrics": {**dict.fromkeys(METRICS), "SDR": _number(value)},
+                    "metrics": {
+                        metric: _number(metrics[metric][index]) if metric in metrics else None
+                        for metric in METRICS
+                    },
                 }
-                for index, value in enumerate(frames)
+                for index in range(len(metrics["SDR"]))
             ],
         }
-        for source, frames in sdr.items()
+        for source, metrics in scores.items()
     ]
-    scores = {"museval_version": WRITER, "targets": targets}
+    content = {"museval_version": WRITER, "targets": targets}
     draft = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(scores, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(draft, path)
     except OSError as error:
         raise OutputError(path, got=error.strerror, expected="a writable file") from error

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
+from evaluator.bss_eval import framewise_metrics
 from evaluator.metrics import Frames, framewise_sdr, global_sdr, median_over_frames
 from evaluator.score_files import write_score_file
 from mdx.errors import AudioError
 from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+
+FrameScores = dict[str, dict[str, Frames]]  # by source, then by metric
 
 ROUND_1_SECONDS = 240.0  # the challenge's first limit, for every song
 ROUND_2_RATIO = 1.57  # its second: this many times the song's duration
@@ -29,25 +32,31 @@ def read_references(song: Path) -> dict[str, Audio]:
 
 
 def score_song(
-    references: dict[str, Audio], estimates: dict[str, Audio], frames: dict[str, Frames]
+    references: dict[str, Audio], estimates: dict[str, Audio], frames: FrameScores
 ) -> dict[str, Any]:
     """Both SDRs of one song: by source, and their mean as `song`; None where no frame counts.
 
-    `frames` is the song's framewise SDR.
+    `frames` holds the song's framewise scores, by source and metric.
     """
     overall = {source: global_sdr(references[source], estimates[source]) for source in SOURCES}
-    medians = {source: median_over_frames(frames[source]) for source in SOURCES}
+    medians = {source: median_over_frames(frames[source]["SDR"]) for source in SOURCES}
     return {"sdr": _with_mean(overall), "sdr_median_of_frames": _with_mean(medians)}
 
 
-def score_results(songs: Path, results: Path, scores: Path) -> list[dict[str, Any]]:
-    """Score the files that a submission wrote, song by song; frames go to `scores/<song>.json`."""
+def score_results(
+    songs: Path, results: Path, scores: Path, *, full: bool = False
+) -> list[dict[str, Any]]:
+    """Score the files that a submission wrote, song by song; frames go to `scores/<song>.json`.
+
+    With `full`, these hold ISR, SIR and SAR as well.
+    """
     rows = []
     for name in song_names(songs):
         references = read_references(songs / name)
         samples = references[SOURCES[0]].shape[1]
         estimates = _read_stems(results / name, "a stem of the submission", samples)
-        frames = framewise_sdr(references, estimates)
+        score = framewise_metrics if full else _sdr_only
+        frames = score(references, estimates)
         write_score_file(scores / f"{name}.json", frames)
         rows.append({"song": name, **score_song(references, estimates, frames)})
     return rows
@@ -60,7 +69,7 @@ def score_scaled_mixture(songs: Path) -> list[dict[str, Any]]:
         references = read_references(songs / name)
         mixture = _read(songs / name / "mixture.wav", "a mixture") / np.float32(len(SOURCES))
         estimates = dict.fromkeys(SOURCES, mixture)
-        frames = framewise_sdr(references, estimates)
+        frames = _sdr_only(references, estimates)
         rows.append({"song": name, **score_song(references, estimates, frames)})
     return rows
 
@@ -80,6 +89,11 @@ def mean_row(rows: list[dict[str, Any]]) -> dict[str, Any]:
         known = [value for value in values if value is not None]
         medians[source] = float(np.median(known)) if known else None
     return {"sdr": means, "sdr_median_of_frames": _with_mean(medians)}
+
+
+def _sdr_only(references: dict[str, Audio], estimates: dict[str, Audio]) -> FrameScores:
+    frames = framewise_sdr(references, estimates)
+    return {source: {"SDR": values} for source, values in frames.items()}
 
 
 def _with_mean(values: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "evaluator": {"mdx"},
     "training": {"mdx", "models"},
     "demo": set(),
-    "benchmarks": {"mdx"},
+    "benchmarks": {"mdx", "evaluator"},
     "predict": {"mdx", "evaluator"},
 }
 HEAVY = ("torch", "onnx", "onnxscript", "openvino", "av", "musdb", "museval", "pandas")

@@ -31,13 +31,20 @@ def random_frames(seed: int, count: int) -> dict[str, Frames]:
     return frames
 
 
+def sdr_only(frames: dict[str, Frames]) -> dict[str, dict[str, Frames]]:
+    """Framewise SDR as scores by target and metric."""
+    return {target: {"SDR": values} for target, values in frames.items()}
+
+
 @needs_museval
 @pytest.mark.filterwarnings("ignore")
 def test_museval_reads_what_we_write_and_agrees_on_the_medians(tmp_path: Path) -> None:
     import museval
 
     for seed in range(5):
-        write_score_file(tmp_path / "test" / f"track {seed}.json", random_frames(seed, 20 + seed))
+        write_score_file(
+            tmp_path / "test" / f"track {seed}.json", sdr_only(random_frames(seed, 20 + seed))
+        )
     store = museval.EvalStore()
     store.add_eval_dir(tmp_path)
     expected = store.agg_frames_tracks_scores()
@@ -78,7 +85,7 @@ def test_a_file_is_valid_in_museval_s_schema_but_for_null(tmp_path: Path) -> Non
         warnings.simplefilter("ignore")
         import museval
     frames = {source: np.array([1.0, -2.5]) for source in SOURCES}
-    write_score_file(tmp_path / "a.json", frames)
+    write_score_file(tmp_path / "a.json", sdr_only(frames))
     scores = json.loads((tmp_path / "a.json").read_text())
     for target in scores["targets"]:
         for frame in target["frames"]:
@@ -91,8 +98,17 @@ def test_a_file_is_valid_in_museval_s_schema_but_for_null(tmp_path: Path) -> Non
     }  # fmt: skip
 
 
+def test_all_metrics_come_back(tmp_path: Path) -> None:
+    scores = {"bass": {m: np.array([float(n), 3.0 * n]) for n, m in enumerate(METRICS)}}
+    write_score_file(tmp_path / "a.json", scores)
+    _, medians = aggregate(tmp_path)
+    assert medians == {"bass": {"SDR": 0.0, "ISR": 2.0, "SIR": 4.0, "SAR": 6.0}}
+
+
 def test_values_are_rounded_and_never_nan(tmp_path: Path) -> None:
-    write_score_file(tmp_path / "a.json", {"bass": np.array([1.23456789, np.nan, np.inf])})
+    write_score_file(
+        tmp_path / "a.json", sdr_only({"bass": np.array([1.23456789, np.nan, np.inf])})
+    )
     text = (tmp_path / "a.json").read_text()
     assert "NaN" not in text and "Infinity" not in text
     frames = json.loads(text)["targets"][0]["frames"]
@@ -101,8 +117,10 @@ def test_values_are_rounded_and_never_nan(tmp_path: Path) -> None:
 
 
 def test_a_track_without_a_target_does_not_count_for_it(tmp_path: Path) -> None:
-    write_score_file(tmp_path / "a.json", {"bass": np.array([1.0]), "vocals": np.array([9.0])})
-    write_score_file(tmp_path / "b.json", {"bass": np.array([3.0])})
+    write_score_file(
+        tmp_path / "a.json", sdr_only({"bass": np.array([1.0]), "vocals": np.array([9.0])})
+    )
+    write_score_file(tmp_path / "b.json", sdr_only({"bass": np.array([3.0])}))
     _, medians = aggregate(tmp_path)
     assert (medians["bass"]["SDR"], medians["vocals"]["SDR"]) == (2.0, 9.0)
 
@@ -123,7 +141,7 @@ def test_no_files_and_twins_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="no score file"):
         aggregate(tmp_path)
     for folder in ("a", "b"):
-        write_score_file(tmp_path / folder / "x.json", {"bass": np.array([1.0])})
+        write_score_file(tmp_path / folder / "x.json", sdr_only({"bass": np.array([1.0])}))
     with pytest.raises(AudioError, match="two tracks 'x'"):
         aggregate(tmp_path)
 
@@ -131,11 +149,13 @@ def test_no_files_and_twins_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="writable"):
-        write_score_file(tmp_path / "file" / "x.json", {"bass": np.array([1.0])})
+        write_score_file(tmp_path / "file" / "x.json", sdr_only({"bass": np.array([1.0])}))
 
 
 def test_the_command_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_score_file(tmp_path / "a.json", {"bass": np.array([1.0]), "vocals": np.array([2.0])})
+    write_score_file(
+        tmp_path / "a.json", sdr_only({"bass": np.array([1.0]), "vocals": np.array([2.0])})
+    )
     assert main(["--aggregate", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"tracks of {tmp_path}: 1")
