@@ -69,8 +69,9 @@ def framewise_sdr(
             wanted = reference[:, part].astype(np.float64)
             found = estimates[source][:, part].astype(np.float64)
             silent[index] |= not wanted.sum(axis=0).any() or not found.sum(axis=0).any()
-            signal[source][index] = np.sum(np.square(wanted))
-            noise[source][index] = np.sum(np.square(wanted - found))
+            signal[source][index] = np.vdot(wanted, wanted)
+            error = np.subtract(wanted, found, out=wanted)
+            noise[source][index] = np.vdot(error, error)
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             source: np.where(silent, np.nan, 10 * np.log10(signal[source] / noise[source]))
