@@ -24,12 +24,17 @@ def write_song(path: Path, seconds: int) -> None:
 
 
 def peak_memory(system: str, song: Path, out: Path) -> float:
-    """Separate a song in a child process; returns its peak resident memory in MB.
+    """Separate a song in a child process; returns its peak resident memory in MB."""
+    script = str(ROOT / "predict.py")
+    return peak_of([sys.executable, script, str(song), "-o", str(out), "--system", system])
 
-    Raises CalledProcessError where the child fails.
+
+def peak_of(command: list[str]) -> float:
+    """Run a command; returns its peak resident memory in MB.
+
+    Raises CalledProcessError where it fails.
     """
-    command = [sys.executable, str(ROOT / "predict.py"), str(song), "-o", str(out)]
-    child = subprocess.Popen([*command, "--system", system], stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:

@@ -5,9 +5,7 @@ minutes and several GB.
 """
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.memory import ROOT
+from benchmarks.memory import peak_of
 from evaluator.bss_eval import framewise_metrics
 from evaluator.metrics import framewise_sdr
+from evaluator.score_files import METRICS
 from mdx.spec import SAMPLE_RATE, SOURCES, Audio
 
 METHODS = ("museval", "full", "sdr")
-METRICS = ("SDR", "ISR", "SIR", "SAR")
 
 
 def make_track(seconds: int) -> tuple[dict[str, Audio], dict[str, Audio]]:
@@ -62,13 +60,9 @@ def run_child(method: str, seconds: int) -> tuple[float, float, npt.NDArray[np.f
         result = Path(folder) / "result.npz"
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.metrics", "--child", method]
         command += ["--seconds", str(seconds), "--result", str(result)]
-        child = subprocess.Popen(command, cwd=ROOT)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            raise subprocess.CalledProcessError(child.returncode, command)
+        peak = peak_of(command)
         with np.load(result) as stored:
-            return float(stored["seconds"]), usage.ru_maxrss / 1e3, stored["scores"]
+            return float(stored["seconds"]), peak, stored["scores"]
 
 
 def main() -> None:
