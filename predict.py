@@ -1,6 +1,7 @@
 """The submission: without arguments it runs the challenge, with files it separates them."""
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -10,8 +11,10 @@ from typing import Self
 
 from evaluator.music_demixing import MusicDemixingPredictor
 from mdx.errors import ConfigError, MdxError
+from mdx.machine import peak_memory
 from mdx.separator import Separator, stem_paths
 from mdx.spec import system_names, track_name
+from mdx.stages import Stages
 
 DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no other
 
@@ -19,12 +22,16 @@ DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no othe
 class Submission(MusicDemixingPredictor):
     """KUIELab-MDX-Net as the challenge's predictor; networks are loaded once, in setup.
 
-    The system is the one named by the environment variable MDX_SYSTEM.
+    Environment, beside the challenge's own: MDX_SYSTEM, MDX_THREADS (default: every CPU),
+    MDX_SUBTYPE (default: PCM_16, as the challenge has it), and MDX_AUDIT_PATH, a file that is told
+    where the seconds and the memory of the last song went.
     """
 
     def prediction_setup(self) -> None:
         """Load the separators and the Mixer."""
-        self.separator = Separator.load(os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM))
+        self.separator = Separator.load(
+            os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM), threads=threads_of_environment()
+        )
 
     def prediction(
         self,
@@ -34,14 +41,35 @@ class Submission(MusicDemixingPredictor):
         other_file_path: str,
         vocals_file_path: str,
     ) -> None:
-        """Separate one mixture into four PCM_16 files."""
+        """Separate one mixture into four files."""
         stems = {
             "bass": Path(bass_file_path),
             "drums": Path(drums_file_path),
             "other": Path(other_file_path),
             "vocals": Path(vocals_file_path),
         }
-        self.separator.separate_file(mixture_file_path, stems)
+        stages = Stages()
+        subtype = os.environ.get("MDX_SUBTYPE", "PCM_16")
+        self.separator.separate_file(mixture_file_path, stems, subtype=subtype, stages=stages)
+        if audit := os.environ.get("MDX_AUDIT_PATH"):
+            facts = {
+                "threads": self.separator.threads,
+                "runtime": self.separator.runtime,
+                "precision": self.separator.precision,
+                "stages": stages.seconds,
+                "peak_memory": peak_memory(),
+            }
+            Path(audit).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+
+def threads_of_environment() -> int | None:
+    """The number of threads that MDX_THREADS asks for; None where it does not."""
+    threads = os.environ.get("MDX_THREADS")
+    if threads is None:
+        return None
+    if not threads.isdecimal():
+        raise ConfigError("MDX_THREADS", got=repr(threads), expected="a whole number of threads")
+    return int(threads)
 
 
 def get_parser() -> argparse.ArgumentParser:

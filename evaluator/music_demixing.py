@@ -6,6 +6,8 @@ nothing else. Ours needs no package of the challenge, and times every song.
 
 import json
 import os
+import sys
+import threading
 import time
 import traceback
 from contextlib import suppress
@@ -23,7 +25,8 @@ class MusicDemixingPredictor:
     Environment: TEST_DATASET_PATH (`<song>/mixture.wav`), RESULTS_DATASET_PATH, the limits
     INFERENCE_SETUP_TIMEOUT_SECONDS and INFERENCE_PER_MUSIC_TIMEOUT_SECONDS,
     PARTIAL_RUN_MUSIC_NAMES (a comma-separated list), AICROWD_IS_GRADING (set: a failure is
-    reported but not raised). EVENTS_PATH is our own: a file that gets one JSON line an event.
+    reported but not raised). Our own: EVENTS_PATH, a file that gets one JSON line an event, and
+    END_WITH_STDIN (set: end at once when stdin does, that is, with the process that holds it).
     """
 
     def __init__(self) -> None:
@@ -60,6 +63,8 @@ class MusicDemixingPredictor:
         names = sorted(path.name for path in self.test_data_path.iterdir() if path.is_dir())
         if self.partial_run:
             names = self.partial_run.split(",")
+            if self.partial_run in (path.name for path in self.test_data_path.iterdir()):
+                names = [self.partial_run]  # one song, whose own name has a comma
         for name in names:
             if not self.get_music_file_location(track_name(name)).is_file():
                 raise ConfigError(
@@ -109,6 +114,8 @@ class MusicDemixingPredictor:
 
     def run(self) -> None:
         """What `predict.py` calls: the evaluation, with failures reported."""
+        if os.environ.get("END_WITH_STDIN"):
+            threading.Thread(target=_end_with_stdin, daemon=True).start()
         try:
             self.evaluation()
         except Exception as error:
@@ -142,6 +149,12 @@ class MusicDemixingPredictor:
         if self.events_path:
             with Path(self.events_path).open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"event": name, **facts}) + "\n")
+
+
+def _end_with_stdin() -> None:
+    while os.read(sys.stdin.fileno(), 1):  # not sys.stdin: it is locked while a thread reads it
+        pass
+    os._exit(1)  # whatever else is going on, in native code or not
 
 
 def _seconds(name: str, default: int) -> int:

@@ -4,108 +4,235 @@ import argparse
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, Python would look for imports in this folder only
 
-from evaluator.replay import replay
-from evaluator.report import (
-    make_report,
-    median_table,
-    song_table,
-    summary_table,
-    update_readme,
-    write_report,
-)
-from evaluator.score_files import aggregate
-from evaluator.scores import ROUND_2_RATIO, song_names
-from mdx.errors import ConfigError, MdxError
-from mdx.spec import find_system
+from tqdm import tqdm
 
-DEMO_SONGS = Path("out/demo/songs/test")
+from evaluator.evaluation import Evaluation, Options, Outcome
+from evaluator.json_files import write_json
+from evaluator.paper import outside
+from evaluator.published import read_published
+from evaluator.report import failures, make_report
+from evaluator.score_files import aggregate
+from evaluator.stem_mp4 import decode_track
+from evaluator.systems import System, read_systems
+from evaluator.tables import (
+    TITLES,
+    board_table,
+    median_table,
+    paper_table,
+    relation_lines,
+    song_table,
+    stage_table,
+    timing_lines,
+    update_readme,
+)
+from evaluator.test_sets import DEMO_SONGS, SUBSETS, TestSet, find_test_set
+from mdx.errors import MdxError
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The options of a run."""
     parser = argparse.ArgumentParser(prog="evaluator/run.py", description=__doc__)
-    parser.add_argument(
-        "--songs", type=Path, default=DEMO_SONGS,
-        help="test set, <song>/{mixture,bass,drums,other,vocals}.wav (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--system", action="append", dest="systems", metavar="NAME",
+    add = parser.add_argument
+    add(
+        "--songs",
+        type=Path,
+        metavar="DIR",
+        help="MUSDB18-HQ, MUSDB18, or <song>/{mixture,bass,drums,other,vocals}.wav "
+        f"(default: $MUSDB_PATH, or else {DEMO_SONGS})",
+    )
+    add(
+        "--subset",
+        choices=SUBSETS,
+        default="test",
+        help="which half of MUSDB18 (default: %(default)s)",
+    )
+    add(
+        "--tracks",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this track, or those of a pattern such as 'BKS*'; may be given several times",
+    )
+    add(
+        "--system",
+        action="append",
+        dest="systems",
+        metavar="NAME",
         help="a system to run; may be given several times (default: demo)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--out", type=Path, default=Path("out/demo"),
-        help="folder of stems/<system>/<song> and report.json (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument("--limit", type=int, help="seconds a song may take, instead of 240")
-    parser.add_argument(
-        "--metrics", choices=("sdr", "full"), default="sdr",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=Path("out/evaluation"),
+        metavar="DIR",
+        help="where everything is kept (default: %(default)s)",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="keep the songs that an earlier run into --out finished, where they would come out "
+        "the same",
+    )
+    add(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="songs side by side, which share the CPUs (default: 1)",
+    )
+    add(
+        "--repeat",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="separate every song N times, to see how its time varies",
+    )
+    add("--limit", type=_count, metavar="SECONDS", help="a song may take, instead of 240")
+    add(
+        "--float",
+        action="store_const",
+        const="FLOAT",
+        default="PCM_16",
+        dest="subtype",
+        help="have float stems written and scored, not the challenge's PCM_16",
+    )
+    add(
+        "--metrics",
+        choices=("sdr", "full"),
+        default="sdr",
         help="what the score files hold: SDR only, or ISR, SIR and SAR as well",
-    )  # fmt: skip
-    parser.add_argument(
-        "--aggregate", type=Path, metavar="DIR",
+    )
+    add(
+        "--check",
+        choices=("paper",),
+        help="hold the run against the paper's tables; exit code 1 where it contradicts them",
+    )
+    add("--timing", action="store_true", help="print where the seconds went, stage by stage")
+    add("--readme", type=Path, metavar="FILE", help="also put the results into this README")
+    add(
+        "--aggregate",
+        type=Path,
+        metavar="DIR",
         help="only read museval's score files, and print the median over frames, then over tracks",
-    )  # fmt: skip
-    parser.add_argument("--readme", type=Path, help="also put the results into this README")
-    return parser
+    )
+    return parser  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Replay, score, print and write report.json, or aggregate; returns the exit code."""
+    """Replay, score, print and write report.json, or aggregate; returns the exit code.
+
+    0; 1 where a song failed, the run could not go on, or a check did not hold; 130 after Ctrl-C.
+    """
     args = get_parser().parse_args(arguments)
-    systems = args.systems or ["demo"]
     try:
         if args.aggregate:
-            tracks, medians = aggregate(args.aggregate)
-            print(f"tracks of {args.aggregate}: {tracks}; dB, median over frames, then over tracks")
-            print(median_table(medians))
-            return 0
-        _refuse_twins(systems)
-        names = song_names(args.songs)
-        replays = []
-        for system in systems:
-            print(f"{system}: separating {len(names)} songs ...", flush=True)
-            replays.append(replay(system, args.songs, args.out / "stems", limit=args.limit))
-        test_set = describe_test_set(args.songs, names)
-        scores, full = args.out / "scores", args.metrics == "full"
-        report = make_report(args.songs, replays, scores, test_set=test_set, full=full)
-        write_report(report, args.out / "report.json")
-        if args.readme:
+            return _aggregate(args.aggregate)
+        test_set = find_test_set(
+            args.songs, args.out / "songs", subset=args.subset, tracks=args.tracks
+        )
+        systems = read_systems(args.systems or ["demo"])
+        published = read_published()
+        _decode(test_set)
+        outcome, options = _evaluate(test_set, systems, args)
+        report = make_report(test_set, systems, outcome, options, published)
+        write_json(args.out / "report.json", report)
+        if args.readme and report["complete"]:
             update_readme(report, args.readme)
     except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for entry in report["systems"][1:]:
-        print(f"\n{entry['system']} (SDR in dB; limit: {ROUND_2_RATIO} x the song's duration)")
-        print(song_table(entry))
-    print(f"\nSDR in dB, mean over the songs. {report['test_set']}.")
-    print(summary_table(report))
-    print(f"\nStems: {args.out / 'stems'}   Report: {args.out / 'report.json'}")
-    print(f"Framewise scores, as museval reads them: {args.out / 'scores'}/<system>")
+    _print_report(report, args)
+    return _exit_code(report, outcome, args)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number from 1")
+    return int(text)
+
+
+def _aggregate(folder: Path) -> int:
+    tracks, medians = aggregate(folder)
+    print(f"tracks of {folder}: {tracks}; dB, median over frames, then over tracks")
+    print(median_table(medians))
     return 0
 
 
-def _refuse_twins(systems: list[str]) -> None:
-    names = [find_system(system)[0].name for system in systems]
-    twins = sorted({name for name in names if names.count(name) > 1})
-    if twins:
-        raise ConfigError(
-            "systems", got=f"the name '{twins[0]}' twice", expected="names of their own",
-            hint="their stems are kept in folders of these names",
-        )  # fmt: skip
+def _decode(test_set: TestSet) -> None:
+    archives = [song for song in test_set.songs if song.archive]
+    for song in tqdm(archives, desc="decoding", unit="track", disable=None if archives else True):
+        assert song.archive
+        decode_track(song.archive, song.folder)
 
 
-def describe_test_set(songs: Path, names: list[str]) -> str:
-    """Say in words what was scored; demo songs are told by the song.json beside them."""
-    if all((songs / name / "song.json").is_file() for name in names):
-        return f"{len(names)} songs composed by this repository, not comparable with MUSDB18"
-    return f"{len(names)} songs of {songs.name}"
+def _evaluate(
+    test_set: TestSet, systems: list[System], args: argparse.Namespace
+) -> tuple[Outcome, Options]:
+    options = Options(
+        subtype=args.subtype, limit=args.limit, full=args.metrics == "full", repeat=args.repeat,
+        workers=args.workers, resume=args.resume,
+    )  # fmt: skip
+    print(f"{test_set.description}; {', '.join(system.name for system in systems)}", flush=True)
+    seconds = sum(song.duration for song in test_set.songs) * len(systems)
+    # In seconds of audio, so that the time left is right for songs of any length.
+    with tqdm(total=round(seconds), unit="s", desc="audio", disable=None) as bar:
+        outcome = Evaluation(test_set, systems, args.out, options).run(bar.update)
+    return outcome, options
+
+
+def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
+    for entry in report["systems"]:
+        marks = "".join(f" ({mark})" for mark in entry["marks"])
+        print(f"\n{entry['system']}{marks}: global SDR in dB; limit: 1.57 x the song's duration")
+        print(song_table(report, entry["system"]))
+        if args.timing:
+            print("\nSeconds by stage, and MB of memory at the peak:")
+            print(stage_table(report, entry["system"]))
+            print("\n".join(timing_lines(report, entry["system"])))
+    for table in report["tables"]:
+        boards = {entry["leaderboard"] for entry in report["systems"]}
+        if table["comparable"]:
+            print(f"\n{TITLES[table['metric']]}. {table['test_set']}:")
+            print(board_table(table))
+        elif table["board"] in boards:
+            print(f"\nFor orientation, not comparable: {table['title']}, {table['test_set']}:")
+            print(board_table(table))
+    if args.check == "paper":
+        print(f"\nThe paper's rows, published -> found, within {report['paper']['tolerance']} dB:")
+        print(paper_table(report["paper"]))
+        print("\n".join(relation_lines(report["paper"])))
+    for entry in report["systems"]:
+        for warning in entry["warnings"]:
+            print(f"warning: {warning}", file=sys.stderr)
+    print(f"\nStems: {args.out / 'stems'}   Report: {args.out / 'report.json'}")
+    print(f"Framewise scores, as museval reads them: {args.out / 'scores'}/<system>")
+
+
+def _exit_code(report: dict[str, Any], outcome: Outcome, args: argparse.Namespace) -> int:
+    for error in failures(report):
+        print(f"error: {error}", file=sys.stderr)
+    if isinstance(outcome.stopped_by, KeyboardInterrupt):
+        print("interrupted: the report holds what is finished; --resume goes on", file=sys.stderr)
+        return 130
+    if outcome.stopped_by:
+        print(f"error: {outcome.stopped_by}", file=sys.stderr)
+        return 1
+    if args.check == "paper" and outside(report["paper"]):
+        print(
+            f"error: {outside(report['paper'])} of the paper's rows: got other figures, expected "
+            f"each source within {report['paper']['tolerance']} dB",
+            file=sys.stderr,
+        )
+        return 1
+    return 1 if failures(report) else 0
 
 
 if __name__ == "__main__":
-    # On SIGTERM, end the child as on Ctrl-C.
+    # On SIGTERM, end the children as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

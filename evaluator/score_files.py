@@ -5,15 +5,15 @@ well, and read both.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from evaluator.json_files import write_json
 from evaluator.metrics import Frames
-from mdx.errors import AudioError, OutputError
+from mdx.errors import AudioError
 
 METRICS = ("SDR", "ISR", "SIR", "SAR")
 DECIMALS = 5  # museval's own
@@ -47,13 +47,7 @@ def write_score_file(path: Path, scores: Mapping[str, Mapping[str, Frames]]) -> 
         for source, metrics in scores.items()
     ]
     content = {"museval_version": WRITER, "targets": targets}
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-    except OSError as error:
-        raise OutputError(path, got=error.strerror, expected="a writable file") from error
+    write_json(path, content)
 
 
 def aggregate(folder: Path) -> tuple[int, Medians]:

@@ -1,5 +1,6 @@
-"""Scoring a folder of written stems against the references of a test set."""
+"""Scoring the stems that were written for a song against its true ones."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,94 +13,87 @@ from evaluator.score_files import write_score_file
 from mdx.errors import AudioError
 from mdx.spec import SAMPLE_RATE, SOURCES, Audio
 
-FrameScores = dict[str, dict[str, Frames]]  # by source, then by metric
+COLUMNS = ("song", *SOURCES)  # the leaderboard's: the mean over sources, then each of them
+METRICS = {
+    "sdr": "challenge: global SDR of the files written, mean over songs",
+    "sdr_median_of_frames": "paper: BSS Eval v4, median over 1 s frames, then over songs",
+}
+DECIMALS = 6
 
-ROUND_1_SECONDS = 240.0  # the challenge's first limit, for every song
-ROUND_2_RATIO = 1.57  # its second: this many times the song's duration
-
-
-def song_names(songs: Path) -> list[str]:
-    """Songs of a test set that can be scored, sorted; raises AudioError where there is none."""
-    names = sorted(path.parent.name for path in songs.glob("*/mixture.wav"))
-    if not names:
-        raise AudioError(songs, got="no song", expected="<song>/mixture.wav and its four stems")
-    return names
+Scores = dict[str, dict[str, float | None]]  # by metric, then by column
 
 
 def read_references(song: Path) -> dict[str, Audio]:
-    """The true stems of a song, all as long as its mixture. Shape: (2, samples), float32."""
-    return _read_stems(song, "a reference stem", sf.info(song / "mixture.wav").frames)
+    """The true stems of a song, all as long as its mixture. Shape: (2, samples), float32.
 
-
-def score_song(
-    references: dict[str, Audio], estimates: dict[str, Audio], frames: FrameScores
-) -> dict[str, Any]:
-    """Both SDRs of one song: by source, and their mean as `song`; None where no frame counts.
-
-    `frames` holds the song's framewise scores, by source and metric.
+    Raises AudioError for a stem that is missing, unreadable, or not like the mixture.
     """
-    overall = {source: global_sdr(references[source], estimates[source]) for source in SOURCES}
-    medians = {source: median_over_frames(frames[source]["SDR"]) for source in SOURCES}
-    return {"sdr": _with_mean(overall), "sdr_median_of_frames": _with_mean(medians)}
+    return _read_stems(song, "a reference stem", _read(song / "mixture.wav", "a mixture").shape[1])
 
 
-def score_results(
-    songs: Path, results: Path, scores: Path, *, full: bool = False
-) -> list[dict[str, Any]]:
-    """Score the files that a submission wrote, song by song; frames go to `scores/<song>.json`.
+def score_stems(song: Path, stems: Path, frames_path: Path, *, full: bool = False) -> Scores:
+    """Both SDRs of one song from its folder of true stems and the folder of those written.
 
-    With `full`, these hold ISR, SIR and SAR as well.
+    Framewise scores go to `frames_path` in museval's schema; with `full`, ISR, SIR and SAR as well.
+    Raises AudioError for any file that cannot be compared, OutputError for `frames_path`.
     """
-    rows = []
-    for name in song_names(songs):
-        references = read_references(songs / name)
-        samples = references[SOURCES[0]].shape[1]
-        estimates = _read_stems(results / name, "a stem of the submission", samples)
-        score = framewise_metrics if full else _sdr_only
-        frames = score(references, estimates)
-        write_score_file(scores / f"{name}.json", frames)
-        rows.append({"song": name, **score_song(references, estimates, frames)})
-    return rows
+    references = read_references(song)
+    samples = references[SOURCES[0]].shape[1]
+    estimates = _read_stems(stems, "a stem of the submission", samples)
+    frames = (framewise_metrics if full else _sdr_only)(references, estimates)
+    write_score_file(frames_path, frames)
+    return _summarise(references, estimates, frames)
 
 
-def score_scaled_mixture(songs: Path) -> list[dict[str, Any]]:
+def score_scaled_mixture(song: Path) -> Scores:
     """The challenge's simplest baseline: every stem is a quarter of the mixture."""
-    rows = []
-    for name in song_names(songs):
-        references = read_references(songs / name)
-        mixture = _read(songs / name / "mixture.wav", "a mixture") / np.float32(len(SOURCES))
-        estimates = dict.fromkeys(SOURCES, mixture)
-        frames = _sdr_only(references, estimates)
-        rows.append({"song": name, **score_song(references, estimates, frames)})
-    return rows
+    references = read_references(song)
+    mixture = _read(song / "mixture.wav", "a mixture") / np.float32(len(SOURCES))
+    estimates = dict.fromkeys(SOURCES, mixture)
+    return _summarise(references, estimates, _sdr_only(references, estimates))
 
 
-def duration(song: Path) -> float:
-    """Seconds of a song's mixture."""
-    return float(sf.info(song / "mixture.wav").duration)
-
-
-def mean_row(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def mean_scores(songs: Sequence[Mapping[str, Any]]) -> Scores:
     """The leaderboard's row: means over songs of the global SDR, medians of the framewise one."""
-    columns = ("song", *SOURCES)
-    means = {key: float(np.mean([row["sdr"][key] for row in rows])) for key in columns}
+    means = {key: float(np.mean([song["sdr"][key] for song in songs])) for key in COLUMNS}
     medians = {}
     for source in SOURCES:
-        values = [row["sdr_median_of_frames"][source] for row in rows]
+        values = [song["sdr_median_of_frames"][source] for song in songs]
         known = [value for value in values if value is not None]
         medians[source] = float(np.median(known)) if known else None
-    return {"sdr": means, "sdr_median_of_frames": _with_mean(medians)}
+    return _rounded({"sdr": means, "sdr_median_of_frames": _with_mean(medians)})
 
 
-def _sdr_only(references: dict[str, Audio], estimates: dict[str, Audio]) -> FrameScores:
+def _summarise(
+    references: dict[str, Audio],
+    estimates: dict[str, Audio],
+    frames: Mapping[str, Mapping[str, Frames]],
+) -> Scores:
+    overall = {source: global_sdr(references[source], estimates[source]) for source in SOURCES}
+    medians = {source: median_over_frames(frames[source]["SDR"]) for source in SOURCES}
+    return _rounded({"sdr": _with_mean(overall), "sdr_median_of_frames": _with_mean(medians)})
+
+
+def _sdr_only(
+    references: dict[str, Audio], estimates: dict[str, Audio]
+) -> dict[str, dict[str, Frames]]:
     frames = framewise_sdr(references, estimates)
     return {source: {"SDR": values} for source, values in frames.items()}
 
 
-def _with_mean(values: dict[str, Any]) -> dict[str, Any]:
+def _with_mean(values: Mapping[str, float | None]) -> dict[str, float | None]:
     known = [value for value in values.values() if value is not None]
     complete = len(known) == len(values)
     return {"song": float(np.mean(known)) if complete else None, **values}
+
+
+def _rounded(scores: Mapping[str, Mapping[str, float | None]]) -> Scores:
+    return {
+        metric: {
+            key: None if value is None else round(value, DECIMALS) for key, value in values.items()
+        }
+        for metric, values in scores.items()
+    }
 
 
 def _read_stems(folder: Path, what: str, samples: int) -> dict[str, Audio]:
@@ -118,7 +112,8 @@ def _read(path: Path, what: str) -> Audio:
     try:
         audio, rate = sf.read(path, dtype="float32", always_2d=True)
     except (sf.LibsndfileError, OSError) as error:
-        raise AudioError(path, got=f"no readable file ({error})", expected=what) from error
+        got = "no file" if not path.exists() else f"no readable file ({error})"
+        raise AudioError(path, got=got, expected=what) from error
     if rate != SAMPLE_RATE or audio.shape[1] != 2:
         raise AudioError(
             path, got=f"{audio.shape[1]} channels, {rate} Hz", expected=f"{what}, stereo, 44100 Hz"

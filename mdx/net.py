@@ -1,6 +1,5 @@
 """A network on disk, behind one small protocol; its graph tells its size."""
 
-import os
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +16,8 @@ class Network(Protocol):
 
     dim_f: int  # frequency bins
     dim_t: int  # frames
+    runtime: str  # the engine, its version and its device
+    precision: str
 
     def __call__(self, spectrogram: Audio) -> Audio:
         """Shape: (4, dim_f, dim_t) -> the same; channels L.re, L.im, R.re, R.im."""
@@ -54,16 +55,12 @@ class OnnxNetwork:
             raise NetworkError(name, got=", ".join(ends), expected=LAYOUT)
         self.dim_f: int = shape[2]
         self.dim_t: int = shape[3]
+        self.runtime = f"onnxruntime {ort.__version__} {self._session.get_providers()[0]}"
+        # A quantised graph takes and gives float32 too; its operators tell it.
+        self.precision = "int8" if b"QuantizeLinear" in graph else "float32"
         self._input: str = inputs[0].name
 
     def __call__(self, spectrogram: Audio) -> Audio:
         """Shape: (4, dim_f, dim_t) -> the same."""
         output: Audio = self._session.run(None, {self._input: spectrogram[np.newaxis]})[0][0]
         return output
-
-
-def available_cpus() -> int:
-    """CPUs this process may run on, which in a container are fewer than the host has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -9,9 +9,11 @@ import numpy as np
 from mdx.audio import BLOCK, SongReader, check_sample_rate, resample
 from mdx.chunks import ChunkStream
 from mdx.errors import AudioError, Cancelled, ConfigError, NetworkError, OutputError
+from mdx.machine import available_cpus
 from mdx.mixer import Mixer, read_mixer
-from mdx.net import Network, OnnxNetwork, available_cpus
+from mdx.net import Network, OnnxNetwork
 from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftSpec, find_system
+from mdx.stages import Stages
 from mdx.stems import SUBTYPES, StemWriter
 from mdx.stft import Stft
 from mdx.weights import read_weights
@@ -36,6 +38,10 @@ class Separator:
         self._networks = {source: networks[source][0] for source in SOURCES}
         self._stfts = {source: Stft(networks[source][1], workers=threads) for source in SOURCES}
         self._mixer = mixer
+        self.threads = threads
+        # The engines and precisions at work, each once: usually one of both.
+        self.runtime = ", ".join(sorted({net.runtime for net in self._networks.values()}))
+        self.precision = ", ".join(sorted({net.precision for net in self._networks.values()}))
 
     @classmethod
     def load(cls, system: str | Path = "demo", *, threads: int | None = None) -> "Separator":
@@ -98,13 +104,14 @@ class Separator:
         downmix: bool = False,
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
+        stages: Stages | None = None,
     ) -> dict[str, Path]:
         """Separate an audio file into four WAV files, in constant memory; returns their paths.
 
         `out` is a folder, or a path for each source; `subtype` is PCM_16 (as the challenge does),
-        PCM_24 or FLOAT. The stems have the song's own sample rate and length. Raises AudioError,
-        NetworkError, OutputError, ConfigError for another `out` or `subtype`, or Cancelled; then
-        no stem is written.
+        PCM_24 or FLOAT. The stems have the song's own sample rate and length. `stages` gets the
+        seconds of each stage. Raises AudioError, NetworkError, OutputError, ConfigError for another
+        `out` or `subtype`, or Cancelled; then no stem is written.
         """
         paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out))
         if set(paths) != set(SOURCES) or subtype not in SUBTYPES:
@@ -119,11 +126,13 @@ class Separator:
             )
         with SongReader(Path(path), downmix=downmix) as song:
             rate, frames = song.sample_rate, song.frames
-            watch = _Watch(path, self._count_chunks(frames, rate), progress, cancel)
+            chunks = self._count_chunks(frames, rate)
+            watch = _Watch(path, chunks, progress, cancel, stages)
             with StemWriter(paths, sample_rate=rate, frames=frames, subtype=subtype) as writer:
                 for stems in self._stream(song.blocks(), rate, watch):
                     # Resampled there and back, a song may differ from itself by a sample.
-                    writer.append(stems[:, :, : song.position - writer.written])
+                    with watch.stages.time("write"):
+                        writer.append(stems[:, :, : song.position - writer.written])
                 missing = song.position - writer.written
                 writer.append(np.zeros((len(SOURCES), CHANNELS, missing), dtype=np.float32))
                 watch.check()
@@ -134,7 +143,7 @@ class Separator:
         self, blocks: Iterable[Audio], sample_rate: int, watch: "_Watch"
     ) -> Iterator[Audio]:
         # Shape: (2, n) blocks at the song's rate -> (4, 2, m) blocks at the song's rate
-        mixture = resample(blocks, sample_rate, SAMPLE_RATE)
+        mixture = watch.stages.each("read", resample(blocks, sample_rate, SAMPLE_RATE))
         return resample(self._separate_blocks(mixture, watch), SAMPLE_RATE, sample_rate)
 
     def _separate_blocks(self, mixture: Iterable[Audio], watch: "_Watch") -> Iterator[Audio]:
@@ -143,9 +152,10 @@ class Separator:
         queue = _Queue()
         for block in mixture:
             finished = {source: stream.push(block) for source, stream in streams.items()}
-            yield self._mix(*queue.exchange(block, finished))
+            yield self._mix(*queue.exchange(block, finished), watch.stages)
         finished = {source: stream.finish() for source, stream in streams.items()}
-        yield self._mix(*queue.exchange(np.zeros((CHANNELS, 0), dtype=np.float32), finished))
+        rest = queue.exchange(np.zeros((CHANNELS, 0), dtype=np.float32), finished)
+        yield self._mix(*rest, watch.stages)
 
     def _open_stream(self, source: str, watch: "_Watch") -> ChunkStream:
         stft, network = self._stfts[source], self._networks[source]
@@ -153,22 +163,29 @@ class Separator:
         def process(chunk: Audio) -> Audio:
             watch.before_chunk(source)
             with np.errstate(over="ignore", invalid="ignore"):  # found out in _mix
-                estimate = stft.inverse(network(stft.forward(chunk)))
+                with watch.stages.time("stft"):
+                    spectrogram = stft.forward(chunk)
+                with watch.stages.time(source):
+                    spectrogram = network(spectrogram)
+                with watch.stages.time("istft"):
+                    estimate = stft.inverse(spectrogram)
             watch.after_chunk(source)
             return estimate
 
         return ChunkStream(stft.spec, process)
 
-    def _mix(self, stems: Audio, mix: Audio) -> Audio:
-        mixed = self._mixer(stems, mix) if self._mixer else stems
-        if not np.isfinite(mixed).all():
+    def _mix(self, stems: Audio, mix: Audio, stages: Stages) -> Audio:
+        if self._mixer:
+            with stages.time("mixer"):
+                stems = self._mixer(stems, mix)
+        if not np.isfinite(stems).all():
             raise NetworkError(
                 "stems",
                 got="NaN or infinity",
                 expected="finite samples",
                 hint="the song is far beyond full scale, or a network is broken",
             )
-        return mixed
+        return stems
 
     def _count_chunks(self, frames: int, sample_rate: int) -> int:
         samples = frames * SAMPLE_RATE / sample_rate
@@ -204,7 +221,9 @@ class _Watch:
         total: int,
         progress: Progress | None,
         cancel: threading.Event | None,
+        stages: Stages | None = None,
     ) -> None:
+        self.stages = stages or Stages()
         self._song = song
         self._total = total
         self._done = 0

@@ -22,6 +22,9 @@ Audio = npt.NDArray[np.float32]  # (channels, samples) or (sources, channels, sa
 MODELS = Path(__file__).resolve().parent.parent / "models"
 PROFILES = ("kuielab",)
 LEADERBOARDS = ("A", "B", "none")
+# Training data that the challenge's rules speak of; any other is named in free words.
+MUSDB18_TRAIN = "MUSDB18-HQ train"
+MUSDB18_TEST = "MUSDB18-HQ test"
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class SystemSpec:
 
     name: str
     description: str
-    training_data: str
+    training_data: tuple[str, ...]  # names of data sets, as above or in words
     leaderboard: str
     profile: str
     separators: Mapping[str, SeparatorSpec]
@@ -131,12 +134,24 @@ def read_system(path: Path) -> SystemSpec:
     values["separators"] = {
         source: build(SeparatorSpec, separators[source], f"{path}: {source}") for source in SOURCES
     }
+    data = values.get("training_data", [])
+    if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+        raise ConfigError(f"{path}: training_data", got=repr(data), expected="a list of names")
+    if "training_data" in values:
+        values["training_data"] = tuple(data)
     spec = build(SystemSpec, values, str(path))
     track_name(spec.name)  # results are kept in a folder of this name
     for key, allowed in (("profile", PROFILES), ("leaderboard", LEADERBOARDS)):
         got = getattr(spec, key)
         if got not in allowed:
             raise ConfigError(f"{path}: {key}", got=got, expected=f"one of {', '.join(allowed)}")
+    if spec.leaderboard == "A" and set(spec.training_data) != {MUSDB18_TRAIN}:
+        raise ConfigError(
+            f"{path}: training_data",
+            got=list(spec.training_data),
+            expected=f"['{MUSDB18_TRAIN}'], which is all that leaderboard A allows",
+            hint="a system that saw more belongs to leaderboard B",
+        )
     return spec
 
 
@@ -167,7 +182,8 @@ def build(cls: type[T], values: object, where: str) -> T:
     for key, value in values.items():
         kind: Any = known[key].type
         plain = isinstance(kind, type | UnionType)  # generics such as Mapping[...] are built above
-        if plain and (isinstance(value, bool) or not isinstance(value, kind)):
+        exact = isinstance(value, bool) == (kind is bool)  # to Python, True is an int as well
+        if plain and not (exact and isinstance(value, kind)):
             expected = getattr(kind, "__name__", kind)
             raise ConfigError(f"{where}: {key}", got=repr(value), expected=f"of type {expected}")
     try:

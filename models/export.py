@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from mdx.errors import NetworkError
-from mdx.net import OnnxNetwork, available_cpus
+from mdx.machine import available_cpus
+from mdx.net import OnnxNetwork
 
 OPSET = 18
 MAX_RELATIVE_ERROR = 1e-5  # of the output's peak: float32 rounding through some 60 layers

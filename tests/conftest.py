@@ -29,7 +29,7 @@ def tiny_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
     system = {
         "name": "tiny",
         "description": "random networks for tests",
-        "training_data": "none",
+        "training_data": [],
         "leaderboard": "none",
         "profile": "kuielab",
         "separators": separators,

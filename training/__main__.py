@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from mdx.errors import MdxError
-from mdx.net import available_cpus
+from mdx.machine import available_cpus
 from mdx.spec import MODELS, SOURCES
 from mdx.weights import register_weights
 from models.export import export_onnx

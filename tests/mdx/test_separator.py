@@ -114,6 +114,8 @@ def test_other_rates_come_back_at_their_own_rate_and_length(
 
 def test_resampling_does_not_shift_or_scale_a_stem(tmp_path: Path) -> None:
     class Identity:
+        runtime, precision = "none", "float32"
+
         def __init__(self, dim_f: int, dim_t: int) -> None:
             self.dim_f, self.dim_t = dim_f, dim_t
 

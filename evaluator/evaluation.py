@@ -1,0 +1,167 @@
+"""One run over a test set: every song separated and scored, side by side, and never done twice.
+
+What is finished is kept in `records/<system>/<song>.json`; a report is made from these alone.
+"""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evaluator.fingerprints import SCORING, SEPARATION, code_version, hash_facts, hash_files
+from evaluator.json_files import write_json
+from evaluator.replay import Children, SongFailed, Submission, separate_song
+from evaluator.scores import score_scaled_mixture, score_stems
+from evaluator.systems import System
+from evaluator.test_sets import Song, TestSet
+from mdx.errors import AudioError, MdxError
+from mdx.machine import available_cpus
+from mdx.spec import SOURCES
+
+BASELINE = "ScaledMixture"
+VERSION = 1  # of a record; raise whenever a key changes its meaning
+
+Record = dict[str, Any]  # separation (key, stems, runs), scores, error; as written to JSON
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a test set is run."""
+
+    subtype: str = "PCM_16"
+    limit: int | None = None  # seconds a song; None keeps the environment's
+    full: bool = False  # ISR, SIR and SAR as well
+    repeat: int = 1  # how often each song is separated, to see how its time varies
+    workers: int = 1  # songs side by side, which share the CPUs
+    resume: bool = False  # keep what an earlier run finished
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    records: dict[tuple[str, str], Record] = field(default_factory=dict)  # by system and song
+    stopped_by: BaseException | None = None  # Ctrl-C, or an error that no other song escapes
+
+
+class Evaluation:
+    """A test set, the systems to run over it, and the folder that everything is kept in."""
+
+    def __init__(
+        self, test_set: TestSet, systems: list[System], out: Path, options: Options
+    ) -> None:
+        self._test_set = test_set
+        self._systems = systems
+        self._out = out
+        self._options = options
+        self._children = Children()
+        self._separation_code = code_version(SEPARATION)
+        self._scoring_code = code_version(SCORING)
+
+    def run(self, advance: Callable[[float], object]) -> Outcome:
+        """Do all songs of all systems; `advance` is told the seconds of audio done.
+
+        A song that fails is recorded with its error. Ctrl-C, a submission that cannot be set up
+        and a disk that cannot be written end the run; what is finished by then is in the outcome.
+        """
+        outcome = Outcome()
+        pool = ThreadPoolExecutor(self._options.workers)
+        try:
+            waiting = {}
+            for song in self._test_set.songs:
+                if song.has_references:
+                    waiting[pool.submit(self._do_baseline, song)] = (BASELINE, song)
+                for system in self._systems:
+                    waiting[pool.submit(self._do_song, system, song)] = (system.name, song)
+            for future in as_completed(waiting):
+                name, song = waiting[future]
+                outcome.records[name, song.name] = future.result()
+                advance(song.duration if name != BASELINE else 0.0)
+        except (KeyboardInterrupt, MdxError) as error:
+            outcome.stopped_by = error
+        finally:
+            self._children.stop()
+            pool.shutdown(cancel_futures=True)
+        return outcome
+
+    def _do_song(self, system: System, song: Song) -> Record:
+        path = self._out / "records" / system.name / f"{song.name}.json"
+        old = self._read(path)
+        record: Record = {"version": VERSION, "separation": None, "scores": None, "error": None}
+        stems = self._out / "stems" / system.name
+        try:
+            record["separation"] = self._separate(system, song, stems, old.get("separation"))
+            write_json(path, record)  # before scoring, which may be interrupted
+            if song.has_references:
+                record["scores"] = self._score(system, song, record, old.get("scores"))
+        except (SongFailed, AudioError) as error:
+            record["error"] = str(error)
+        write_json(path, record)
+        return record
+
+    def _separate(self, system: System, song: Song, results: Path, known: Record | None) -> Record:
+        options = self._options
+        key = hash_facts(
+            hash_files([song.folder / "mixture.wav"]), system.key, self._separation_code,
+            options.subtype, options.limit,
+        )  # fmt: skip
+        folder = results / song.name
+        files = [folder / f"{source}.wav" for source in SOURCES]
+        if (
+            known
+            and known["key"] == key
+            and len(known["runs"]) >= options.repeat
+            and all(file.exists() for file in files)
+            and hash_files(files) == known["stems"]
+        ):
+            return known
+        threads = max(1, available_cpus() // options.workers)
+        submission = Submission(system.given, options.subtype, options.limit, threads)
+        runs, hashes = [], []
+        for _ in range(options.repeat):
+            separation = separate_song(submission, song.folder, results, self._children)
+            runs.append(asdict(separation))
+            hashes.append(hash_files(files))
+        same = all(stems == hashes[0] for stems in hashes)
+        return {"key": key, "stems": hashes[-1], "same_every_time": same, "runs": runs}
+
+    def _score(self, system: System, song: Song, record: Record, known: Record | None) -> Record:
+        stems = self._out / "stems" / system.name / song.name
+        frames = self._out / "scores" / system.name / "test" / f"{song.name}.json"
+        key = hash_facts(
+            self._references_key(song), record["separation"]["stems"], self._options.full
+        )
+        if known and known["key"] == key and frames.exists():
+            return known
+        return {"key": key, **score_stems(song.folder, stems, frames, full=self._options.full)}
+
+    def _do_baseline(self, song: Song) -> Record:
+        path = self._out / "records" / BASELINE / f"{song.name}.json"
+        known = self._read(path).get("scores")
+        record: Record = {"version": VERSION, "scores": None, "error": None}
+        try:
+            key = self._references_key(song)
+            if known and known["key"] == key:
+                record["scores"] = known
+            else:
+                record["scores"] = {"key": key, **score_scaled_mixture(song.folder)}
+        except AudioError as error:
+            record["error"] = str(error)
+        write_json(path, record)
+        return record
+
+    def _references_key(self, song: Song) -> str:
+        files = [song.folder / f"{name}.wav" for name in ("mixture", *SOURCES)]
+        return hash_facts(hash_files(files), self._scoring_code)
+
+    def _read(self, path: Path) -> Record:
+        if not (self._options.resume and path.exists()):
+            return {}
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return {}
+        ours = isinstance(record, dict) and record.get("version") == VERSION
+        return record if ours else {}  # another's, or an older version's: the song is done anew

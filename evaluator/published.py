@@ -1,0 +1,76 @@
+"""The numbers of others: published.yaml, read into tables of one test set and one metric each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluator.scores import COLUMNS, METRICS
+from mdx.errors import ConfigError
+from mdx.spec import build, read_mapping
+
+PATH = Path(__file__).with_name("published.yaml")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a system must be made of for a published row to be its own."""
+
+    weights: str  # a set of released files
+    mixer: bool
+    companion: str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One published result, in dB; None where no number was published."""
+
+    name: str
+    source: str
+    song: float | None = None
+    bass: float | None = None
+    drums: float | None = None
+    other: float | None = None
+    vocals: float | None = None
+    recipe: Recipe | None = None  # where the result can be repeated
+    superseded: bool = False  # replaced by its own authors
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        """By column of the leaderboard."""
+        return {column: getattr(self, column) for column in COLUMNS}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Results on one test set in one metric."""
+
+    title: str
+    test_set: str
+    metric: str  # a key of METRICS
+    rows: tuple[Row, ...]
+    board: str | None = None  # A or B, for the challenge's own tables
+
+
+@dataclass(frozen=True)
+class Published:
+    """All of it: tables, and the sha256 of released files by set and role."""
+
+    tables: tuple[Table, ...]
+    released: Mapping[str, Mapping[str, str]]
+
+
+def read_published(path: Path = PATH) -> Published:
+    """Read the published numbers; raises ConfigError for a key or a type that is not known."""
+    content = read_mapping(path)
+    tables = []
+    for values in content["tables"]:
+        where = f"{path}: {values['title']}"
+        for row in values["rows"]:
+            if "recipe" in row:
+                row["recipe"] = build(Recipe, row["recipe"], f"{where}: {row['name']}")
+        rows = tuple(build(Row, row, f"{where}: {row['name']}") for row in values["rows"])
+        table = build(Table, {**values, "rows": rows}, where)
+        if table.metric not in METRICS:
+            raise ConfigError(where, got=f"metric '{table.metric}'", expected=f"{list(METRICS)}")
+        tables.append(table)
+    return Published(tuple(tables), content["released"])

@@ -1,0 +1,76 @@
+"""MUSDB18's `.stem.mp4`: mixture and four stems in one file, decoded by musdb to WAV files."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile as sf
+
+from mdx.errors import AudioError, OutputError
+from mdx.spec import SAMPLE_RATE
+
+SUFFIX = ".stem.mp4"
+STREAMS = ("mixture", "drums", "bass", "other", "vocals")  # MUSDB18's order, not KUIELab's
+EXPANSION = 7  # a decoded track is at most this much larger, at MUSDB18's 256 kbit/s a stream
+
+
+def decode_track(archive: Path, folder: Path) -> None:
+    """Write the five streams of a track as `<folder>/<name>.wav`, in one move.
+
+    A folder newer than the archive is left as it is. The samples are those of musdb, whose 16 bits
+    are all kept. Raises AudioError where the file, musdb or ffmpeg is missing or broken,
+    OutputError where the folder cannot be written.
+    """
+    if folder.is_dir() and folder.stat().st_mtime >= archive.stat().st_mtime:
+        return
+    draft = folder.with_name(f".{folder.name}.part")
+    try:
+        draft.mkdir(parents=True, exist_ok=True)
+        needed, free = EXPANSION * archive.stat().st_size, shutil.disk_usage(draft).free
+        if free < needed:
+            raise OutputError(
+                folder, got=f"{free / 1e6:.0f} MB free", expected=f"{needed / 1e6:.0f} MB",
+                hint=f"this is where {archive.name} is decoded to",
+            )  # fmt: skip
+        for index, name in enumerate(STREAMS):
+            sf.write(draft / f"{name}.wav", _read_stream(archive, index), SAMPLE_RATE)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(draft, folder)
+    except (OSError, sf.LibsndfileError) as error:
+        raise OutputError(folder, got=error, expected="a folder that can be written") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _read_stream(archive: Path, index: int) -> npt.NDArray[np.int16]:
+    # Shape: (samples, 2)
+    if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
+        raise AudioError(
+            archive, got="no ffmpeg and ffprobe on the PATH", expected="both, to read .stem.mp4",
+            hint="apt-get install ffmpeg, or use MUSDB18-HQ, whose files are WAV",
+        )  # fmt: skip
+    try:
+        from musdb.audio_classes import Track
+    except ImportError as error:
+        raise AudioError(
+            archive, got="no package musdb", expected="it, to read .stem.mp4",
+            hint="pip install -e '.[musdb]'",
+        ) from error  # fmt: skip
+    try:
+        track = Track(path=str(archive), stem_id=index)
+        audio, rate = track.audio, track.rate
+    except Exception as error:  # ffprobe's output taken apart, ffmpeg's taken up: any kind
+        raise AudioError(
+            archive, got=f"{type(error).__name__} in stream {index}: {error}",
+            expected=f"the five streams {', '.join(STREAMS)}",
+        ) from error  # fmt: skip
+    if rate != SAMPLE_RATE or audio.ndim != 2 or audio.shape[1] != 2:
+        raise AudioError(
+            archive, got=f"stream {index} of shape {audio.shape} at {rate} Hz",
+            expected=f"stereo at {SAMPLE_RATE} Hz",
+        )  # fmt: skip
+    # As integers: floats on their way to PCM_16 would be scaled by 32767, musdb's are by 32768.
+    samples: npt.NDArray[np.int16] = np.round(audio * 32768).astype(np.int16)
+    return samples

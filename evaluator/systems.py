@@ -1,0 +1,84 @@
+"""The systems of a run, as a report needs them: what they are made of, and what they may claim."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluator.fingerprints import ROOT, hash_facts, hash_file
+from evaluator.test_sets import TestSet
+from mdx.errors import ConfigError
+from mdx.spec import MUSDB18_TEST, SOURCES, SystemSpec, find_system
+
+MIXER = "mixer"
+TRAINED_ON_TEST = "trained on test"
+
+
+@dataclass(frozen=True)
+class System:
+    """A system that takes part in a run."""
+
+    given: str  # the name or path by which it was asked for
+    spec: SystemSpec
+    weights: dict[str, str | None]  # sha256 by source and of the Mixer; None for a missing file
+
+    @property
+    def name(self) -> str:
+        """Its name, which is also that of its folders."""
+        return self.spec.name
+
+    @property
+    def key(self) -> str:
+        """A hash of all that decides about its stems."""
+        separators = {source: self.spec.separators[source] for source in SOURCES}
+        return hash_facts(separators, self.spec.profile, self.weights)
+
+    def marks(self, test_set: TestSet) -> list[str]:
+        """What must be said wherever its scores on a test set stand."""
+        seen = MUSDB18_TEST in self.spec.training_data
+        return [TRAINED_ON_TEST] if seen and test_set.is_musdb18_test else []
+
+    def disagreement(self, submission: Path = ROOT / "aicrowd.json") -> str | None:
+        """Where aicrowd.json and the system's leaderboard contradict each other, in words.
+
+        Raises ConfigError where the file cannot be read.
+        """
+        try:
+            external = json.loads(submission.read_text(encoding="utf-8"))["external_dataset_used"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                submission, got=f"{type(error).__name__}: {error}",
+                expected="JSON with the key external_dataset_used",
+            ) from error  # fmt: skip
+        if external is (self.spec.leaderboard != "A"):
+            return None
+        board = "another board than A" if external else "leaderboard A"
+        return (
+            f"aicrowd.json says external_dataset_used {json.dumps(external)} ({board}), but "
+            f"'{self.name}' declares leaderboard {self.spec.leaderboard}: "
+            "change one before submitting it"
+        )
+
+
+def read_systems(given: list[str]) -> list[System]:
+    """Read the systems of a run; raises ConfigError, also for two of one name."""
+    systems = [_read_system(name) for name in given]
+    names = [system.name for system in systems]
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise ConfigError(
+            "systems", got=f"the name '{twins[0]}' twice", expected="names of their own",
+            hint="their stems are kept in folders of these names",
+        )  # fmt: skip
+    return systems
+
+
+def _read_system(given: str) -> System:
+    spec, folder = find_system(given)
+    files = {source: spec.separators[source].weights for source in SOURCES}
+    if spec.mixer is not None:
+        files[MIXER] = spec.mixer
+    weights = {
+        role: hash_file(folder / name) if (folder / name).is_file() else None
+        for role, name in files.items()
+    }
+    return System(given, spec, weights)

@@ -1,0 +1,163 @@
+"""A report as Markdown tables, on the screen and in the README."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evaluator.json_files import write_text
+from evaluator.score_files import METRICS as MUSEVAL_METRICS
+from evaluator.score_files import Medians
+from evaluator.scores import COLUMNS
+from mdx.errors import ConfigError
+from mdx.spec import SOURCES
+
+MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
+HEADER = [f"SDR_{column}" for column in COLUMNS]
+TITLES = {
+    "sdr": "Global SDR in dB (the challenge's metric), mean over songs",
+    "sdr_median_of_frames": "BSS Eval v4 SDR in dB (the paper's metric), median over frames, "
+    "then over songs",
+}
+
+
+def song_table(report: Mapping[str, Any], system: str) -> str:
+    """One system's songs: SDR by source, seconds, share of the second limit."""
+    (entry,) = (entry for entry in report["systems"] if entry["system"] == system)
+    timing = {row["song"]: row for row in _timing(report, system)["songs"]}
+    rows = []
+    for row in entry["songs"]:
+        values = row["sdr"] or dict.fromkeys(COLUMNS)
+        timed = timing.get(row["song"])
+        time = f"{timed['median']:.1f}" if timed else "-"
+        share = f"{100 * timed['share_of_round_2_limit']:.0f} %" if timed else "-"
+        state = "" if row["state"] == "scored" else f" ({row['state']})"
+        rows.append([row["song"] + state, *decibels(values), time, share])
+    return _table(["song", *HEADER, "seconds", "of limit"], rows)
+
+
+def board_table(table: Mapping[str, Any]) -> str:
+    """One table of a report, in the leaderboard's columns."""
+    rows = [[label(row), *decibels(row["values"])] for row in table["rows"]]
+    return _table(["system", *HEADER], rows)
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """The name of a table's row, with what must be said of it."""
+    return f"{row['name']} ({', '.join(row['marks'])})" if row["marks"] else str(row["name"])
+
+
+def paper_table(check: Mapping[str, Any]) -> str:
+    """The paper's rows: published -> found, and what that means."""
+    rows = []
+    for row in check["rows"]:
+        cells = ["-"] * len(SOURCES)
+        if row["values"]:
+            pairs = (row["values"][source] for source in SOURCES)
+            cells = [f"{pair['published']:.2f} -> {_decibel(pair['found'])}" for pair in pairs]
+        verdict = f"{row['status']}: {row['reason']}" if row["reason"] else row["status"]
+        rows.append([row["row"], row["test_set"], *cells, verdict])
+    return _table(["row", "test set", *SOURCES, "verdict"], rows)
+
+
+def relation_lines(check: Mapping[str, Any]) -> list[str]:
+    """What must hold on any test set, line by line."""
+    lines = [
+        f"{relation['relation']}: {'holds' if relation['holds'] else 'does NOT hold'} "
+        f"({relation['better']} - {relation['base']}: {relation['difference']:+.2f} dB, "
+        f"{relation['metric']})"
+        for relation in check["relations"]
+    ]
+    return lines or ["with Mixer >= without: not in this run, which has no such pair of systems"]
+
+
+def stage_table(report: Mapping[str, Any], system: str) -> str:
+    """Seconds by stage and song, and the memory that each took."""
+    songs = _timing(report, system)["songs"]
+    stages = list(dict.fromkeys(stage for song in songs for stage in song["stages"]))
+    rows = []
+    for song in songs:
+        memory = f"{song['peak_memory'] / 1e6:.0f}" if song["peak_memory"] else "-"
+        shares = (song["share_of_round_1_limit"], song["share_of_round_2_limit"])
+        rows.append([
+            song["song"], *(f"{song['stages'].get(stage, 0):.2f}" for stage in stages),
+            f"{song['median']:.2f}", f"{song['spread']:.2f}",
+            *(f"{100 * share:.1f} %" for share in shares), memory,
+        ])  # fmt: skip
+    header = ["song", *stages, "all", "+-", "of 240 s", "of 1.57 x", "MB"]
+    return _table(header, rows)
+
+
+def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
+    """What ran where, the song closest to its limit, and the longest song of MUSDB18."""
+    timing = _timing(report, system)
+    if not timing["songs"]:
+        return ["no song was timed"]
+    machine, song = report["timing"]["machine"], timing["songs"][0]
+    (worst,) = (row for row in timing["songs"] if row["song"] == timing["worst"])
+    projection = timing["projection"]
+    verdicts = [
+        f"{100 * projection[key]:.0f} % of {limit}: {'fits' if projection[key] <= 1 else 'LATE'}"
+        for key, limit in (
+            ("share_of_round_1_limit", "240 s"),
+            ("share_of_round_2_limit", f"1.57 x {projection['duration']:.0f} s"),
+        )
+    ]
+    return [
+        f"{machine['cpu']}, {song['threads'] or '?'} of {machine['cpus']} CPUs a song, "
+        f"{song['runtime'] or 'runtime not told'}, {song['precision'] or 'precision not told'}",
+        f"closest to its limit: {worst['song']}, {100 * worst['share_of_round_2_limit']:.1f} %",
+        f"MUSDB18's longest test song (7:10) would take {projection['seconds']:.0f} s: "
+        + "; ".join(verdicts),
+    ]
+
+
+def median_table(medians: Medians) -> str:
+    """The medians of score files as a Markdown table, and their mean over targets."""
+    rows = [
+        [target, *(_decibel(medians[target][metric]) for metric in MUSEVAL_METRICS)]
+        for target in medians
+    ]
+    means = []
+    for metric in MUSEVAL_METRICS:
+        known = [value for row in medians.values() if (value := row[metric]) is not None]
+        means.append(_decibel(sum(known) / len(known) if len(known) == len(medians) else None))
+    return _table(["target", *MUSEVAL_METRICS], [*rows, ["mean", *means]])
+
+
+def update_readme(report: Mapping[str, Any], readme: Path) -> None:
+    """Put the report's results between the README's two marks; raises ConfigError without them."""
+    text = readme.read_text(encoding="utf-8")
+    begin, end = (text.find(mark) for mark in MARKS)
+    if not 0 <= begin < end:
+        raise ConfigError(readme, got="no marks for results", expected=" and ".join(MARKS))
+    parts = [f"Test set: {report['test_set']['description']}."]
+    for table in report["tables"]:
+        if table["comparable"]:
+            parts += [f"{TITLES[table['metric']]}:", board_table(table)]
+    new = text[: begin + len(MARKS[0])] + "\n" + "\n\n".join(parts) + "\n" + text[end:]
+    write_text(readme, new)
+
+
+def decibels(values: Mapping[str, float | None]) -> list[str]:
+    """The leaderboard's columns, two digits each, and a dash where there is no number."""
+    return [_decibel(values[column]) for column in COLUMNS]
+
+
+def _timing(report: Mapping[str, Any], system: str) -> Any:
+    (timing,) = (row for row in report["timing"]["systems"] if row["system"] == system)
+    return timing
+
+
+def _decibel(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = []
+    for cells in (header, rule, *rows):
+        padded = [cells[0].ljust(widths[0])]
+        padded += [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+        lines.append(f"| {' | '.join(padded)} |")
+    return "\n".join(lines)

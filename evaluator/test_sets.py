@@ -1,0 +1,153 @@
+"""Finding the songs of a test set in the layouts people have on their disks.
+
+MUSDB18-HQ `<root>/{train,test}/<track>/mixture.wav`, the challenge's `<root>/<track>/mixture.wav`,
+or MUSDB18 `<root>/{train,test}/<track>.stem.mp4`, which is decoded first; true stems beside the
+mixture where they are known.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import soundfile as sf
+
+from evaluator.stem_mp4 import SUFFIX
+from mdx.errors import AudioError
+from mdx.spec import SOURCES
+
+SUBSETS = ("test", "train")
+DEMO_SONGS = Path("out/demo/songs/test")
+LAYOUTS = f"<track>/mixture.wav, or test/<track>{SUFFIX}, in it or in its folder test"
+MUSDB18_TEST_SONGS = 50
+KNOWN_SHARE = 0.9  # of the names must be MUSDB18's, which leaves room for another spelling
+
+
+@dataclass(frozen=True)
+class Song:
+    """One song: `<folder>/mixture.wav` and, where they are known, the four true stems."""
+
+    name: str
+    folder: Path
+    archive: Path | None = None  # the .stem.mp4 that is to be decoded into the folder
+
+    @property
+    def has_references(self) -> bool:
+        """Whether any true stem is there; a song that lacks only some of them is an error."""
+        return any((self.folder / f"{source}.wav").exists() for source in SOURCES)
+
+    @property
+    def duration(self) -> float:
+        """Seconds; 0 where the mixture cannot be read, which the submission will find out."""
+        try:
+            return float(sf.info(self.folder / "mixture.wav").duration)
+        except (sf.LibsndfileError, OSError):
+            return 0.0
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Songs in the order of their names, and what they are."""
+
+    __test__ = False  # pytest would take it for a test
+
+    name: str  # MUSDB18-HQ test, MUSDB18 test, demo songs, or the folder's own
+    songs: tuple[Song, ...]
+    whole: bool  # all songs of the set, as published figures need
+
+    @property
+    def is_musdb18_test(self) -> bool:
+        """Whether these are songs of MUSDB18's test split, in either edition."""
+        return self.name in ("MUSDB18 test", "MUSDB18-HQ test")
+
+    @property
+    def description(self) -> str:
+        """What was run, in words."""
+        count = f"{len(self.songs)} song" + "s" * (len(self.songs) != 1)
+        if self.is_musdb18_test and not self.whole:
+            return f"{count} of {self.name}, not comparable with figures on all 50"
+        if self.name == "demo songs":
+            return f"{count} composed by this repository, not comparable with MUSDB18"
+        return f"{count} of {self.name}"
+
+
+def find_test_set(
+    root: Path | None, decoded: Path, *, subset: str = "test", tracks: Sequence[str] = ()
+) -> TestSet:
+    """Find the songs below `root`, which is $MUSDB_PATH or else the demo songs where None.
+
+    `subset` counts where the root has folders of that kind; `tracks` are names, or patterns with
+    `*`, `?` and `[]`; `decoded` is where songs of a .stem.mp4 will lie. Raises AudioError for no
+    song, two of one name, or a name that no song has.
+    """
+    root = root or Path(os.environ.get("MUSDB_PATH") or DEMO_SONGS)
+    songs = _list_songs(_folder_of(root, subset), decoded / subset)
+    if not songs:
+        raise AudioError(root, got="no song", expected=LAYOUTS)
+    name = _name(root, songs, subset)
+    chosen = _choose(songs, tracks)
+    whole = len(chosen) == len(songs)
+    if name.startswith("MUSDB18"):
+        whole = len(chosen) == MUSDB18_TEST_SONGS
+    return TestSet(name, tuple(chosen), whole)
+
+
+def _folder_of(root: Path, subset: str) -> Path:
+    # A folder "test" may also be a song of that name.
+    for name in SUBSETS:
+        if (root / name).is_dir() and not (root / name / "mixture.wav").exists():
+            if not (root / subset).is_dir():
+                raise AudioError(root, got=f"only the folder '{name}'", expected=f"'{subset}'")
+            return root / subset
+    return root
+
+
+def _list_songs(folder: Path, decoded: Path) -> list[Song]:
+    if not folder.is_dir():
+        return []
+    songs: dict[str, Song] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and any(path.glob("*.wav")):
+            song = Song(path.name, path)
+        elif path.name.endswith(SUFFIX):
+            name = path.name.removesuffix(SUFFIX)
+            song = Song(name, decoded / name, path)
+        else:
+            continue
+        # Stems are kept in folders of these names, and some file systems ignore case.
+        key = song.name.casefold()
+        if key in songs:
+            raise AudioError(
+                folder, got=f"'{songs[key].name}' and '{path.name}'",
+                expected="tracks of different names",
+                hint="their stems would overwrite each other: move one of them away",
+            )  # fmt: skip
+        songs[key] = song
+    return sorted(songs.values(), key=lambda song: song.name)
+
+
+def _choose(songs: list[Song], tracks: Sequence[str]) -> list[Song]:
+    if not tracks:
+        return songs
+    chosen = set()
+    for track in tracks:
+        found = {s.name for s in songs if s.name == track or fnmatchcase(s.name, track)}
+        if not found:
+            raise AudioError(
+                "tracks", got=f"'{track}'", expected=f"a name or pattern such as '{songs[0].name}'"
+            )
+        chosen |= found
+    return [song for song in songs if song.name in chosen]
+
+
+def _name(root: Path, songs: list[Song], subset: str) -> str:
+    if all((song.folder / "song.json").is_file() for song in songs):
+        return "demo songs"
+    known = Path(__file__).with_name("musdb18_test.txt").read_text(encoding="utf-8").splitlines()
+    share = len({song.name for song in songs} & set(known)) / len(songs)
+    if subset == "test" and share >= KNOWN_SHARE:
+        return "MUSDB18 test" if songs[0].archive else "MUSDB18-HQ test"
+    return root.resolve().name
