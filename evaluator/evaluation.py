@@ -5,8 +5,8 @@ What is finished is kept in `records/<system>/<song>.json`; a report is made fro
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from evaluator.replay import Children, SongFailed, Submission, separate_song
 from evaluator.scores import score_scaled_mixture, score_stems
 from evaluator.systems import System
 from evaluator.test_sets import Song, TestSet
-from mdx.errors import AudioError, MdxError
+from mdx.errors import AudioError
 from mdx.machine import available_cpus
 from mdx.spec import SOURCES
 
@@ -38,12 +38,12 @@ class Options:
     resume: bool = False  # keep what an earlier run finished
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """What a run came to."""
 
-    records: dict[tuple[str, str], Record] = field(default_factory=dict)  # by system and song
-    stopped_by: BaseException | None = None  # Ctrl-C, or an error that no other song escapes
+    records: dict[tuple[str, str], Record]  # by system and song
+    interrupted: bool  # by Ctrl-C
 
 
 class Evaluation:
@@ -63,28 +63,34 @@ class Evaluation:
     def run(self, advance: Callable[[float], object]) -> Outcome:
         """Do all songs of all systems; `advance` is told the seconds of audio done.
 
-        A song that fails is recorded with its error. Ctrl-C, a submission that cannot be set up
-        and a disk that cannot be written end the run; what is finished by then is in the outcome.
+        A song that fails is recorded with its error. Ctrl-C ends the run early. Raises SetupFailed
+        for a submission that cannot be set up, OutputError where nothing can be written; what is
+        finished by then is kept.
         """
-        outcome = Outcome()
+        waiting: dict[Future[Record], tuple[str, Song]] = {}
+        interrupted = False
         pool = ThreadPoolExecutor(self._options.workers)
         try:
-            waiting = {}
             for song in self._test_set.songs:
                 if song.has_references:
                     waiting[pool.submit(self._do_baseline, song)] = (BASELINE, song)
                 for system in self._systems:
                     waiting[pool.submit(self._do_song, system, song)] = (system.name, song)
             for future in as_completed(waiting):
+                future.result()  # raises what ends the run
                 name, song = waiting[future]
-                outcome.records[name, song.name] = future.result()
                 advance(song.duration if name != BASELINE else 0.0)
-        except (KeyboardInterrupt, MdxError) as error:
-            outcome.stopped_by = error
+        except KeyboardInterrupt:
+            interrupted = True
         finally:
             self._children.stop()
             pool.shutdown(cancel_futures=True)
-        return outcome
+        records = {
+            (name, song.name): future.result()
+            for future, (name, song) in waiting.items()
+            if not future.cancelled() and future.exception() is None
+        }
+        return Outcome(records, interrupted)
 
     def _do_song(self, system: System, song: Song) -> Record:
         path = self._out / "records" / system.name / f"{song.name}.json"

@@ -25,6 +25,4 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
         os.replace(draft, path)
     except OSError as error:
-        raise OutputError(
-            path, got=error.strerror, expected="a file that can be written"
-        ) from error
+        raise OutputError(path, got=error.strerror, expected="a writable file") from error

@@ -53,7 +53,7 @@ def _our_row(entry: dict[str, Any], metric: str) -> dict[str, Any]:
     marks = list(entry["marks"])
     if entry["system"] != BASELINE:
         board = entry["leaderboard"]
-        marks.insert(0, "outside both leaderboards" if board == "none" else f"leaderboard {board}")
+        marks.insert(0, "no leaderboard" if board == "none" else f"leaderboard {board}")
     missing = len(entry["songs"]) - entry["mean"]["songs"]
     if missing:
         marks.append(f"{missing} of {len(entry['songs'])} songs missing")

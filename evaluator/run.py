@@ -216,12 +216,9 @@ def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
 def _exit_code(report: dict[str, Any], outcome: Outcome, args: argparse.Namespace) -> int:
     for error in failures(report):
         print(f"error: {error}", file=sys.stderr)
-    if isinstance(outcome.stopped_by, KeyboardInterrupt):
+    if outcome.interrupted:
         print("interrupted: the report holds what is finished; --resume goes on", file=sys.stderr)
         return 130
-    if outcome.stopped_by:
-        print(f"error: {outcome.stopped_by}", file=sys.stderr)
-        return 1
     if args.check == "paper" and outside(report["paper"]):
         print(
             f"error: {outside(report['paper'])} of the paper's rows: got other figures, expected "

@@ -69,7 +69,7 @@ class TestSet:
             return f"{count} of {self.name}, not comparable with figures on all 50"
         if self.name == "demo songs":
             return f"{count} composed by this repository, not comparable with MUSDB18"
-        return f"{count} of {self.name}"
+        return f"{count} of {self.name}" if self.is_musdb18_test else f"{count} of '{self.name}'"
 
 
 def find_test_set(

@@ -1,27 +1,55 @@
-"""The whole evaluator: a child process, files, scores, a report, a README."""
+"""The whole evaluator: child processes, files, scores, a report, a README."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import jsonschema
+import numpy as np
 import pytest
 import soundfile as sf
 
+from evaluator.json_files import write_json
 from evaluator.metrics import global_sdr
 from evaluator.replay import ROOT
-from evaluator.report import MARKS, summary_table, update_readme, write_report
+from evaluator.report import SCHEMA
 from evaluator.run import main
 from evaluator.score_files import aggregate
+from evaluator.tables import MARKS, board_table, update_readme
 from mdx.errors import MdxError
 from mdx.spec import SOURCES
 
 
 @pytest.fixture(autouse=True)
 def _no_grading(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AICROWD_IS_GRADING", raising=False)
-    monkeypatch.delenv("PARTIAL_RUN_MUSIC_NAMES", raising=False)
+    for name in ("AICROWD_IS_GRADING", "PARTIAL_RUN_MUSIC_NAMES", "MUSDB_PATH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def evaluate(songs: Path, system: Path, out: Path, *options: object) -> int:
+    """Run the evaluator in this process; returns its exit code."""
+    arguments = ["--songs", songs, "--system", system, "--out", out, *options]
+    return main([str(argument) for argument in arguments])
+
+
+def read_report(out: Path) -> Any:
+    """The report of a run, which must be in its schema."""
+    report = json.loads((out / "report.json").read_text())
+    jsonschema.validate(report, json.loads(SCHEMA.read_text()))
+    return report
+
+
+def without_timing(out: Path) -> Any:
+    """What must be the same whenever the same songs are run."""
+    report = read_report(out)
+    del report["timing"]
+    return report
 
 
 def test_a_run_scores_what_was_written(
@@ -30,24 +58,22 @@ def test_a_run_scores_what_was_written(
     out = tmp_path / "out"
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n")
-    arguments = ["--songs", str(test_set), "--system", str(tiny_system), "--out", str(out)]
-    assert main([*arguments, "--readme", str(readme), "--metrics", "full"]) == 0
-    report = json.loads((out / "report.json").read_text())
-    baseline, entry = report["systems"]
-    assert (baseline["system"], entry["system"]) == ("ScaledMixture", "tiny")
+    assert evaluate(test_set, tiny_system, out, "--readme", readme, "--metrics", "full") == 0
+    report = read_report(out)
+    (entry,) = report["systems"]
+    assert (report["baseline"]["system"], entry["system"]) == ("ScaledMixture", "tiny")
     for row in entry["songs"]:
         for source in SOURCES:
             reference = sf.read(test_set / row["song"] / f"{source}.wav", dtype="float32")[0].T
             stem = out / "stems" / "tiny" / row["song"] / f"{source}.wav"
             estimate = sf.read(stem, dtype="float32")[0].T
-            assert row["sdr"][source] == pytest.approx(global_sdr(reference, estimate))
-        assert row["sdr"]["song"] == pytest.approx(sum(row["sdr"][s] for s in SOURCES) / 4)
-        ratio = row["seconds"] / (1.57 * row["duration"])
-        assert row["share_of_round_2_limit"] == pytest.approx(ratio, abs=1e-3)
+            assert row["sdr"][source] == pytest.approx(global_sdr(reference, estimate), abs=1e-6)
+        mean = sum(row["sdr"][s] for s in SOURCES) / 4
+        assert row["sdr"]["song"] == pytest.approx(mean, abs=1e-6)
     mean = sum(row["sdr"]["vocals"] for row in entry["songs"]) / 2
-    assert entry["mean"]["sdr"]["vocals"] == pytest.approx(mean)
+    assert entry["mean"]["sdr"]["vocals"] == pytest.approx(mean, abs=1e-6)
     # Four equally loud stems: mixture / 4 has an error of 9/16 + 3/16 of a stem's energy.
-    assert baseline["mean"]["sdr"]["song"] == pytest.approx(1.25, abs=0.05)
+    assert report["baseline"]["mean"]["sdr"]["song"] == pytest.approx(1.25, abs=0.05)
     tracks, medians = aggregate(out / "scores" / "tiny")
     assert tracks == 2
     for source in SOURCES:
@@ -55,10 +81,11 @@ def test_a_run_scores_what_was_written(
         assert medians[source]["SDR"] == pytest.approx(expected, abs=1e-5)  # museval's rounding
         assert None not in medians[source].values()
     printed = capsys.readouterr().out
-    assert "song 1" in printed and "of limit" in printed and summary_table(report) in printed
+    table = board_table(report["tables"][0])
+    assert "song 1" in printed and "of limit" in printed and table in printed
     text = readme.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
-    assert summary_table(report) in text
+    assert table in text
 
 
 def test_it_runs_as_a_file_from_anywhere(tmp_path: Path) -> None:
@@ -70,24 +97,23 @@ def test_it_runs_as_a_file_from_anywhere(tmp_path: Path) -> None:
         check=False,
     )
     assert child.returncode == 1
-    assert child.stderr == (
-        "error: nosuch: got no song, expected <song>/mixture.wav and its four stems\n"
-    )
+    assert child.stderr.startswith("error: nosuch: got no song, expected <track>/mixture.wav")
+    assert child.stderr.count("\n") == 1
 
 
-def test_a_submission_that_fails_ends_the_run_with_its_own_words(
+def test_a_submission_that_cannot_be_set_up_ends_the_run_with_its_own_words(
     test_set: Path, tiny_copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tiny_copy.parent / "bass.onnx").write_bytes(b"damaged")
     out = tmp_path / "out"
-    assert main(["--songs", str(test_set), "--system", str(tiny_copy), "--out", str(out)]) == 1
+    assert evaluate(test_set, tiny_copy, out) == 1
     error = capsys.readouterr().err
     assert "bass.onnx: got sha256" in error and error.count("\n") == 1
     assert not (out / "report.json").exists()
 
 
-@pytest.mark.parametrize("damage", ["missing", "rate", "mono", "length"])
-def test_bad_references_are_named(
+@pytest.mark.parametrize("damage", ["missing", "rate", "mono", "length", "unreadable"])
+def test_a_bad_reference_is_named_and_costs_no_other_song(
     test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     damage: str,
 ) -> None:  # fmt: skip
@@ -95,24 +121,117 @@ def test_bad_references_are_named(
     audio, rate = sf.read(path)
     if damage == "missing":
         path.unlink()
+    elif damage == "unreadable":
+        path.write_bytes(b"no audio")
     else:
         sf.write(
             path,
             {"rate": audio, "mono": audio[:, 0], "length": audio[:-1]}[damage],
             48000 if damage == "rate" else rate,
         )
-    out = str(tmp_path / "out")
-    assert main(["--songs", str(test_set), "--system", str(tiny_system), "--out", out]) == 1
+    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
     error = capsys.readouterr().err
     assert error.startswith(f"error: {path}: got ") and error.count("\n") == 1
+    report = read_report(tmp_path / "out")
+    (entry,) = report["systems"]
+    assert [row["state"] for row in entry["songs"]] == ["scored", "failed"]
+    assert entry["songs"][1]["error"].startswith(f"{path}: got ")
+    assert entry["mean"]["songs"] == 1 and report["complete"]
+    assert "1 of 2 songs missing" in board_table(report["tables"][0])
+
+
+def test_a_song_that_fails_costs_no_other(
+    test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (test_set / "song 1" / "mixture.wav").write_bytes(b"no audio")
+    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert any("song 1" in line and "four stems" in line for line in errors)
+    (entry,) = read_report(tmp_path / "out")["systems"]
+    assert [row["state"] for row in entry["songs"]] == ["failed", "scored"]
+    assert not list((tmp_path / "out" / "stems").rglob("song 1/*.wav"))
+
+
+def test_a_late_song_is_recorded_and_the_next_one_run(
+    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "0")
+    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
+    (entry,) = read_report(tmp_path / "out")["systems"]
+    for row in entry["songs"]:
+        assert row["state"] == "failed" and "expected at most 0 s" in row["error"]
+
+
+def test_songs_without_references_are_timed_but_not_scored(
+    test_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    for source in SOURCES:
+        (test_set / "song 1" / f"{source}.wav").unlink()
+    assert evaluate(test_set, tiny_system, tmp_path / "out", "--timing") == 0
+    report = read_report(tmp_path / "out")
+    (entry,) = report["systems"]
+    assert [row["state"] for row in entry["songs"]] == ["unscored", "scored"]
+    assert entry["mean"]["songs"] == 1 and report["baseline"]["mean"]["songs"] == 1
+    assert [row["song"] for row in report["timing"]["systems"][0]["songs"]] == ["song 1", "song 2"]
+
+
+def test_a_set_without_any_reference(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
+    for path in test_set.rglob("*.wav"):
+        if path.name != "mixture.wav":
+            path.unlink()
+    assert evaluate(test_set, tiny_system, tmp_path / "out", "--check", "paper") == 0
+    report = read_report(tmp_path / "out")
+    assert report["systems"][0]["mean"] is report["baseline"]["mean"] is None
+    assert not any(table["comparable"] for table in report["tables"])
+
+
+def test_two_workers_score_like_one(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
+    for workers in (1, 2):
+        assert evaluate(test_set, tiny_system, tmp_path / str(workers), "--workers", workers) == 0
+    assert without_timing(tmp_path / "1") == without_timing(tmp_path / "2")
+    assert read_report(tmp_path / "2")["timing"]["workers"] == 2
+
+
+def test_float_stems_are_closer_to_what_was_computed(
+    test_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    for name, options in (("int", ()), ("float", ("--float",))):
+        assert evaluate(test_set, tiny_system, tmp_path / name, *options) == 0
+    stem = Path("stems") / "tiny" / "song 1" / "bass.wav"
+    assert sf.info(tmp_path / "int" / stem).subtype == "PCM_16"
+    assert sf.info(tmp_path / "float" / stem).subtype == "FLOAT"
+    reports = [read_report(tmp_path / name) for name in ("int", "float")]
+    assert [report["scored_files"] for report in reports] == ["PCM_16", "FLOAT"]
+    assert reports[0]["systems"][0]["mean"] != reports[1]["systems"][0]["mean"]
+
+
+def test_repeats_tell_how_the_time_varies(
+    test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert evaluate(test_set, tiny_system, out, "--repeat", 3, "--timing") == 0
+    (timing,) = read_report(out)["timing"]["systems"]
+    for row in timing["songs"]:
+        assert len(row["seconds"]) == 3 and row["same_every_time"]
+        assert row["spread"] == pytest.approx(max(row["seconds"]) - min(row["seconds"]), abs=1e-3)
+        share = max(row["seconds"]) / (1.57 * row["duration"])
+        assert row["share_of_round_2_limit"] == pytest.approx(share, abs=1e-3)
+        assert set(row["stages"]) == {
+            "read", "stft", *SOURCES, "istft", "mixer", "write", "rest",
+        }  # fmt: skip
+        assert sum(row["stages"].values()) == pytest.approx(row["seconds"][-1], abs=0.02)
+        assert row["peak_memory"] > 10_000_000 and row["threads"] >= 1
+        assert row["runtime"].startswith("onnxruntime") and row["precision"] == "float32"
+    slowest = max(row["per_second"] for row in timing["songs"])
+    assert timing["projection"]["seconds"] == pytest.approx(430 * slowest, abs=0.1)
+    assert "7:10" in capsys.readouterr().out
 
 
 def test_two_systems_of_one_name_are_refused(
     test_set: Path, tiny_system: Path, tiny_copy: Path, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    systems = ["--system", str(tiny_system), "--system", str(tiny_copy)]
-    assert main(["--songs", str(test_set), *systems, "--out", str(tmp_path / "out")]) == 1
+    assert evaluate(test_set, tiny_system, tmp_path / "out", "--system", tiny_copy) == 1
     assert "the name 'tiny' twice" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -121,25 +240,23 @@ def test_only_this_run_is_scored(
     test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PARTIAL_RUN_MUSIC_NAMES", "song 1")  # meant for predict.py alone
-    (test_set / "song 2").rename(test_set / "setup")  # a name like any other
-    stale = tmp_path / "out" / "stems" / "tiny" / "song 9" / "bass.wav"
+    (test_set / "song 2").rename(test_set / "setup, done")  # a name like any other
+    stale = tmp_path / "out" / "stems" / "tiny" / "song 1" / "bass.wav"
     stale.parent.mkdir(parents=True)
     stale.write_text("from another run")
-    out = str(tmp_path / "out")
-    assert main(["--songs", str(test_set), "--system", str(tiny_system), "--out", out]) == 0
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert [row["song"] for row in report["systems"][1]["songs"]] == ["setup", "song 1"]
-    assert not stale.exists()
+    assert evaluate(test_set, tiny_system, tmp_path / "out") == 0
+    report = read_report(tmp_path / "out")
+    assert [row["song"] for row in report["systems"][0]["songs"]] == ["setup, done", "song 1"]
+    assert sf.info(stale).frames == sf.info(test_set / "song 1" / "mixture.wav").frames
 
 
 def test_an_output_that_cannot_be_written(
     test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "out").write_text("a file")
-    arguments = ["--songs", str(test_set), "--system", str(tiny_system)]
-    assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
+    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
     error = capsys.readouterr().err
-    assert "expected a writable folder" in error and error.count("\n") == 1
+    assert "expected a writable" in error and error.count("\n") == 1
 
 
 def test_unknown_system(test_set: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,25 +264,35 @@ def test_unknown_system(test_set: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "expected one of" in capsys.readouterr().err
 
 
-def test_a_song_without_frames_that_count_has_no_median(
-    test_set: Path, tiny_system: Path, tmp_path: Path
+@pytest.mark.parametrize("option", ["--workers", "--repeat", "--limit"])
+def test_counts_start_at_one(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([option, "0"])
+    assert "got '0', expected a whole number from 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("silent", ["bass.wav", "mixture.wav"])
+def test_silence_has_no_frames_that_count(
+    test_set: Path, tiny_system: Path, tmp_path: Path, silent: str
 ) -> None:
     shutil.rmtree(test_set / "song 2")
-    path = test_set / "song 1" / "bass.wav"
+    path = test_set / "song 1" / silent  # a silent mixture has silent estimates
     audio, rate = sf.read(path)
     sf.write(path, 0 * audio, rate)
-    out = tmp_path / "out"
-    assert main(["--songs", str(test_set), "--system", str(tiny_system), "--out", str(out)]) == 0
-    mean = json.loads((out / "report.json").read_text())["systems"][1]["mean"]
+    assert evaluate(test_set, tiny_system, tmp_path / "out") == 0
+    mean = read_report(tmp_path / "out")["systems"][0]["mean"]
     assert mean["sdr_median_of_frames"]["vocals"] is None
     assert mean["sdr_median_of_frames"]["song"] is None
-    assert mean["sdr"]["bass"] < 0
+    if silent == "bass.wav":
+        assert mean["sdr"]["bass"] < 0
+    else:
+        assert mean["sdr"] == dict.fromkeys(("song", *SOURCES), 0.0)  # all error is the reference
 
 
-def test_a_report_never_holds_nan(tmp_path: Path) -> None:
+def test_a_json_file_never_holds_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        write_report({"sdr": float("nan")}, tmp_path / "report.json")
-    assert not (tmp_path / "report.json").exists()
+        write_json(tmp_path / "report.json", {"sdr": float("nan")})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_readme_without_marks_is_left_alone(tmp_path: Path) -> None:
@@ -174,3 +301,140 @@ def test_a_readme_without_marks_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(MdxError, match="no marks"):
         update_readme({}, readme)
     assert readme.read_text() == "nothing here\n"
+
+
+def start(songs: Path, system: Path, out: Path, *options: str) -> "subprocess.Popen[str]":
+    """Run the evaluator in a process of its own."""
+    command = [sys.executable, str(ROOT / "evaluator" / "run.py"), "--songs", str(songs)]
+    command += ["--system", str(system), "--out", str(out), *options]
+    return subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def wait_for_record(out: Path) -> None:
+    """Wait until the first song of a run is finished."""
+    records = out / "records" / "tiny"
+    for _ in range(600):
+        if any('"sdr"' in path.read_text() for path in records.glob("song*.json")):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no song was finished")
+
+
+def processes_of(out: Path) -> list[int]:
+    """Processes whose environment names the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(out).encode() in (process / "environ").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def long_set(test_set: Path) -> Path:
+    """Six songs."""
+    for number in range(3, 7):
+        shutil.copytree(test_set / "song 1", test_set / f"song {number}")
+        audio, rate = sf.read(test_set / f"song {number}" / "mixture.wav")
+        sf.write(test_set / f"song {number}" / "mixture.wav", np.roll(audio, number, 0), rate)
+    return test_set
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
+def test_a_killed_run_resumes_to_the_same_report_and_leaves_no_process(
+    long_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert evaluate(long_set, tiny_system, whole) == 0
+    rng = np.random.default_rng(3)
+    for moment in rng.uniform(0.3, 3.0, 4):
+        child = start(long_set, tiny_system, broken, "--resume")
+        time.sleep(moment)
+        os.kill(child.pid, signal.SIGKILL)
+        child.communicate()
+    deadline = time.monotonic() + 10
+    while processes_of(broken) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not processes_of(broken)
+    assert evaluate(long_set, tiny_system, broken, "--resume") == 0
+    assert without_timing(broken) == without_timing(whole)
+    texts = []
+    for out in (whole, broken):
+        text = (out / "report.json").read_text()
+        texts.append(text[: text.index('\n "timing"')])
+    assert texts[0] == texts[1]
+
+
+def test_ctrl_c_leaves_a_valid_report_and_resume_finishes_it(
+    long_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    child = start(long_set, tiny_system, out)
+    wait_for_record(out)
+    os.kill(child.pid, signal.SIGINT)
+    _, error = child.communicate(timeout=30)
+    assert child.returncode == 130 and "--resume goes on" in error
+    report = read_report(out)
+    states = [row["state"] for row in report["systems"][0]["songs"]]
+    assert "pending" in states and "scored" in states and not report["complete"]
+    assert not list(out.rglob("*.part"))
+    finished = [n for n, state in enumerate(states, 1) if state == "scored"]
+    times = {n: (out / "stems" / "tiny" / f"song {n}" / "bass.wav").stat().st_mtime_ns
+             for n in finished}  # fmt: skip
+    assert evaluate(long_set, tiny_system, out, "--resume") == 0
+    assert read_report(out)["complete"]
+    for n, modified in times.items():  # what was finished was not done again
+        assert (out / "stems" / "tiny" / f"song {n}" / "bass.wav").stat().st_mtime_ns == modified
+
+
+def separated_again(out: Path, run: Any) -> set[str]:
+    """Songs whose stems were written anew by `run`."""
+    paths = sorted((out / "stems" / "tiny").glob("*/bass.wav"))
+    before = {path: path.stat().st_mtime_ns for path in paths}
+    assert run() == 0
+    return {path.parent.name for path in paths if path.stat().st_mtime_ns != before[path]}
+
+
+def test_resume_redoes_exactly_what_would_come_out_anew(
+    test_set: Path, tiny_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def again(*options: object) -> Any:
+        return lambda: evaluate(test_set, tiny_copy, out, "--resume", *options)
+
+    assert again()() == 0
+    before = without_timing(out)
+    assert separated_again(out, again()) == set()
+    path = test_set / "song 1" / "bass.wav"  # a reference: scored anew, not separated
+    audio, rate = sf.read(path)
+    sf.write(path, audio / 2, rate)
+    assert separated_again(out, again()) == set()
+    scores = [row["sdr"]["bass"] for row in without_timing(out)["systems"][0]["songs"]]
+    old = [row["sdr"]["bass"] for row in before["systems"][0]["songs"]]
+    assert scores[0] != old[0] and scores[1] == old[1]
+    path = test_set / "song 1" / "mixture.wav"
+    audio, rate = sf.read(path)
+    sf.write(path, audio / 2, rate)
+    assert separated_again(out, again()) == {"song 1"}
+    (out / "stems" / "tiny" / "song 2" / "vocals.wav").write_bytes(b"damaged")
+    assert separated_again(out, again()) == {"song 2"}
+    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
+    tiny_copy.write_text(tiny_copy.read_text().replace("mixer: mixer.npz\n", ""))
+    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
+    monkeypatch.setattr("evaluator.evaluation.SEPARATION", ("predict.py",))  # other code
+    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
+    record = out / "records" / "tiny" / "song 1.json"
+    record.write_text("{half")
+    assert separated_again(out, again("--float")) == {"song 1"}
+
+
+def test_a_failed_song_is_tried_again(
+    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "0")
+    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
+    monkeypatch.delenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS")
+    assert evaluate(test_set, tiny_system, tmp_path / "out", "--resume") == 0

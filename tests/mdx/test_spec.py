@@ -108,3 +108,24 @@ def test_a_track_name_cannot_leave_its_folder(name: str) -> None:
 def test_ordinary_track_names_pass() -> None:
     for name in ("AM Contra - Heart Peripheral", "...and Justice", "夏", "a.b"):
         assert track_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "training_data", [[], ["MUSDB18-HQ train", "MUSDB18-HQ test"], ["songs of my own"]]
+)
+def test_leaderboard_a_allows_one_data_set_only(tiny_copy: Path, training_data: list[str]) -> None:
+    system = yaml.safe_load(tiny_copy.read_text())
+    system |= {"leaderboard": "A", "training_data": training_data}
+    tiny_copy.write_text(yaml.safe_dump(system))
+    with pytest.raises(ConfigError, match="all that leaderboard A allows"):
+        read_system(tiny_copy)
+    tiny_copy.write_text(yaml.safe_dump(system | {"training_data": ["MUSDB18-HQ train"]}))
+    assert read_system(tiny_copy).training_data == ("MUSDB18-HQ train",)
+
+
+@pytest.mark.parametrize("value", ["MUSDB18-HQ train", [1], {"a": 1}])
+def test_training_data_is_a_list_of_names(tiny_copy: Path, value: object) -> None:
+    system = yaml.safe_load(tiny_copy.read_text()) | {"training_data": value}
+    tiny_copy.write_text(yaml.safe_dump(system))
+    with pytest.raises(ConfigError, match=r"training_data: got .*, expected a list of names"):
+        read_system(tiny_copy)

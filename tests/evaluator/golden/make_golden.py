@@ -1,0 +1,32 @@
+"""`python -m tests.evaluator.golden.make_golden`: run the demo systems on two short songs anew.
+
+Writes golden.json beside this file: what the report says of the songs, but for their timing. Run
+it, and look at the difference, whenever the demo songs, the demo weights or the metrics change.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from demo.__main__ import main as compose
+from evaluator.json_files import write_json
+from evaluator.run import main as evaluate
+
+GOLDEN = Path(__file__).with_name("golden.json")
+
+
+def run_golden(folder: Path) -> Any:
+    """Compose the songs, run both demo systems over them; returns their part of the report."""
+    compose(["--out", str(folder / "songs"), "--test", "2", "--seconds", "6", "--seed", "3"])
+    systems = ["--system", "demo_no_mixer", "--system", "demo", "--metrics", "full"]
+    songs = str(folder / "songs" / "test")
+    if evaluate(["--songs", songs, "--out", str(folder / "out"), *systems]) != 0:
+        raise SystemExit("the golden run failed")
+    report = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
+    return {key: report[key] for key in ("test_set", "scored_files", "baseline", "systems")}
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        write_json(GOLDEN, run_golden(Path(name)))

@@ -1,0 +1,92 @@
+"""Child processes: what they say, how they end, and that none is left."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from evaluator.replay import (
+    ROOT,
+    Children,
+    SetupFailed,
+    SongFailed,
+    Submission,
+    separate_song,
+)
+from mdx.errors import Cancelled
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def environment() -> dict[str, str]:
+    return dict(os.environ)
+
+
+def test_a_child_s_code_and_last_words() -> None:
+    code = "import sys; print('one', file=sys.stderr); print('é', file=sys.stderr); sys.exit(3)"
+    assert Children().run(python(code), environment(), "x") == (3, "one\né\n")
+
+
+def test_stop_ends_what_runs_and_starts_nothing_more() -> None:
+    children = Children()
+    caught: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            children.run(python("import time; time.sleep(60)"), environment(), "x")
+        except Cancelled as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(0.3)
+    children.stop()
+    thread.join(10)
+    assert not thread.is_alive() and len(caught) == 1
+    with pytest.raises(Cancelled):
+        children.run(python(""), environment(), "x")
+
+
+def test_a_submission_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    # A child whose stdin has ended from the start: it must not come as far as its songs.
+    code = "import time\n"
+    code += "import evaluator.music_demixing as kit\n"
+    code += "class Slow(kit.MusicDemixingPredictor):\n"
+    code += "    def prediction_setup(self): time.sleep(60)\n"
+    code += "Slow().run()"
+    env = environment() | {"END_WITH_STDIN": "1", "PYTHONPATH": str(ROOT)}
+    child = subprocess.run(python(code), env=env, stdin=subprocess.DEVNULL, check=False, timeout=30)
+    assert child.returncode == 1
+
+
+def test_a_child_that_is_killed_is_a_failed_song(
+    test_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    class Killer(Children):
+        def run(self, command: list[str], env: dict[str, str], song: str) -> tuple[int, str]:
+            Path(env["EVENTS_PATH"]).write_text('{"event": "setup_done", "seconds": 0.1}\n')
+            return super().run(python("import os; os.kill(os.getpid(), 9)"), env, song)
+
+    submission = Submission(str(tiny_system))
+    with pytest.raises(SongFailed, match="song 1: got an end by SIGKILL, expected four stems"):
+        separate_song(submission, test_set / "song 1", tmp_path / "out", Killer())
+
+
+def test_a_submission_that_does_not_start(test_set: Path, tmp_path: Path) -> None:
+    submission = Submission("nosuch")
+    with pytest.raises(SetupFailed, match=r"song 1: got 'system: got 'nosuch', expected one of"):
+        separate_song(submission, test_set / "song 1", tmp_path / "out", Children())
+
+
+def test_threads_are_handed_on(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
+    submission = Submission(str(tiny_system), subtype="FLOAT", threads=1)
+    separation = separate_song(submission, test_set / "song 2", tmp_path / "out", Children())
+    assert separation.threads == 1 and separation.seconds > 0
+    names = {path.name for path in (tmp_path / "out" / "song 2").glob("*.wav")}
+    assert names == {"bass.wav", "drums.wav", "other.wav", "vocals.wav"}

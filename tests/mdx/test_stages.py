@@ -1,0 +1,50 @@
+"""Where the seconds go: the stages of a separation, told without changing it."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from mdx.machine import available_cpus, cpu_model, peak_memory
+from mdx.separator import Separator
+from mdx.spec import SOURCES
+from mdx.stages import Stages
+
+
+def test_time_is_added_up_even_where_something_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 1.0, 10.0, 12.5])
+    monkeypatch.setattr("mdx.stages.time.perf_counter", lambda: next(clock))
+    stages = Stages()
+    with stages.time("read"):
+        pass
+    with pytest.raises(KeyError), stages.time("read"):
+        raise KeyError
+    assert stages.seconds == {"read": 3.5}
+
+
+def test_each_waits_for_the_items_and_not_for_who_takes_them() -> None:
+    stages, seen = Stages(), []
+    for item in stages.each("read", iter([1, None, 3])):
+        seen.append(item)
+        time.sleep(0.05)
+    assert seen == [1, None, 3] and stages.seconds["read"] < 0.05
+
+
+def test_a_separation_tells_all_its_stages(tiny: Separator, song: Path, tmp_path: Path) -> None:
+    stages = Stages()
+    tiny.separate_file(song, tmp_path / "out", stages=stages)
+    assert set(stages.seconds) == {"read", "stft", *SOURCES, "istft", "mixer", "write"}
+    assert all(seconds > 0 for seconds in stages.seconds.values())
+    assert tiny.runtime.startswith("onnxruntime ") and "CPUExecutionProvider" in tiny.runtime
+    assert (tiny.threads, tiny.precision) == (1, "float32")
+
+
+def test_the_machine_is_described() -> None:
+    assert available_cpus() >= 1 and cpu_model()
+    peak = peak_memory()
+    assert peak is not None
+    block = bytearray(64_000_000)
+    block[::4096] = b"x" * len(block[::4096])
+    after = peak_memory()
+    assert after is not None and after >= peak  # and what was taken is in it
+    assert after > len(block)
