@@ -22,7 +22,7 @@ $(VENV)/bin/python:
 	PYTHON=$(PYTHON) sh tools/venv.sh $(VENV)
 
 $(VENV)/.inference: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[report]'
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python

@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from evaluator.evaluation import Evaluation, Options, Outcome
 from evaluator.json_files import write_json
+from evaluator.options import get_parser
+from evaluator.page import write_page
 from evaluator.paper import outside
 from evaluator.published import read_published
 from evaluator.report import failures, make_report
@@ -30,97 +32,8 @@ from evaluator.tables import (
     timing_lines,
     update_readme,
 )
-from evaluator.test_sets import DEMO_SONGS, SUBSETS, TestSet, find_test_set
-from mdx.errors import MdxError
-
-
-def get_parser() -> argparse.ArgumentParser:
-    """The options of a run."""
-    parser = argparse.ArgumentParser(prog="evaluator/run.py", description=__doc__)
-    add = parser.add_argument
-    add(
-        "--songs",
-        type=Path,
-        metavar="DIR",
-        help="MUSDB18-HQ, MUSDB18, or <song>/{mixture,bass,drums,other,vocals}.wav "
-        f"(default: $MUSDB_PATH, or else {DEMO_SONGS})",
-    )
-    add(
-        "--subset",
-        choices=SUBSETS,
-        default="test",
-        help="which half of MUSDB18 (default: %(default)s)",
-    )
-    add(
-        "--tracks",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only this track, or those of a pattern such as 'BKS*'; may be given several times",
-    )
-    add(
-        "--system",
-        action="append",
-        dest="systems",
-        metavar="NAME",
-        help="a system to run; may be given several times (default: demo)",
-    )
-    add(
-        "--out",
-        type=Path,
-        default=Path("out/evaluation"),
-        metavar="DIR",
-        help="where everything is kept (default: %(default)s)",
-    )
-    add(
-        "--resume",
-        action="store_true",
-        help="keep the songs that an earlier run into --out finished, where they would come out "
-        "the same",
-    )
-    add(
-        "--workers",
-        type=_count,
-        default=1,
-        metavar="N",
-        help="songs side by side, which share the CPUs (default: 1)",
-    )
-    add(
-        "--repeat",
-        type=_count,
-        default=1,
-        metavar="N",
-        help="separate every song N times, to see how its time varies",
-    )
-    add("--limit", type=_count, metavar="SECONDS", help="a song may take, instead of 240")
-    add(
-        "--float",
-        action="store_const",
-        const="FLOAT",
-        default="PCM_16",
-        dest="subtype",
-        help="have float stems written and scored, not the challenge's PCM_16",
-    )
-    add(
-        "--metrics",
-        choices=("sdr", "full"),
-        default="sdr",
-        help="what the score files hold: SDR only, or ISR, SIR and SAR as well",
-    )
-    add(
-        "--check",
-        choices=("paper",),
-        help="hold the run against the paper's tables; exit code 1 where it contradicts them",
-    )
-    add("--timing", action="store_true", help="print where the seconds went, stage by stage")
-    add("--readme", type=Path, metavar="FILE", help="also put the results into this README")
-    add(
-        "--aggregate",
-        type=Path,
-        metavar="DIR",
-        help="only read museval's score files, and print the median over frames, then over tracks",
-    )
-    return parser  # fmt: skip
+from evaluator.test_sets import TestSet, find_test_set
+from mdx.errors import AudioError, MdxError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -147,13 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     _print_report(report, args)
+    _write_page(report, test_set, args)
     return _exit_code(report, outcome, args)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number from 1")
-    return int(text)
 
 
 def _aggregate(folder: Path) -> int:
@@ -167,7 +75,10 @@ def _decode(test_set: TestSet) -> None:
     archives = [song for song in test_set.songs if song.archive]
     for song in tqdm(archives, desc="decoding", unit="track", disable=None if archives else True):
         assert song.archive
-        decode_track(song.archive, song.folder)
+        try:
+            decode_track(song.archive, song.folder)
+        except AudioError as error:  # the others are run; this one will be found without a mixture
+            print(f"error: {error}", file=sys.stderr)
 
 
 def _evaluate(
@@ -211,6 +122,17 @@ def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
             print(f"warning: {warning}", file=sys.stderr)
     print(f"\nStems: {args.out / 'stems'}   Report: {args.out / 'report.json'}")
     print(f"Framewise scores, as museval reads them: {args.out / 'scores'}/<system>")
+
+
+def _write_page(report: dict[str, Any], test_set: TestSet, args: argparse.Namespace) -> None:
+    folders = {song.name: song.folder for song in test_set.songs}
+    page = args.out / "report.html"
+    try:
+        write_page(report, folders, args.out / "stems", page, excerpt=args.excerpt)
+    except MdxError as error:  # the numbers are safe in report.json
+        print(f"warning: {error}", file=sys.stderr)
+    else:
+        print(f"To look at and listen to: {page}")
 
 
 def _exit_code(report: dict[str, Any], outcome: Outcome, args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
-from mdx.errors import AudioError, OutputError
+from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.spec import SAMPLE_RATE
 
 SUFFIX = ".stem.mp4"
@@ -20,7 +20,7 @@ def decode_track(archive: Path, folder: Path) -> None:
     """Write the five streams of a track as `<folder>/<name>.wav`, in one move.
 
     A folder newer than the archive is left as it is. The samples are those of musdb, whose 16 bits
-    are all kept. Raises AudioError where the file, musdb or ffmpeg is missing or broken,
+    are all kept. Raises AudioError for a file that is broken, ConfigError without musdb or ffmpeg,
     OutputError where the folder cannot be written.
     """
     if folder.is_dir() and folder.stat().st_mtime >= archive.stat().st_mtime:
@@ -47,14 +47,14 @@ def decode_track(archive: Path, folder: Path) -> None:
 def _read_stream(archive: Path, index: int) -> npt.NDArray[np.int16]:
     # Shape: (samples, 2)
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
-        raise AudioError(
+        raise ConfigError(
             archive, got="no ffmpeg and ffprobe on the PATH", expected="both, to read .stem.mp4",
             hint="apt-get install ffmpeg, or use MUSDB18-HQ, whose files are WAV",
         )  # fmt: skip
     try:
         from musdb.audio_classes import Track
     except ImportError as error:
-        raise AudioError(
+        raise ConfigError(
             archive, got="no package musdb", expected="it, to read .stem.mp4",
             hint="pip install -e '.[musdb]'",
         ) from error  # fmt: skip

@@ -34,7 +34,7 @@ def _no_grading(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def evaluate(songs: Path, system: Path, out: Path, *options: object) -> int:
     """Run the evaluator in this process; returns its exit code."""
-    arguments = ["--songs", songs, "--system", system, "--out", out, *options]
+    arguments = ["--songs", songs, "--system", system, "--out", out, "--excerpt", 0, *options]
     return main([str(argument) for argument in arguments])
 
 

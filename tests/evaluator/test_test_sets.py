@@ -1,5 +1,6 @@
 """Every layout in which people have test sets, and what is refused."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import soundfile as sf
 from evaluator.run import main
 from evaluator.stem_mp4 import STREAMS, decode_track
 from evaluator.test_sets import TestSet, find_test_set
-from mdx.errors import AudioError, OutputError
+from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.spec import SAMPLE_RATE, SOURCES
 
 KNOWN = (Path(__file__).parents[2] / "evaluator" / "musdb18_test.txt").read_text().splitlines()
@@ -215,10 +216,25 @@ def test_a_broken_stem_mp4_is_named(
     assert [p.name for p in tmp_path.iterdir()] == ["a.stem.mp4"]
 
 
+@needs_ffmpeg
+@pytest.mark.filterwarnings("ignore")
+def test_a_broken_track_costs_no_other(
+    tmp_path: Path, tiny_system: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_stem_mp4(tmp_path / "musdb" / "test" / "A.stem.mp4")
+    not_audio(tmp_path / "musdb" / "test" / "B.stem.mp4")
+    out = tmp_path / "out"
+    arguments = ["--songs", str(tmp_path / "musdb"), "--system", str(tiny_system)]
+    assert main([*arguments, "--out", str(out)]) == 1
+    assert "B.stem.mp4: got " in capsys.readouterr().err
+    (entry,) = json.loads((out / "report.json").read_text())["systems"]
+    assert [row["state"] for row in entry["songs"]] == ["scored", "failed"]
+
+
 def test_without_ffmpeg_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "a.stem.mp4").write_bytes(b"")
-    with pytest.raises(AudioError, match=r"no ffmpeg and ffprobe.*apt-get install ffmpeg"):
+    with pytest.raises(ConfigError, match=r"no ffmpeg and ffprobe.*apt-get install ffmpeg"):
         decode_track(tmp_path / "a.stem.mp4", tmp_path / "a")
 
 

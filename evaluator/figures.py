@@ -1,0 +1,188 @@
+"""The plots of a report, as plotly's JSON."""
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from evaluator.evaluation import BASELINE
+from evaluator.scores import COLUMNS
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart; grey is the baseline's.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+GREY = "#8A8A8A"
+LIMIT = "#D55E00"
+# Paul Tol's muted colours: a stage must not look like a system.
+STAGES = {
+    "read": "#999933",
+    "stft": "#88CCEE",
+    "bass": "#44AA99",
+    "drums": "#CC6677",
+    "other": "#DDCC77",
+    "vocals": "#AA4499",
+    "istft": "#6699CC",
+    "mixer": "#117733",
+    "write": "#882255",
+    "rest": "#BBBBBB",
+    "all stages": "#BBBBBB",  # of a submission that does not tell
+}
+LONGEST_LABEL = 26  # characters beside a bar, or a phone has no room for the bar
+
+
+def system_colours(report: Mapping[str, Any]) -> dict[str, str]:
+    """One fixed colour for every system of a report, the baseline included."""
+    names = [entry["system"] for entry in report["systems"]]
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    return {BASELINE: GREY, **colours}
+
+
+def score_boxes(report: Mapping[str, Any], metric: str) -> str | None:
+    """Box plots of a metric by source, systems side by side; None where nothing was scored."""
+    import plotly.graph_objects as go
+
+    colours = system_colours(report)
+    traces = []
+    for entry in (report["baseline"], *report["systems"]):
+        points = [
+            (column, row[metric][column], plain(row["song"]))
+            for column in COLUMNS
+            for row in entry["songs"]
+            if row[metric] and row[metric][column] is not None
+        ]
+        if points:
+            x, y, text = zip(*points, strict=True)
+            traces.append(
+                go.Box(
+                    name=plain(entry["system"]), x=x, y=y, text=text,
+                    boxpoints="all", jitter=0.4, pointpos=0, line_width=1.5, marker_size=5,
+                    marker_color=colours[entry["system"]], hovertemplate="%{text}<br>%{y:.2f} dB",
+                )
+            )  # fmt: skip
+    if not traces:
+        return None
+    figure = go.Figure(traces)
+    figure.update_layout(
+        height=400,
+        boxmode="group",
+        xaxis={"categoryorder": "array", "categoryarray": COLUMNS, "fixedrange": True},
+        yaxis={"title": "dB", "fixedrange": True, "zeroline": True},
+    )
+    return figure_json(figure)
+
+
+def limit_bars(report: Mapping[str, Any]) -> str | None:
+    """How close each system came to both limits, in percent; None where nothing was timed."""
+    import plotly.graph_objects as go
+
+    colours = system_colours(report)
+    ratio = report["timing"]["limits"]["round_2_ratio"]
+    first = report["timing"]["limits"]["round_1_seconds"]
+    traces = []
+    for entry in report["timing"]["systems"]:
+        if not entry["projection"]:
+            continue
+        longest = f"{clock(entry['projection']['duration'])} song"
+        shares = {
+            f"this run,<br>of {ratio:g} &times; duration": _most(entry, "share_of_round_2_limit"),
+            f"this run,<br>of {first:g} s": _most(entry, "share_of_round_1_limit"),
+            f"{longest},<br>of {ratio:g} &times; duration": entry["projection"][
+                "share_of_round_2_limit"
+            ],
+            f"{longest},<br>of {first:g} s": entry["projection"]["share_of_round_1_limit"],
+        }
+        traces.append(
+            go.Bar(
+                name=plain(entry["system"]), orientation="h", y=list(shares),
+                x=[100 * share for share in shares.values()],
+                marker_color=colours[entry["system"]], texttemplate="%{x:.1f} %",
+                textposition="outside", cliponaxis=False, hovertemplate="%{x:.1f} % of the limit",
+            )
+        )  # fmt: skip
+    if not traces:
+        return None
+    figure = go.Figure(traces)
+    figure.add_vline(x=100, line_color=LIMIT, line_width=2, annotation_text="limit")
+    end = max(112.0, *(1.15 * x for trace in traces for x in trace.x))
+    figure.update_layout(
+        height=150 + 4 * (24 + 20 * len(traces)),
+        barmode="group",
+        xaxis={"range": [0, end], "ticksuffix": " %", "fixedrange": True},
+        yaxis={"type": "category", "autorange": "reversed", "fixedrange": True},
+    )
+    return figure_json(figure)
+
+
+def stage_bars(report: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
+    """Where one system's seconds went: a bar for every song, of the stages of its last run."""
+    import plotly.graph_objects as go
+
+    ratio = report["timing"]["limits"]["round_2_ratio"]
+    first = report["timing"]["limits"]["round_1_seconds"]
+    songs = timing["songs"]
+    spent = [song["stages"] or {"all stages": song["seconds"][-1]} for song in songs]
+    texts = [
+        f"{plain(song['song'])}<br>{song['median']:.2f} s in all<br>"
+        f"{100 * song['share_of_round_2_limit']:.1f} % "
+        f"of {ratio:g} &times; {song['duration']:.0f} s<br>"
+        f"{100 * song['share_of_round_1_limit']:.1f} % of {first:g} s"
+        for song in songs
+    ]
+    traces = [
+        go.Bar(
+            name=stage, orientation="h", y=list(range(len(songs))), marker_color=STAGES[stage],
+            x=[stages.get(stage, 0) for stages in spent], text=texts, textposition="none",
+            hovertemplate="%{fullData.name}: %{x:.2f} s<br>%{text}<extra></extra>",
+        )
+        for stage in STAGES
+        if any(stage in stages for stages in spent)
+    ]  # fmt: skip
+    figure = go.Figure(traces)
+    figure.update_layout(
+        height=170 + 26 * len(songs),
+        barmode="stack",
+        xaxis={"title": "seconds", "fixedrange": True},
+        yaxis={
+            "tickvals": list(range(len(songs))),
+            "ticktext": [plain(_short(song["song"])) for song in songs],
+            "autorange": "reversed",
+            "fixedrange": True,
+        },
+        legend_traceorder="normal",
+    )
+    return figure_json(figure)
+
+
+def figure_json(figure: Any) -> str:
+    """A figure in the house style, as JSON that may stand inside a <script>."""
+    figure.update_layout(
+        template="none",
+        # The page behind it shows through, so that only text and lines need a dark version.
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12},
+        hoverlabel_align="left",
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        dragmode=False,  # or a finger on a plot would not scroll the page
+    )
+    if not figure.layout.margin.l:
+        figure.update_layout(margin={"l": 8, "r": 16, "t": 8, "b": 40})
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return str(figure.to_json(engine="json")).replace("<", "\\u003c")
+
+
+def plain(text: str) -> str:
+    """Text that plotly shows as it is, which otherwise takes some tags for its own."""
+    return html.escape(text, quote=False)
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, as 7:10."""
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02d}"
+
+
+def _most(timing: Mapping[str, Any], share: str) -> float:
+    return max(float(song[share]) for song in timing["songs"])
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"

@@ -1,0 +1,65 @@
+"""The command line of evaluator/run.py."""
+
+import argparse
+from pathlib import Path
+
+from evaluator.test_sets import DEMO_SONGS, SUBSETS
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The options of a run."""
+    parser = argparse.ArgumentParser(
+        prog="evaluator/run.py",
+        description="Replay a test set through the submission, score what it wrote.",
+    )
+    add = parser.add_argument
+    # fmt: off
+    add("--songs", type=Path, metavar="DIR",
+        help="MUSDB18-HQ, MUSDB18, or <song>/{mixture,bass,drums,other,vocals}.wav "
+        f"(default: $MUSDB_PATH, or else {DEMO_SONGS})")
+    add("--subset", choices=SUBSETS, default="test",
+        help="which half of MUSDB18 (default: %(default)s)")
+    add("--tracks", action="append", default=[], metavar="NAME",
+        help="only this track, or those of a pattern such as 'BKS*'; may be given several times")
+    add("--system", action="append", dest="systems", metavar="NAME",
+        help="a system to run; may be given several times (default: demo)")
+    add("--out", type=Path, default=Path("out/evaluation"), metavar="DIR",
+        help="where everything is kept (default: %(default)s)")
+    add("--resume", action="store_true",
+        help="keep the songs that an earlier run into --out finished, where they would come out "
+        "the same")
+    add("--workers", type=_count, default=1, metavar="N",
+        help="songs side by side, which share the CPUs (default: 1)")
+    add("--repeat", type=_count, default=1, metavar="N",
+        help="separate every song N times, to see how its time varies")
+    add("--limit", type=_count, metavar="SECONDS", help="a song may take, instead of 240")
+    add("--float", action="store_const", const="FLOAT", default="PCM_16", dest="subtype",
+        help="have float stems written and scored, not the challenge's PCM_16")
+    add("--metrics", choices=("sdr", "full"), default="sdr",
+        help="what the score files hold: SDR only, or ISR, SIR and SAR as well")
+    add("--check", choices=("paper",),
+        help="hold the run against the paper's tables; exit code 1 where it contradicts them")
+    add("--timing", action="store_true", help="print where the seconds went, stage by stage")
+    add("--excerpt", type=_seconds, default=8.0, metavar="SECONDS",
+        help="audio of every song in report.html, 0 for none (default: 8)")
+    add("--readme", type=Path, metavar="FILE", help="also put the results into this README")
+    add("--aggregate", type=Path, metavar="DIR",
+        help="only read museval's score files, and print the median over frames, then over tracks")
+    # fmt: on
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number from 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"got '{text}', expected seconds from 0")
+    return seconds

@@ -1,0 +1,145 @@
+"""report.html: a report as one page that needs no network, with plots, players and spectrograms."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from evaluator.evaluation import BASELINE
+from evaluator.excerpts import Clip, Excerpt, cut_excerpt, mp3_uri
+from evaluator.figures import clock, limit_bars, score_boxes, stage_bars, system_colours
+from evaluator.json_files import write_text
+from evaluator.scores import COLUMNS
+from evaluator.spectrograms import spectrogram_figure
+from evaluator.tables import HEADER, TITLES, decibels
+from mdx.errors import ConfigError
+from mdx.machine import available_cpus
+from mdx.spec import SOURCES
+
+TEMPLATES = Path(__file__).with_name("html")
+REACHED = ("scored", "unscored")  # states of songs whose stems were written
+
+
+def write_page(
+    report: dict[str, Any], songs: Mapping[str, Path], stems: Path, path: Path, *,
+    excerpt: float = 8.0,
+) -> None:  # fmt: skip
+    """Write a report as one HTML file, the same bytes for the same report and files.
+
+    `songs` are the folders of mixtures and true stems by the song's name, `stems` holds
+    `<system>/<song>/<source>.wav`, and `excerpt` is seconds of audio of every song, 0 for none.
+    Raises ConfigError where plotly or Jinja2 is missing, OutputError where it cannot be written.
+    """
+    template, plotlyjs = _get_tools()
+    page = template.render(
+        report=report,
+        plotlyjs=plotlyjs,
+        colours=system_colours(report),
+        baseline=BASELINE,
+        sources=SOURCES,
+        header=HEADER,
+        titles=TITLES,
+        decibels=decibels,
+        clock=clock,
+        problems=_problems(report),
+        pending=_count(report, "pending"),
+        timing={entry["system"]: entry for entry in report["timing"]["systems"]},
+        boxes={metric: score_boxes(report, metric) for metric in TITLES},
+        limits=limit_bars(report),
+        stages={
+            entry["system"]: stage_bars(report, entry)
+            for entry in report["timing"]["systems"]
+            if entry["songs"]
+        },
+        # One song at a time, or the samples of all would be in memory at once.
+        songs=(_song(report, name, songs.get(name), stems, excerpt) for name in _names(report)),
+        no_values=dict.fromkeys(COLUMNS),
+    )
+    write_text(path, page)
+
+
+def _get_tools() -> tuple[Any, str]:
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ConfigError(
+            "report.html", got=f"no {error.name}", expected="plotly and Jinja2, which draw it",
+            hint="pip install -e '.[report]'",
+        ) from error  # fmt: skip
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    return environment.get_template("page.html.jinja"), str(get_plotlyjs())
+
+
+def _names(report: Mapping[str, Any]) -> list[str]:
+    return [row["song"] for row in report["baseline"]["songs"]]
+
+
+def _count(report: Mapping[str, Any], state: str) -> int:
+    return sum(row["state"] == state for entry in report["systems"] for row in entry["songs"])
+
+
+def _problems(report: Mapping[str, Any]) -> dict[str, list[str]]:
+    # Errors and the songs they cost; a bad reference costs a song of every system.
+    found: dict[str, list[str]] = {}
+    for entry in (report["baseline"], *report["systems"]):
+        for row in entry["songs"]:
+            if row["error"]:
+                found.setdefault(row["error"], []).append(f"{row['song']} ({entry['system']})")
+    return found
+
+
+def _song(
+    report: Mapping[str, Any], name: str, folder: Path | None, stems: Path, seconds: float
+) -> dict[str, Any]:
+    entries = (report["baseline"], *report["systems"])
+    rows = {entry["system"]: _row_of(entry["songs"], name) for entry in entries}
+    timed = {
+        entry["system"]: _row_of(entry["songs"], name) for entry in report["timing"]["systems"]
+    }
+    names = [entry["system"] for entry in report["systems"]]
+    cut = None
+    if seconds > 0 and folder:
+        cut = cut_excerpt(folder, {system: stems / system / name for system in names}, seconds)
+    return {
+        "name": name,
+        "duration": rows[BASELINE]["duration"],
+        "rows": rows,
+        "timed": {system: row for system, row in timed.items() if row},
+        "excerpt": cut,
+        "players": _players(cut) if cut else {},
+        "spectrogram": spectrogram_figure(cut, names[-1] if names else None) if cut else None,
+        "gaps": _gaps(rows, cut) if seconds > 0 else [],
+    }
+
+
+def _row_of(rows: list[dict[str, Any]], song: str) -> Any:
+    return next((row for row in rows if row["song"] == song), None)
+
+
+def _players(excerpt: Excerpt) -> dict[str, list[tuple[Clip, str]]]:
+    # Encoding takes most of a page's time, and lets other threads run.
+    with ThreadPoolExecutor(available_cpus()) as pool:
+        uris = pool.map(lambda clip: mp3_uri(clip.audio, excerpt.rate), excerpt.clips)
+        players: dict[str, list[tuple[Clip, str]]] = {}
+        for clip, uri in zip(excerpt.clips, uris, strict=True):
+            players.setdefault(clip.source, []).append((clip, uri))
+    return players
+
+
+def _gaps(rows: Mapping[str, Mapping[str, Any]], excerpt: Excerpt | None) -> list[str]:
+    # Only what ought to be there: no stems are expected of a song that failed.
+    if not excerpt:
+        return ["the mixture"]
+    gaps = []
+    if None in excerpt.missing and any(row["state"] == "scored" for row in rows.values()):
+        gaps.append("true stems")
+    written = [system for system in rows if system in excerpt.missing]
+    return gaps + [f"stems of {system}" for system in written if rows[system]["state"] in REACHED]
