@@ -1,0 +1,67 @@
+"""Stems that a submission wrote badly are named, and nothing is scored by half."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from evaluator.scores import mean_scores, score_stems
+from mdx.errors import AudioError
+
+
+@pytest.fixture
+def stems(test_set: Path, tmp_path: Path) -> Path:
+    """Stems as a perfect submission would write them."""
+    return Path(shutil.copytree(test_set / "song 1", tmp_path / "stems"))
+
+
+@pytest.mark.parametrize("damage", ["missing", "rate", "mono", "length", "unreadable", "folder"])
+def test_a_bad_estimate_is_named(test_set: Path, stems: Path, tmp_path: Path, damage: str) -> None:
+    path = stems / "vocals.wav"
+    audio, rate = sf.read(path)
+    if damage in ("missing", "folder"):
+        path.unlink()
+    if damage == "folder":
+        path.mkdir()
+    elif damage == "unreadable":
+        path.write_bytes(b"RIFF")
+    elif damage != "missing":
+        changed = {"rate": audio, "mono": audio[:, 0], "length": audio[:-1]}[damage]
+        sf.write(path, changed, 48000 if damage == "rate" else rate)
+    with pytest.raises(AudioError) as caught:
+        score_stems(test_set / "song 1", stems, tmp_path / "frames.json")
+    error = str(caught.value)
+    assert error.startswith(f"{path}: got ") and "a stem of the submission" in error
+    assert not (tmp_path / "frames.json").exists()
+
+
+def test_perfect_and_silent_estimates(test_set: Path, stems: Path, tmp_path: Path) -> None:
+    perfect = score_stems(test_set / "song 1", stems, tmp_path / "frames.json")
+    assert all(value is not None and value > 80 for value in perfect["sdr"].values())
+    assert set(perfect["sdr_median_of_frames"].values()) == {None}  # no frame has an error
+    audio, rate = sf.read(stems / "bass.wav")
+    sf.write(stems / "bass.wav", 0 * audio, rate)
+    silent = score_stems(test_set / "song 1", stems, tmp_path / "frames.json", full=True)
+    assert silent["sdr"]["bass"] == pytest.approx(0, abs=1e-4)  # the error is the reference
+    assert set(silent["sdr_median_of_frames"].values()) == {None}  # museval drops its frames
+
+
+def test_the_mean_over_songs_is_the_leaderboard_s() -> None:
+    rng = np.random.default_rng(0)
+    columns = ("song", "bass", "drums", "other", "vocals")
+    songs = [
+        {metric: dict(zip(columns, rng.normal(size=5).tolist(), strict=True))
+         for metric in ("sdr", "sdr_median_of_frames")}
+        for _ in range(4)
+    ]  # fmt: skip
+    mean = mean_scores(songs)
+    for column in columns:
+        expected = sum(song["sdr"][column] for song in songs) / 4
+        assert mean["sdr"][column] == pytest.approx(expected, abs=1e-6)
+    medians = [sorted(s["sdr_median_of_frames"][c] for s in songs) for c in columns[1:]]
+    expected = [(values[1] + values[2]) / 2 for values in medians]
+    found = mean["sdr_median_of_frames"]
+    assert [found[c] for c in columns[1:]] == pytest.approx(expected, abs=1e-6)
+    assert found["song"] == pytest.approx(sum(expected) / 4, abs=1e-6)
