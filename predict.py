@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from evaluator.music_demixing import MusicDemixingPredictor
+from mdx.engine import RUNTIMES
 from mdx.errors import ConfigError, MdxError
 from mdx.machine import peak_memory
+from mdx.net import PROVIDERS
 from mdx.separator import Separator, stem_paths
 from mdx.spec import system_names, track_name
 from mdx.stages import Stages
@@ -22,15 +24,18 @@ DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no othe
 class Submission(MusicDemixingPredictor):
     """KUIELab-MDX-Net as the challenge's predictor; networks are loaded once, in setup.
 
-    Environment, beside the challenge's own: MDX_SYSTEM, MDX_THREADS (default: every CPU),
-    MDX_SUBTYPE (default: PCM_16, as the challenge has it), and MDX_AUDIT_PATH, a file that is told
-    where the seconds and the memory of the last song went.
+    Environment, beside the challenge's own: MDX_SYSTEM, MDX_RUNTIME, MDX_PROVIDER, MDX_THREADS
+    (default: every CPU), MDX_SUBTYPE (default: PCM_16, as the challenge has it), and
+    MDX_AUDIT_PATH, a file that is told where the seconds and the memory of the last song went.
     """
 
     def prediction_setup(self) -> None:
         """Load the separators and the Mixer."""
         self.separator = Separator.load(
-            os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM), threads=threads_of_environment()
+            os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM),
+            runtime=os.environ.get("MDX_RUNTIME", "auto"),
+            provider=os.environ.get("MDX_PROVIDER", "cpu"),
+            threads=threads_of_environment(),
         )
 
     def prediction(
@@ -88,6 +93,18 @@ def get_parser() -> argparse.ArgumentParser:
         "--system", default=os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM),
         help=f"{', '.join(system_names())}, or the path of a .yaml (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--runtime", choices=RUNTIMES, default=os.environ.get("MDX_RUNTIME", "auto"),
+        help="what runs the networks (default: onnxruntime, but OpenVINO for int8 where installed)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--provider", choices=PROVIDERS, default=os.environ.get("MDX_PROVIDER", "cpu"),
+        help="onnxruntime's device; an error where it is not at work (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=int, metavar="N",
+        help="(default: one for every CPU that the process may use)",
+    )  # fmt: skip
     parser.add_argument("--downmix", action="store_true", help="fold more than two channels")
     depth = parser.add_mutually_exclusive_group()
     for flag, subtype in (("--float32", "FLOAT"), ("--int24", "PCM_24")):
@@ -101,7 +118,10 @@ def get_parser() -> argparse.ArgumentParser:
 def separate_songs(args: argparse.Namespace) -> int:
     """Separate every song of the command line; returns the number that failed."""
     folders = song_folders(args.files, args.out)
-    separator = Separator.load(args.system)
+    threads = threads_of_environment() if args.threads is None else args.threads
+    separator = Separator.load(
+        args.system, runtime=args.runtime, provider=args.provider, threads=threads
+    )
     failed = 0
     for path, folder in folders.items():
         try:

@@ -4,6 +4,7 @@ What is finished is kept in `records/<system>/<song>.json`; a report is made fro
 """
 
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from mdx.machine import available_cpus
 from mdx.spec import SOURCES
 
 BASELINE = "ScaledMixture"
+ENGINE = ("MDX_RUNTIME", "MDX_PROVIDER")  # what the submission reads from the environment
 VERSION = 1  # of a record; raise whenever a key changes its meaning
 
 Record = dict[str, Any]  # separation (key, stems, runs), scores, error; as written to JSON
@@ -111,7 +113,7 @@ class Evaluation:
         options = self._options
         key = hash_facts(
             hash_files([song.folder / "mixture.wav"]), system.key, self._separation_code,
-            options.subtype, options.limit,
+            options.subtype, options.limit, [os.environ.get(name) for name in ENGINE],
         )  # fmt: skip
         folder = results / song.name
         files = [folder / f"{source}.wav" for source in SOURCES]

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mdx.errors import AudioError
@@ -11,7 +12,7 @@ from mdx.errors import AudioError
 ROOT = Path(__file__).resolve().parent.parent
 SEPARATION = ("predict.py", "evaluator/music_demixing.py", "mdx/*.py")
 SCORING = tuple(f"evaluator/{name}.py" for name in ("metrics", "bss_eval", "scores", "score_files"))
-PACKAGES = ("numpy", "onnxruntime", "scipy", "soundfile", "soxr")
+PACKAGES = ("numpy", "onnxruntime", "openvino", "scipy", "soundfile", "soxr")
 
 
 def hash_file(path: Path) -> str:
@@ -38,4 +39,13 @@ def code_version(patterns: tuple[str, ...]) -> str:
     """One sha256 of source files of the repository, and of the packages they build on."""
     paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
     files = {str(path.relative_to(ROOT)): hash_file(path) for path in paths}
-    return hash_facts(files, {name: version(name) for name in PACKAGES})
+    return hash_facts(files, package_versions())
+
+
+def package_versions() -> dict[str, str]:
+    """The packages that decide about stems and scores, as far as they are installed."""
+    versions = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions

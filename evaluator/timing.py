@@ -2,11 +2,10 @@
 
 import platform
 import statistics
-from importlib.metadata import version
 from typing import Any
 
 from evaluator.evaluation import Options, Outcome
-from evaluator.fingerprints import PACKAGES
+from evaluator.fingerprints import package_versions
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
 from mdx.machine import available_cpus, cpu_model
@@ -28,7 +27,7 @@ def make_timing(
             "cpus": available_cpus(),
             "platform": platform.platform(),
             "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
+            **package_versions(),
         },
         "limits": {"round_1_seconds": ROUND_1_SECONDS, "round_2_ratio": ROUND_2_RATIO},
         "workers": options.workers,

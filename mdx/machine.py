@@ -1,5 +1,6 @@
 """What the machine offers and what this process takes of it."""
 
+import math
 import os
 import platform
 import sys
@@ -7,10 +8,46 @@ from pathlib import Path
 
 
 def available_cpus() -> int:
-    """CPUs this process may run on, which in a container are fewer than the host has."""
+    """CPUs this process may use, by its affinity and its cgroup's quota, not the host's count."""
+    count = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    quota = cgroup_quota()
+    return count if quota is None else max(1, min(count, math.ceil(quota)))
+
+
+def cgroup_quota(
+    membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
+) -> float | None:
+    """CPUs' worth of time that the process may take, as containers are limited; None for no limit.
+
+    The smallest quota counts of its own group and of those above it, in either version of cgroups.
+    """
+    try:
+        lines = membership.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    quotas = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        top = root / "cpu" if "cpu" in controllers.split(",") else root
+        group = top / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(top):
+                quotas.append(_quota_of(folder))
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _quota_of(folder: Path) -> float | None:
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            quota, period = ((folder / name).read_text(encoding="ascii") for name in names)
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (OSError, ValueError):  # no such file, or "max": no limit here
+        return None
 
 
 def cpu_model() -> str:

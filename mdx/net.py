@@ -1,6 +1,8 @@
 """A network on disk, behind one small protocol; its graph tells its size."""
 
-from typing import Protocol
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -9,6 +11,13 @@ from mdx.errors import NetworkError
 from mdx.spec import Audio
 
 LAYOUT = "one float32 input and output of shape (batch, 4, F, T) with fixed F and T"
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
 
 
 class Network(Protocol):
@@ -24,43 +33,92 @@ class Network(Protocol):
         ...
 
 
-class OnnxNetwork:
-    """A network in onnxruntime on the CPU, fed one chunk a call (batches are slower and larger)."""
+class End(NamedTuple):
+    """An input or output of a graph."""
 
-    def __init__(self, graph: bytes, name: str, *, threads: int) -> None:
-        """Make a session from the bytes of an ONNX file; raises NetworkError for another layout."""
+    name: str
+    kind: str
+    shape: Sequence[int | str | None]  # what is no int is not fixed
+
+
+class OnnxNetwork:
+    """A network in onnxruntime, fed one chunk a call (batches are slower and larger)."""
+
+    def __init__(self, graph: bytes, name: str, *, threads: int, provider: str = "cpu") -> None:
+        """Make a session from the bytes of an ONNX file.
+
+        `provider` is a key of PROVIDERS. Raises NetworkError for another layout, or where the
+        provider is not the one at work: onnxruntime itself would go on without it.
+        """
+        wanted = PROVIDERS[provider]
+        if wanted not in ort.get_available_providers():
+            raise NetworkError(
+                f"provider {provider}", got=f"onnxruntime with {ort.get_available_providers()}",
+                expected=wanted, hint="install the onnxruntime package that has it",
+            )  # fmt: skip
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Networks run in turn, so one arena serves all: of its own, each would hold the memory of
+        # its busiest moment for ever. A memory pattern would be one large block on top of that.
+        _share_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        options.enable_mem_pattern = False
         try:
             self._session = ort.InferenceSession(
-                graph, sess_options=options, providers=["CPUExecutionProvider"]
+                graph,
+                sess_options=options,
+                providers=list(dict.fromkeys((wanted, PROVIDERS["cpu"]))),
             )
         except Exception as error:  # onnxruntime's errors share no public base class
             raise NetworkError(
                 name, got=f"a file onnxruntime cannot load ({error})", expected="an ONNX network"
             ) from error
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        shape = inputs[0].shape if len(inputs) == len(outputs) == 1 else []
-        if (
-            len(shape) != 4
-            or shape[1] != 4
-            or not all(isinstance(size, int) for size in shape[2:])
-            or (isinstance(shape[0], int) and shape[0] != 1)
-            or outputs[0].shape[1:] != shape[1:]
-            or not inputs[0].type == outputs[0].type == "tensor(float)"
-        ):
-            ends = [f"{end.name} {end.type} {end.shape}" for end in (*inputs, *outputs)]
-            raise NetworkError(name, got=", ".join(ends), expected=LAYOUT)
-        self.dim_f: int = shape[2]
-        self.dim_t: int = shape[3]
-        self.runtime = f"onnxruntime {ort.__version__} {self._session.get_providers()[0]}"
-        # A quantised graph takes and gives float32 too; its operators tell it.
-        self.precision = "int8" if b"QuantizeLinear" in graph else "float32"
-        self._input: str = inputs[0].name
+        active = self._session.get_providers()[0]
+        if active != wanted:
+            raise NetworkError(name, got=f"a session on {active}", expected=wanted)
+        inputs, outputs = (
+            [End(end.name, end.type, end.shape) for end in ends]
+            for ends in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        self.dim_f, self.dim_t = check_layout(name, inputs, outputs)
+        self.runtime = f"onnxruntime {ort.__version__} {active}"
+        self.precision = precision_of(graph)
+        self._input = inputs[0].name
 
     def __call__(self, spectrogram: Audio) -> Audio:
         """Shape: (4, dim_f, dim_t) -> the same."""
         output: Audio = self._session.run(None, {self._input: spectrogram[np.newaxis]})[0][0]
         return output
+
+
+def check_layout(name: str, inputs: Sequence[End], outputs: Sequence[End]) -> tuple[int, int]:
+    """The bins and frames that a graph takes; raises NetworkError where it is no MDX-Net."""
+    shape = inputs[0].shape if len(inputs) == len(outputs) == 1 else []
+    bins, frames = shape[2:] if len(shape) == 4 else (None, None)
+    if (
+        not isinstance(bins, int)
+        or not isinstance(frames, int)
+        or shape[1] != 4
+        or (isinstance(shape[0], int) and shape[0] != 1)
+        or list(outputs[0].shape[1:]) != list(shape[1:])
+        or not inputs[0].kind == outputs[0].kind == "tensor(float)"
+    ):
+        ends = [f"{end.name} {end.kind} {list(end.shape)}" for end in (*inputs, *outputs)]
+        raise NetworkError(name, got=", ".join(ends), expected=LAYOUT)
+    return bins, frames
+
+
+def precision_of(graph: bytes) -> str:
+    """int8 or float32: a quantised graph takes and gives float32 too, its operators tell it."""
+    return "int8" if b"QuantizeLinear" in graph else "float32"
+
+
+@functools.cache
+def _share_arena() -> None:
+    # onnxruntime keeps one for its process, whoever asks for it first.
+    info = ort.OrtMemoryInfo(
+        "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+    )
+    ort.create_and_register_allocator(info, ort.OrtArenaCfg(0, -1, -1, -1))

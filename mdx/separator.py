@@ -8,10 +8,10 @@ import numpy as np
 
 from mdx.audio import BLOCK, SongReader, check_sample_rate, resample
 from mdx.chunks import ChunkStream
+from mdx.engine import Engine
 from mdx.errors import AudioError, Cancelled, ConfigError, NetworkError, OutputError
-from mdx.machine import available_cpus
 from mdx.mixer import Mixer, read_mixer
-from mdx.net import Network, OnnxNetwork
+from mdx.net import Network
 from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftSpec, find_system
 from mdx.stages import Stages
 from mdx.stems import SUBTYPES, StemWriter
@@ -44,23 +44,25 @@ class Separator:
         self.precision = ", ".join(sorted({net.precision for net in self._networks.values()}))
 
     @classmethod
-    def load(cls, system: str | Path = "demo", *, threads: int | None = None) -> "Separator":
+    def load(
+        cls, system: str | Path = "demo", *, threads: int | None = None, runtime: str = "auto",
+        provider: str = "cpu",
+    ) -> "Separator":  # fmt: skip
         """Load a system by name, or by the path of its YAML; weights are verified on the way.
 
-        Raises ConfigError, WeightsError or NetworkError: nothing missing is ever replaced.
+        `threads` are by default as many as there are CPUs for this process; `runtime` and
+        `provider` are those of mdx.engine. Raises ConfigError, WeightsError or NetworkError:
+        nothing missing is ever replaced.
         """
         spec, folder = find_system(system)
-        threads = available_cpus() if threads is None else threads
-        if threads < 1:
-            raise ConfigError("threads", got=threads, expected="at least 1")
+        engine = Engine(runtime=runtime, provider=provider, threads=threads)
         networks = {
-            source: load_network(spec.separators[source], folder, threads=threads)
-            for source in SOURCES
+            source: load_network(spec.separators[source], folder, engine) for source in SOURCES
         }
         mixer = None
         if spec.mixer is not None:
             mixer = read_mixer(read_weights(folder, spec.mixer), spec.mixer)
-        return cls(networks, mixer, threads=threads)
+        return cls(networks, mixer, threads=engine.workers)
 
     def separate(
         self,
@@ -252,12 +254,12 @@ class _Watch:
             self._progress(self._done, self._total, stage)
 
 
-def load_network(spec: SeparatorSpec, folder: Path, *, threads: int) -> tuple[Network, StftSpec]:
+def load_network(spec: SeparatorSpec, folder: Path, engine: Engine) -> tuple[Network, StftSpec]:
     """Load one separator's network; its graph says how many bins and frames it takes.
 
     Raises NetworkError where the system says otherwise, ConfigError where it cannot be.
     """
-    network = OnnxNetwork(read_weights(folder, spec.weights), spec.weights, threads=threads)
+    network = engine.open(read_weights(folder, spec.weights), spec.weights)
     for key, got in (("dim_f", network.dim_f), ("dim_t", network.dim_t)):
         expected = getattr(spec, key)
         if expected not in (None, got):

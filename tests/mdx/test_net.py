@@ -1,12 +1,14 @@
+import warnings
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
 from mdx.errors import NetworkError
-from mdx.net import OnnxNetwork
+from mdx.net import PROVIDERS, OnnxNetwork
 
 Shape = list[int | str]
 
@@ -66,3 +68,19 @@ def test_what_is_not_onnx_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(NetworkError, match="expected an ONNX network") as caught:
         OnnxNetwork(content, "x.onnx", threads=1)
     assert "\n" not in str(caught.value)
+
+
+def test_a_provider_that_is_not_there_is_never_replaced() -> None:
+    missing = next(name for name, provider in PROVIDERS.items()
+                   if provider not in ort.get_available_providers())  # fmt: skip
+    with pytest.raises(NetworkError, match=f"provider {missing}: got onnxruntime with .*expected"):
+        OnnxNetwork(graph([1, 4, 48, 32]), "x.onnx", threads=1, provider=missing)
+
+
+def test_a_provider_that_drops_out_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    # onnxruntime lists CUDA wherever it was built in, and goes on without it where there is no GPU.
+    monkeypatch.setattr(ort, "get_available_providers", lambda: list(PROVIDERS.values()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(NetworkError, match="CUDAExecutionProvider"):
+            OnnxNetwork(graph([1, 4, 48, 32]), "x.onnx", threads=1, provider="cuda")

@@ -1,0 +1,60 @@
+"""What the networks run on: which runtime, on which device, with how many threads."""
+
+import importlib.util
+import logging
+import platform
+from dataclasses import dataclass
+
+from mdx.errors import ConfigError, NetworkError
+from mdx.machine import available_cpus
+from mdx.net import PROVIDERS, Network, OnnxNetwork, precision_of
+from mdx.openvino_net import OpenVinoNetwork
+
+log = logging.getLogger(__name__)
+RUNTIMES = ("auto", "onnxruntime", "openvino")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How networks are run; raises ConfigError for what cannot be."""
+
+    runtime: str = "auto"  # onnxruntime; for int8 graphs OpenVINO, where installed on an x86 CPU
+    provider: str = "cpu"  # of onnxruntime; OpenVINO runs on the CPU here
+    threads: int | None = None  # None: one for every CPU that this process may use
+
+    def __post_init__(self) -> None:
+        for key, allowed in (("runtime", RUNTIMES), ("provider", tuple(PROVIDERS))):
+            got = getattr(self, key)
+            if got not in allowed:
+                raise ConfigError(key, got=f"'{got}'", expected=f"one of {', '.join(allowed)}")
+        if self.runtime == "openvino" and self.provider != "cpu":
+            raise ConfigError("provider", got=f"'{self.provider}'", expected="cpu with openvino")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError("threads", got=self.threads, expected="at least 1")
+
+    @property
+    def workers(self) -> int:
+        """Threads at work."""
+        return available_cpus() if self.threads is None else self.threads
+
+    def open(self, graph: bytes, name: str) -> Network:
+        """Make a network from the bytes of an ONNX file.
+
+        Where OpenVINO was not asked for by name and fails, onnxruntime takes its place, with a
+        warning. Raises NetworkError.
+        """
+        if self.runtime == "openvino":
+            return OpenVinoNetwork(graph, name, threads=self.workers)
+        # In float32 the two are as fast as each other, and onnxruntime takes half the memory.
+        faster = precision_of(graph) == "int8" and self.provider == "cpu" and _has_openvino()
+        if self.runtime == "auto" and faster:
+            try:
+                return OpenVinoNetwork(graph, name, threads=self.workers)
+            except NetworkError as error:
+                log.warning("%s; onnxruntime takes OpenVINO's place", error)
+        return OnnxNetwork(graph, name, threads=self.workers, provider=self.provider)
+
+
+def _has_openvino() -> bool:
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return x86 and importlib.util.find_spec("openvino") is not None
