@@ -13,6 +13,7 @@ from torch import nn
 from mdx.errors import NetworkError
 from mdx.machine import available_cpus
 from mdx.net import OnnxNetwork
+from models.prepare import split_normalisation
 
 OPSET = 18
 MAX_RELATIVE_ERROR = 1e-5  # of the output's peak: float32 rounding through some 60 layers
@@ -70,4 +71,5 @@ def _graph(net: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
     for part in (graph, *graph.node, *values):
         del part.metadata_props[:]
         part.doc_string = ""
+    split_normalisation(model)
     return model
