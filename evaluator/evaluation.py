@@ -14,15 +14,15 @@ from typing import Any
 from evaluator.fingerprints import SCORING, SEPARATION, code_version, hash_facts, hash_files
 from evaluator.json_files import write_json
 from evaluator.replay import Children, SongFailed, Submission, separate_song
-from evaluator.scores import score_scaled_mixture, score_stems
+from evaluator.scores import BASELINE, score_scaled_mixture, score_stems
 from evaluator.systems import System
 from evaluator.test_sets import Song, TestSet
 from mdx.errors import AudioError
 from mdx.machine import available_cpus
 from mdx.spec import SOURCES
 
-BASELINE = "ScaledMixture"
-ENGINE = ("MDX_RUNTIME", "MDX_PROVIDER")  # what the submission reads from the environment
+# What the submission reads from the environment, and what decides about its stems.
+ENVIRONMENT = ("MDX_RUNTIME", "MDX_PROVIDER", "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS")
 VERSION = 1  # of a record; raise whenever a key changes its meaning
 
 Record = dict[str, Any]  # separation (key, stems, runs), scores, error; as written to JSON
@@ -113,7 +113,7 @@ class Evaluation:
         options = self._options
         key = hash_facts(
             hash_files([song.folder / "mixture.wav"]), system.key, self._separation_code,
-            options.subtype, options.limit, [os.environ.get(name) for name in ENGINE],
+            options.subtype, options.limit, [os.environ.get(name) for name in ENVIRONMENT],
         )  # fmt: skip
         folder = results / song.name
         files = [folder / f"{source}.wav" for source in SOURCES]

@@ -4,8 +4,7 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from evaluator.evaluation import BASELINE
-from evaluator.scores import COLUMNS
+from evaluator.scores import BASELINE, COLUMNS
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; grey is the baseline's.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")

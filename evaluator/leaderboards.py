@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from evaluator.evaluation import BASELINE
 from evaluator.published import Published, Row, Table
-from evaluator.scores import METRICS
+from evaluator.scores import BASELINE, METRICS
 from evaluator.test_sets import TestSet
 
 

@@ -5,11 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from evaluator.evaluation import BASELINE
 from evaluator.excerpts import Clip, Excerpt, cut_excerpt, mp3_uri
 from evaluator.figures import clock, limit_bars, score_boxes, stage_bars, system_colours
 from evaluator.json_files import write_text
-from evaluator.scores import COLUMNS
+from evaluator.scores import BASELINE, COLUMNS
 from evaluator.spectrograms import spectrogram_figure
 from evaluator.tables import HEADER, TITLES, decibels
 from mdx.errors import ConfigError

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from evaluator.evaluation import BASELINE, Options, Outcome, Record
+from evaluator.evaluation import Options, Outcome, Record
 from evaluator.leaderboards import make_tables
 from evaluator.paper import check_paper
 from evaluator.published import Published
-from evaluator.scores import METRICS, mean_scores
+from evaluator.scores import BASELINE, METRICS, mean_scores
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
 from evaluator.timing import make_timing

@@ -13,6 +13,7 @@ from evaluator.score_files import write_score_file
 from mdx.errors import AudioError
 from mdx.spec import SAMPLE_RATE, SOURCES, Audio
 
+BASELINE = "ScaledMixture"  # the name of the challenge's simplest one
 COLUMNS = ("song", *SOURCES)  # the leaderboard's: the mean over sources, then each of them
 METRICS = {
     "sdr": "challenge: global SDR of the files written, mean over songs",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.fingerprints import ROOT, hash_facts, hash_file
+from evaluator.scores import BASELINE
 from evaluator.test_sets import TestSet
 from mdx.errors import ConfigError
 from mdx.spec import MUSDB18_TEST, SOURCES, SystemSpec, find_system
@@ -62,7 +63,7 @@ class System:
 def read_systems(given: list[str]) -> list[System]:
     """Read the systems of a run; raises ConfigError, also for two of one name."""
     systems = [_read_system(name) for name in given]
-    names = [system.name for system in systems]
+    names = [BASELINE, *(system.name for system in systems)]
     twins = sorted({name for name in names if names.count(name) > 1})
     if twins:
         raise ConfigError(

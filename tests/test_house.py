@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "evaluator": {"mdx"},
     "training": {"mdx", "models"},
     "demo": set(),
-    "benchmarks": {"mdx", "evaluator"},
+    "benchmarks": {"mdx", "evaluator", "models"},
     "predict": {"mdx", "evaluator"},
 }
 HEAVY = (

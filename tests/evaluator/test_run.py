@@ -236,6 +236,14 @@ def test_two_systems_of_one_name_are_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_system_cannot_take_the_baseline_s_name(
+    test_set: Path, tiny_copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_copy.write_text(tiny_copy.read_text().replace("name: tiny", "name: ScaledMixture"))
+    assert evaluate(test_set, tiny_copy, tmp_path / "out") == 1
+    assert "the name 'ScaledMixture' twice" in capsys.readouterr().err
+
+
 def test_only_this_run_is_scored(
     test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

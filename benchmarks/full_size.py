@@ -1,0 +1,45 @@
+"""A system of the paper's size with random weights: what speed depends on, without the training."""
+
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from mdx.spec import SOURCES
+from mdx.weights import register_weights
+
+FOLDER = Path("out/full_size")
+N_FFT = {"bass": 16384, "drums": 4096, "other": 8192, "vocals": 6144}
+DIM_F, DIM_T, HOP = 2048, 256, 1024
+
+
+def make_full_size(folder: Path = FOLDER) -> Path:
+    """Write the system, once; returns its YAML. Its four networks are one file of 7.4 M weights.
+
+    torch must be installed (the extra `train`).
+    """
+    path = folder / "full_size.yaml"
+    if path.exists():
+        return path
+    from models.export import export_onnx
+    from models.tfc_tdf import TfcTdfSpec, random_network
+
+    network = random_network(TfcTdfSpec(dim_f=DIM_F), seed=0)
+    export_onnx(network, folder / "random.onnx", dim_f=DIM_F, dim_t=DIM_T)
+    np.savez(folder / "mixer.npz", weight=np.eye(8, 10, dtype=np.float32))
+    for name in ("random.onnx", "mixer.npz"):
+        register_weights(folder, name, made_by="python -m benchmarks.inference")
+    system = {
+        "name": "full_size",
+        "description": "the paper's sizes, random weights",
+        "training_data": [],
+        "leaderboard": "none",
+        "profile": "kuielab",
+        "separators": {
+            source: {"weights": "random.onnx", "n_fft": N_FFT[source], "hop": HOP}
+            for source in SOURCES
+        },
+        "mixer": "mixer.npz",
+    }
+    path.write_text(yaml.safe_dump(system, sort_keys=False), encoding="utf-8")
+    return path

@@ -1,0 +1,35 @@
+"""The released submission's way and ours come to the same: what is compared is speed alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.inference import table
+from benchmarks.original import separate_whole
+from mdx.engine import Engine
+from mdx.separator import Separator, load_network
+from mdx.spec import SOURCES, find_system
+from tests.tiny import TINY, noise
+
+TOLERANCE = 1e-5  # of the peak: a batch is added up in another order
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 700])
+def test_all_chunks_at_once_or_one_by_one(tiny_system: Path, more: int) -> None:
+    spec, folder = find_system(tiny_system)
+    networks = {s: load_network(spec.separators[s], folder, Engine(threads=1)) for s in SOURCES}
+    for source in SOURCES:
+        mix = noise(3 * TINY[source].step + more)
+        ours = Separator(networks).separate(mix, 44100)[source]
+        theirs = separate_whole(mix, spec.separators[source], folder)
+        assert theirs.shape == ours.shape
+        assert np.abs(theirs - ours).max() <= TOLERANCE * np.abs(ours).max()
+
+
+def test_a_method_that_failed_is_said_to_have_failed() -> None:
+    run = {"seconds": 5.0, "peak_memory": 2_000_000, "stages": {"read": 0.5, "networks": 4.0}}
+    lines = table(60, {"original": {"failed": "exit code -9"}, "onnxruntime": run}).splitlines()
+    assert lines[2].startswith("| original | exit code -9 |")
+    assert lines[3].startswith("| onnxruntime | 5.0 | - | 2 | 10.0 | - | 80.0 |")
+    assert len({line.count("|") for line in lines}) == 1
