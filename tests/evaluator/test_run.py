@@ -1,55 +1,28 @@
 """The whole evaluator: child processes, files, scores, a report, a README."""
 
-import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
-import jsonschema
-import numpy as np
 import pytest
 import soundfile as sf
 
 from evaluator.json_files import write_json
 from evaluator.metrics import global_sdr
 from evaluator.replay import ROOT
-from evaluator.report import SCHEMA
 from evaluator.run import main
 from evaluator.score_files import aggregate
 from evaluator.tables import MARKS, board_table, update_readme
 from mdx.errors import MdxError
 from mdx.spec import SOURCES
+from tests.evaluator.runs import evaluate, read_report, without_timing
 
 
 @pytest.fixture(autouse=True)
 def _no_grading(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AICROWD_IS_GRADING", "PARTIAL_RUN_MUSIC_NAMES", "MUSDB_PATH"):
         monkeypatch.delenv(name, raising=False)
-
-
-def evaluate(songs: Path, system: Path, out: Path, *options: object) -> int:
-    """Run the evaluator in this process; returns its exit code."""
-    arguments = ["--songs", songs, "--system", system, "--out", out, "--excerpt", 0, *options]
-    return main([str(argument) for argument in arguments])
-
-
-def read_report(out: Path) -> Any:
-    """The report of a run, which must be in its schema."""
-    report = json.loads((out / "report.json").read_text())
-    jsonschema.validate(report, json.loads(SCHEMA.read_text()))
-    return report
-
-
-def without_timing(out: Path) -> Any:
-    """What must be the same whenever the same songs are run."""
-    report = read_report(out)
-    del report["timing"]
-    return report
 
 
 def test_a_run_scores_what_was_written(
@@ -309,140 +282,3 @@ def test_a_readme_without_marks_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(MdxError, match="no marks"):
         update_readme({}, readme)
     assert readme.read_text() == "nothing here\n"
-
-
-def start(songs: Path, system: Path, out: Path, *options: str) -> "subprocess.Popen[str]":
-    """Run the evaluator in a process of its own."""
-    command = [sys.executable, str(ROOT / "evaluator" / "run.py"), "--songs", str(songs)]
-    command += ["--system", str(system), "--out", str(out), *options]
-    return subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-
-def wait_for_record(out: Path) -> None:
-    """Wait until the first song of a run is finished."""
-    records = out / "records" / "tiny"
-    for _ in range(600):
-        if any('"sdr"' in path.read_text() for path in records.glob("song*.json")):
-            return
-        time.sleep(0.05)
-    raise AssertionError("no song was finished")
-
-
-def processes_of(out: Path) -> list[int]:
-    """Processes whose environment names the folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(out).encode() in (process / "environ").read_bytes():
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
-
-
-@pytest.fixture
-def long_set(test_set: Path) -> Path:
-    """Six songs."""
-    for number in range(3, 7):
-        shutil.copytree(test_set / "song 1", test_set / f"song {number}")
-        audio, rate = sf.read(test_set / f"song {number}" / "mixture.wav")
-        sf.write(test_set / f"song {number}" / "mixture.wav", np.roll(audio, number, 0), rate)
-    return test_set
-
-
-@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
-def test_a_killed_run_resumes_to_the_same_report_and_leaves_no_process(
-    long_set: Path, tiny_system: Path, tmp_path: Path
-) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert evaluate(long_set, tiny_system, whole) == 0
-    rng = np.random.default_rng(3)
-    for moment in rng.uniform(0.3, 3.0, 4):
-        child = start(long_set, tiny_system, broken, "--resume")
-        time.sleep(moment)
-        os.kill(child.pid, signal.SIGKILL)
-        child.communicate()
-    deadline = time.monotonic() + 10
-    while processes_of(broken) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not processes_of(broken)
-    assert evaluate(long_set, tiny_system, broken, "--resume") == 0
-    assert without_timing(broken) == without_timing(whole)
-    texts = []
-    for out in (whole, broken):
-        text = (out / "report.json").read_text()
-        texts.append(text[: text.index('\n "timing"')])
-    assert texts[0] == texts[1]
-
-
-def test_ctrl_c_leaves_a_valid_report_and_resume_finishes_it(
-    long_set: Path, tiny_system: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    child = start(long_set, tiny_system, out)
-    wait_for_record(out)
-    os.kill(child.pid, signal.SIGINT)
-    _, error = child.communicate(timeout=30)
-    assert child.returncode == 130 and "--resume goes on" in error
-    report = read_report(out)
-    states = [row["state"] for row in report["systems"][0]["songs"]]
-    assert "pending" in states and "scored" in states and not report["complete"]
-    assert not list(out.rglob("*.part"))
-    finished = [n for n, state in enumerate(states, 1) if state == "scored"]
-    times = {n: (out / "stems" / "tiny" / f"song {n}" / "bass.wav").stat().st_mtime_ns
-             for n in finished}  # fmt: skip
-    assert evaluate(long_set, tiny_system, out, "--resume") == 0
-    assert read_report(out)["complete"]
-    for n, modified in times.items():  # what was finished was not done again
-        assert (out / "stems" / "tiny" / f"song {n}" / "bass.wav").stat().st_mtime_ns == modified
-
-
-def separated_again(out: Path, run: Any) -> set[str]:
-    """Songs whose stems were written anew by `run`."""
-    paths = sorted((out / "stems" / "tiny").glob("*/bass.wav"))
-    before = {path: path.stat().st_mtime_ns for path in paths}
-    assert run() == 0
-    return {path.parent.name for path in paths if path.stat().st_mtime_ns != before[path]}
-
-
-def test_resume_redoes_exactly_what_would_come_out_anew(
-    test_set: Path, tiny_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "out"
-
-    def again(*options: object) -> Any:
-        return lambda: evaluate(test_set, tiny_copy, out, "--resume", *options)
-
-    assert again()() == 0
-    before = without_timing(out)
-    assert separated_again(out, again()) == set()
-    path = test_set / "song 1" / "bass.wav"  # a reference: scored anew, not separated
-    audio, rate = sf.read(path)
-    sf.write(path, audio / 2, rate)
-    assert separated_again(out, again()) == set()
-    scores = [row["sdr"]["bass"] for row in without_timing(out)["systems"][0]["songs"]]
-    old = [row["sdr"]["bass"] for row in before["systems"][0]["songs"]]
-    assert scores[0] != old[0] and scores[1] == old[1]
-    path = test_set / "song 1" / "mixture.wav"
-    audio, rate = sf.read(path)
-    sf.write(path, audio / 2, rate)
-    assert separated_again(out, again()) == {"song 1"}
-    (out / "stems" / "tiny" / "song 2" / "vocals.wav").write_bytes(b"damaged")
-    assert separated_again(out, again()) == {"song 2"}
-    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
-    tiny_copy.write_text(tiny_copy.read_text().replace("mixer: mixer.npz\n", ""))
-    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
-    monkeypatch.setattr("evaluator.evaluation.SEPARATION", ("predict.py",))  # other code
-    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
-    record = out / "records" / "tiny" / "song 1.json"
-    record.write_text("{half")
-    assert separated_again(out, again("--float")) == {"song 1"}
-
-
-def test_a_failed_song_is_tried_again(
-    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "0")
-    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
-    monkeypatch.delenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS")
-    assert evaluate(test_set, tiny_system, tmp_path / "out", "--resume") == 0
