@@ -127,9 +127,10 @@ def _solve(among: Array, across: Array) -> Array:
 def _gram(among: Array, ridge: float) -> Array:
     # Products of all references, each at all delays. Shape: (wanted * taps, wanted * taps)
     count, _, taps = among.shape
-    gram = np.empty((count * taps, count * taps), order="F")
+    # Zeros, not np.empty: the solver asks for finite values in the half it never uses, too.
+    gram = np.zeros((count * taps, count * taps), order="F")
     for i in range(count):
-        for j in range(i + 1):  # symmetric: only the lower half is looked at
+        for j in range(i + 1):  # symmetric: the lower half is enough
             gram[i * taps : (i + 1) * taps, j * taps : (j + 1) * taps] = linalg.toeplitz(
                 among[i, j], among[j, i]
             )
