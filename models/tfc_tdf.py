@@ -111,7 +111,9 @@ class TfcTdfUNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (batch, 4, dim_f, T) -> the same."""
-        x = self.first(x).transpose(-1, -2)  # (batch, channels, T, F): linear layers act on F
+        # (batch, channels, T, F), for linear layers that act on F; the first and the last layer
+        # look at one bin each, so that the turn may come where there are fewest channels.
+        x = self.first(x.transpose(-1, -2))
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
             x = encoder(x)
@@ -120,7 +122,7 @@ class TfcTdfUNet(nn.Module):
         x = self.middle(x)
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             x = decoder(up(x) * skips.pop())
-        out: Tensor = self.last(x.transpose(-1, -2))
+        out: Tensor = self.last(x).transpose(-1, -2)
         return out
 
 
