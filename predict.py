@@ -17,6 +17,7 @@ from mdx.net import PROVIDERS
 from mdx.separator import Separator, stem_paths
 from mdx.spec import system_names, track_name
 from mdx.stages import Stages
+from mdx.weights import PRECISIONS
 
 DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no other
 
@@ -24,9 +25,10 @@ DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no othe
 class Submission(MusicDemixingPredictor):
     """KUIELab-MDX-Net as the challenge's predictor; networks are loaded once, in setup.
 
-    Environment, beside the challenge's own: MDX_SYSTEM, MDX_RUNTIME, MDX_PROVIDER, MDX_THREADS
-    (default: every CPU), MDX_SUBTYPE (default: PCM_16, as the challenge has it), and
-    MDX_AUDIT_PATH, a file that is told where the seconds and the memory of the last song went.
+    Environment, beside the challenge's own: MDX_SYSTEM, MDX_PRECISION (default: float32),
+    MDX_RUNTIME, MDX_PROVIDER, MDX_THREADS (default: every CPU), MDX_SUBTYPE (default: PCM_16, as
+    the challenge has it), and MDX_AUDIT_PATH, a file that is told where the seconds and the memory
+    of the last song went.
     """
 
     def prediction_setup(self) -> None:
@@ -35,6 +37,7 @@ class Submission(MusicDemixingPredictor):
             os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM),
             runtime=os.environ.get("MDX_RUNTIME", "auto"),
             provider=os.environ.get("MDX_PROVIDER", "cpu"),
+            precision=os.environ.get("MDX_PRECISION", "float32"),
             threads=threads_of_environment(),
         )
 
@@ -94,6 +97,10 @@ def get_parser() -> argparse.ArgumentParser:
         help=f"{', '.join(system_names())}, or the path of a .yaml (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--precision", choices=PRECISIONS, default=os.environ.get("MDX_PRECISION", "float32"),
+        help="int8 is faster; auto takes it where the system has it (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
         "--runtime", choices=RUNTIMES, default=os.environ.get("MDX_RUNTIME", "auto"),
         help="what runs the networks (default: onnxruntime, but OpenVINO for int8 where installed)",
     )  # fmt: skip
@@ -120,7 +127,11 @@ def separate_songs(args: argparse.Namespace) -> int:
     folders = song_folders(args.files, args.out)
     threads = threads_of_environment() if args.threads is None else args.threads
     separator = Separator.load(
-        args.system, runtime=args.runtime, provider=args.provider, threads=threads
+        args.system,
+        runtime=args.runtime,
+        provider=args.provider,
+        precision=args.precision,
+        threads=threads,
     )
     failed = 0
     for path, folder in folders.items():

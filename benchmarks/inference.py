@@ -1,8 +1,8 @@
 """`python -m benchmarks.inference`: ours beside the released submission's way, file to files.
 
 By default the paper's networks with random weights; `--system` takes any. Methods are interleaved,
-every run is a process of its own, and figures are medians. The speed of a large matrix product is
-printed beside them, so that figures of different machines can be told apart.
+every run is a process of its own, and figures are medians. The floor is what the networks'
+multiplications would take at the speed of a large matrix product on the same machine.
 """
 
 import argparse
@@ -12,21 +12,27 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks.floor import float32_speed, int8_speed, song_operations
 from benchmarks.full_size import make_full_size
 from benchmarks.memory import ROOT, write_song
 from evaluator.json_files import write_json
 from evaluator.replay import Children, Submission, separate_song
+from evaluator.tables import markdown_table, replace_section
 from mdx.machine import available_cpus, cpu_model
+from mdx.spec import SOURCES, find_system
 
-METHODS = ("original", "onnxruntime", "openvino")
+METHODS = {  # runtime and precision; the released submission's way has neither
+    "original": ("onnxruntime", "float32"),
+    "onnxruntime": ("onnxruntime", "float32"),
+    "openvino": ("openvino", "float32"),
+    "onnxruntime-int8": ("onnxruntime", "int8"),
+    "openvino-int8": ("openvino", "int8"),
+}
 STAGES = ("read", "stft", "networks", "istft", "mixer", "write")
-SIDE = 2048  # of the matrices whose product measures the machine
+SECTION = "speed"  # of the README
 
 
 def run_original(system: Path, song: Path, out: Path) -> dict[str, Any]:
@@ -38,12 +44,13 @@ def run_original(system: Path, song: Path, out: Path) -> dict[str, Any]:
     return {**json.loads(child.stdout), "stages": {}}
 
 
-def run_ours(system: Path, song: Path, out: Path, runtime: str) -> dict[str, Any]:
-    """One run of predict.py with a runtime, loading included, as in the original."""
-    os.environ["MDX_RUNTIME"] = runtime
-    run = separate_song(Submission(str(system)), song.parent, out, Children())
+def run_ours(system: Path, song: Path, out: Path, method: str) -> dict[str, Any]:
+    """One run of predict.py, loading included, as in the original."""
+    os.environ["MDX_RUNTIME"], precision = METHODS[method]
+    submission = Submission(str(system), precision=precision)
+    run = separate_song(submission, song.parent, out, Children())
     stages = dict(run.stages)
-    networks = sum(stages.pop(source) for source in ("bass", "drums", "other", "vocals"))
+    networks = sum(stages.pop(source) for source in SOURCES)
     return {
         "seconds": run.setup_seconds + run.seconds,
         "peak_memory": run.peak_memory,
@@ -68,39 +75,41 @@ def measure(methods: list[str], system: Path, seconds: int, runs: int) -> dict[s
     return {method: _median(runs) for method, runs in found.items()}
 
 
-def matrix_speed() -> float:
-    """Float32 operations a second in a large matrix product, the best of five."""
-    matrix = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
-    best = float("inf")
-    for _ in range(6):
-        started = time.perf_counter()
-        matrix @ matrix
-        best = min(best, time.perf_counter() - started)
-    return float(2 * SIDE**3 / best)
-
-
-def table(seconds: int, results: dict[str, Any]) -> str:
-    """One song length as a Markdown table; times are relative to the first method's."""
+def table(figures: dict[str, Any]) -> str:
+    """One song length; times are relative to the first method's."""
+    results = figures["methods"]
     first = next(iter(results.values()))
-    stages = " | ".join(f"{stage}, %" for stage in STAGES)
-    lines = [
-        f"| {seconds} s song | seconds | times faster | memory, MB | {stages} |",
-        "| --- | " + " | ".join(["---:"] * (3 + len(STAGES))) + " |",
-    ]
+    header = ["method", "seconds", "times faster", "memory, MB", "networks over floor"]
+    rows = []
     for method, result in results.items():
         if "failed" in result:
-            lines.append(f"| {method} | {result['failed']} |" + " |" * (2 + len(STAGES)))
+            rows.append([method, result["failed"], *["-"] * (len(header) + len(STAGES) - 2)])
             continue
-        faster = f"{first['seconds'] / result['seconds']:.2f}" if "seconds" in first else "-"
-        shares = [
-            f"{100 * result['stages'][stage] / result['seconds']:.1f}"
-            if stage in result["stages"] else "-"
+        stages = result["stages"]
+        floor = figures["operations"] / figures["speed"][METHODS[method][1]]
+        cells = [method, f"{result['seconds']:.1f}"]
+        cells += [f"{first['seconds'] / result['seconds']:.2f}" if "seconds" in first else "-"]
+        cells += [f"{result['peak_memory'] / 1e6:.0f}"]
+        cells += [f"{stages['networks'] / floor:.2f}" if stages else "-"]
+        cells += [
+            f"{100 * stages[stage] / result['seconds']:.1f}" if stage in stages else "-"
             for stage in STAGES
-        ]  # fmt: skip
-        memory = result["peak_memory"] / 1e6
-        cells = [method, f"{result['seconds']:.1f}", faster, f"{memory:.0f}", *shares]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        ]
+        rows.append(cells)
+    return markdown_table([*header, *(f"{stage}, %" for stage in STAGES)], rows)
+
+
+def section(figures: dict[str, Any]) -> str:
+    """Everything that was measured, in Markdown."""
+    speeds = [f"{figures['speed'][kind] / 1e9:.0f} ({kind})" for kind in ("float32", "int8")]
+    parts = [
+        f"{figures['system']}, medians of {figures['runs']}, {figures['cpu']}, "
+        f"{figures['cpus']} CPUs; billions of operations a second in a matrix product: "
+        + ", ".join(speeds)
+    ]
+    for seconds, song in figures["songs"].items():
+        parts += [f"A song of {seconds} s:", table({**figures, **song})]
+    return "\n\n".join(parts)
 
 
 def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -117,24 +126,40 @@ def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Print a table for every song length."""
+def get_parser() -> argparse.ArgumentParser:
+    """The options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inference", description=__doc__)
     parser.add_argument("--system", type=Path, help="the YAML of a system (default: full size)")
     parser.add_argument("--song-seconds", default="60", help="comma-separated lengths")
-    parser.add_argument("--methods", default=",".join(METHODS), help="comma-separated")
+    parser.add_argument("--methods", default=",".join(METHODS), help="(default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    args = parser.parse_args()
+    parser.add_argument("--json", type=Path, default=Path("out/inference.json"))
+    parser.add_argument("--readme", type=Path, help="put the tables into this README")
+    return parser
+
+
+def main() -> None:
+    """Measure every song length; print the tables, and write the figures to a JSON file."""
+    args = get_parser().parse_args()
+    methods = args.methods.split(",")
     system = args.system or make_full_size()
-    speed = matrix_speed()
-    print(f"{cpu_model()}, {available_cpus()} CPUs; matrix product {speed / 1e9:.0f} GFLOP/s")
-    everything = {}
+    figures: dict[str, Any] = {
+        "system": find_system(system)[0].description,
+        "runs": args.runs,
+        "cpu": cpu_model(),
+        "cpus": available_cpus(),
+        "speed": {"float32": float32_speed(), "int8": int8_speed()},
+        "songs": {},
+    }
     for seconds in map(int, args.song_seconds.split(",")):
-        everything[seconds] = measure(args.methods.split(","), system, seconds, args.runs)
-        print(f"\n{table(seconds, everything[seconds])}", flush=True)
-    if args.json:
-        write_json(args.json, {"matrix_product": speed, "songs": everything})
+        figures["songs"][seconds] = {
+            "operations": song_operations(system, seconds),
+            "methods": measure(methods, system, seconds, args.runs),
+        }
+        write_json(args.json, figures)
+    print(section(figures))
+    if args.readme:
+        replace_section(args.readme, SECTION, section(figures))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""`python -m benchmarks.memory`: peak memory of songs of different lengths, file to files."""
+"""`python -m benchmarks.memory`: peak memory of songs of different lengths, file to files.
+
+What predict.py reads from the environment counts here too, MDX_PRECISION and MDX_RUNTIME for two.
+"""
 
 import argparse
 import os

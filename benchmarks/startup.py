@@ -1,4 +1,7 @@
-"""`python -m benchmarks.startup`: from process start to the first chunk entering a network."""
+"""`python -m benchmarks.startup`: from process start to the first chunk entering a network.
+
+What predict.py reads from the environment counts here too, MDX_PRECISION and MDX_RUNTIME for two.
+"""
 
 import argparse
 import statistics
@@ -14,12 +17,13 @@ CHILD = """
 import os, sys, time
 import predict
 from mdx.net import OnnxNetwork
+from mdx.openvino_net import OpenVinoNetwork
 
 def stop(network, spectrogram):
     print(time.time(), flush=True)
     os._exit(0)
 
-OnnxNetwork.__call__ = stop
+OnnxNetwork.__call__ = OpenVinoNetwork.__call__ = stop
 song, out, system = sys.argv[1:]
 predict.main([song, "-o", out, "--system", system])
 """

@@ -126,7 +126,9 @@ class Evaluation:
         ):
             return known
         threads = max(1, available_cpus() // options.workers)
-        submission = Submission(system.given, options.subtype, options.limit, threads)
+        submission = Submission(
+            system.given, options.subtype, options.limit, threads, system.precision
+        )
         runs, hashes = [], []
         for _ in range(options.repeat):
             separation = separate_song(submission, song.folder, results, self._children)

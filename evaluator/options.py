@@ -1,9 +1,11 @@
 """The command line of evaluator/run.py."""
 
 import argparse
+import os
 from pathlib import Path
 
 from evaluator.test_sets import DEMO_SONGS, SUBSETS
+from mdx.weights import PRECISIONS
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -23,6 +25,8 @@ def get_parser() -> argparse.ArgumentParser:
         help="only this track, or those of a pattern such as 'BKS*'; may be given several times")
     add("--system", action="append", dest="systems", metavar="NAME",
         help="a system to run; may be given several times (default: demo)")
+    add("--precision", choices=PRECISIONS, default=os.environ.get("MDX_PRECISION", "float32"),
+        help="of the networks (default: %(default)s)")
     add("--out", type=Path, default=Path("out/evaluation"), metavar="DIR",
         help="where everything is kept (default: %(default)s)")
     add("--resume", action="store_true",

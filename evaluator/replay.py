@@ -49,6 +49,7 @@ class Submission:
     subtype: str = "PCM_16"
     limit: int | None = None  # seconds a song; None keeps the environment's
     threads: int | None = None
+    precision: str = "float32"
 
 
 class Children:
@@ -119,6 +120,7 @@ def separate_song(
         # The child runs in the repository, from where a relative path would lead elsewhere.
         "MDX_SYSTEM": _absolute(submission.system),
         "MDX_SUBTYPE": submission.subtype,
+        "MDX_PRECISION": submission.precision,
         "MDX_AUDIT_PATH": str(audit.resolve()),
         "TEST_DATASET_PATH": str(song.parent.resolve()),
         "RESULTS_DATASET_PATH": str(results.resolve()),

@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         test_set = find_test_set(
             args.songs, args.out / "songs", subset=args.subset, tracks=args.tracks
         )
-        systems = read_systems(args.systems or ["demo"])
+        systems = read_systems(args.systems or ["demo"], args.precision)
         published = read_published()
         _decode(test_set)
         outcome, options = _evaluate(test_set, systems, args)

@@ -9,6 +9,7 @@ from evaluator.scores import BASELINE
 from evaluator.test_sets import TestSet
 from mdx.errors import ConfigError
 from mdx.spec import MUSDB18_TEST, SOURCES, SystemSpec, find_system
+from mdx.weights import name_for
 
 MIXER = "mixer"
 TRAINED_ON_TEST = "trained on test"
@@ -20,6 +21,7 @@ class System:
 
     given: str  # the name or path by which it was asked for
     spec: SystemSpec
+    precision: str  # asked for: float32, int8 or auto
     weights: dict[str, str | None]  # sha256 by source and of the Mixer; None for a missing file
 
     @property
@@ -36,7 +38,8 @@ class System:
     def marks(self, test_set: TestSet) -> list[str]:
         """What must be said wherever its scores on a test set stand."""
         seen = MUSDB18_TEST in self.spec.training_data
-        return [TRAINED_ON_TEST] if seen and test_set.is_musdb18_test else []
+        marks = [TRAINED_ON_TEST] if seen and test_set.is_musdb18_test else []
+        return marks if self.precision == "float32" else [*marks, self.precision]
 
     def disagreement(self, submission: Path = ROOT / "aicrowd.json") -> str | None:
         """Where aicrowd.json and the system's leaderboard contradict each other, in words.
@@ -60,9 +63,12 @@ class System:
         )
 
 
-def read_systems(given: list[str]) -> list[System]:
-    """Read the systems of a run; raises ConfigError, also for two of one name."""
-    systems = [_read_system(name) for name in given]
+def read_systems(given: list[str], precision: str = "float32") -> list[System]:
+    """Read the systems of a run; raises ConfigError, also for two of one name.
+
+    `precision` is that of mdx.weights; raises WeightsError where a system does not have it.
+    """
+    systems = [_read_system(name, precision) for name in given]
     names = [BASELINE, *(system.name for system in systems)]
     twins = sorted({name for name in names if names.count(name) > 1})
     if twins:
@@ -73,13 +79,15 @@ def read_systems(given: list[str]) -> list[System]:
     return systems
 
 
-def _read_system(given: str) -> System:
+def _read_system(given: str, precision: str) -> System:
     spec, folder = find_system(given)
-    files = {source: spec.separators[source].weights for source in SOURCES}
+    files = {
+        source: name_for(precision, folder, spec.separators[source].weights) for source in SOURCES
+    }
     if spec.mixer is not None:
         files[MIXER] = spec.mixer
     weights = {
         role: hash_file(folder / name) if (folder / name).is_file() else None
         for role, name in files.items()
     }
-    return System(given, spec, weights)
+    return System(given, spec, precision, weights)

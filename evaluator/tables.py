@@ -11,7 +11,6 @@ from evaluator.scores import COLUMNS
 from mdx.errors import ConfigError
 from mdx.spec import SOURCES
 
-MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
 HEADER = [f"SDR_{column}" for column in COLUMNS]
 TITLES = {
     "sdr": "Global SDR in dB (the challenge's metric), mean over songs",
@@ -32,13 +31,13 @@ def song_table(report: Mapping[str, Any], system: str) -> str:
         share = f"{100 * timed['share_of_round_2_limit']:.0f} %" if timed else "-"
         state = "" if row["state"] == "scored" else f" ({row['state']})"
         rows.append([row["song"] + state, *decibels(values), time, share])
-    return _table(["song", *HEADER, "seconds", "of limit"], rows)
+    return markdown_table(["song", *HEADER, "seconds", "of limit"], rows)
 
 
 def board_table(table: Mapping[str, Any]) -> str:
     """One table of a report, in the leaderboard's columns."""
     rows = [[label(row), *decibels(row["values"])] for row in table["rows"]]
-    return _table(["system", *HEADER], rows)
+    return markdown_table(["system", *HEADER], rows)
 
 
 def label(row: Mapping[str, Any]) -> str:
@@ -56,7 +55,7 @@ def paper_table(check: Mapping[str, Any]) -> str:
             cells = [f"{pair['published']:.2f} -> {_decibel(pair['found'])}" for pair in pairs]
         verdict = f"{row['status']}: {row['reason']}" if row["reason"] else row["status"]
         rows.append([row["row"], row["test_set"], *cells, verdict])
-    return _table(["row", "test set", *SOURCES, "verdict"], rows)
+    return markdown_table(["row", "test set", *SOURCES, "verdict"], rows)
 
 
 def relation_lines(check: Mapping[str, Any]) -> list[str]:
@@ -84,7 +83,7 @@ def stage_table(report: Mapping[str, Any], system: str) -> str:
             *(f"{100 * share:.1f} %" for share in shares), memory,
         ])  # fmt: skip
     header = ["song", *stages, "all", "+-", "of 240 s", "of 1.57 x", "MB"]
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
@@ -121,26 +120,46 @@ def median_table(medians: Medians) -> str:
     for metric in MUSEVAL_METRICS:
         known = [value for row in medians.values() if (value := row[metric]) is not None]
         means.append(_decibel(sum(known) / len(known) if len(known) == len(medians) else None))
-    return _table(["target", *MUSEVAL_METRICS], [*rows, ["mean", *means]])
+    return markdown_table(["target", *MUSEVAL_METRICS], [*rows, ["mean", *means]])
 
 
 def update_readme(report: Mapping[str, Any], readme: Path) -> None:
-    """Put the report's results between the README's two marks; raises ConfigError without them."""
-    text = readme.read_text(encoding="utf-8")
-    begin, end = (text.find(mark) for mark in MARKS)
-    if not 0 <= begin < end:
-        raise ConfigError(readme, got="no marks for results", expected=" and ".join(MARKS))
+    """Put the report's results into the README; raises ConfigError as `replace_section` does."""
     parts = [f"Test set: {report['test_set']['description']}."]
     for table in report["tables"]:
         if table["comparable"]:
             parts += [f"{TITLES[table['metric']]}:", board_table(table)]
-    new = text[: begin + len(MARKS[0])] + "\n" + "\n\n".join(parts) + "\n" + text[end:]
-    write_text(readme, new)
+    replace_section(readme, "results", "\n\n".join(parts))
+
+
+def replace_section(readme: Path, name: str, section: str) -> None:
+    """Replace what stands between a README's two marks of a name; raises ConfigError without them.
+
+    The marks are comments: `name: begin` and `name: end`.
+    """
+    text = readme.read_text(encoding="utf-8")
+    marks = [f"<!-- {name}: {edge} -->" for edge in ("begin", "end")]
+    begin, end = (text.find(mark) for mark in marks)
+    if not 0 <= begin < end:
+        raise ConfigError(readme, got=f"no marks for {name}", expected=" and ".join(marks))
+    write_text(readme, f"{text[: begin + len(marks[0])]}\n{section}\n{text[end:]}")
 
 
 def decibels(values: Mapping[str, float | None]) -> list[str]:
     """The leaderboard's columns, two digits each, and a dash where there is no number."""
     return [_decibel(values[column]) for column in COLUMNS]
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown that is easy to read as text: numbers to the right, but the first."""
+    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = []
+    for cells in (header, rule, *rows):
+        padded = [cells[0].ljust(widths[0])]
+        padded += [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+        lines.append(f"| {' | '.join(padded)} |")
+    return "\n".join(lines)
 
 
 def _timing(report: Mapping[str, Any], system: str) -> Any:
@@ -150,14 +169,3 @@ def _timing(report: Mapping[str, Any], system: str) -> Any:
 
 def _decibel(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = []
-    for cells in (header, rule, *rows):
-        padded = [cells[0].ljust(widths[0])]
-        padded += [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
-        lines.append(f"| {' | '.join(padded)} |")
-    return "\n".join(lines)

@@ -16,7 +16,7 @@ from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftS
 from mdx.stages import Stages
 from mdx.stems import SUBTYPES, StemWriter
 from mdx.stft import Stft
-from mdx.weights import read_weights
+from mdx.weights import name_for, read_weights
 
 Progress = Callable[[int, int, str], None]  # chunks done, chunks in all (expected), stage
 
@@ -46,18 +46,19 @@ class Separator:
     @classmethod
     def load(
         cls, system: str | Path = "demo", *, threads: int | None = None, runtime: str = "auto",
-        provider: str = "cpu",
+        provider: str = "cpu", precision: str = "float32",
     ) -> "Separator":  # fmt: skip
         """Load a system by name, or by the path of its YAML; weights are verified on the way.
 
         `threads` are by default as many as there are CPUs for this process; `runtime` and
-        `provider` are those of mdx.engine. Raises ConfigError, WeightsError or NetworkError:
-        nothing missing is ever replaced.
+        `provider` are those of mdx.engine, `precision` is that of mdx.weights. Raises ConfigError,
+        WeightsError or NetworkError: nothing missing is ever replaced.
         """
         spec, folder = find_system(system)
         engine = Engine(runtime=runtime, provider=provider, threads=threads)
         networks = {
-            source: load_network(spec.separators[source], folder, engine) for source in SOURCES
+            source: load_network(spec.separators[source], folder, engine, precision)
+            for source in SOURCES
         }
         mixer = None
         if spec.mixer is not None:
@@ -254,17 +255,20 @@ class _Watch:
             self._progress(self._done, self._total, stage)
 
 
-def load_network(spec: SeparatorSpec, folder: Path, engine: Engine) -> tuple[Network, StftSpec]:
+def load_network(
+    spec: SeparatorSpec, folder: Path, engine: Engine, precision: str
+) -> tuple[Network, StftSpec]:
     """Load one separator's network; its graph says how many bins and frames it takes.
 
     Raises NetworkError where the system says otherwise, ConfigError where it cannot be.
     """
-    network = engine.open(read_weights(folder, spec.weights), spec.weights)
+    name = name_for(precision, folder, spec.weights)
+    network = engine.open(read_weights(folder, name), name)
     for key, got in (("dim_f", network.dim_f), ("dim_t", network.dim_t)):
         expected = getattr(spec, key)
         if expected not in (None, got):
             raise NetworkError(
-                spec.weights,
+                name,
                 got=f"{key} {got} in the graph",
                 expected=f"{key} {expected} as in the system's YAML",
                 hint="correct the YAML or name another file",
@@ -272,7 +276,7 @@ def load_network(spec: SeparatorSpec, folder: Path, engine: Engine) -> tuple[Net
     try:
         return network, StftSpec(spec.n_fft, spec.hop, network.dim_f, network.dim_t)
     except ConfigError as error:
-        raise error.within(spec.weights) from error
+        raise error.within(name) from error
 
 
 def stem_paths(folder: Path) -> dict[str, Path]:

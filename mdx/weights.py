@@ -1,17 +1,21 @@
 """Names to files: every weights file is named in a manifest and verified before it is used."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import yaml
 
-from mdx.errors import WeightsError
+from mdx.errors import ConfigError, WeightsError
 from mdx.spec import build, read_mapping
 
+log = logging.getLogger(__name__)
 MANIFEST = "manifest.yaml"
+QUANTISE = "python -m models.quantize SYSTEM --data FOLDER"
+PRECISIONS = ("float32", "int8", "auto")
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class WeightsEntry:
     sha256: str
     bytes: int
     made_by: str | None = None  # the command, or where the file comes from
+    parent: str | None = None  # sha256 of the float32 file that an int8 file was made from
+    loss: float | None = None  # dB of SDR that int8 loses against it, on calibration songs
 
 
 def read_weights(folder: Path, name: str) -> bytes:
@@ -56,17 +62,62 @@ def read_weights(folder: Path, name: str) -> bytes:
     return content
 
 
-def describe(content: bytes, *, made_by: str | None = None) -> WeightsEntry:
+def describe(content: bytes) -> WeightsEntry:
     """The manifest entry for these bytes."""
-    return WeightsEntry(hashlib.sha256(content).hexdigest(), len(content), made_by)
+    return WeightsEntry(hashlib.sha256(content).hexdigest(), len(content))
 
 
-def register_weights(folder: Path, name: str, *, made_by: str) -> WeightsEntry:
+def int8_name(name: str) -> str:
+    """Where the int8 network that was made from a float32 one lies: beside it."""
+    return f"{name.removesuffix('.onnx')}.int8.onnx"
+
+
+def name_for(precision: str, folder: Path, name: str) -> str:
+    """The network to load in place of the float32 network `name`.
+
+    `precision` is float32, int8, or auto: int8 where it was made from this very float32 file.
+    Raises ConfigError for another word; WeightsError where int8 is not there or made from another
+    file.
+    """
+    if precision not in PRECISIONS:
+        expected = f"one of {', '.join(PRECISIONS)}"
+        raise ConfigError("precision", got=f"'{precision}'", expected=expected)
+    if precision == "float32":
+        return name
+    entries, int8 = _read_manifest(folder), int8_name(name)
+    if int8 not in entries:
+        if precision == "auto":
+            return name
+        raise WeightsError(
+            folder / MANIFEST, got=f"no entry for '{int8}'",
+            expected="an int8 network for every source", hint=f"make it by '{QUANTISE}'",
+        )  # fmt: skip
+    parent = entries[name].sha256 if name in entries else "of a file in the manifest"
+    if entries[int8].parent == parent:
+        return int8
+    error = WeightsError(
+        int8, got=f"made from another {name}: sha256 {entries[int8].parent}",
+        expected=f"sha256 {parent}", hint=f"make it again by '{QUANTISE}'",
+    )  # fmt: skip
+    if precision == "int8":
+        raise error
+    log.warning("%s; float32 takes its place", error)
+    return name
+
+
+def register_weights(
+    folder: Path, name: str, *, made_by: str, parent: str | None = None, loss: float | None = None
+) -> WeightsEntry:
     """Enter a file of the folder into its manifest, replacing an older entry of that name."""
-    entry = describe(_inside(folder, name).read_bytes(), made_by=made_by)
+    entry = replace(
+        describe(_inside(folder, name).read_bytes()), made_by=made_by, parent=parent, loss=loss
+    )
     entries = {**_read_manifest(folder), name: entry}
     draft = folder / f".{MANIFEST}.{os.getpid()}.tmp"
-    plain = {key: asdict(value) for key, value in sorted(entries.items())}
+    plain = {
+        key: {word: value for word, value in asdict(entry).items() if value is not None}
+        for key, entry in sorted(entries.items())
+    }
     draft.write_text(yaml.safe_dump(plain, sort_keys=False, width=100), encoding="utf-8")
     os.replace(draft, folder / MANIFEST)
     return entry

@@ -1,5 +1,6 @@
 """Torch to ONNX: onnxruntime is held against torch before a file is kept."""
 
+import logging
 import os
 import tempfile
 import warnings
@@ -46,6 +47,10 @@ def export_onnx(net: nn.Module, path: Path, *, dim_f: int, dim_t: int) -> float:
             )
         os.replace(draft, path)
     return error
+
+
+# The exporter warns of every operator of torchvision that it does without.
+logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 
 
 def _graph(net: nn.Module, example: torch.Tensor) -> onnx.ModelProto:

@@ -37,8 +37,22 @@ def split_normalisation(model: onnx.ModelProto) -> int:
         count += 1
     del graph.node[:]
     graph.node.extend(nodes)
-    _drop_unused(graph)
+    drop_unused(graph)
     return count
+
+
+def drop_unused(graph: onnx.GraphProto) -> None:
+    """Remove nodes and constants that lead nowhere, in place."""
+    used = {end.name for end in graph.output}
+    kept = []
+    for node in reversed(graph.node):  # a node comes after all that it reads
+        if used & set(node.output):
+            used |= set(node.input)
+            kept.append(node)
+    constants = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(reversed(kept))
+    graph.initializer.extend(constants)
 
 
 def _affine(
@@ -51,10 +65,3 @@ def _affine(
     epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), EPSILON)
     scale = gain / np.sqrt(variance + epsilon)
     return scale.astype(np.float32), (bias - mean * scale).astype(np.float32)
-
-
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    used = {name for node in graph.node for name in node.input}
-    kept = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)

@@ -13,7 +13,7 @@ from evaluator.metrics import global_sdr
 from evaluator.replay import ROOT
 from evaluator.run import main
 from evaluator.score_files import aggregate
-from evaluator.tables import MARKS, board_table, update_readme
+from evaluator.tables import board_table, update_readme
 from mdx.errors import MdxError
 from mdx.spec import SOURCES
 from tests.evaluator.runs import evaluate, read_report, without_timing
@@ -30,7 +30,8 @@ def test_a_run_scores_what_was_written(
 ) -> None:
     out = tmp_path / "out"
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n")
+    marks = ("<!-- results: begin -->", "<!-- results: end -->")
+    readme.write_text(f"before\n{marks[0]}\nold\n{marks[1]}\nafter\n")
     assert evaluate(test_set, tiny_system, out, "--readme", readme, "--metrics", "full") == 0
     report = read_report(out)
     (entry,) = report["systems"]
@@ -280,5 +281,5 @@ def test_a_readme_without_marks_is_left_alone(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("nothing here\n")
     with pytest.raises(MdxError, match="no marks"):
-        update_readme({}, readme)
+        update_readme({"test_set": {"description": "songs"}, "tables": []}, readme)
     assert readme.read_text() == "nothing here\n"

@@ -1,0 +1,86 @@
+"""The least time a network could take: its multiplications at the speed of a matrix product."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, shape_inference
+
+from mdx.machine import available_cpus
+from mdx.spec import SAMPLE_RATE, StftSpec, find_system
+from mdx.weights import read_weights
+from models.quantize.graph import read_graph
+
+SIDE = 2048  # of the matrices whose product measures the machine
+RUNS = 6
+
+
+def float32_speed() -> float:
+    """Float32 operations a second in a large matrix product, the best of six."""
+    matrix = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
+    return 2 * SIDE**3 / _best(lambda: matrix @ matrix)
+
+
+def int8_speed() -> float:
+    """Int8 operations a second in onnxruntime's matrix product, the best of six."""
+    rng = np.random.default_rng(0)
+    right = rng.integers(-64, 64, (SIDE, SIDE), dtype=np.int8)
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["left", "right"], ["product"])],
+        "product",
+        [helper.make_tensor_value_info("left", TensorProto.UINT8, [SIDE, SIDE])],
+        [helper.make_tensor_value_info("product", TensorProto.INT32, [SIDE, SIDE])],
+        [onnx.numpy_helper.from_array(right, "right")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = available_cpus()
+    session = ort.InferenceSession(model.SerializeToString(), options)
+    left = rng.integers(0, 255, (SIDE, SIDE), dtype=np.uint8)
+    return 2 * SIDE**3 / _best(lambda: session.run(None, {"left": left}))
+
+
+def song_operations(system: str | Path, seconds: int) -> int:
+    """Multiplications and additions of a system's networks over a song."""
+    spec, folder = find_system(system)
+    total = 0
+    for separator in spec.separators.values():
+        graph = read_graph(read_weights(folder, separator.weights))
+        _, _, bins, frames = (d.dim_value for d in graph.graph.input[0].type.tensor_type.shape.dim)
+        stft = StftSpec(separator.n_fft, separator.hop, bins, frames)
+        total += operations(graph) * -(-seconds * SAMPLE_RATE // stft.step)
+    return total
+
+
+def operations(model: onnx.ModelProto) -> int:
+    """Multiplications and additions of one chunk in a network's convolutions and products."""
+    del model.graph.value_info[:]  # written with a batch of any size
+    graph = shape_inference.infer_shapes(model).graph
+    shapes = {
+        value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in (*graph.value_info, *graph.input, *graph.output)
+    }
+    weights = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    total = 0
+    for node in graph.node:
+        if node.op_type not in ("Conv", "ConvTranspose", "MatMul"):
+            continue
+        weight = weights[node.input[1]]
+        if node.op_type == "MatMul":
+            total += 2 * int(np.prod(shapes[node.output[0]])) * weight[0]
+        else:  # every weight meets every place: of the output, or of what is spread over it
+            end = node.input[0] if node.op_type == "ConvTranspose" else node.output[0]
+            total += 2 * int(np.prod(weight)) * int(np.prod(shapes[end][2:]))
+    return total
+
+
+def _best(work: Callable[[], object]) -> float:
+    best = float("inf")
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - started)
+    return best

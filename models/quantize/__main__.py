@@ -1,0 +1,140 @@
+"""`python -m models.quantize SYSTEM --data FOLDER`: int8 networks beside a system's float32 ones.
+
+Every network is quantised on the songs' mixtures and held against float32 by the SDR of its source
+on them, and by the noise it adds where the source is quiet. One that loses too much gets its worst
+layers back in float32, as few as it takes, or is refused.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+
+from mdx.errors import AudioError, ConfigError, MdxError
+from mdx.machine import available_cpus
+from mdx.net import OnnxNetwork
+from mdx.spec import SOURCES, SeparatorSpec, StftSpec, find_system
+from mdx.stft import Stft
+from mdx.weights import describe, int8_name, read_weights, register_weights
+from models.quantize.graph import quantise, read_graph
+from models.quantize.loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss
+from models.quantize.search import Outcome, find_outcome
+from models.quantize.songs import Excerpt, estimate, read_excerpts, spectrograms
+
+log = logging.getLogger("quantize")
+RANGES, NOISE = 32, 4  # chunks that set the ranges, and that layers are compared on
+HEADER = """\
+| source | SDR float32 | SDR int8 | median float32 | median int8 | largest loss, dB | noise where \
+quiet, dBFS | layers in float32 |
+| ------ | ----------: | -------: | -------------: | ----------: | ---------------: | ----------\
+----------: | ----------------: |"""
+
+
+def quantise_source(
+    source: str, spec: SeparatorSpec, folder: Path, excerpts: Sequence[Excerpt], command: str
+) -> Outcome:
+    """Quantise one network; its file is written and registered where the loss holds.
+
+    Raises AudioError where no song has the source, WeightsError and NetworkError as loading does.
+    """
+    content = read_weights(folder, spec.weights)
+    network = OnnxNetwork(content, spec.weights, threads=available_cpus())
+    stft = Stft(StftSpec(spec.n_fft, spec.hop, network.dim_f, network.dim_t))
+    heard = [excerpt for excerpt in excerpts if excerpt.stems[source].any()]
+    if not heard:
+        raise AudioError("calibration songs", got=f"none with {source}", expected="at least one")
+    references = [excerpt.stems[source] for excerpt in heard]
+    before = [estimate(excerpt.mix, network, stft) for excerpt in heard]
+
+    def measure(graph: onnx.ModelProto) -> Loss:
+        int8 = OnnxNetwork(graph.SerializeToString(), source, threads=available_cpus())
+        after = [estimate(excerpt.mix, int8, stft) for excerpt in heard]
+        return measure_loss(source, references, before, after)
+
+    parent = read_graph(content)
+    chunks = spectrograms(excerpts, stft, count=RANGES)
+    quantised = quantise(parent, chunks)
+    few = chunks[:: -(-len(chunks) // NOISE)]
+    outcome = find_outcome(source, quantised, parent, few, measure)
+    if outcome.loss.holds:
+        name = int8_name(spec.weights)
+        draft = folder / f"{name}.tmp"
+        draft.write_bytes(outcome.graph.SerializeToString())
+        os.replace(draft, folder / name)
+        register_weights(
+            folder, name, made_by=command, parent=describe(content).sha256,
+            loss=round(outcome.loss.decibels, 4),
+        )  # fmt: skip
+    return outcome
+
+
+def row(source: str, outcome: Outcome) -> str:
+    """One source as a row of the table."""
+    loss = outcome.loss
+    kept = f"{len(outcome.float32)} of {outcome.layers}" if loss.holds else "refused"
+    values = [*loss.sdr, *loss.median, loss.decibels]
+    numbers = " | ".join(f"{value:.3f}" for value in values)
+    return f"| {source} | {numbers} | {loss.noise:.1f} | {kept} |"
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(prog="python -m models.quantize", description=__doc__)
+    parser.add_argument("system", help="a system's name, or the path of its .yaml")
+    parser.add_argument(
+        "--data", type=Path, required=True,
+        help="training songs with true stems: a MUSDB18-HQ root, or folders of WAV files",
+    )  # fmt: skip
+    parser.add_argument("--songs", type=int, default=10, metavar="N", help="(default: %(default)s)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=30.0,
+        help="of each song, its middle (default: %(default)s)",
+    )
+    parser.add_argument("--source", choices=SOURCES, action="append", help="(default: all four)")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Quantise a system's networks and print the table; returns the exit code."""
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for name in ("quantize", "models.quantize"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    args = get_parser().parse_args(arguments)
+    words = arguments if arguments is not None else sys.argv[1:]
+    command = f"python -m models.quantize {' '.join(words)}"
+    refused = []
+    try:
+        system, folder = find_system(args.system)
+        files = [separator.weights for separator in system.separators.values()]
+        if len(set(files)) < len(files):
+            raise ConfigError(args.system, got=files, expected="a weights file for every source")
+        if args.songs < 1 or not args.seconds > 0:
+            raise ConfigError("--songs and --seconds", got=f"{args.songs} of {args.seconds} s",
+                              expected="at least one, of some length")  # fmt: skip
+        excerpts = read_excerpts(args.data, count=args.songs, seconds=args.seconds)
+        rows = []
+        for source in args.source or SOURCES:
+            outcome = quantise_source(source, system.separators[source], folder, excerpts, command)
+            rows.append(row(source, outcome))
+            refused += [] if outcome.loss.holds else [source]
+    except MdxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(HEADER, *rows, sep="\n")
+    if refused:
+        print(
+            f"refused, not written: {', '.join(refused)}: more than {MAX_LOSS} dB lost or "
+            f"{MAX_NOISE:.0f} dBFS of noise, whatever stays float32",
+            file=sys.stderr,
+        )
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What int8 costs: SDR of the song, SDR of its frames, and noise where a stem is quiet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.metrics import framewise_sdr, global_sdr, median_over_frames
+from mdx.spec import SAMPLE_RATE, Audio
+
+MAX_LOSS = 0.01  # dB of SDR, in either metric: half of what is promised, which is for all songs
+QUIET = -60.0  # dBFS of a frame of the float32 estimate
+MAX_NOISE = -66.0  # dBFS that int8 may add to such frames
+FRAME = SAMPLE_RATE // 10  # samples
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One source, float32 beside int8, over all songs."""
+
+    sdr: tuple[float, float]  # global, mean over songs, dB: float32, int8
+    median: tuple[float, float]  # over frames of 1 s, then over songs, dB
+    noise: float  # dBFS in quiet frames of all songs; -inf where there are none
+
+    @property
+    def decibels(self) -> float:
+        """The larger loss of the two metrics; negative where int8 is better in both."""
+        return max(before - after for before, after in (self.sdr, self.median))
+
+    @property
+    def holds(self) -> bool:
+        """Whether nobody will miss float32."""
+        return self.decibels <= MAX_LOSS and self.noise <= MAX_NOISE
+
+
+def measure_loss(
+    source: str, references: Sequence[Audio], before: Sequence[Audio], after: Sequence[Audio]
+) -> Loss:
+    """Compare float32 estimates of songs with int8 ones. Shape: (2, samples) each."""
+
+    def mean(estimates: Sequence[Audio]) -> float:
+        return float(
+            np.mean([global_sdr(*pair) for pair in zip(references, estimates, strict=True)])
+        )
+
+    def median(estimates: Sequence[Audio]) -> float:
+        songs = [
+            median_over_frames(framewise_sdr({source: reference}, {source: found})[source])
+            for reference, found in zip(references, estimates, strict=True)
+        ]
+        return float(np.median([value for value in songs if value is not None] or [0.0]))
+
+    return Loss(
+        (mean(before), mean(after)), (median(before), median(after)), quiet_noise(before, after)
+    )
+
+
+def quiet_noise(before: Sequence[Audio], after: Sequence[Audio]) -> float:
+    """Level of what was added to frames of 0.1 s below -60 dBFS, in dBFS (0: a full-scale square).
+
+    Shape: (2, samples) each. -inf where no frame is quiet, or nothing was added.
+    """
+    energy, frames = 0.0, 0
+    for quiet, noisy in zip(before, after, strict=True):
+        found = _frame_power(quiet) < 10 ** (QUIET / 10)
+        energy += float(_frame_power(noisy - quiet)[found].sum())
+        frames += int(found.sum())
+    return 10 * np.log10(energy / frames) if energy else float("-inf")
+
+
+def _frame_power(audio: Audio) -> npt.NDArray[np.float64]:
+    whole = audio.shape[1] // FRAME * FRAME
+    frames = audio[:, :whole].astype(np.float64).reshape(len(audio), -1, FRAME)
+    power: npt.NDArray[np.float64] = np.square(frames).mean(axis=(0, 2))
+    return power

@@ -1,0 +1,335 @@
+"""Int8 networks: what they compute, what they lose, which layers stay float32, and who may run."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import soundfile as sf
+import yaml
+
+from evaluator.metrics import global_sdr
+from mdx.errors import ConfigError, MdxError, WeightsError
+from mdx.net import OnnxNetwork
+from mdx.openvino_net import OpenVinoNetwork
+from mdx.separator import Separator
+from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.stft import Stft
+from mdx.weights import int8_name, name_for, register_weights
+from models.quantize.__main__ import main
+from models.quantize.graph import in_float32, int8_layers, quantise, read_graph
+from models.quantize.loss import FRAME, Loss, measure_loss, quiet_noise
+from models.quantize.search import find_outcome
+from models.quantize.songs import estimate, read_excerpts, spectrograms
+from tests.tiny import TINY, noise
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # NNCF's own, and those of what it imports
+STFT = Stft(TINY["vocals"])
+
+
+@pytest.fixture(scope="module")
+def parent(tiny_system: Path) -> onnx.ModelProto:
+    """A tiny network in float32."""
+    return read_graph((tiny_system.parent / "vocals.onnx").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def chunks() -> list[Audio]:
+    """What the network sees of four chunks of noise."""
+    size = TINY["vocals"].chunk
+    return [STFT.forward(noise(size, seed=seed)) for seed in range(4)]
+
+
+@pytest.fixture(scope="module")
+def quantised(parent: onnx.ModelProto, chunks: list[Audio]) -> onnx.ModelProto:
+    """The same network in int8."""
+    return quantise(parent, chunks[:3])
+
+
+def run(graph: onnx.ModelProto, spectrogram: Audio) -> Audio:
+    return OnnxNetwork(graph.SerializeToString(), "x.onnx", threads=1)(spectrogram)
+
+
+def decibels(signal: Audio, error: Audio) -> float:
+    return float(10 * np.log10(np.square(signal).sum() / np.square(error).sum()))
+
+
+def test_an_int8_network_is_near_its_parent_on_a_chunk_it_never_saw(
+    parent: onnx.ModelProto, quantised: onnx.ModelProto, chunks: list[Audio]
+) -> None:
+    expected, got = run(parent, chunks[3]), run(quantised, chunks[3])
+    assert 25 < decibels(expected, got - expected) < 60  # int8, and not float32 under that name
+
+
+def test_both_runtimes_compute_the_same_int8(
+    quantised: onnx.ModelProto, chunks: list[Audio]
+) -> None:
+    content = quantised.SerializeToString()
+    one = OnnxNetwork(content, "x.onnx", threads=1)
+    two = OpenVinoNetwork(content, "x.onnx", threads=1)
+    assert (one.precision, two.precision) == ("int8", "int8")
+    expected = one(chunks[3])
+    # They round halves differently, which is far below the noise of int8 itself.
+    assert decibels(expected, two(chunks[3]) - expected) > 40
+
+
+def test_the_first_and_the_last_convolution_stay_float32(quantised: onnx.ModelProto) -> None:
+    convolutions = [node.name for node in quantised.graph.node if node.op_type == "Conv"]
+    layers = int8_layers(quantised)
+    assert len(layers) > 10 and set(convolutions[1:-1]) <= set(layers)
+    assert not {convolutions[0], convolutions[-1]} & set(layers)
+
+
+def test_weights_have_seven_bits(quantised: onnx.ModelProto) -> None:
+    stored = {
+        tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in quantised.graph.initializer
+    }
+    weights = [values for values in stored.values() if values.dtype == np.int8 and values.ndim > 1]
+    assert weights and max(int(np.abs(values).max()) for values in weights) <= 64
+
+
+def test_all_layers_in_float32_are_the_parent(
+    parent: onnx.ModelProto, quantised: onnx.ModelProto, chunks: list[Audio]
+) -> None:
+    graph = in_float32(quantised, parent, int8_layers(quantised))
+    assert int8_layers(graph) == []
+    assert {node.op_type for node in graph.graph.node} == {
+        node.op_type for node in parent.graph.node
+    }
+    np.testing.assert_array_equal(run(graph, chunks[3]), run(parent, chunks[3]))
+
+
+def test_some_layers_in_float32(
+    parent: onnx.ModelProto, quantised: onnx.ModelProto, chunks: list[Audio]
+) -> None:
+    layers = int8_layers(quantised)
+    kept = layers[::2]
+    graph = in_float32(quantised, parent, kept)
+    assert int8_layers(graph) == [name for name in layers if name not in kept]
+    assert int8_layers(quantised) == layers  # the original is untouched
+    expected = run(parent, chunks[3])
+    errors = [run(network, chunks[3]) - expected for network in (quantised, graph)]
+    assert decibels(expected, errors[1]) > decibels(expected, errors[0])
+
+
+@pytest.mark.parametrize("needed", [0, 1, 2, 5, 100])
+def test_as_few_layers_as_it_takes(
+    needed: int, parent: onnx.ModelProto, quantised: onnx.ModelProto, chunks: list[Audio]
+) -> None:
+    layers = len(int8_layers(quantised))
+    tried = []
+
+    def measure(graph: onnx.ModelProto) -> Loss:
+        count = layers - len(int8_layers(graph))
+        tried.append(count)
+        after = 5.0 if count >= needed else 4.9
+        return Loss((5.0, after), (5.0, after), -90.0)
+
+    outcome = find_outcome("vocals", quantised, parent, chunks[:1], measure)
+    assert outcome.loss.holds == (needed < layers)
+    if outcome.loss.holds:
+        assert len(outcome.float32) == layers - len(int8_layers(outcome.graph)) == needed
+    assert len(tried) <= 3 + np.log2(layers)
+
+
+def test_the_worst_layer_is_the_first_to_go(
+    parent: onnx.ModelProto, quantised: onnx.ModelProto, chunks: list[Audio]
+) -> None:
+    layers = int8_layers(quantised)
+    expected = run(parent, chunks[0])
+
+    def error_of(layer: str) -> float:
+        others = [name for name in layers if name != layer]
+        return decibels(run(in_float32(quantised, parent, others), chunks[0]) - expected, expected)
+
+    def measure(graph: onnx.ModelProto) -> Loss:
+        after = 5.0 if len(int8_layers(graph)) < len(layers) else 4.9
+        return Loss((5.0, after), (5.0, after), -90.0)
+
+    outcome = find_outcome("vocals", quantised, parent, chunks[:1], measure)
+    assert outcome.float32 == (max(layers, key=error_of),)
+
+
+def test_loss_is_the_larger_of_both_metrics() -> None:
+    rng = np.random.default_rng(0)
+    references = [rng.standard_normal((2, 3 * SAMPLE_RATE)).astype(np.float32) for _ in range(2)]
+    before = [
+        stem + 0.1 * rng.standard_normal(stem.shape).astype(np.float32) for stem in references
+    ]
+    after = [stem + 0.2 * rng.standard_normal(stem.shape).astype(np.float32) for stem in references]
+    loss = measure_loss("bass", references, before, after)
+    for index, estimates in enumerate((before, after)):
+        songs = [global_sdr(*pair) for pair in zip(references, estimates, strict=True)]
+        assert loss.sdr[index] == pytest.approx(np.mean(songs))
+    assert loss.sdr[0] == pytest.approx(20, abs=0.1) and loss.median[1] == pytest.approx(
+        14, abs=0.1
+    )
+    drops = (loss.sdr[0] - loss.sdr[1], loss.median[0] - loss.median[1])
+    assert loss.decibels == max(drops) and not loss.holds
+
+
+def test_noise_is_measured_where_it_is_quiet() -> None:
+    quiet = np.full((2, 4 * FRAME), 1e-4, dtype=np.float32)  # -80 dBFS
+    quiet[:, FRAME : 2 * FRAME] = 0.1  # loud: what is added here does not count
+    noisy = quiet + np.repeat(np.array([1e-3, 0.5, 1e-3, 0], dtype=np.float32), FRAME)
+    expected = 10 * np.log10(2 * 1e-6 / 3)  # two of three quiet frames, at -60 dBFS each
+    assert quiet_noise([quiet], [noisy]) == pytest.approx(expected, abs=1e-3)
+    assert quiet_noise([quiet], [quiet]) == float("-inf")
+    assert quiet_noise([quiet + 1], [noisy]) == float("-inf")
+
+
+@pytest.mark.parametrize(
+    ("after", "noise_level", "holds"),
+    [(5.0, -90.0, True), (4.991, -66.0, True), (4.98, -90.0, False), (5.0, -65.9, False)],
+)
+def test_a_loss_holds_where_nobody_would_miss_float32(
+    after: float, noise_level: float, holds: bool
+) -> None:
+    assert Loss((5.0, after), (5.0, 5.0), noise_level).holds is holds
+    assert Loss((5.0, 5.0), (5.0, after), noise_level).holds is holds
+
+
+def test_one_network_s_way_through_a_song_is_the_separator_s(tiny_system: Path) -> None:
+    mix = noise(9000)
+    network = OnnxNetwork((tiny_system.parent / "vocals.onnx").read_bytes(), "x.onnx", threads=1)
+    system = yaml.safe_load(tiny_system.read_text())
+    del system["mixer"]
+    bare = tiny_system.parent / "bare.yaml"
+    bare.write_text(yaml.safe_dump(system))
+    expected = Separator.load(bare, threads=1).separate(mix, SAMPLE_RATE)["vocals"]
+    np.testing.assert_array_equal(estimate(mix, network, STFT), expected)
+
+
+def test_excerpts_are_the_middle_of_songs_spread_over_the_set(test_set: Path) -> None:
+    (first, last) = read_excerpts(test_set, count=9, seconds=0.5)
+    assert (first.name, last.name) == ("song 1", "song 2")
+    whole, _ = sf.read(test_set / "song 1" / "drums.wav", dtype="float32")
+    start = round((len(whole) / SAMPLE_RATE - 0.5) / 2 * SAMPLE_RATE)
+    np.testing.assert_array_equal(first.stems["drums"], whole[start : start + 22050].T)
+    assert [song.name for song in read_excerpts(test_set, count=1, seconds=9)] == ["song 1"]
+
+
+def test_spectrograms_are_spread_over_the_songs(test_set: Path) -> None:
+    excerpts = read_excerpts(test_set, count=2, seconds=9)
+    everything = spectrograms(excerpts, STFT, count=1000)
+    few = spectrograms(excerpts, STFT, count=3)
+    assert len(few) == 3 and few[0].shape == (4, 128, 40)
+    np.testing.assert_array_equal(few[0], everything[0])
+    np.testing.assert_array_equal(few[2], everything[-1])
+
+
+def test_the_command_writes_registers_and_tells_what_is_lost(
+    tiny_copy: Path,
+    test_set: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("models.quantize.loss.MAX_LOSS", 1.0)  # the networks are random
+    monkeypatch.setattr("models.quantize.loss.MAX_NOISE", 0.0)
+    assert main([str(tiny_copy), "--data", str(test_set)]) == 0
+    printed = capsys.readouterr().out
+    manifest = yaml.safe_load((tiny_copy.parent / "manifest.yaml").read_text())
+    for source in SOURCES:
+        assert f"\n| {source} | " in printed
+        entry = manifest[f"{source}.int8.onnx"]
+        assert entry["parent"] == manifest[f"{source}.onnx"]["sha256"]
+        assert entry["loss"] <= 1.0
+        assert entry["made_by"].startswith("python -m models.quantize ")
+    separator = Separator.load(tiny_copy, precision="int8", threads=1)
+    assert separator.precision == "int8" and "openvino" in separator.runtime
+    assert Separator.load(tiny_copy, precision="auto", threads=1).precision == "int8"
+    assert Separator.load(tiny_copy, threads=1).precision == "float32"
+    assert not list(tiny_copy.parent.glob("*.tmp"))
+
+
+def test_a_source_that_loses_too_much_is_refused(
+    tiny_copy: Path,
+    test_set: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("models.quantize.loss.MAX_LOSS", -100.0)
+    arguments = [str(tiny_copy), "--data", str(test_set), "--source", "bass", "--seconds", "0.3"]
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert "| refused |" in printed.out and "refused, not written: bass" in printed.err
+    assert not list(tiny_copy.parent.glob("*int8*"))
+    assert "int8" not in (tiny_copy.parent / "manifest.yaml").read_text()
+
+
+def make_int8(system: Path) -> None:
+    """Have the float32 files stand in for int8 ones: who may be loaded is decided by name."""
+    folder = system.parent
+    manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
+    for source in SOURCES:
+        name = int8_name(f"{source}.onnx")
+        (folder / name).write_bytes((folder / f"{source}.onnx").read_bytes())
+        parent = manifest[f"{source}.onnx"]["sha256"]
+        register_weights(folder, name, made_by="a test", parent=parent, loss=0.001)
+
+
+def test_an_int8_network_of_another_parent_is_not_loaded(
+    tiny_copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_int8(tiny_copy)
+    folder = tiny_copy.parent
+    assert name_for("int8", folder, "drums.onnx") == "drums.int8.onnx"
+    (folder / "drums.onnx").write_bytes((folder / "bass.onnx").read_bytes())
+    register_weights(folder, "drums.onnx", made_by="trained again")
+    with pytest.raises(WeightsError, match=r"drums\.int8\.onnx: got made from another drums\.onnx"):
+        Separator.load(tiny_copy, precision="int8")
+    with caplog.at_level(logging.WARNING):
+        assert name_for("auto", folder, "drums.onnx") == "drums.onnx"
+    assert "float32 takes its place" in caplog.text
+    assert name_for("auto", folder, "bass.onnx") == "bass.int8.onnx"
+
+
+def test_precision_that_is_not_there(tiny_copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(WeightsError, match=r"no entry for 'bass\.int8\.onnx'.*models\.quantize"):
+        Separator.load(tiny_copy, precision="int8")
+    with pytest.raises(ConfigError, match="precision: got 'int4', expected one of float32, int8"):
+        Separator.load(tiny_copy, precision="int4")
+    assert Separator.load(tiny_copy, precision="auto").precision == "float32"
+    assert not caplog.text  # nobody asked for int8
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("nothing", "got no song"),
+        ("silence", "none with bass"),
+        ("missing", "drums.wav: got"),
+        ("length", "drums.wav: got shape"),
+        ("count", "--songs and --seconds: got 0 of 30.0 s"),
+        ("shared", "expected a weights file for every source"),
+    ],
+)
+def test_bad_input_costs_one_line(
+    damage: str, message: str, tiny_copy: Path, test_set: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    stem = test_set / "song 1" / "drums.wav"
+    data, more = test_set, []
+    if damage == "nothing":
+        data = tmp_path / "nowhere"
+    elif damage == "silence":
+        for path in test_set.glob("*/bass.wav"):
+            sf.write(path, np.zeros_like(sf.read(path)[0]), SAMPLE_RATE)
+    elif damage == "missing":
+        stem.unlink()
+    elif damage == "length":
+        sf.write(stem, noise(5000).T, SAMPLE_RATE)
+    elif damage == "count":
+        more = ["--songs", "0"]
+    else:
+        tiny_copy.write_text(tiny_copy.read_text().replace("drums.onnx", "bass.onnx"))
+    assert main([str(tiny_copy), "--data", str(data), *more]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and message in error
+    assert not list(tiny_copy.parent.glob("*int8*"))
+
+
+def test_errors_are_the_project_s_own() -> None:
+    with pytest.raises(MdxError):
+        name_for("half", Path(), "x.onnx")
