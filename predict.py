@@ -10,35 +10,42 @@ from pathlib import Path
 from typing import Self
 
 from evaluator.music_demixing import MusicDemixingPredictor
+from mdx.budget import Limit, parse_limit
 from mdx.engine import RUNTIMES
 from mdx.errors import ConfigError, MdxError
 from mdx.machine import peak_memory
 from mdx.net import PROVIDERS
 from mdx.separator import Separator, stem_paths
-from mdx.spec import system_names, track_name
+from mdx.spec import find_system, system_names, track_name
 from mdx.stages import Stages
 from mdx.weights import PRECISIONS
 
 DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no other
+ROUND_1_SECONDS = 240  # of every song, where nobody says otherwise
 
 
 class Submission(MusicDemixingPredictor):
     """KUIELab-MDX-Net as the challenge's predictor; networks are loaded once, in setup.
 
     Environment, beside the challenge's own: MDX_SYSTEM, MDX_PRECISION (default: float32),
-    MDX_RUNTIME, MDX_PROVIDER, MDX_THREADS (default: every CPU), MDX_SUBTYPE (default: PCM_16, as
-    the challenge has it), and MDX_AUDIT_PATH, a file that is told where the seconds and the memory
-    of the last song went.
+    MDX_RUNTIME, MDX_PROVIDER, MDX_THREADS (default: every CPU), MDX_LIMIT (a policy, in place of
+    INFERENCE_PER_MUSIC_TIMEOUT_SECONDS), MDX_SPEND_BUDGET (set: be slower and better), MDX_SUBTYPE
+    (default: PCM_16, as the challenge has it), and MDX_AUDIT_PATH, a file that is told where the
+    seconds and the memory of the last song went.
     """
 
     def prediction_setup(self) -> None:
-        """Load the separators and the Mixer."""
+        """Load the separators and the Mixer, and measure them where there is a limit."""
+        system = os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM)
+        self.limit = find_limit(None, system) or Limit("fixed", ROUND_1_SECONDS)
         self.separator = Separator.load(
-            os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM),
+            system,
             runtime=os.environ.get("MDX_RUNTIME", "auto"),
             provider=os.environ.get("MDX_PROVIDER", "cpu"),
             precision=os.environ.get("MDX_PRECISION", "float32"),
             threads=threads_of_environment(),
+            limited=self.limit.kind != "none",
+            spend_budget=bool(os.environ.get("MDX_SPEND_BUDGET")),
         )
 
     def prediction(
@@ -58,7 +65,9 @@ class Submission(MusicDemixingPredictor):
         }
         stages = Stages()
         subtype = os.environ.get("MDX_SUBTYPE", "PCM_16")
-        self.separator.separate_file(mixture_file_path, stems, subtype=subtype, stages=stages)
+        self.separator.separate_file(
+            mixture_file_path, stems, subtype=subtype, stages=stages, limit=self.limit
+        )
         if audit := os.environ.get("MDX_AUDIT_PATH"):
             facts = {
                 "threads": self.separator.threads,
@@ -68,6 +77,17 @@ class Submission(MusicDemixingPredictor):
                 "peak_memory": peak_memory(),
             }
             Path(audit).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+
+def find_limit(given: str | None, system: str) -> Limit | None:
+    """The limit of a song: from the command line, the environment or the system, in that order."""
+    if given is not None:
+        return parse_limit(given, "--limit")
+    for name in ("MDX_LIMIT", "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"):
+        if name in os.environ:
+            return parse_limit(os.environ[name], name)
+    declared = find_system(system)[0].limit
+    return None if declared is None else parse_limit(declared, f"limit of {system}")
 
 
 def threads_of_environment() -> int | None:
@@ -112,6 +132,15 @@ def get_parser() -> argparse.ArgumentParser:
         "--threads", type=int, metavar="N",
         help="(default: one for every CPU that the process may use)",
     )  # fmt: skip
+    parser.add_argument(
+        "--limit", metavar="LIMIT",
+        help="of each song: fixed:SECONDS, ratio:TIMES its duration, or none; quality is what fits "
+        "(default: $MDX_LIMIT, $INFERENCE_PER_MUSIC_TIMEOUT_SECONDS, or the system's own)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--spend-budget", action="store_true", default=bool(os.environ.get("MDX_SPEND_BUDGET")),
+        help="where the limit allows, take twice the time for somewhat better stems",
+    )  # fmt: skip
     parser.add_argument("--downmix", action="store_true", help="fold more than two channels")
     depth = parser.add_mutually_exclusive_group()
     for flag, subtype in (("--float32", "FLOAT"), ("--int24", "PCM_24")):
@@ -126,8 +155,11 @@ def separate_songs(args: argparse.Namespace) -> int:
     """Separate every song of the command line; returns the number that failed."""
     folders = song_folders(args.files, args.out)
     threads = threads_of_environment() if args.threads is None else args.threads
+    limit = find_limit(args.limit, args.system)
     separator = Separator.load(
         args.system,
+        limited=limit is not None and limit.kind != "none",
+        spend_budget=args.spend_budget,
         runtime=args.runtime,
         provider=args.provider,
         precision=args.precision,
@@ -143,6 +175,7 @@ def separate_songs(args: argparse.Namespace) -> int:
                     subtype=args.subtype,
                     downmix=args.downmix,
                     progress=bar.update,
+                    limit=limit,
                 )
         except MdxError as error:
             print(f"error: {error}", file=sys.stderr)

@@ -47,7 +47,7 @@ def run_original(system: Path, song: Path, out: Path) -> dict[str, Any]:
 def run_ours(system: Path, song: Path, out: Path, method: str) -> dict[str, Any]:
     """One run of predict.py, loading included, as in the original."""
     os.environ["MDX_RUNTIME"], precision = METHODS[method]
-    submission = Submission(str(system), precision=precision)
+    submission = Submission(str(system), precision=precision, limit=10**6)
     run = separate_song(submission, song.parent, out, Children())
     stages = dict(run.stages)
     networks = sum(stages.pop(source) for source in SOURCES)

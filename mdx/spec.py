@@ -89,6 +89,26 @@ class SeparatorSpec:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """One way to run a system; a ladder of them, best first, is what a time limit walks down."""
+
+    precision: str = "float32"
+    mixer: bool = True  # where the system has one, and all sources a network
+    sources: tuple[str, ...] = SOURCES  # with a network; the others share what these leave
+    both_polarities: bool = False  # twice the work: the mean of f(x) and -f(-x)
+
+    def __str__(self) -> str:
+        if not self.sources:
+            return "scaled mixture"
+        networks = "" if len(self.sources) == len(SOURCES) else f", {' and '.join(self.sources)}"
+        mixer = "" if self.mixer or networks else ", no Mixer"
+        return f"{self.precision}{networks}{mixer}{' twice' if self.both_polarities else ''}"
+
+
+LAST_RESORT = Rung(mixer=False, sources=())  # a quarter of the mixture each: no network at all
+
+
+@dataclass(frozen=True)
 class SystemSpec:
     """A whole submission: four separators by source name, optionally a Mixer."""
 
@@ -99,6 +119,8 @@ class SystemSpec:
     profile: str
     separators: Mapping[str, SeparatorSpec]
     mixer: str | None = None  # name in the manifest
+    limit: str | None = None  # of a song: fixed:SECONDS, ratio:TIMES or none
+    ladder: tuple[Rung, ...] = (Rung("float32"), Rung("int8"))  # best first
 
 
 def system_names() -> list[str]:
@@ -139,6 +161,8 @@ def read_system(path: Path) -> SystemSpec:
         raise ConfigError(f"{path}: training_data", got=repr(data), expected="a list of names")
     if "training_data" in values:
         values["training_data"] = tuple(data)
+    if "ladder" in values:
+        values["ladder"] = _build_ladder(values["ladder"], f"{path}: ladder")
     spec = build(SystemSpec, values, str(path))
     track_name(spec.name)  # results are kept in a folder of this name
     for key, allowed in (("profile", PROFILES), ("leaderboard", LEADERBOARDS)):
@@ -153,6 +177,20 @@ def read_system(path: Path) -> SystemSpec:
             hint="a system that saw more belongs to leaderboard B",
         )
     return spec
+
+
+def _build_ladder(rungs: object, where: str) -> tuple[Rung, ...]:
+    if not isinstance(rungs, list) or not rungs:
+        raise ConfigError(where, got=repr(rungs), expected="a list of rungs, the best first")
+    built = []
+    for values in rungs:
+        sources = values.get("sources", list(SOURCES)) if isinstance(values, dict) else []
+        if not isinstance(sources, list) or not set(sources) <= set(SOURCES):
+            raise ConfigError(where, got=repr(sources), expected=f"some of {list(SOURCES)}")
+        ordered = tuple(source for source in SOURCES if source in sources)
+        extra = {"sources": ordered} if isinstance(values, dict) else {}
+        built.append(build(Rung, {**values, **extra} if extra else values, where))
+    return tuple(built)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

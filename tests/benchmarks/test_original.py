@@ -1,5 +1,6 @@
 """The released submission's way and ours come to the same: what is compared is speed alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from benchmarks.inference import table
 from benchmarks.original import separate_whole
 from mdx.engine import Engine
-from mdx.separator import Separator, load_network
+from mdx.ladder import load_ladder
+from mdx.separator import Separator
 from mdx.spec import SOURCES, find_system
 from tests.tiny import TINY, noise
 
@@ -18,11 +20,11 @@ TOLERANCE = 1e-5  # of the peak: a batch is added up in another order
 @pytest.mark.parametrize("more", [-1, 0, 1, 700])
 def test_all_chunks_at_once_or_one_by_one(tiny_system: Path, more: int) -> None:
     spec, folder = find_system(tiny_system)
-    engine = Engine(threads=1)
-    networks = {s: load_network(spec.separators[s], folder, engine, "float32") for s in SOURCES}
+    spec = replace(spec, mixer=None)
+    ladder = load_ladder(spec, folder, Engine(threads=1), "float32", limited=False, spend=False)
     for source in SOURCES:
         mix = noise(3 * TINY[source].step + more)
-        ours = Separator(networks).separate(mix, 44100)[source]
+        ours = Separator(ladder).separate(mix, 44100)[source]
         theirs = separate_whole(mix, spec.separators[source], folder)
         assert theirs.shape == ours.shape
         assert np.abs(theirs - ours).max() <= TOLERANCE * np.abs(ours).max()

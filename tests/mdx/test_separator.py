@@ -19,8 +19,11 @@ from mdx.errors import (
     OutputError,
     WeightsError,
 )
+from mdx.ladder import Ladder
+from mdx.pipeline import Member
 from mdx.separator import Separator
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.spec import SAMPLE_RATE, SOURCES, Audio, Rung
+from mdx.stft import Stft
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 
 TOLERANCE = 1e-5  # of the peak: float32 rounding through STFT, some twenty layers and the Mixer
@@ -123,7 +126,8 @@ def test_resampling_does_not_shift_or_scale_a_stem(tmp_path: Path) -> None:
             return spectrogram
 
     # All bins but Nyquist pass: what comes back must be the song itself.
-    separator = Separator({s: (Identity(z.dim_f, z.dim_t), z) for s, z in TINY.items()})
+    members = {s: Member(Identity(z.dim_f, z.dim_t), Stft(z)) for s, z in TINY.items()}
+    separator = Separator(Ladder([Rung()], {"float32": members}))
     rate, time = 48000, np.arange(48000) / 48000
     mix = np.stack([np.sin(2 * np.pi * 100 * time), np.cos(2 * np.pi * 150 * time)])
     stem = separator.separate(mix.astype(np.float32), rate)["drums"]
