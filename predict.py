@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from evaluator.music_demixing import MusicDemixingPredictor
-from mdx.budget import Limit, parse_limit
+from mdx.budget import ROUND_1, find_limit, parse_limit
 from mdx.engine import RUNTIMES
 from mdx.errors import ConfigError, MdxError
 from mdx.machine import peak_memory
@@ -21,7 +21,6 @@ from mdx.stages import Stages
 from mdx.weights import PRECISIONS
 
 DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no other
-ROUND_1_SECONDS = 240  # of every song, where nobody says otherwise
 
 
 class Submission(MusicDemixingPredictor):
@@ -37,7 +36,8 @@ class Submission(MusicDemixingPredictor):
     def prediction_setup(self) -> None:
         """Load the separators and the Mixer, and measure them where there is a limit."""
         system = os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM)
-        self.limit = find_limit(None, system) or Limit("fixed", ROUND_1_SECONDS)
+        declared = find_system(system)[0].limit
+        self.limit = find_limit(None, declared) or parse_limit(ROUND_1)
         self.separator = Separator.load(
             system,
             runtime=os.environ.get("MDX_RUNTIME", "auto"),
@@ -77,17 +77,6 @@ class Submission(MusicDemixingPredictor):
                 "peak_memory": peak_memory(),
             }
             Path(audit).write_text(json.dumps(facts) + "\n", encoding="utf-8")
-
-
-def find_limit(given: str | None, system: str) -> Limit | None:
-    """The limit of a song: from the command line, the environment or the system, in that order."""
-    if given is not None:
-        return parse_limit(given, "--limit")
-    for name in ("MDX_LIMIT", "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"):
-        if name in os.environ:
-            return parse_limit(os.environ[name], name)
-    declared = find_system(system)[0].limit
-    return None if declared is None else parse_limit(declared, f"limit of {system}")
 
 
 def threads_of_environment() -> int | None:
@@ -155,7 +144,7 @@ def separate_songs(args: argparse.Namespace) -> int:
     """Separate every song of the command line; returns the number that failed."""
     folders = song_folders(args.files, args.out)
     threads = threads_of_environment() if args.threads is None else args.threads
-    limit = find_limit(args.limit, args.system)
+    limit = find_limit(args.limit, find_system(args.system)[0].limit)
     separator = Separator.load(
         args.system,
         limited=limit is not None and limit.kind != "none",

@@ -18,8 +18,9 @@ from typing import Any
 from benchmarks.floor import float32_speed, int8_speed, song_operations
 from benchmarks.full_size import make_full_size
 from benchmarks.memory import ROOT, write_song
+from evaluator.children import Children
 from evaluator.json_files import write_json
-from evaluator.replay import Children, Submission, separate_song
+from evaluator.replay import Submission, separate_song
 from evaluator.tables import markdown_table, replace_section
 from mdx.machine import available_cpus, cpu_model
 from mdx.spec import SOURCES, find_system
@@ -47,7 +48,7 @@ def run_original(system: Path, song: Path, out: Path) -> dict[str, Any]:
 def run_ours(system: Path, song: Path, out: Path, method: str) -> dict[str, Any]:
     """One run of predict.py, loading included, as in the original."""
     os.environ["MDX_RUNTIME"], precision = METHODS[method]
-    submission = Submission(str(system), precision=precision, limit=10**6)
+    submission = Submission(str(system), precision=precision)
     run = separate_song(submission, song.parent, out, Children())
     stages = dict(run.stages)
     networks = sum(stages.pop(source) for source in SOURCES)

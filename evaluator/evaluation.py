@@ -11,19 +11,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluator.children import Children
 from evaluator.fingerprints import SCORING, SEPARATION, code_version, hash_facts, hash_files
 from evaluator.json_files import write_json
-from evaluator.replay import Children, SongFailed, Submission, separate_song
+from evaluator.replay import SongFailed, Submission, separate_song
 from evaluator.scores import BASELINE, score_scaled_mixture, score_stems
 from evaluator.systems import System
 from evaluator.test_sets import Song, TestSet
+from mdx.budget import ROUND_1, find_limit, parse_limit
 from mdx.errors import AudioError
 from mdx.machine import available_cpus
 from mdx.spec import SOURCES
 
 # What the submission reads from the environment, and what decides about its stems.
-ENVIRONMENT = ("MDX_RUNTIME", "MDX_PROVIDER", "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS")
-VERSION = 1  # of a record; raise whenever a key changes its meaning
+ENVIRONMENT = ("MDX_RUNTIME", "MDX_PROVIDER")
+VERSION = 2  # of a record; raise whenever a key changes its meaning
 
 Record = dict[str, Any]  # separation (key, stems, runs), scores, error; as written to JSON
 
@@ -33,7 +35,8 @@ class Options:
     """How a test set is run."""
 
     subtype: str = "PCM_16"
-    limit: int | None = None  # seconds a song; None keeps the environment's
+    limit: str | None = None  # of a song; None: the environment's, the system's, or round 1's
+    spend_budget: bool = False  # where the limit allows, be slower and better
     full: bool = False  # ISR, SIR and SAR as well
     repeat: int = 1  # how often each song is separated, to see how its time varies
     workers: int = 1  # songs side by side, which share the CPUs
@@ -111,9 +114,11 @@ class Evaluation:
 
     def _separate(self, system: System, song: Song, results: Path, known: Record | None) -> Record:
         options = self._options
+        limit = find_limit(options.limit, system.spec.limit) or parse_limit(ROUND_1)
         key = hash_facts(
             hash_files([song.folder / "mixture.wav"]), system.key, self._separation_code,
-            options.subtype, options.limit, [os.environ.get(name) for name in ENVIRONMENT],
+            options.subtype, str(limit), options.spend_budget,
+            [os.environ.get(name) for name in ENVIRONMENT],
         )  # fmt: skip
         folder = results / song.name
         files = [folder / f"{source}.wav" for source in SOURCES]
@@ -127,7 +132,7 @@ class Evaluation:
             return known
         threads = max(1, available_cpus() // options.workers)
         submission = Submission(
-            system.given, options.subtype, options.limit, threads, system.precision
+            system.given, options.subtype, limit, threads, system.precision, options.spend_budget
         )
         runs, hashes = [], []
         for _ in range(options.repeat):

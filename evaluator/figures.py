@@ -150,6 +150,41 @@ def stage_bars(report: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     return figure_json(figure)
 
 
+def limit_points(report: Mapping[str, Any]) -> str | None:
+    """SDR against the share of the limit, a point a run of the audit, coloured by its last rung."""
+    import plotly.graph_objects as go
+
+    rows = [row for row in report["timing"]["audit"] if row["share"] and row["sdr"] is not None]
+    rungs = list(dict.fromkeys(row["rungs"][-1] if row["rungs"] else "not told" for row in rows))
+    traces = []
+    for rung, colour in zip(rungs, COLOURS * len(rungs), strict=False):
+        chosen = [row for row in rows if (row["rungs"] or ["not told"])[-1] == rung]
+        texts = [
+            f"{plain(row['system'])}, {plain(row['song'])}<br>{plain(' > '.join(row['rungs']))}<br>"
+            f"{row['limit']}, {row['cpus']} CPUs, {row['slowdown']:g} times slower, "
+            f"fault: {row['fault']}"
+            for row in chosen
+        ]
+        traces.append(
+            go.Scatter(
+                name=plain(rung), mode="markers", text=texts, marker_color=colour, marker_size=9,
+                x=[100 * row["share"] for row in chosen], y=[row["sdr"] for row in chosen],
+                hovertemplate="%{y:.2f} dB, %{x:.1f} % of the limit<br>%{text}<extra></extra>",
+            )
+        )  # fmt: skip
+    if not traces:
+        return None
+    figure = go.Figure(traces)
+    figure.add_vline(x=100, line_color=LIMIT, line_width=2, annotation_text="limit")
+    figure.update_layout(
+        height=400,
+        xaxis={"title": "share of the limit", "ticksuffix": " %", "rangemode": "tozero",
+               "fixedrange": True},
+        yaxis={"title": "SDR, dB", "fixedrange": True},
+    )  # fmt: skip
+    return figure_json(figure)
+
+
 def figure_json(figure: Any) -> str:
     """A figure in the house style, as JSON that may stand inside a <script>."""
     figure.update_layout(

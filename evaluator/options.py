@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from evaluator.test_sets import DEMO_SONGS, SUBSETS
+from mdx.budget import ROUND_1
 from mdx.weights import PRECISIONS
 
 
@@ -36,7 +37,11 @@ def get_parser() -> argparse.ArgumentParser:
         help="songs side by side, which share the CPUs (default: 1)")
     add("--repeat", type=_count, default=1, metavar="N",
         help="separate every song N times, to see how its time varies")
-    add("--limit", type=_count, metavar="SECONDS", help="a song may take, instead of 240")
+    add("--limit", metavar="LIMIT",
+        help="of each song: fixed:SECONDS, ratio:TIMES its duration, or none "
+        f"(default: $MDX_LIMIT, the system's own, or {ROUND_1})")
+    add("--spend-budget", action="store_true",
+        help="where the limit allows, take twice the time for somewhat better stems")
     add("--float", action="store_const", const="FLOAT", default="PCM_16", dest="subtype",
         help="have float stems written and scored, not the challenge's PCM_16")
     add("--metrics", choices=("sdr", "full"), default="sdr",
@@ -44,6 +49,12 @@ def get_parser() -> argparse.ArgumentParser:
     add("--check", choices=("paper",),
         help="hold the run against the paper's tables; exit code 1 where it contradicts them")
     add("--timing", action="store_true", help="print where the seconds went, stage by stage")
+    add("--audit", action="store_true",
+        help="also run every song under both limits of the challenge (or that of --limit) on "
+        "machines that are slower, smaller, frozen for a while or busy; exit code 1 where one is "
+        "late")
+    add("--slowdown", default="2,4,8", metavar="TIMES", help="of an audit (default: %(default)s)")
+    add("--cpus", default="1,2,4", metavar="N", help="of an audit (default: %(default)s)")
     add("--excerpt", type=_seconds, default=8.0, metavar="SECONDS",
         help="audio of every song in report.html, 0 for none (default: 8)")
     add("--readme", type=Path, metavar="FILE", help="also put the results into this README")

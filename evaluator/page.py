@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.excerpts import Clip, Excerpt, cut_excerpt, mp3_uri
-from evaluator.figures import clock, limit_bars, score_boxes, stage_bars, system_colours
+from evaluator.figures import (
+    clock,
+    limit_bars,
+    limit_points,
+    score_boxes,
+    stage_bars,
+    system_colours,
+)
 from evaluator.json_files import write_text
 from evaluator.scores import BASELINE, COLUMNS
 from evaluator.spectrograms import spectrogram_figure
@@ -45,6 +52,7 @@ def write_page(
         timing={entry["system"]: entry for entry in report["timing"]["systems"]},
         boxes={metric: score_boxes(report, metric) for metric in TITLES},
         limits=limit_bars(report),
+        audit=limit_points(report),
         stages={
             entry["system"]: stage_bars(report, entry)
             for entry in report["timing"]["systems"]

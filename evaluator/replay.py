@@ -5,19 +5,23 @@ memory is that song's.
 """
 
 import json
+import math
 import os
 import signal
-import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mdx.errors import Cancelled, MdxError, OutputError
+import soundfile as sf
 
-ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 10  # seconds that a child may take to clean up
+from evaluator.children import ROOT, Children, Killed, Limits
+from evaluator.disturbances import Disturbance
+from mdx.budget import Limit
+from mdx.errors import MdxError, OutputError
+
+NO_LIMIT = Limit()
+SETUP_SECONDS = "900"  # the challenge's limit for loading
 
 
 class SetupFailed(MdxError):
@@ -39,6 +43,8 @@ class Separation:
     threads: int | None
     runtime: str | None
     precision: str | None
+    limit: float | None  # seconds
+    rungs: list[str]  # what the limit left of the system, one after another
 
 
 @dataclass(frozen=True)
@@ -47,56 +53,12 @@ class Submission:
 
     system: str  # a name, or the path of a YAML file
     subtype: str = "PCM_16"
-    limit: int | None = None  # seconds a song; None keeps the environment's
+    limit: Limit = NO_LIMIT  # of a song
     threads: int | None = None
     precision: str = "float32"
-
-
-class Children:
-    """The processes at work, so that all of them can be ended from another thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[str]] = set()
-        self._stopped = False
-
-    def run(self, command: list[str], env: dict[str, str], song: str) -> tuple[int, str]:
-        """Run a command to its end; returns its exit code and what it said on stderr.
-
-        Raises Cancelled where `stop` was called. The child's stdin is a pipe that ends with this
-        process, however this process ends.
-        """
-        with self._lock:
-            if self._stopped:
-                raise Cancelled(song)
-            child = subprocess.Popen(
-                command, cwd=ROOT, env=env, text=True, errors="replace", stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-            )  # fmt: skip
-            self._running.add(child)
-        assert child.stderr and child.stdin
-        stderr = child.stderr.read()
-        code = child.wait()
-        with self._lock:
-            self._running.discard(child)
-        child.stdin.close()
-        child.stderr.close()
-        if self._stopped:
-            raise Cancelled(song)
-        return code, stderr
-
-    def stop(self) -> None:
-        """End all processes, and start none any more."""
-        with self._lock:
-            self._stopped = True
-            running = list(self._running)
-        for child in running:
-            child.terminate()
-        for child in running:
-            try:
-                child.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                child.kill()
+    spend_budget: bool = False
+    cpus: int | None = None  # that the song may use
+    disturbance: Disturbance | None = None  # of the machine, for an audit
 
 
 def separate_song(
@@ -128,14 +90,35 @@ def separate_song(
         "EVENTS_PATH": str(events.resolve()),
         "END_WITH_STDIN": "1",
     }
+    if submission.spend_budget:
+        env["MDX_SPEND_BUDGET"] = "1"
     if submission.threads is not None:
         env["MDX_THREADS"] = str(submission.threads)
-    if submission.limit is not None:
-        env["INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"] = str(submission.limit)
-    code, stderr = children.run([sys.executable, str(ROOT / "predict.py")], env, song.name)
+    env["MDX_LIMIT"] = str(submission.limit)
+    seconds = submission.limit.seconds(_duration(song))
+    # The kit knows whole seconds; it need only be no stricter than what is watched here.
+    env["INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"] = str(math.ceil(seconds or sys.maxsize))
+    setup = float(env.get("INFERENCE_SETUP_TIMEOUT_SECONDS", SETUP_SECONDS))
+    limits = Limits(
+        lambda: _phase(events), setup, seconds, cpus=submission.cpus,
+        disturbance=submission.disturbance,
+    )  # fmt: skip
+    code, stderr, killed = 0, "", None
+    try:
+        command = [sys.executable, str(ROOT / "predict.py")]
+        code, stderr = children.run(command, env, song.name, limits)
+    except Killed as error:
+        killed = error
     seen = {event["event"]: event for event in _read_lines(events)}
-    if code != 0 or "execution_success" not in seen:
+    taken = seen.get("song_done", {}).get("seconds", 0.0)
+    if killed is None and seconds is not None and taken > seconds:
+        killed = Killed(song.name, got=f"{taken:.1f} s", expected=f"at most {seconds:g} s")
+    if killed or code != 0 or "execution_success" not in seen:
+        for path in folder.glob("*.wav*"):  # nothing half-written is ever taken for a result
+            path.unlink()
         kind = SongFailed if "setup_done" in seen else SetupFailed
+        if killed:
+            raise kind.like(killed) from killed
         raise kind(song.name, got=_last_words(code, stderr), expected="four stems")
     facts = _read_lines(audit)[-1] if audit.exists() else {}
     return Separation(
@@ -146,7 +129,32 @@ def separate_song(
         threads=facts.get("threads"),
         runtime=facts.get("runtime"),
         precision=facts.get("precision"),
+        limit=seconds,
+        rungs=_rungs(folder / "quality.json"),
     )
+
+
+def _duration(song: Path) -> float:
+    try:
+        return float(sf.info(song / "mixture.wav").duration)
+    except (sf.LibsndfileError, OSError):  # which the submission will find out
+        return 0.0
+
+
+def _phase(events: Path) -> str:
+    # What a child is at, by the last event that it told of.
+    names = [event["event"] for event in _read_lines(events)]
+    if "song_done" in names:
+        return "done"
+    return "song" if "execution_running" in names else "setup"
+
+
+def _rungs(path: Path) -> list[str]:
+    # What a song was separated with, one after another; empty where the submission does not tell.
+    if not path.exists():
+        return []
+    decisions = json.loads(path.read_text(encoding="utf-8"))["decisions"]
+    return [decision["rung"] for decision in decisions]
 
 
 def _absolute(system: str) -> str:
@@ -163,4 +171,5 @@ def _last_words(code: int, stderr: str) -> str:
 def _read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]  # the last is being written

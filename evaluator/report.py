@@ -12,13 +12,13 @@ from evaluator.systems import System
 from evaluator.test_sets import TestSet
 from evaluator.timing import make_timing
 
-VERSION = 2  # raise whenever a key changes its meaning
+VERSION = 3  # raise whenever a key changes its meaning
 SCHEMA = Path(__file__).with_name("report.schema.json")
 
 
 def make_report(
     test_set: TestSet, systems: list[System], outcome: Outcome, options: Options,
-    published: Published,
+    published: Published, audit: list[dict[str, Any]],
 ) -> dict[str, Any]:  # fmt: skip
     """Gather a run. All that depends on the machine and the hour stands under `timing`.
 
@@ -42,7 +42,7 @@ def make_report(
         "systems": entries,
         "tables": make_tables(test_set, [baseline, *entries], published),
         "paper": check_paper(test_set, systems, entries, published),
-        "timing": make_timing(test_set, systems, outcome, options),
+        "timing": {**make_timing(test_set, systems, outcome, options), "audit": audit},
     }
 
 

@@ -11,6 +11,8 @@ sys.path.insert(0, str(ROOT))  # run as a file, Python would look for imports in
 
 from tqdm import tqdm
 
+from evaluator.audit import LIMITS, audit_table, make_cases, parse_numbers, run_audit
+from evaluator.children import Children
 from evaluator.evaluation import Evaluation, Options, Outcome
 from evaluator.json_files import write_json
 from evaluator.options import get_parser
@@ -52,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         published = read_published()
         _decode(test_set)
         outcome, options = _evaluate(test_set, systems, args)
-        report = make_report(test_set, systems, outcome, options, published)
+        audit = _audit(test_set, systems, args) if args.audit and not outcome.interrupted else []
+        report = make_report(test_set, systems, outcome, options, published, audit)
         write_json(args.out / "report.json", report)
         if args.readme and report["complete"]:
             update_readme(report, args.readme)
@@ -85,8 +88,8 @@ def _evaluate(
     test_set: TestSet, systems: list[System], args: argparse.Namespace
 ) -> tuple[Outcome, Options]:
     options = Options(
-        subtype=args.subtype, limit=args.limit, full=args.metrics == "full", repeat=args.repeat,
-        workers=args.workers, resume=args.resume,
+        subtype=args.subtype, limit=args.limit, spend_budget=args.spend_budget,
+        full=args.metrics == "full", repeat=args.repeat, workers=args.workers, resume=args.resume,
     )  # fmt: skip
     print(f"{test_set.description}; {', '.join(system.name for system in systems)}", flush=True)
     seconds = sum(song.duration for song in test_set.songs) * len(systems)
@@ -94,6 +97,23 @@ def _evaluate(
     with tqdm(total=round(seconds), unit="s", desc="audio", disable=None) as bar:
         outcome = Evaluation(test_set, systems, args.out, options).run(bar.update)
     return outcome, options
+
+
+def _audit(
+    test_set: TestSet, systems: list[System], args: argparse.Namespace
+) -> list[dict[str, Any]]:
+    limits = [args.limit] if args.limit else LIMITS
+    cpus = [int(count) for count in parse_numbers(args.cpus, "--cpus")]
+    cases = make_cases(limits, parse_numbers(args.slowdown, "--slowdown"), cpus)
+    children = Children()
+    total = len(cases) * len(test_set.songs) * len(systems)
+    try:
+        with tqdm(total=total, unit="run", desc="audit", disable=None) as bar:
+            return run_audit(
+                systems, test_set.songs, cases, args.out / "audit", children, lambda: bar.update()
+            )
+    finally:
+        children.stop()
 
 
 def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
@@ -113,6 +133,9 @@ def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
         elif table["board"] in boards:
             print(f"\nFor orientation, not comparable: {table['title']}, {table['test_set']}:")
             print(board_table(table))
+    if report["timing"]["audit"]:
+        print("\nThe time limit, on machines that are slower, smaller or disturbed:")
+        print(audit_table(report["timing"]["audit"]))
     if args.check == "paper":
         print(f"\nThe paper's rows, published -> found, within {report['paper']['tolerance']} dB:")
         print(paper_table(report["paper"]))
@@ -148,7 +171,8 @@ def _exit_code(report: dict[str, Any], outcome: Outcome, args: argparse.Namespac
             file=sys.stderr,
         )
         return 1
-    return 1 if failures(report) else 0
+    late = [row for row in report["timing"]["audit"] if row["error"]]
+    return 1 if failures(report) or late else 0
 
 
 if __name__ == "__main__":

@@ -75,6 +75,8 @@ def _time_song(name: str, duration: float, separation: dict[str, Any]) -> dict[s
         "runtime": last["runtime"],
         "precision": last["precision"],
         "same_every_time": separation["same_every_time"],
+        "limit": last["limit"],
+        "rungs": last["rungs"],
     }
 
 

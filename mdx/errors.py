@@ -17,6 +17,13 @@ class MdxError(Exception):
         Exception.__init__(copy, f"{where}: {self}")
         return copy
 
+    @classmethod
+    def like(cls, error: "MdxError") -> Self:
+        """The same text as an error of this class."""
+        copy = cls.__new__(cls)
+        Exception.__init__(copy, str(error))
+        return copy
+
 
 class ConfigError(MdxError):
     """A system description, manifest, option or name that cannot be used."""

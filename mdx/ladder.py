@@ -16,7 +16,7 @@ from mdx.stft import Stft
 from mdx.watch import Watch
 from mdx.weights import name_for, read_weights
 
-ENOUGH = 0.5  # seconds by which the cost of a chunk is measured, or one chunk where that is more
+ENOUGH = 0.1  # seconds by which the cost of a chunk is measured, or one chunk where that is more
 
 Members = Mapping[str, Member]  # by source
 

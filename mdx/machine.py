@@ -4,6 +4,7 @@ import math
 import os
 import platform
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -48,6 +49,17 @@ def _quota_of(folder: Path) -> float | None:
         return int(quota) / int(period) if int(quota) > 0 else None
     except (OSError, ValueError):  # no such file, or "max": no limit here
         return None
+
+
+def total_memory() -> int:
+    """Bytes of memory that this process may count on, by the machine's and its cgroup's size."""
+    sizes = []
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # no such file, or "max": no limit here
+            sizes.append(int((Path("/sys/fs/cgroup") / name).read_text(encoding="ascii")))
+    return min(sizes, default=sys.maxsize)
 
 
 def cpu_model() -> str:

@@ -68,7 +68,8 @@ def test_the_challenge(test_set: Path, tiny_system: Path, tmp_path: Path) -> Non
     child = run(MDX_SYSTEM=tiny_system, TEST_DATASET_PATH=test_set, RESULTS_DATASET_PATH=results)
     assert child.returncode == 0, child.stderr
     names = {str(path.relative_to(results)) for path in results.rglob("*.*")}
-    assert names == {f"song {n}/{source}.wav" for n in (1, 2) for source in SOURCES}
+    files = ["quality.json", *(f"{source}.wav" for source in SOURCES)]
+    assert names == {f"song {n}/{file}" for n in (1, 2) for file in files}
     assert sf.info(results / "song 1" / "bass.wav").subtype == "PCM_16"
 
 

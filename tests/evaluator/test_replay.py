@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.children import ROOT, Children, Limits
 from evaluator.replay import (
-    ROOT,
-    Children,
     SetupFailed,
     SongFailed,
     Submission,
@@ -69,9 +68,11 @@ def test_a_child_that_is_killed_is_a_failed_song(
     test_set: Path, tiny_system: Path, tmp_path: Path
 ) -> None:
     class Killer(Children):
-        def run(self, command: list[str], env: dict[str, str], song: str) -> tuple[int, str]:
+        def run(
+            self, command: list[str], env: dict[str, str], song: str, limits: Limits | None = None
+        ) -> tuple[int, str]:
             Path(env["EVENTS_PATH"]).write_text('{"event": "setup_done", "seconds": 0.1}\n')
-            return super().run(python("import os; os.kill(os.getpid(), 9)"), env, song)
+            return super().run(python("import os; os.kill(os.getpid(), 9)"), env, song, limits)
 
     submission = Submission(str(tiny_system))
     with pytest.raises(SongFailed, match="song 1: got an end by SIGKILL, expected four stems"):

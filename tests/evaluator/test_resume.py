@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from evaluator.replay import ROOT
+from evaluator.children import ROOT
 from tests.evaluator.runs import evaluate, read_report, without_timing
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 
+from evaluator.children import ROOT
 from evaluator.json_files import write_json
 from evaluator.metrics import global_sdr
-from evaluator.replay import ROOT
 from evaluator.run import main
 from evaluator.score_files import aggregate
 from evaluator.tables import board_table, update_readme
@@ -129,11 +129,11 @@ def test_a_song_that_fails_costs_no_other(
 def test_a_late_song_is_recorded_and_the_next_one_run(
     test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "0")
+    monkeypatch.setenv("MDX_LIMIT", "0.001")
     assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
     (entry,) = read_report(tmp_path / "out")["systems"]
     for row in entry["songs"]:
-        assert row["state"] == "failed" and "expected at most 0 s" in row["error"]
+        assert row["state"] == "failed" and "0.001 s" in row["error"]
 
 
 def test_songs_without_references_are_timed_but_not_scored(
@@ -246,7 +246,7 @@ def test_unknown_system(test_set: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "expected one of" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--workers", "--repeat", "--limit"])
+@pytest.mark.parametrize("option", ["--workers", "--repeat"])
 def test_counts_start_at_one(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([option, "0"])

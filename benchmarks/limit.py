@@ -1,0 +1,124 @@
+"""`python -m benchmarks.limit`: songs on machines that slow down, freeze and get other work.
+
+Every run is the submission as the grader calls it, under a random limit, on a machine that becomes
+a random number of times slower in mid-song, that is frozen, or that other processes compute on.
+"""
+
+import argparse
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluator.children import Children
+from evaluator.disturbances import Disturbance, Phase, busy, frozen, slower
+from evaluator.replay import SongFailed, Submission, separate_song
+from evaluator.scores import score_stems
+from evaluator.tables import markdown_table
+from evaluator.test_sets import DEMO_SONGS, Song, find_test_set
+from mdx.budget import Deadline, Limit
+from mdx.spec import LAST_RESORT, SOURCES, Rung
+
+CHECKS = 20_000
+
+
+def draw(rng: np.random.Generator, duration: float) -> tuple[Limit, str, Disturbance]:
+    """A random limit, and what happens to the machine, in words and as a disturbance."""
+    limit = Limit("ratio", float(rng.uniform(0.15, 1.57)))
+    seconds = limit.seconds(duration) or duration
+    times = float(np.exp(rng.uniform(0, np.log(20))))
+    after = float(rng.uniform(0, 3))
+    kind = rng.choice(["slower", "slower and frozen", "slower and busy"])
+    acts = [slower(times, after=after)]
+    if kind == "slower and frozen":
+        acts.append(frozen(float(rng.uniform(0, 0.3)) * seconds, after=float(rng.uniform(0, 3))))
+    if kind == "slower and busy":
+        acts.append(busy(4, after=after))
+
+    def act(group: int, phase: Phase, ended: threading.Event) -> None:
+        threads = [threading.Thread(target=one, args=(group, phase, ended)) for one in acts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    return limit, f"{kind}, x{times:.1f}", act
+
+
+def run_once(system: str, song: Song, rng: np.random.Generator, out: Path) -> dict[str, Any]:
+    """One song on one random machine."""
+    limit, words, disturbance = draw(rng, song.duration)
+    row: dict[str, Any] = {"machine": words, "limit": str(limit)}
+    submission = Submission(system, limit=limit, disturbance=disturbance)
+    try:
+        run = separate_song(submission, song.folder, out, Children())
+    except SongFailed as error:
+        return {**row, "error": str(error)}
+    stems = out / song.name
+    scores = score_stems(song.folder, stems, stems / "scores.json")  # raises for invalid stems
+    share = run.seconds / (limit.seconds(song.duration) or 1)
+    return {**row, "error": None, "rungs": run.rungs, "share": share, "sdr": scores["sdr"]["song"]}
+
+
+def check_cost() -> float:
+    """Seconds that the deadline takes for looking at the clock before and after a chunk."""
+    rungs = (Rung(), LAST_RESORT)
+    costs = {("float32", source): 1e-6 for source in SOURCES}
+    steps = dict.fromkeys(SOURCES, 1)
+    deadline = Deadline(1e9, rungs, costs, steps, started=time.monotonic())
+    deadline.begin(10**9)
+    started = time.perf_counter()
+    for _ in range(CHECKS):
+        deadline.before_chunk()
+        deadline.after_chunk("bass")
+    return (time.perf_counter() - started) / CHECKS
+
+
+def curve(rows: list[dict[str, Any]]) -> str:
+    """SDR and time by the rung that a song ended on."""
+    found = [row for row in rows if not row["error"]]
+    last = Counter(row["rungs"][-1] for row in found)
+    lines = []
+    for rung, count in last.most_common():
+        chosen = [row for row in found if row["rungs"][-1] == rung]
+        share, sdr = (np.mean([row[key] for row in chosen]) for key in ("share", "sdr"))
+        worst = max(row["share"] for row in chosen)
+        steps = np.mean([len(row["rungs"]) - 1 for row in chosen])
+        lines.append(
+            [rung, f"{count}", f"{100 * share:.0f}", f"{100 * worst:.0f}", f"{steps:.1f}",
+             f"{sdr:.2f}"]
+        )  # fmt: skip
+    header = ["ended on", "runs", "mean share of the limit, %", "largest, %", "steps down",
+              "mean SDR, dB"]  # fmt: skip
+    return markdown_table(header, sorted(lines, key=lambda line: -float(line[-1])))
+
+
+def main() -> None:
+    """Print how many runs were late or invalid, and SDR against time."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.limit", description=__doc__)
+    parser.add_argument("--system", default="demo")
+    parser.add_argument("--songs", type=Path, default=DEMO_SONGS, help="(default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    print(f"looking at the clock takes {1e6 * check_cost():.1f} microseconds a chunk")
+    rng = np.random.default_rng(args.seed)
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        songs = find_test_set(args.songs, Path(name)).songs
+        for index in range(args.runs):
+            song = songs[index % len(songs)]
+            rows.append(run_once(args.system, song, rng, Path(name)))
+            print(index + 1, rows[-1]["machine"], rows[-1]["limit"],
+                  rows[-1]["error"] or f"{100 * rows[-1]['share']:.0f} % {rows[-1]['rungs']}",
+                  flush=True)  # fmt: skip
+    errors = [row["error"] for row in rows if row["error"]]
+    print(f"\n{len(rows)} runs: {len(errors)} late, failed or invalid\n\n{curve(rows)}")
+
+
+if __name__ == "__main__":
+    main()

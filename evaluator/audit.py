@@ -1,0 +1,134 @@
+"""The audit of the time limit: songs on slower, smaller and disturbed machines.
+
+Every case runs one song through the submission, as the grader would, and tells what the limit left
+of its quality.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluator.children import Children
+from evaluator.disturbances import Disturbance, busy, frozen, slower
+from evaluator.replay import SongFailed, Submission, separate_song
+from evaluator.scores import score_stems
+from evaluator.systems import System
+from evaluator.tables import markdown_table
+from evaluator.test_sets import Song
+from mdx.budget import Limit, parse_limit
+from mdx.errors import ConfigError
+from mdx.machine import available_cpus
+
+LIMITS = ("fixed:240", "ratio:1.57")  # the challenge's two rounds
+FREEZE = 0.3  # of the limit
+LOAD = 2  # processes a CPU
+
+
+@dataclass(frozen=True)
+class Case:
+    """One machine and one limit."""
+
+    limit: Limit
+    cpus: int
+    slowdown: float = 1.0
+    fault: str = "none"  # none, freeze or load
+
+    def disturbance(self, duration: float) -> Disturbance | None:
+        """What happens to the machine in a song of so many seconds."""
+        if self.fault == "freeze":
+            return frozen(FREEZE * (self.limit.seconds(duration) or duration), after=0.5)
+        if self.fault == "load":
+            return busy(LOAD * self.cpus, after=0.5)
+        return slower(self.slowdown) if self.slowdown > 1 else None
+
+
+def make_cases(
+    limits: Sequence[str], slowdowns: Sequence[float], cpus: Sequence[int]
+) -> list[Case]:
+    """All combinations, and every fault on the machine as it is.
+
+    Numbers of CPUs that this machine does not have are left out.
+    """
+    here = sorted({min(count, available_cpus()) for count in cpus})
+    cases = []
+    for limit in map(parse_limit, limits):
+        cases += [
+            Case(limit, count, slowdown) for count in here for slowdown in sorted({1.0, *slowdowns})
+        ]
+        cases += [Case(limit, here[-1], fault=fault) for fault in ("freeze", "load")]
+    return cases
+
+
+def run_audit(
+    systems: Sequence[System], songs: Sequence[Song], cases: Sequence[Case], out: Path,
+    children: Children, progress: Callable[[], object],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Run every case of every song and system; returns a row for each, as the report has it."""
+    rows = []
+    for system in systems:
+        for song in songs:
+            for case in cases:
+                rows.append(_run_case(system, song, case, out / system.name, children))
+                progress()
+    return rows
+
+
+def _run_case(
+    system: System, song: Song, case: Case, results: Path, children: Children
+) -> dict[str, Any]:
+    submission = Submission(
+        system.given, limit=case.limit, threads=case.cpus, precision=system.precision,
+        cpus=case.cpus, disturbance=case.disturbance(song.duration),
+    )  # fmt: skip
+    row: dict[str, Any] = {
+        "system": system.name, "song": song.name, "limit": str(case.limit), "cpus": case.cpus,
+        "slowdown": case.slowdown, "fault": case.fault, "rungs": [], "seconds": None,
+        "share": None, "sdr": None, "error": None,
+    }  # fmt: skip
+    try:
+        separation = separate_song(submission, song.folder, results, children)
+    except SongFailed as error:
+        return {**row, "error": str(error)}
+    row |= {"rungs": separation.rungs, "seconds": separation.seconds}
+    if separation.limit is not None:
+        row["share"] = round(separation.seconds / separation.limit, 4)
+    if song.has_references:
+        stems = results / song.name
+        scores = score_stems(song.folder, stems, stems / "scores.json")
+        row["sdr"] = scores["sdr"]["song"]
+    return row
+
+
+def audit_table(rows: Sequence[dict[str, Any]]) -> str:
+    """The audit in Markdown; what was lost is against the song's best case."""
+    best: dict[tuple[str, str], float] = {}
+    for row in rows:
+        key = row["system"], row["song"]
+        best[key] = max(best.get(key, float("-inf")), row["sdr"] or float("-inf"))
+    lines = []
+    for row in rows:
+        lost = "-" if row["sdr"] is None else f"{best[row['system'], row['song']] - row['sdr']:.2f}"
+        share, seconds = row["share"], row["seconds"]
+        lines.append([
+            row["song"], row["limit"], f"{row['cpus']}", f"{row['slowdown']:g}", row["fault"],
+            " > ".join(row["rungs"]) or row["error"] or "-",
+            "-" if seconds is None else f"{seconds:.1f}",
+            "-" if share is None else f"{100 * share:.0f}",
+            "-" if share is None else f"{seconds / share - seconds:.1f}", lost,
+        ])  # fmt: skip
+    header = ["song", "limit", "CPUs", "times slower", "fault", "rungs", "seconds",
+              "share of limit, %", "margin, s", "SDR lost, dB"]  # fmt: skip
+    late = sum(row["error"] is not None for row in rows)
+    return f"{markdown_table(header, lines)}\n\n{late} of {len(rows)} runs late or failed"
+
+
+def parse_numbers(text: str, what: str) -> list[float]:
+    """Read comma-separated numbers from 1 upwards; raises ConfigError."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(1 <= number < float("inf") for number in numbers):
+        raise ConfigError(what, got=f"'{text}'", expected="numbers from 1, such as 2,4,8")
+    return numbers

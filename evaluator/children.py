@@ -1,0 +1,155 @@
+"""Child processes that cannot outstay their limits: each is a group, and is ended as one.
+
+What a child does cannot keep it alive: native code, forks, and handlers of termination signals all
+end with SIGKILL to its group (`taskkill /T` on Windows).
+"""
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from evaluator.disturbances import Disturbance, disturbed
+from mdx.errors import Cancelled, MdxError
+from mdx.machine import total_memory
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 10.0  # seconds that a child may take to clean up
+POLL = 0.05  # seconds between two looks at a child
+MEMORY_POLL = 0.5  # and between two at what its group holds, which takes longer
+MEMORY_SHARE = 0.9  # of the machine's, that one group may hold
+
+
+class Killed(MdxError):
+    """A child that went beyond a limit, and was ended with all it had started."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a child may take; `phase` tells what it is at: setup, song or done."""
+
+    phase: Callable[[], str] = lambda: "song"
+    setup: float | None = None  # seconds
+    song: float | None = None  # seconds
+    memory: int | None = None  # bytes of the group; None: MEMORY_SHARE of the machine's
+    cpus: int | None = None  # that it may use; None: those of this process
+    disturbance: Disturbance | None = None  # of the machine, for an audit
+
+
+class Children:
+    """The processes at work, so that all of them can be ended from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def run(
+        self, command: list[str], env: dict[str, str], song: str, limits: Limits | None = None
+    ) -> tuple[int, str]:
+        """Run a command to its end; returns its exit code and what it said on stderr.
+
+        Raises Killed at a limit, Cancelled where `stop` was called. The child's stdin is a pipe
+        that ends with this process, however this process ends. No process of its group is left.
+        """
+        limits = limits or Limits()
+        with tempfile.TemporaryFile() as stderr:  # no pipe: a fork may hold it open for ever
+            child = self._start(command, env, song, stderr)
+            try:
+                if limits.cpus is not None and hasattr(os, "sched_setaffinity"):
+                    chosen = sorted(os.sched_getaffinity(0))[: limits.cpus]
+                    os.sched_setaffinity(child.pid, chosen)
+                with (
+                    disturbed(child.pid, limits.phase, limits.disturbance)
+                    if limits.disturbance
+                    else nullcontext()
+                ):
+                    _wait(child, song, limits)
+            finally:
+                kill_group(child)
+                with self._lock:
+                    self._running.discard(child)
+                assert child.stdin
+                child.stdin.close()
+            if self._stopped:
+                raise Cancelled(song)
+            stderr.seek(0)
+            return child.returncode, stderr.read().decode(errors="replace")
+
+    def stop(self) -> None:
+        """End all processes, and start none any more."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for child in running:
+            child.terminate()
+        for child in running:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(PATIENCE)
+            kill_group(child)
+
+    def _start(
+        self, command: list[str], env: dict[str, str], song: str, stderr: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped:
+                raise Cancelled(song)
+            child = subprocess.Popen(
+                command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                stderr=stderr, start_new_session=True,
+            )  # fmt: skip
+            self._running.add(child)
+        return child
+
+
+def _wait(child: subprocess.Popen[bytes], song: str, limits: Limits) -> None:
+    phase, since = "setup", time.monotonic()
+    allowed = {"setup": limits.setup, "song": limits.song, "done": PATIENCE}
+    most = limits.memory or int(MEMORY_SHARE * total_memory())
+    looked = 0.0
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(POLL)
+            return
+        now = time.monotonic()
+        if limits.phase() != phase:
+            phase, since = limits.phase(), now
+        seconds = allowed[phase]
+        if seconds is not None and now - since > seconds:
+            raise Killed(song, got=f"{phase} of more than {seconds:g} s", expected="an end in time")
+        if now - looked > MEMORY_POLL:
+            looked = now
+            if (held := group_memory(child.pid)) > most:
+                raise Killed(
+                    song, got=f"{held / 1e9:.1f} GB of memory", expected=f"up to {most / 1e9:.1f}"
+                )
+
+
+def kill_group(child: subprocess.Popen[bytes]) -> None:
+    """End a child and all that it started, at once, and wait for it."""
+    if os.name == "nt":
+        command = ["taskkill", "/F", "/T", "/PID", str(child.pid)]
+        subprocess.run(command, capture_output=True, check=False)
+    else:
+        with suppress(ProcessLookupError, PermissionError):  # gone already
+            os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def group_memory(group: int) -> int:
+    """Resident bytes of all processes of a group; 0 where the system does not tell."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, IndexError, ValueError):  # ended while we look
+            # After the name, which may hold anything: state, parent, group.
+            fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                total += int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return total

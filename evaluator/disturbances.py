@@ -1,0 +1,95 @@
+"""What may happen to a machine in mid-song: it is slow, stands still, or has other work to do.
+
+A disturbance is called in a thread, with a process group, what the group is at (setup, song or
+done), and an event that tells when it is over.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from mdx.errors import ConfigError
+
+PERIOD = 0.04  # seconds of running and stopping in turn; chunks take longer
+POLL = 0.02  # seconds
+
+Phase = Callable[[], str]
+Disturbance = Callable[[int, Phase, threading.Event], None]
+
+
+@contextmanager
+def disturbed(group: int, phase: Phase, disturbance: Disturbance) -> Iterator[None]:
+    """Let a disturbance act upon a process group while inside; the group is left running."""
+    ended = threading.Event()
+    thread = threading.Thread(target=disturbance, args=(group, phase, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def slower(times: float, *, after: float | None = None) -> Disturbance:
+    """A machine so many times slower: the group is stopped for most of every moment.
+
+    From the start, or from `after` seconds into the song. Clocks go on. Raises ConfigError where
+    the system cannot stop processes.
+    """
+    if not hasattr(signal, "SIGSTOP"):
+        raise ConfigError("slowdown", got=f"{times:g}", expected="1 on this system")
+
+    def act(group: int, phase: Phase, ended: threading.Event) -> None:
+        if after is not None and not _reached(phase, after, ended):
+            return
+        running = PERIOD / times
+        while not ended.wait(running):
+            _signal(group, signal.SIGSTOP)
+            ended.wait(PERIOD - running)
+            _signal(group, signal.SIGCONT)
+
+    return act
+
+
+def frozen(seconds: float, *, after: float) -> Disturbance:
+    """A machine that stands still once, `after` seconds into the song."""
+
+    def act(group: int, phase: Phase, ended: threading.Event) -> None:
+        if _reached(phase, after, ended):
+            _signal(group, signal.SIGSTOP)
+            ended.wait(seconds)
+            _signal(group, signal.SIGCONT)
+
+    return act
+
+
+def busy(processes: int, *, after: float) -> Disturbance:
+    """Other processes that compute all the time, from `after` seconds into the song."""
+
+    def act(group: int, phase: Phase, ended: threading.Event) -> None:  # noqa: ARG001
+        if not _reached(phase, after, ended):
+            return
+        command = [sys.executable, "-c", "while True: pass"]
+        others = [subprocess.Popen(command) for _ in range(processes)]
+        ended.wait()
+        for other in others:
+            other.kill()
+            other.wait()
+
+    return act
+
+
+def _reached(phase: Phase, after: float, ended: threading.Event) -> bool:
+    while phase() == "setup":
+        if ended.wait(POLL):
+            return False
+    return not ended.wait(after)
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)

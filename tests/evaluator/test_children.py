@@ -1,0 +1,153 @@
+"""Children that hang, fork, ignore signals or fill the memory: all end at their limit."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from evaluator.children import Children, Killed, Limits, group_memory
+from evaluator.disturbances import busy, frozen, slower
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+HANGS = {
+    "in native code that holds the interpreter": "import ctypes; ctypes.PyDLL(None).sleep(60)",
+    "deaf to termination": """
+import signal, time
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+while True:
+    time.sleep(1)
+""",
+    "with a fork that holds stderr": """
+import os, time
+if os.fork():
+    time.sleep(60)
+time.sleep(60)
+""",
+}
+
+
+def run(code: str, limits: Limits | None = None) -> tuple[int, str]:
+    return Children().run([sys.executable, "-c", code], dict(os.environ), "song", limits)
+
+
+def is_alive(pid: int) -> bool:
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def assert_ended(pids: set[int]) -> None:
+    patience = time.monotonic() + 5  # the system takes a moment to clear away what was killed
+    while any(map(is_alive, pids)) and time.monotonic() < patience:
+        time.sleep(0.01)
+    assert pids and not any(map(is_alive, pids))
+
+
+def write_pid(path: Path) -> str:
+    return f"import os; open({str(path)!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
+
+
+@posix
+@pytest.mark.parametrize("hang", HANGS)
+def test_what_hangs_is_killed(hang: str, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    fork = f"child = os.fork()\nopen({str(pids)!r}, 'a').write(f'{{child}}\\n')\nif child:"
+    code = write_pid(pids) + HANGS[hang].replace("if os.fork():", fork)
+    started = time.monotonic()
+    with pytest.raises(
+        Killed, match=r"song: got song of more than 0\.7 s, expected an end in time"
+    ):
+        run(code, Limits(song=0.7))
+    assert time.monotonic() - started < 10
+    assert_ended({int(line) for line in pids.read_text().split()} - {0})
+
+
+@posix
+def test_what_a_child_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    code = f"""
+import os, time
+if os.fork() == 0:
+    open({str(pids)!r}, "w").write(str(os.getpid()))
+    time.sleep(60)
+while not os.path.exists({str(pids)!r}) or not open({str(pids)!r}).read():
+    time.sleep(0.01)
+"""
+    assert run(code) == (0, "")
+    assert_ended({int(pids.read_text())})
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_what_fills_the_memory_is_killed() -> None:
+    code = "import time; data = bytearray(b'x') * 300_000_000; time.sleep(60)"
+    with pytest.raises(Killed, match=r"GB of memory, expected up to 0\.2"):
+        run(code, Limits(memory=200_000_000))
+    assert 1e6 < group_memory(os.getpgid(0)) < 1e11
+
+
+def test_each_phase_has_a_limit_of_its_own() -> None:
+    started = time.monotonic()
+    limits = Limits(
+        lambda: "setup" if time.monotonic() - started < 1 else "song", setup=30, song=0.5
+    )
+    with pytest.raises(Killed, match=r"got song of more than 0\.5 s"):
+        run("import time; time.sleep(60)", limits)
+    with pytest.raises(Killed, match=r"got setup of more than 0\.5 s"):
+        run("import time; time.sleep(60)", Limits(lambda: "setup", setup=0.5, song=30))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")
+def test_a_child_may_be_given_one_cpu() -> None:
+    code = (
+        "import os, sys, time; time.sleep(.2); sys.stderr.write(str(len(os.sched_getaffinity(0))))"
+    )
+    assert run(code, Limits(cpus=1)) == (0, "1")
+
+
+def states(disturbance_of: str, tmp_path: Path, seconds: float = 1.0) -> list[str]:
+    """What a child's state was while a disturbance acted on it."""
+    pid_file, seen = tmp_path / "pid", []
+    disturbance = {
+        "slower": slower(10), "late": slower(10, after=60), "frozen": frozen(0.8, after=0.1),
+    }[disturbance_of]  # fmt: skip
+
+    def watch() -> None:
+        while not pid_file.exists() or not pid_file.read_text().endswith("\n"):
+            time.sleep(0.01)
+        pid = int(pid_file.read_text())
+        ended = time.monotonic() + seconds
+        while time.monotonic() < ended:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+            seen.append(stat.rpartition(")")[2].split()[0])
+            time.sleep(0.003)
+        os.kill(pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    run(write_pid(pid_file) + "while True: pass", Limits(disturbance=disturbance))
+    thread.join()
+    return seen
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize(
+    ("disturbance", "least", "most"),
+    [("slower", 0.5, 1.0), ("late", 0.0, 0.0), ("frozen", 0.4, 1.0)],
+)
+def test_a_disturbed_machine_stands_still(
+    disturbance: str, least: float, most: float, tmp_path: Path
+) -> None:
+    seen = states(disturbance, tmp_path)
+    assert least <= seen.count("T") / len(seen) <= most
+
+
+@posix
+def test_a_busy_machine_is_left_as_it_was() -> None:
+    assert run("import time; time.sleep(0.5)", Limits(disturbance=busy(1, after=0.0))) == (0, "")
+    assert not [thread for thread in threading.enumerate() if "act" in thread.name]

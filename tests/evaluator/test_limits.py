@@ -1,0 +1,173 @@
+"""The time limit from end to end: late songs are recorded, squeezed ones are in time."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+
+from evaluator.audit import Case, audit_table, make_cases, parse_numbers, run_audit
+from evaluator.children import ROOT, Children
+from evaluator.replay import SongFailed, Submission, separate_song
+from evaluator.run import main
+from evaluator.systems import read_systems
+from evaluator.test_sets import find_test_set
+from mdx.budget import Limit, parse_limit
+from mdx.errors import ConfigError
+from mdx.machine import available_cpus
+from mdx.separator import Separator
+from mdx.spec import SOURCES
+from tests.evaluator.runs import read_report
+
+# Networks as slow as those of a large system, and one song on which they hang in native code.
+SLOW = """
+import ctypes, os
+from mdx.net import OnnxNetwork
+
+run = OnnxNetwork.__call__
+
+def slowly(network, spectrogram):
+    events = os.environ.get("EVENTS_PATH")
+    begun = events is None or "execution_running" in open(events).read()
+    if begun and os.environ.get("PARTIAL_RUN_MUSIC_NAMES") == os.environ.get("HANGS_IN"):
+        ctypes.PyDLL(None).sleep(60)
+    ctypes.CDLL(None).usleep(int(float(os.environ["SLOW"]) * 1e6))
+    return run(network, spectrogram)
+
+OnnxNetwork.__call__ = slowly
+"""
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every child's networks sleep 20 ms in each chunk."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(SLOW)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("SLOW", "0.02")
+    for name in ("MDX_LIMIT", "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_network_that_hangs_costs_its_song_only(
+    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANGS_IN", "song 1")
+    out = tmp_path / "out"
+    arguments = ["--songs", str(test_set), "--system", str(tiny_system), "--out", str(out)]
+    assert main([*arguments, "--limit", "fixed:5", "--excerpt", "0"]) == 1
+    first, second = read_report(out)["systems"][0]["songs"]
+    assert first["state"] == "failed" and "song of more than 5 s" in first["error"]
+    assert second["state"] == "scored"
+    assert not list((out / "stems" / "tiny" / "song 1").glob("*.wav"))
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_squeezed_song_is_in_time_and_says_what_it_cost(
+    test_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    # About 110 chunks of 20 ms and more: some 2.5 s without a limit.
+    submission = Submission(str(tiny_system), limit=parse_limit("1.5"))
+    separation = separate_song(submission, test_set / "song 1", tmp_path, Children())
+    assert separation.rungs[-1] == "scaled mixture" and separation.limit == 1.5
+    assert separation.seconds <= 1.5
+    quality = json.loads((tmp_path / "song 1" / "quality.json").read_text())
+    assert quality["rungs"] == ["float32", "scaled mixture"]
+    assert quality["decisions"][-1]["reason"] == "nothing better fits"
+    frames = sf.info(test_set / "song 1" / "mixture.wav").frames
+    for source in SOURCES:
+        assert sf.info(tmp_path / "song 1" / f"{source}.wav").frames == frames
+
+
+def test_a_limit_that_nothing_can_meet_is_a_failed_song(
+    test_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    submission = Submission(str(tiny_system), limit=Limit("fixed", 0.001))
+    with pytest.raises(SongFailed, match=r"0\.001 s"):
+        separate_song(submission, test_set / "song 1", tmp_path, Children())
+    assert not list((tmp_path / "song 1").glob("*.wav*"))
+
+
+def test_a_limit_that_does_not_press_changes_no_byte(
+    song: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    free = Separator.load(tiny_system, threads=1)
+    limited = Separator.load(tiny_system, threads=1, limited=True)
+    one = free.separate_file(song, tmp_path / "free")
+    two = limited.separate_file(song, tmp_path / "limited", limit=Limit("fixed", 600))
+    for source in SOURCES:
+        assert one[source].read_bytes() == two[source].read_bytes()
+    assert not (tmp_path / "free" / "quality.json").exists()
+    with pytest.raises(ConfigError, match="limit: got fixed:600, expected none; load with limited"):
+        free.separate_file(song, tmp_path / "free", limit=Limit("fixed", 600))
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the kit needs SIGALRM")
+def test_under_the_kit_s_own_alarm(
+    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = tmp_path / "submission"
+    (house / "evaluator").mkdir(parents=True)
+    shutil.copy(ROOT / "predict.py", house)
+    (house / "evaluator" / "__init__.py").touch()
+    shutil.copy(Path(__file__).with_name("kit.py"), house / "evaluator" / "music_demixing.py")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{house}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("SLOW", "0.1")  # some 11 s without a limit
+    env = dict(os.environ, MDX_SYSTEM=str(tiny_system), TEST_DATASET_PATH=str(test_set))
+    env |= {"RESULTS_DATASET_PATH": str(tmp_path / "out")}
+    env |= {"INFERENCE_PER_MUSIC_TIMEOUT_SECONDS": "3", "PARTIAL_RUN_MUSIC_NAMES": "song 2"}
+    command = [sys.executable, str(house / "predict.py")]
+    child = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
+    assert "kit: song 2 in time" in child.stdout
+    assert {path.name for path in (tmp_path / "out" / "song 2").glob("*.wav")} == {
+        f"{source}.wav" for source in SOURCES
+    }
+    rungs = json.loads((tmp_path / "out" / "song 2" / "quality.json").read_text())["decisions"]
+    assert rungs[-1]["rung"] == "scaled mixture"
+
+
+def test_cases_of_an_audit() -> None:
+    cases = make_cases(["fixed:240", "ratio:1.57"], [2, 8], [1, 999])
+    here = len({1, available_cpus()})
+    assert len(cases) == 2 * (3 * here + 2)
+    assert {case.fault for case in cases} == {"none", "freeze", "load"}
+    assert all(case.slowdown == 1 for case in cases if case.fault != "none")
+
+
+@pytest.mark.parametrize("text", ["", "0.5", "2,x", "nan", "-1"])
+def test_numbers_of_an_audit(text: str) -> None:
+    with pytest.raises(ConfigError, match="--slowdown: got"):
+        parse_numbers(text, "--slowdown")
+    assert parse_numbers("1,2.5", "--slowdown") == [1.0, 2.5]
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_an_audit_tells_what_every_machine_leaves(
+    test_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    songs = find_test_set(test_set, tmp_path).songs[:1]
+    cases = [Case(parse_limit(limit), 1) for limit in ("fixed:60", "fixed:1.5", "fixed:0.001")]
+    cases.append(Case(parse_limit("fixed:20"), 1, fault="freeze"))
+    done: list[None] = []
+    rows = run_audit(
+        read_systems([str(tiny_system)]), songs, cases, tmp_path / "out", Children(),
+        lambda: done.append(None),
+    )  # fmt: skip
+    free, squeezed, late, frozen = rows
+    assert len(done) == 4
+    assert free["rungs"] == ["float32"] and 0 < free["share"] < 1
+    assert squeezed["rungs"][-1] == "scaled mixture" and squeezed["share"] <= 1
+    assert squeezed["sdr"] > free["sdr"]  # random networks are worse than none
+    assert late["rungs"] == [] and "0.001 s" in late["error"] and late["sdr"] is None
+    assert frozen["seconds"] > 6 and frozen["error"] is None
+    table = audit_table(rows)
+    assert "1 of 4 runs late or failed" in table
+    assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) == 1
