@@ -45,6 +45,7 @@ class Separation:
     precision: str | None
     limit: float | None  # seconds
     rungs: list[str]  # what the limit left of the system, one after another
+    squeezed: bool  # whether that was less than the whole system, anywhere
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def separate_song(
         runtime=facts.get("runtime"),
         precision=facts.get("precision"),
         limit=seconds,
-        rungs=_rungs(folder / "quality.json"),
+        **_quality(folder / "quality.json"),
     )
 
 
@@ -149,12 +150,14 @@ def _phase(events: Path) -> str:
     return "song" if "execution_running" in names else "setup"
 
 
-def _rungs(path: Path) -> list[str]:
-    # What a song was separated with, one after another; empty where the submission does not tell.
+def _quality(path: Path) -> dict[str, Any]:
+    # What a song was separated with; nothing where the submission does not tell.
     if not path.exists():
-        return []
-    decisions = json.loads(path.read_text(encoding="utf-8"))["decisions"]
-    return [decision["rung"] for decision in decisions]
+        return {"rungs": [], "squeezed": False}
+    quality = json.loads(path.read_text(encoding="utf-8"))
+    rungs = [decision["rung"] for decision in quality["decisions"]]
+    whole = {quality["rungs"][0], quality["rungs"][0].removesuffix(" twice")}
+    return {"rungs": rungs, "squeezed": not set(rungs) <= whole}
 
 
 def _absolute(system: str) -> str:

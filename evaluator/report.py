@@ -55,17 +55,30 @@ def failures(report: dict[str, Any]) -> list[str]:
 
 def _entry(system: System, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:
     spec = system.spec
+    squeezed = _squeezed(system.name, test_set, outcome)
     disagreement = system.disagreement()
     return {
         "system": system.name,
         "description": spec.description,
         "training_data": list(spec.training_data),
         "leaderboard": spec.leaderboard,
-        "marks": system.marks(test_set),
+        "marks": [*system.marks(test_set), *squeezed],
         "warnings": [disagreement] if disagreement else [],
         "weights": system.weights,
         **_songs(system.name, test_set, outcome),
     }
+
+
+def _squeezed(name: str, test_set: TestSet, outcome: Outcome) -> list[str]:
+    # Where the time limit left less than the whole system, scores are not the system's.
+    records = [outcome.records.get((name, song.name)) for song in test_set.songs]
+    separations = [record["separation"] for record in records if record]
+    count = sum(
+        any(run["squeezed"] for run in separation["runs"])
+        for separation in separations
+        if separation
+    )
+    return [f"{count} of {len(test_set.songs)} songs squeezed by the limit"] if count else []
 
 
 def _songs(name: str, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:

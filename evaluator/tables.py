@@ -107,6 +107,11 @@ def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
         f"closest to its limit: {worst['song']}, {100 * worst['share_of_round_2_limit']:.1f} %",
         f"MUSDB18's longest test song (7:10) would take {projection['seconds']:.0f} s: "
         + "; ".join(verdicts),
+        *(
+            f"squeezed by its limit: {song['song']}, {' > '.join(song['rungs'])}"
+            for song in timing["songs"]
+            if song["squeezed"]
+        ),
     ]
 
 

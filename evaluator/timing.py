@@ -77,6 +77,7 @@ def _time_song(name: str, duration: float, separation: dict[str, Any]) -> dict[s
         "same_every_time": separation["same_every_time"],
         "limit": last["limit"],
         "rungs": last["rungs"],
+        "squeezed": any(run["squeezed"] for run in runs),
     }
 
 

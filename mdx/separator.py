@@ -135,8 +135,7 @@ class Separator:
                 writer.append(np.zeros((len(SOURCES), CHANNELS, missing), dtype=np.float32))
                 watch.check()
         watch.finish()
-        if deadline:
-            _write_quality(paths["bass"].parent / "quality.json", deadline)
+        _write_quality(paths["bass"].parent / "quality.json", deadline)
         return paths
 
     def _deadline(self, limit: Limit | None, duration: float, started: float) -> Deadline | None:
@@ -175,9 +174,12 @@ class Separator:
         yield way.finish()
 
 
-def _write_quality(path: Path, deadline: Deadline) -> None:
+def _write_quality(path: Path, deadline: Deadline | None) -> None:
     try:
-        path.write_text(json.dumps(deadline.summary(), indent=1) + "\n", encoding="utf-8")
+        if deadline is None:
+            path.unlink(missing_ok=True)  # it would tell of the stems that were here before
+        else:
+            path.write_text(json.dumps(deadline.summary(), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(path, got=error.strerror, expected="a writable file") from error
 

@@ -75,6 +75,7 @@ def test_a_squeezed_song_is_in_time_and_says_what_it_cost(
     submission = Submission(str(tiny_system), limit=parse_limit("1.5"))
     separation = separate_song(submission, test_set / "song 1", tmp_path, Children())
     assert separation.rungs[-1] == "scaled mixture" and separation.limit == 1.5
+    assert separation.squeezed
     assert separation.seconds <= 1.5
     quality = json.loads((tmp_path / "song 1" / "quality.json").read_text())
     assert quality["rungs"] == ["float32", "scaled mixture"]
@@ -102,7 +103,9 @@ def test_a_limit_that_does_not_press_changes_no_byte(
     two = limited.separate_file(song, tmp_path / "limited", limit=Limit("fixed", 600))
     for source in SOURCES:
         assert one[source].read_bytes() == two[source].read_bytes()
-    assert not (tmp_path / "free" / "quality.json").exists()
+    free.separate_file(song, tmp_path / "limited")
+    for folder in ("free", "limited"):  # what an earlier run told of its stems is gone
+        assert not (tmp_path / folder / "quality.json").exists()
     with pytest.raises(ConfigError, match="limit: got fixed:600, expected none; load with limited"):
         free.separate_file(song, tmp_path / "free", limit=Limit("fixed", 600))
 
@@ -171,3 +174,20 @@ def test_an_audit_tells_what_every_machine_leaves(
     table = audit_table(rows)
     assert "1 of 4 runs late or failed" in table
     assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) == 1
+
+
+@pytest.mark.usefixtures("slow")
+def test_scores_of_squeezed_songs_are_marked(
+    test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["--songs", str(test_set), "--system", str(tiny_system), "--out", str(out)]
+    assert main([*arguments, "--limit", "1.5", "--excerpt", "0", "--timing"]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "squeezed by its limit: song 1, " in printed
+        and "2 of 2 songs squeezed by the limit" in printed
+    )
+    report = read_report(out)
+    assert report["systems"][0]["marks"] == ["2 of 2 songs squeezed by the limit"]
+    assert all(song["squeezed"] for song in report["timing"]["systems"][0]["songs"])
