@@ -4,6 +4,7 @@ Every case runs one song through the submission, as the grader would, and tells 
 of its quality.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,16 @@ from typing import Any
 
 from evaluator.children import Children
 from evaluator.disturbances import Disturbance, busy, frozen, slower
-from evaluator.replay import SongFailed, Submission, separate_song
+from evaluator.replay import SetupFailed, SongFailed, Submission, separate_song
 from evaluator.scores import score_stems
 from evaluator.systems import System
 from evaluator.tables import markdown_table
 from evaluator.test_sets import Song
 from mdx.budget import Limit, parse_limit
-from mdx.errors import ConfigError
+from mdx.errors import AudioError, ConfigError
 from mdx.machine import available_cpus
 
+log = logging.getLogger(__name__)
 LIMITS = ("fixed:240", "ratio:1.57")  # the challenge's two rounds
 FREEZE = 0.3  # of the limit
 LOAD = 2  # processes a CPU
@@ -48,7 +50,7 @@ def make_cases(
 ) -> list[Case]:
     """All combinations, and every fault on the machine as it is.
 
-    Numbers of CPUs that this machine does not have are left out.
+    More CPUs than this machine has are taken for as many as it has.
     """
     here = sorted({min(count, available_cpus()) for count in cpus})
     cases = []
@@ -66,11 +68,14 @@ def run_audit(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Run every case of every song and system; returns a row for each, as the report has it."""
     rows = []
-    for system in systems:
-        for song in songs:
-            for case in cases:
-                rows.append(_run_case(system, song, case, out / system.name, children))
-                progress()
+    try:
+        for system in systems:
+            for song in songs:
+                for case in cases:
+                    rows.append(_run_case(system, song, case, out / system.name, children))
+                    progress()
+    except KeyboardInterrupt:  # the run before it is worth a report, and so is this part
+        log.warning("interrupted: the audit holds what is finished")
     return rows
 
 
@@ -84,19 +89,19 @@ def _run_case(
     row: dict[str, Any] = {
         "system": system.name, "song": song.name, "limit": str(case.limit), "cpus": case.cpus,
         "slowdown": case.slowdown, "fault": case.fault, "rungs": [], "seconds": None,
-        "share": None, "sdr": None, "error": None,
+        "share": None, "margin": None, "sdr": None, "error": None,
     }  # fmt: skip
     try:
         separation = separate_song(submission, song.folder, results, children)
-    except SongFailed as error:
+        if song.has_references:
+            stems = results / song.name
+            row["sdr"] = score_stems(song.folder, stems, stems / "scores.json")["sdr"]["song"]
+    except (SetupFailed, SongFailed, AudioError) as error:
         return {**row, "error": str(error)}
     row |= {"rungs": separation.rungs, "seconds": separation.seconds}
     if separation.limit is not None:
         row["share"] = round(separation.seconds / separation.limit, 4)
-    if song.has_references:
-        stems = results / song.name
-        scores = score_stems(song.folder, stems, stems / "scores.json")
-        row["sdr"] = scores["sdr"]["song"]
+        row["margin"] = round(separation.limit - separation.seconds, 3)
     return row
 
 
@@ -115,7 +120,7 @@ def audit_table(rows: Sequence[dict[str, Any]]) -> str:
             " > ".join(row["rungs"]) or row["error"] or "-",
             "-" if seconds is None else f"{seconds:.1f}",
             "-" if share is None else f"{100 * share:.0f}",
-            "-" if share is None else f"{seconds / share - seconds:.1f}", lost,
+            "-" if row["margin"] is None else f"{row['margin']:.1f}", lost,
         ])  # fmt: skip
     header = ["song", "limit", "CPUs", "times slower", "fault", "rungs", "seconds",
               "share of limit, %", "margin, s", "SDR lost, dB"]  # fmt: skip

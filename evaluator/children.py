@@ -57,7 +57,8 @@ class Children:
         """Run a command to its end; returns its exit code and what it said on stderr.
 
         Raises Killed at a limit, Cancelled where `stop` was called. The child's stdin is a pipe
-        that ends with this process, however this process ends. No process of its group is left.
+        that ends with this process, however this process ends (a child that stands still for a
+        disturbance does not notice). No process of its group is left.
         """
         limits = limits or Limits()
         with tempfile.TemporaryFile() as stderr:  # no pipe: a fork may hold it open for ever

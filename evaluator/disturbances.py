@@ -17,6 +17,14 @@ from mdx.errors import ConfigError
 PERIOD = 0.04  # seconds of running and stopping in turn; chunks take longer
 POLL = 0.02  # seconds
 
+# Computes until its stdin ends, that is, no longer than the process that holds it.
+BUSY = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+while True:
+    pass
+"""
+
 Phase = Callable[[], str]
 Disturbance = Callable[[int, Phase, threading.Event], None]
 
@@ -59,7 +67,7 @@ def frozen(seconds: float, *, after: float) -> Disturbance:
     """A machine that stands still once, `after` seconds into the song."""
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
-        if _reached(phase, after, ended):
+        if _reached(phase, after, ended) and phase() == "song":
             _signal(group, signal.SIGSTOP)
             ended.wait(seconds)
             _signal(group, signal.SIGCONT)
@@ -73,12 +81,12 @@ def busy(processes: int, *, after: float) -> Disturbance:
     def act(group: int, phase: Phase, ended: threading.Event) -> None:  # noqa: ARG001
         if not _reached(phase, after, ended):
             return
-        command = [sys.executable, "-c", "while True: pass"]
-        others = [subprocess.Popen(command) for _ in range(processes)]
+        command = [sys.executable, "-c", BUSY]
+        others = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(processes)]
         ended.wait()
         for other in others:
             other.kill()
-            other.wait()
+            other.communicate()
 
     return act
 

@@ -154,7 +154,7 @@ def limit_points(report: Mapping[str, Any]) -> str | None:
     """SDR against the share of the limit, a point a run of the audit, coloured by its last rung."""
     import plotly.graph_objects as go
 
-    rows = [row for row in report["timing"]["audit"] if row["share"] and row["sdr"] is not None]
+    rows = [row for row in report["timing"]["audit"] if None not in (row["share"], row["sdr"])]
     rungs = list(dict.fromkeys(row["rungs"][-1] if row["rungs"] else "not told" for row in rows))
     traces = []
     for rung, colour in zip(rungs, COLOURS * len(rungs), strict=False):

@@ -39,7 +39,8 @@ def get_parser() -> argparse.ArgumentParser:
         help="separate every song N times, to see how its time varies")
     add("--limit", metavar="LIMIT",
         help="of each song: fixed:SECONDS, ratio:TIMES its duration, or none "
-        f"(default: $MDX_LIMIT, the system's own, or {ROUND_1})")
+        "(default: $MDX_LIMIT, $INFERENCE_PER_MUSIC_TIMEOUT_SECONDS, the system's own, or "
+        f"{ROUND_1})")
     add("--spend-budget", action="store_true",
         help="where the limit allows, take twice the time for somewhat better stems")
     add("--float", action="store_const", const="FLOAT", default="PCM_16", dest="subtype",

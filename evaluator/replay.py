@@ -17,7 +17,7 @@ import soundfile as sf
 
 from evaluator.children import ROOT, Children, Killed, Limits
 from evaluator.disturbances import Disturbance
-from mdx.budget import Limit
+from mdx.budget import Limit, parse_limit
 from mdx.errors import MdxError, OutputError
 
 NO_LIMIT = Limit()
@@ -91,15 +91,15 @@ def separate_song(
         "EVENTS_PATH": str(events.resolve()),
         "END_WITH_STDIN": "1",
     }
-    if submission.spend_budget:
-        env["MDX_SPEND_BUDGET"] = "1"
+    env["MDX_SPEND_BUDGET"] = "1" if submission.spend_budget else ""
     if submission.threads is not None:
         env["MDX_THREADS"] = str(submission.threads)
     env["MDX_LIMIT"] = str(submission.limit)
     seconds = submission.limit.seconds(_duration(song))
     # The kit knows whole seconds; it need only be no stricter than what is watched here.
     env["INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"] = str(math.ceil(seconds or sys.maxsize))
-    setup = float(env.get("INFERENCE_SETUP_TIMEOUT_SECONDS", SETUP_SECONDS))
+    name = "INFERENCE_SETUP_TIMEOUT_SECONDS"
+    setup = parse_limit(env.get(name, SETUP_SECONDS), name).seconds(0)
     limits = Limits(
         lambda: _phase(events), setup, seconds, cpus=submission.cpus,
         disturbance=submission.disturbance,

@@ -5,7 +5,7 @@ from typing import Any
 
 from evaluator.evaluation import Options, Outcome, Record
 from evaluator.leaderboards import make_tables
-from evaluator.paper import check_paper
+from evaluator.paper import SQUEEZED, TWICE, check_paper
 from evaluator.published import Published
 from evaluator.scores import BASELINE, METRICS, mean_scores
 from evaluator.systems import System
@@ -78,7 +78,9 @@ def _squeezed(name: str, test_set: TestSet, outcome: Outcome) -> list[str]:
         for separation in separations
         if separation
     )
-    return [f"{count} of {len(test_set.songs)} songs squeezed by the limit"] if count else []
+    marks = [f"{count} of {len(test_set.songs)} songs {SQUEEZED}"] if count else []
+    rungs = [rung for s in separations if s for run in s["runs"] for rung in run["rungs"]]
+    return [*marks, *([TWICE] if any(rung.endswith(" twice") for rung in rungs) else [])]
 
 
 def _songs(name: str, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))  # run as a file, Python would look for imports in
 
 from tqdm import tqdm
 
-from evaluator.audit import LIMITS, audit_table, make_cases, parse_numbers, run_audit
+from evaluator.audit import LIMITS, Case, audit_table, make_cases, parse_numbers, run_audit
 from evaluator.children import Children
 from evaluator.evaluation import Evaluation, Options, Outcome
 from evaluator.json_files import write_json
@@ -52,9 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
         )
         systems = read_systems(args.systems or ["demo"], args.precision)
         published = read_published()
+        cases = _cases(args) if args.audit else []
         _decode(test_set)
         outcome, options = _evaluate(test_set, systems, args)
-        audit = _audit(test_set, systems, args) if args.audit and not outcome.interrupted else []
+        audit = _audit(test_set, systems, cases, args) if not outcome.interrupted else []
         report = make_report(test_set, systems, outcome, options, published, audit)
         write_json(args.out / "report.json", report)
         if args.readme and report["complete"]:
@@ -99,16 +100,19 @@ def _evaluate(
     return outcome, options
 
 
-def _audit(
-    test_set: TestSet, systems: list[System], args: argparse.Namespace
-) -> list[dict[str, Any]]:
+def _cases(args: argparse.Namespace) -> list[Case]:
     limits = [args.limit] if args.limit else LIMITS
     cpus = [int(count) for count in parse_numbers(args.cpus, "--cpus")]
-    cases = make_cases(limits, parse_numbers(args.slowdown, "--slowdown"), cpus)
+    return make_cases(limits, parse_numbers(args.slowdown, "--slowdown"), cpus)
+
+
+def _audit(
+    test_set: TestSet, systems: list[System], cases: list[Case], args: argparse.Namespace
+) -> list[dict[str, Any]]:
     children = Children()
     total = len(cases) * len(test_set.songs) * len(systems)
     try:
-        with tqdm(total=total, unit="run", desc="audit", disable=None) as bar:
+        with tqdm(total=total, unit="run", desc="audit", disable=None if total else True) as bar:
             return run_audit(
                 systems, test_set.songs, cases, args.out / "audit", children, lambda: bar.update()
             )

@@ -9,7 +9,7 @@ from evaluator.scores import BASELINE
 from evaluator.test_sets import TestSet
 from mdx.errors import ConfigError
 from mdx.spec import MUSDB18_TEST, SOURCES, SystemSpec, find_system
-from mdx.weights import name_for
+from mdx.weights import int8_name, name_for
 
 MIXER = "mixer"
 TRAINED_ON_TEST = "trained on test"
@@ -23,6 +23,7 @@ class System:
     spec: SystemSpec
     precision: str  # asked for: float32, int8 or auto
     weights: dict[str, str | None]  # sha256 by source and of the Mixer; None for a missing file
+    below: dict[str, str | None]  # sha256 by source of int8 networks that a limit may lead to
 
     @property
     def name(self) -> str:
@@ -33,7 +34,7 @@ class System:
     def key(self) -> str:
         """A hash of all that decides about its stems."""
         separators = {source: self.spec.separators[source] for source in SOURCES}
-        return hash_facts(separators, self.spec.profile, self.weights)
+        return hash_facts(separators, self.spec.profile, self.weights, self.spec.ladder, self.below)
 
     def marks(self, test_set: TestSet) -> list[str]:
         """What must be said wherever its scores on a test set stand."""
@@ -86,8 +87,12 @@ def _read_system(given: str, precision: str) -> System:
     }
     if spec.mixer is not None:
         files[MIXER] = spec.mixer
-    weights = {
+    below = {source: int8_name(spec.separators[source].weights) for source in SOURCES}
+    return System(given, spec, precision, _hash(folder, files), _hash(folder, below))
+
+
+def _hash(folder: Path, files: dict[str, str]) -> dict[str, str | None]:
+    return {
         role: hash_file(folder / name) if (folder / name).is_file() else None
         for role, name in files.items()
     }
-    return System(given, spec, precision, weights)

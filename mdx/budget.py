@@ -35,12 +35,13 @@ class Limit:
 
     kind: str = "none"  # fixed, ratio or none
     value: float = 0.0
+    most: float = float("inf")  # seconds, whatever the policy
 
     def seconds(self, duration: float) -> float | None:
         """The limit of a song of this duration, in seconds; None for no limit."""
         if self.kind == "none":
             return None
-        return self.value * (duration if self.kind == "ratio" else 1)
+        return min(self.most, self.value * (duration if self.kind == "ratio" else 1))
 
     def __str__(self) -> str:
         return self.kind if self.kind == "none" else f"{self.kind}:{self.value:g}"
@@ -167,6 +168,13 @@ class Deadline:
         )
         return (networks + self._samples / SAMPLE_RATE * REST) * self.slowness
 
+    def skip_chunk(self, source: str) -> None:
+        """Count a chunk that needs no network, being silent."""
+        self._chunks[source] -= 1
+        # The song is as far as the source that has most to do.
+        left = (max(0, self._chunks[name]) * self._steps[name] for name in self._chunks)
+        self._samples = min(self._samples, max(left))
+
     def before_chunk(self) -> None:
         """Raises StepDown where the present rung would come too near to the limit."""
         if self._index < len(self._rungs) - 1 and self.forecast() > self.spare:
@@ -176,10 +184,7 @@ class Deadline:
     def after_chunk(self, source: str) -> None:
         """Learn from a chunk how fast the machine is."""
         self._slowness.append((self._clock() - self._began) / self._cost(source))
-        self._chunks[source] -= 1
-        # The song is as far as the source that has most to do.
-        left = (max(0, self._chunks[name]) * self._steps[name] for name in self._chunks)
-        self._samples = min(self._samples, max(left))
+        self.skip_chunk(source)
 
     def _reason(self, first: bool) -> str:
         if self._index == len(self._rungs) - 1:

@@ -18,9 +18,18 @@ class ChunkStream:
     would be cut away whole, is not computed).
     """
 
-    def __init__(self, spec: StftSpec, process: Callable[[Audio], Audio]) -> None:
-        """`process` maps a chunk of shape (2, spec.chunk) to the same shape."""
+    def __init__(
+        self,
+        spec: StftSpec,
+        process: Callable[[Audio], Audio],
+        skipped: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`process` maps a chunk of shape (2, spec.chunk) to the same shape.
+
+        `skipped` is called for every silent chunk in its place.
+        """
         self._spec = spec
+        self._skipped = skipped
         self._process = process
         self._waiting: Audio = np.zeros((CHANNELS, spec.trim), dtype=np.float32)
         self._owed = 0  # samples that went in and have not come out
@@ -52,5 +61,6 @@ class ChunkStream:
         self._waiting = self._waiting[:, spec.step :]
         self._owed -= spec.step
         if not chunk.any():
+            self._skipped()
             return np.zeros((CHANNELS, spec.step), dtype=np.float32)
         return self._process(chunk)[:, spec.trim : -spec.trim]

@@ -1,5 +1,6 @@
 """The rungs of a loaded system, best first, with the networks that each of them needs."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mdx.engine import Engine
-from mdx.errors import ConfigError, NetworkError
+from mdx.errors import ConfigError, NetworkError, WeightsError
 from mdx.mixer import Mixer, read_mixer
 from mdx.pipeline import Member, Pipeline
 from mdx.spec import LAST_RESORT, SOURCES, Rung, SeparatorSpec, StftSpec, SystemSpec
@@ -16,6 +17,7 @@ from mdx.stft import Stft
 from mdx.watch import Watch
 from mdx.weights import name_for, read_weights
 
+log = logging.getLogger(__name__)
 ENOUGH = 0.1  # seconds by which the cost of a chunk is measured, or one chunk where that is more
 
 Members = Mapping[str, Member]  # by source
@@ -81,6 +83,8 @@ def load_ladder(
     below it, as far as their networks are there, and then the last resort; with `spend`, one that
     takes twice the time comes on top. Raises ConfigError, WeightsError or NetworkError.
     """
+    if precision == "auto":
+        precision = _resolve(spec, folder)
     top = Rung(precision)
     rungs = [top]
     if limited:
@@ -88,13 +92,18 @@ def load_ladder(
         rungs.append(LAST_RESORT)
     if spend:
         rungs.insert(0, replace(top, both_polarities=True))
-    needed = {rung.precision for rung in rungs if rung.sources}
-    members = {
-        kind: {
-            source: load_member(spec.separators[source], folder, engine, kind) for source in SOURCES
-        }
-        for kind in sorted(needed, key=lambda kind: kind != precision)
-    }
+    members: dict[str, Members] = {}
+    for kind in dict.fromkeys((precision, *(rung.precision for rung in rungs if rung.sources))):
+        try:
+            members[kind] = {
+                source: load_member(spec.separators[source], folder, engine, kind)
+                for source in SOURCES
+            }
+        except (WeightsError, NetworkError) as error:
+            if kind == precision:
+                raise
+            log.warning("%s; the ladder goes without %s", error, kind)
+            rungs = [rung for rung in rungs if rung.precision != kind or not rung.sources]
     mixer = None
     if spec.mixer is not None:
         mixer = read_mixer(read_weights(folder, spec.mixer), spec.mixer)
@@ -124,11 +133,20 @@ def load_member(spec: SeparatorSpec, folder: Path, engine: Engine, precision: st
     return Member(network, Stft(size, workers=engine.workers))
 
 
+def _resolve(spec: SystemSpec, folder: Path) -> str:
+    # What auto comes to, unless some sources have an int8 network and others do not.
+    names = [spec.separators[source].weights for source in SOURCES]
+    quantised = [name_for("auto", folder, name) != name for name in names]
+    if all(quantised):
+        return "int8"
+    return "auto" if any(quantised) else "float32"
+
+
 def _is_below(rung: Rung, top: Rung, spec: SystemSpec, folder: Path) -> bool:
     if rung == top or not rung.sources:  # the last resort is added for every system
         return False
     if rung.precision == "float32":
-        return top.precision == "float32"
+        return top.precision != "int8"
     return all(
         name_for("auto", folder, spec.separators[source].weights) != spec.separators[source].weights
         for source in SOURCES

@@ -74,7 +74,7 @@ class Pipeline:
             watch.after_chunk(source)
             return estimate
 
-        return ChunkStream(stft.spec, process)
+        return ChunkStream(stft.spec, process, lambda: watch.skip_chunk(source))
 
     def _mix(self, found: Mapping[str, Audio], mix: Audio) -> Audio:
         rest = mix.copy()

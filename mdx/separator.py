@@ -1,6 +1,7 @@
 """The only place where the stages meet: a song in, four stems out, in blocks."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,8 @@ from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung, find_system
 from mdx.stages import Stages
 from mdx.stems import SUBTYPES, StemWriter
 from mdx.watch import Progress, Watch
+
+log = logging.getLogger(__name__)
 
 
 class Separator:
@@ -175,13 +178,14 @@ class Separator:
 
 
 def _write_quality(path: Path, deadline: Deadline | None) -> None:
+    # The stems are there by now: what is told of them must not cost them.
     try:
-        if deadline is None:
-            path.unlink(missing_ok=True)  # it would tell of the stems that were here before
-        else:
+        if deadline is not None:
             path.write_text(json.dumps(deadline.summary(), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(path, got=error.strerror, expected="a writable file") from error
+        elif path.is_file() and "decisions" in json.loads(path.read_text(encoding="utf-8")):
+            path.unlink()  # ours, of the stems that were here before
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("%s: %s", path, error)
 
 
 def stem_paths(folder: Path) -> dict[str, Path]:

@@ -185,7 +185,7 @@ def _build_ladder(rungs: object, where: str) -> tuple[Rung, ...]:
     built = []
     for values in rungs:
         sources = values.get("sources", list(SOURCES)) if isinstance(values, dict) else []
-        if not isinstance(sources, list) or not set(sources) <= set(SOURCES):
+        if not isinstance(sources, list) or not all(source in SOURCES for source in sources):
             raise ConfigError(where, got=repr(sources), expected=f"some of {list(SOURCES)}")
         ordered = tuple(source for source in SOURCES if source in sources)
         extra = {"sources": ordered} if isinstance(values, dict) else {}

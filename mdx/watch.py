@@ -54,6 +54,11 @@ class Watch:
         self._total = max(self._total, self._done)
         self._tell(source)
 
+    def skip_chunk(self, source: str) -> None:
+        """Count a silent chunk, which needs no network."""
+        if self.deadline:
+            self.deadline.skip_chunk(source)
+
     def finish(self) -> None:
         """Say that all is done."""
         self._done = self._total

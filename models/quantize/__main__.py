@@ -20,7 +20,7 @@ from mdx.net import OnnxNetwork
 from mdx.spec import SOURCES, SeparatorSpec, StftSpec, find_system
 from mdx.stft import Stft
 from mdx.weights import describe, int8_name, read_weights, register_weights
-from models.quantize.graph import quantise, read_graph
+from models.quantize.graph import check_installed, quantise, read_graph
 from models.quantize.loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss
 from models.quantize.search import Outcome, find_outcome
 from models.quantize.songs import Excerpt, estimate, read_excerpts, spectrograms
@@ -110,6 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
     command = f"python -m models.quantize {' '.join(words)}"
     refused = []
     try:
+        check_installed()
         system, folder = find_system(args.system)
         files = [separator.weights for separator in system.separators.values()]
         if len(set(files)) < len(files):
@@ -123,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
             outcome = quantise_source(source, system.separators[source], folder, excerpts, command)
             rows.append(row(source, outcome))
             refused += [] if outcome.loss.holds else [source]
-    except MdxError as error:
+    except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(HEADER, *rows, sep="\n")

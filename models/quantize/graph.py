@@ -1,14 +1,25 @@
 """Int8 graphs by NNCF, any of whose layers can be given back its float32."""
 
+import importlib.util
 from collections.abc import Sequence
 
 import onnx
 from onnx import numpy_helper
 
+from mdx.errors import ConfigError
 from mdx.spec import Audio
 from models.prepare import drop_unused
 
 QUANTISE, DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
+
+
+def check_installed() -> None:
+    """Raises ConfigError where NNCF is missing, before anything is begun that takes long."""
+    if importlib.util.find_spec("nncf") is None:
+        raise ConfigError(
+            "quantising", got="no package nncf", expected="one",
+            hint="pip install -e '.[quantize]'",
+        )  # fmt: skip
 
 
 def read_graph(content: bytes) -> onnx.ModelProto:

@@ -117,7 +117,14 @@ def _paper() -> list[dict[str, Any]]:
 def _audit() -> list[dict[str, Any]]:
     case = {"limit": "ratio:1.57", "cpus": 2, "slowdown": 4.0, "fault": "none"}
     row = {"system": NASTY, "song": NASTY, **case}
-    found = {"rungs": ["float32", NASTY], "seconds": 9.0, "share": 0.5, "sdr": 6.5, "error": None}
+    found = {
+        "rungs": ["float32", NASTY],
+        "seconds": 9.0,
+        "share": 0.5,
+        "margin": 9.0,
+        "sdr": 6.5,
+        "error": None,
+    }
     late: dict[str, Any] = {**dict.fromkeys(found), "rungs": [], "error": ERROR}
     return [{**row, **found}, {**row, **late}]
 

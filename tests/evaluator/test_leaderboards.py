@@ -37,7 +37,7 @@ def make_system(name: str, published: Published, *, mixer: bool = True) -> Syste
     weights: dict[str, str | None] = dict(published.released["kuielab_a"])
     if not mixer:
         del weights["mixer"]
-    return System(name, spec, "float32", weights)
+    return System(name, spec, "float32", weights, {})
 
 
 def make_entry(name: str, values: dict[str, float], songs: int = 50) -> dict[str, Any]:

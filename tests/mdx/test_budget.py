@@ -1,5 +1,7 @@
 """The limit of a song: how it is told, which rung fits, and when the one at work is given up."""
 
+from dataclasses import replace
+
 import pytest
 
 from mdx.budget import MARGIN, REST, Deadline, Limit, StepDown, parse_limit
@@ -152,3 +154,20 @@ def test_both_polarities_cost_twice() -> None:
     deadline = Deadline(1000, rungs, COSTS, STEPS, started=clock.now, clock=clock)
     deadline.begin(10 * SAMPLE_RATE)
     assert deadline.forecast() == pytest.approx(32 + 10 * REST)
+
+
+def test_silent_chunks_are_not_waited_for() -> None:
+    clock = Clock()
+    deadline = make(1000, clock)
+    deadline.begin(10 * SAMPLE_RATE)
+    for source in SOURCES:
+        deadline.skip_chunk(source)
+    assert deadline.forecast() == pytest.approx(8 + 5 * REST)
+    assert deadline.slowness == 1
+
+
+def test_a_policy_may_be_capped() -> None:
+    limit = replace(parse_limit("ratio:1.57"), most=240.0)
+    assert limit.seconds(100) == pytest.approx(157)
+    assert limit.seconds(430) == 240
+    assert replace(Limit(), most=240.0).seconds(430) is None

@@ -8,7 +8,7 @@ import pytest
 
 from mdx.engine import Engine
 from mdx.errors import ConfigError, MdxError, NetworkError
-from mdx.machine import available_cpus, cgroup_quota
+from mdx.machine import available_cpus, cgroup_quota, has_vnni
 from mdx.openvino_net import OpenVinoNetwork
 from mdx.separator import Separator
 from mdx.spec import SOURCES
@@ -85,7 +85,7 @@ def test_where_openvino_fails_onnxruntime_takes_its_place_and_says_why(
 ) -> None:
     monkeypatch.setattr("mdx.engine.OpenVinoNetwork", Broken)
     monkeypatch.setattr("mdx.engine.precision_of", lambda graph: "int8")
-    monkeypatch.setattr("mdx.engine._has_openvino", lambda: True)
+    monkeypatch.setattr("mdx.engine._prefers_openvino", lambda: True)
     with caplog.at_level(logging.WARNING):
         network = Engine().open(graph([1, 4, 48, 32]), "x.onnx")
     assert network.runtime.startswith("onnxruntime")
@@ -154,3 +154,12 @@ def test_threads_follow_affinity_and_quota(
     monkeypatch.setattr("mdx.machine.cgroup_quota", lambda: quota)
     assert available_cpus() == cpus == Engine().workers
     assert Engine(threads=9).workers == 9
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [("fpu avx2", False), ("avx2 avx512_vnni", True), ("avx_vnni", True)]
+)
+def test_vnni_is_told_by_the_cpu_s_flags(tmp_path: Path, flags: str, expected: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
+    assert has_vnni(tmp_path / "cpuinfo") is expected
+    assert has_vnni(tmp_path / "missing") is False

@@ -1,0 +1,101 @@
+"""Which rungs a system has: what its YAML says, as far as the networks are there."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mdx.budget import Limit
+from mdx.errors import ConfigError, WeightsError
+from mdx.separator import Separator
+from mdx.spec import SOURCES, find_system, read_system
+from mdx.weights import int8_name, register_weights
+
+
+def rungs(system: Path, **options: object) -> list[str]:
+    separator = Separator.load(system, threads=1, **options)  # type: ignore[arg-type]
+    return [str(rung) for rung in separator.ladder.rungs]
+
+
+@pytest.fixture
+def quantised(tiny_copy: Path) -> Path:
+    """The tiny system, whose float32 files stand in for int8 ones as well."""
+    folder = tiny_copy.parent
+    manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
+    for source in SOURCES:
+        name = int8_name(f"{source}.onnx")
+        (folder / name).write_bytes((folder / f"{source}.onnx").read_bytes())
+        parent = manifest[f"{source}.onnx"]["sha256"]
+        register_weights(folder, name, made_by="a test", parent=parent)
+    return tiny_copy
+
+
+def test_without_a_limit_there_is_one_rung(quantised: Path) -> None:
+    assert rungs(quantised) == ["float32"]
+    assert rungs(quantised, spend_budget=True) == ["float32 twice", "float32"]
+
+
+def test_a_limit_brings_what_is_there(quantised: Path, tiny_system: Path) -> None:
+    assert rungs(tiny_system, limited=True) == ["float32", "scaled mixture"]
+    assert rungs(quantised, limited=True) == ["float32", "int8", "scaled mixture"]
+    assert rungs(quantised, limited=True, precision="int8") == ["int8", "scaled mixture"]
+
+
+def test_auto_is_what_it_comes_to(quantised: Path, tiny_system: Path) -> None:
+    assert rungs(quantised, limited=True, precision="auto") == ["int8", "scaled mixture"]
+    assert rungs(tiny_system, limited=True, precision="auto") == ["float32", "scaled mixture"]
+
+
+def test_an_int8_network_that_is_gone_costs_its_rungs_only(
+    quantised: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (quantised.parent / "bass.int8.onnx").unlink()
+    with caplog.at_level(logging.WARNING):
+        assert rungs(quantised, limited=True) == ["float32", "scaled mixture"]
+    assert "bass.int8.onnx" in caplog.text and "goes without int8" in caplog.text
+    with pytest.raises(WeightsError, match=r"bass\.int8\.onnx"):
+        rungs(quantised, precision="int8")
+
+
+def test_a_ladder_of_one_s_own(quantised: Path) -> None:
+    system = yaml.safe_load(quantised.read_text())
+    system["limit"] = "ratio:1.57"
+    system["ladder"] = [
+        {"precision": "float32"},
+        {"precision": "float32", "mixer": False},
+        {"precision": "int8", "sources": ["vocals", "drums"]},
+        {"sources": []},
+    ]
+    quantised.write_text(yaml.safe_dump(system))
+    assert find_system(quantised)[0].limit == "ratio:1.57"
+    assert rungs(quantised, limited=True) == [
+        "float32", "float32, no Mixer", "int8, drums and vocals", "scaled mixture",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "ladder",
+    ["float32", [], ["float32"], [{"precison": "int8"}], [{"sources": [["drums"]]}],
+     [{"sources": ["piano"]}], [{"sources": "drums"}], [{"mixer": "no"}], [3]],
+)  # fmt: skip
+def test_other_ladders_are_refused(ladder: object, tiny_copy: Path) -> None:
+    system = yaml.safe_load(tiny_copy.read_text())
+    tiny_copy.write_text(yaml.safe_dump({**system, "ladder": ladder}))
+    with pytest.raises(ConfigError, match="ladder"):
+        read_system(tiny_copy)
+
+
+def test_a_file_of_that_name_which_is_not_ours_is_left_alone(
+    tiny_system: Path, song: Path, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "out" / "quality.json"
+    theirs.parent.mkdir()
+    theirs.write_text('{"mine": 1}')
+    separator = Separator.load(tiny_system, threads=1, limited=True)
+    separator.separate_file(song, tmp_path / "out")
+    assert theirs.read_text() == '{"mine": 1}'
+    theirs.unlink()
+    theirs.mkdir()  # cannot be written: the stems are there all the same
+    paths = separator.separate_file(song, tmp_path / "out", limit=Limit("fixed", 600))
+    assert all(path.is_file() for path in paths.values())
