@@ -71,33 +71,15 @@ def separate_song(
     far as the song, OutputError for the results' folder, or Cancelled.
     """
     folder = results / song.name
-    events, audit = folder / "events.jsonl", folder / "audit.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():  # what is scored must come from this run
             old.unlink()
     except OSError as error:
         raise OutputError(folder, got=error.strerror, expected="a writable folder") from error
-    env = {
-        **os.environ,
-        # The child runs in the repository, from where a relative path would lead elsewhere.
-        "MDX_SYSTEM": _absolute(submission.system),
-        "MDX_SUBTYPE": submission.subtype,
-        "MDX_PRECISION": submission.precision,
-        "MDX_AUDIT_PATH": str(audit.resolve()),
-        "TEST_DATASET_PATH": str(song.parent.resolve()),
-        "RESULTS_DATASET_PATH": str(results.resolve()),
-        "PARTIAL_RUN_MUSIC_NAMES": song.name,
-        "EVENTS_PATH": str(events.resolve()),
-        "END_WITH_STDIN": "1",
-    }
-    env["MDX_SPEND_BUDGET"] = "1" if submission.spend_budget else ""
-    if submission.threads is not None:
-        env["MDX_THREADS"] = str(submission.threads)
-    env["MDX_LIMIT"] = str(submission.limit)
     seconds = submission.limit.seconds(_duration(song))
-    # The kit knows whole seconds; it need only be no stricter than what is watched here.
-    env["INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"] = str(math.ceil(seconds or sys.maxsize))
+    env = _environment(submission, song, results, seconds)
+    events, audit = Path(env["EVENTS_PATH"]), Path(env["MDX_AUDIT_PATH"])
     name = "INFERENCE_SETUP_TIMEOUT_SECONDS"
     setup = parse_limit(env.get(name, SETUP_SECONDS), name).seconds(0)
     limits = Limits(
@@ -133,6 +115,32 @@ def separate_song(
         limit=seconds,
         **_quality(folder / "quality.json"),
     )
+
+
+def _environment(
+    submission: Submission, song: Path, results: Path, seconds: float | None
+) -> dict[str, str]:
+    folder = results.resolve() / song.name
+    env = {
+        **os.environ,
+        # The child runs in the repository, from where a relative path would lead elsewhere.
+        "MDX_SYSTEM": _absolute(submission.system),
+        "MDX_SUBTYPE": submission.subtype,
+        "MDX_PRECISION": submission.precision,
+        "MDX_LIMIT": str(submission.limit),
+        "MDX_SPEND_BUDGET": "1" if submission.spend_budget else "",
+        "MDX_AUDIT_PATH": str(folder / "audit.json"),
+        "TEST_DATASET_PATH": str(song.parent.resolve()),
+        "RESULTS_DATASET_PATH": str(results.resolve()),
+        "PARTIAL_RUN_MUSIC_NAMES": song.name,
+        "EVENTS_PATH": str(folder / "events.jsonl"),
+        "END_WITH_STDIN": "1",
+        # The kit knows whole seconds; it need only be no stricter than what is watched here.
+        "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS": str(math.ceil(seconds or sys.maxsize)),
+    }
+    if submission.threads is not None:
+        env["MDX_THREADS"] = str(submission.threads)
+    return env
 
 
 def _duration(song: Path) -> float:
