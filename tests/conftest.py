@@ -9,7 +9,7 @@ import yaml
 
 from mdx.separator import Separator
 from mdx.spec import SAMPLE_RATE, SOURCES
-from mdx.weights import register_weights
+from mdx.weights import int8_name, register_weights
 from models.export import export_onnx
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 
@@ -54,6 +54,19 @@ def tiny_copy(tiny_system: Path, tmp_path: Path) -> Path:
     for path in tiny_system.parent.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     return folder / tiny_system.name
+
+
+@pytest.fixture
+def quantised_copy(tiny_copy: Path) -> Path:
+    """Such a copy whose float32 files stand in for int8 ones as well."""
+    folder = tiny_copy.parent
+    manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
+    for source in SOURCES:
+        name = int8_name(f"{source}.onnx")
+        (folder / name).write_bytes((folder / f"{source}.onnx").read_bytes())
+        parent = manifest[f"{source}.onnx"]["sha256"]
+        register_weights(folder, name, made_by="a test", parent=parent, loss=0.001)
+    return tiny_copy
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import yaml
 from mdx.budget import Limit
 from mdx.errors import ConfigError, WeightsError
 from mdx.separator import Separator
-from mdx.spec import SOURCES, find_system, read_system
-from mdx.weights import int8_name, register_weights
+from mdx.spec import find_system, read_system
 
 
 def rungs(system: Path, **options: object) -> list[str]:
@@ -18,48 +17,35 @@ def rungs(system: Path, **options: object) -> list[str]:
     return [str(rung) for rung in separator.ladder.rungs]
 
 
-@pytest.fixture
-def quantised(tiny_copy: Path) -> Path:
-    """The tiny system, whose float32 files stand in for int8 ones as well."""
-    folder = tiny_copy.parent
-    manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
-    for source in SOURCES:
-        name = int8_name(f"{source}.onnx")
-        (folder / name).write_bytes((folder / f"{source}.onnx").read_bytes())
-        parent = manifest[f"{source}.onnx"]["sha256"]
-        register_weights(folder, name, made_by="a test", parent=parent)
-    return tiny_copy
+def test_without_a_limit_there_is_one_rung(quantised_copy: Path) -> None:
+    assert rungs(quantised_copy) == ["float32"]
+    assert rungs(quantised_copy, spend_budget=True) == ["float32 twice", "float32"]
 
 
-def test_without_a_limit_there_is_one_rung(quantised: Path) -> None:
-    assert rungs(quantised) == ["float32"]
-    assert rungs(quantised, spend_budget=True) == ["float32 twice", "float32"]
-
-
-def test_a_limit_brings_what_is_there(quantised: Path, tiny_system: Path) -> None:
+def test_a_limit_brings_what_is_there(quantised_copy: Path, tiny_system: Path) -> None:
     assert rungs(tiny_system, limited=True) == ["float32", "scaled mixture"]
-    assert rungs(quantised, limited=True) == ["float32", "int8", "scaled mixture"]
-    assert rungs(quantised, limited=True, precision="int8") == ["int8", "scaled mixture"]
+    assert rungs(quantised_copy, limited=True) == ["float32", "int8", "scaled mixture"]
+    assert rungs(quantised_copy, limited=True, precision="int8") == ["int8", "scaled mixture"]
 
 
-def test_auto_is_what_it_comes_to(quantised: Path, tiny_system: Path) -> None:
-    assert rungs(quantised, limited=True, precision="auto") == ["int8", "scaled mixture"]
+def test_auto_is_what_it_comes_to(quantised_copy: Path, tiny_system: Path) -> None:
+    assert rungs(quantised_copy, limited=True, precision="auto") == ["int8", "scaled mixture"]
     assert rungs(tiny_system, limited=True, precision="auto") == ["float32", "scaled mixture"]
 
 
 def test_an_int8_network_that_is_gone_costs_its_rungs_only(
-    quantised: Path, caplog: pytest.LogCaptureFixture
+    quantised_copy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (quantised.parent / "bass.int8.onnx").unlink()
+    (quantised_copy.parent / "bass.int8.onnx").unlink()
     with caplog.at_level(logging.WARNING):
-        assert rungs(quantised, limited=True) == ["float32", "scaled mixture"]
+        assert rungs(quantised_copy, limited=True) == ["float32", "scaled mixture"]
     assert "bass.int8.onnx" in caplog.text and "goes without int8" in caplog.text
     with pytest.raises(WeightsError, match=r"bass\.int8\.onnx"):
-        rungs(quantised, precision="int8")
+        rungs(quantised_copy, precision="int8")
 
 
-def test_a_ladder_of_one_s_own(quantised: Path) -> None:
-    system = yaml.safe_load(quantised.read_text())
+def test_a_ladder_of_one_s_own(quantised_copy: Path) -> None:
+    system = yaml.safe_load(quantised_copy.read_text())
     system["limit"] = "ratio:1.57"
     system["ladder"] = [
         {"precision": "float32"},
@@ -67,9 +53,9 @@ def test_a_ladder_of_one_s_own(quantised: Path) -> None:
         {"precision": "int8", "sources": ["vocals", "drums"]},
         {"sources": []},
     ]
-    quantised.write_text(yaml.safe_dump(system))
-    assert find_system(quantised)[0].limit == "ratio:1.57"
-    assert rungs(quantised, limited=True) == [
+    quantised_copy.write_text(yaml.safe_dump(system))
+    assert find_system(quantised_copy)[0].limit == "ratio:1.57"
+    assert rungs(quantised_copy, limited=True) == [
         "float32", "float32, no Mixer", "int8, drums and vocals", "scaled mixture",
     ]  # fmt: skip
 

@@ -17,7 +17,7 @@ from mdx.openvino_net import OpenVinoNetwork
 from mdx.separator import Separator
 from mdx.spec import SAMPLE_RATE, SOURCES, Audio
 from mdx.stft import Stft
-from mdx.weights import int8_name, name_for, register_weights
+from mdx.weights import name_for, register_weights
 from models.quantize.__main__ import main
 from models.quantize.graph import in_float32, int8_layers, quantise, read_graph
 from models.quantize.loss import FRAME, Loss, measure_loss, quiet_noise
@@ -263,27 +263,15 @@ def test_a_source_that_loses_too_much_is_refused(
     assert "int8" not in (tiny_copy.parent / "manifest.yaml").read_text()
 
 
-def make_int8(system: Path) -> None:
-    """Have the float32 files stand in for int8 ones: who may be loaded is decided by name."""
-    folder = system.parent
-    manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
-    for source in SOURCES:
-        name = int8_name(f"{source}.onnx")
-        (folder / name).write_bytes((folder / f"{source}.onnx").read_bytes())
-        parent = manifest[f"{source}.onnx"]["sha256"]
-        register_weights(folder, name, made_by="a test", parent=parent, loss=0.001)
-
-
 def test_an_int8_network_of_another_parent_is_not_loaded(
-    tiny_copy: Path, caplog: pytest.LogCaptureFixture
+    quantised_copy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    make_int8(tiny_copy)
-    folder = tiny_copy.parent
+    folder = quantised_copy.parent
     assert name_for("int8", folder, "drums.onnx") == "drums.int8.onnx"
     (folder / "drums.onnx").write_bytes((folder / "bass.onnx").read_bytes())
     register_weights(folder, "drums.onnx", made_by="trained again")
     with pytest.raises(WeightsError, match=r"drums\.int8\.onnx: got made from another drums\.onnx"):
-        Separator.load(tiny_copy, precision="int8")
+        Separator.load(quantised_copy, precision="int8")
     with caplog.at_level(logging.WARNING):
         assert name_for("auto", folder, "drums.onnx") == "drums.onnx"
     assert "float32 takes its place" in caplog.text
