@@ -32,6 +32,7 @@ class OpenVinoNetwork:
             inputs, outputs = map(_end, model.inputs), map(_end, model.outputs)
             self.dim_f, self.dim_t = check_layout(name, list(inputs), list(outputs))
             model.reshape({0: [1, 4, self.dim_f, self.dim_t]})
+            model = _turned(ov, model)
             compiled = core.compile_model(model, "CPU", _settings(threads))
         except NetworkError:
             raise
@@ -46,9 +47,19 @@ class OpenVinoNetwork:
 
     def __call__(self, spectrogram: Audio) -> Audio:
         """Shape: (4, dim_f, dim_t) -> the same."""
-        outputs = self._request.infer([spectrogram[np.newaxis]], share_inputs=True)
-        output: Audio = outputs[0][0]
+        turned = spectrogram.transpose(0, 2, 1)[np.newaxis]
+        outputs = self._request.infer([turned], share_inputs=True)
+        output: Audio = outputs[0][0].transpose(0, 2, 1)
         return output
+
+
+def _turned(ov: Any, model: Any) -> Any:
+    # Frames before bins, as our STFT leaves them in memory and as TFC-TDF-U-Net v2 computes: where
+    # a graph begins and ends by turning them itself, OpenVINO drops both turns.
+    steps = ov.preprocess.PrePostProcessor(model)
+    steps.input().preprocess().convert_layout([0, 1, 3, 2])
+    steps.output().postprocess().convert_layout([0, 1, 3, 2])
+    return steps.build()
 
 
 def _settings(threads: int) -> dict[str, Any]:
