@@ -17,7 +17,7 @@ from mdx.errors import ConfigError, MdxError
 from mdx.machine import peak_memory
 from mdx.net import PROVIDERS
 from mdx.separator import Separator, stem_paths
-from mdx.spec import find_system, system_names, track_name
+from mdx.spec import SOURCES, find_system, system_names, track_name
 from mdx.stages import Stages
 from mdx.weights import PRECISIONS
 
@@ -111,6 +111,10 @@ def get_parser() -> argparse.ArgumentParser:
         help=f"{', '.join(system_names())}, or the path of a .yaml (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--source", choices=SOURCES, action="append", metavar="SOURCE",
+        help=f"{', '.join(SOURCES)}: make this stem alone, without the Mixer; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
         "--precision", choices=PRECISIONS, default=os.environ.get("MDX_PRECISION", "float32"),
         help="int8 is faster; auto takes it where the system has it (default: %(default)s)",
     )  # fmt: skip
@@ -152,6 +156,7 @@ def separate_songs(args: argparse.Namespace) -> int:
     limit = find_limit(args.limit, find_system(args.system)[0].limit)
     separator = Separator.load(
         args.system,
+        sources=args.source or SOURCES,
         limited=limit is not None and limit.kind != "none",
         spend_budget=args.spend_budget,
         runtime=args.runtime,
@@ -165,7 +170,7 @@ def separate_songs(args: argparse.Namespace) -> int:
             with _Bar(path.name) as bar:
                 separator.separate_file(
                     path,
-                    stem_paths(folder),
+                    stem_paths(folder, separator.sources),
                     subtype=args.subtype,
                     downmix=args.downmix,
                     progress=bar.update,

@@ -12,46 +12,69 @@ from mdx.weights import describe, int8_name, register_weights
 FOLDER = Path("out/full_size")
 N_FFT = {"bass": 16384, "drums": 4096, "other": 8192, "vocals": 6144}
 DIM_F, DIM_T, HOP = 2048, 256, 1024
+COMMAND = "python -m benchmarks.inference"
 
 
-def make_full_size(folder: Path = FOLDER) -> Path:
-    """Write the system, once; returns its YAML. Its four networks are one file of 7.4 M weights.
+def make_full_size(folder: Path = FOLDER) -> tuple[Path, Path]:
+    """Write the system, once; returns its YAML, and that of its twin as the released files are.
 
-    Int8 keeps nothing but both ends in float32: with random weights no loss can be measured. The
-    extras `train` and `quantize` must be installed.
+    The four networks are one file of 7.4 M weights. The twin has the same weights in a graph of the
+    released order of operations, without our preparation. Int8 keeps nothing but both ends in
+    float32: with random weights no loss can be measured. The extras `train` and `quantize` must be
+    installed.
     """
-    path = folder / "full_size.yaml"
-    if path.exists():
-        return path
+    ours, released = folder / "full_size.yaml", folder / "released.yaml"
+    if not released.exists():
+        _write_networks(folder)
+        np.savez(folder / "mixer.npz", weight=np.eye(8, 10, dtype=np.float32))
+        register_weights(folder, "mixer.npz", made_by=COMMAND)
+        for path in (ours, released):
+            weights = "random.onnx" if path == ours else "released.onnx"
+            path.write_text(yaml.safe_dump(_system(path.stem, weights), sort_keys=False))
+    return ours, released
+
+
+def _write_networks(folder: Path) -> None:
+    import torch
+
     from models.export import export_onnx
     from models.quantize.graph import quantise, read_graph
-    from models.tfc_tdf import TfcTdfSpec, random_network
+    from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, random_network
+
+    class Released(TfcTdfUNet):
+        """Turns its axes behind the first layer and before the last, where there are g channels."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.between(self.first(x).transpose(-1, -2)).transpose(-1, -2)
+            out: torch.Tensor = self.last(x)
+            return out
 
     network = random_network(TfcTdfSpec(dim_f=DIM_F), seed=0)
+    released = Released(network.spec)
+    released.load_state_dict(network.state_dict())
     export_onnx(network, folder / "random.onnx", dim_f=DIM_F, dim_t=DIM_T)
-    np.savez(folder / "mixer.npz", weight=np.eye(8, 10, dtype=np.float32))
+    export_onnx(released, folder / "released.onnx", dim_f=DIM_F, dim_t=DIM_T, prepare=False)
+    content = (folder / "random.onnx").read_bytes()
     stft = Stft(StftSpec(N_FFT["drums"], HOP, DIM_F, DIM_T))
     rng = np.random.default_rng(0)
     chunk = rng.uniform(-0.5, 0.5, (2, stft.spec.chunk)).astype(np.float32)
-    content = (folder / "random.onnx").read_bytes()
     graph = quantise(read_graph(content), [stft.forward(chunk)])
     (folder / int8_name("random.onnx")).write_bytes(graph.SerializeToString())
-    command = "python -m benchmarks.inference"
-    for name in ("random.onnx", "mixer.npz"):
-        register_weights(folder, name, made_by=command)
+    for name in ("random.onnx", "released.onnx"):
+        register_weights(folder, name, made_by=COMMAND)
     parent = describe(content).sha256
-    register_weights(folder, int8_name("random.onnx"), made_by=command, parent=parent)
-    system = {
-        "name": "full_size",
+    register_weights(folder, int8_name("random.onnx"), made_by=COMMAND, parent=parent)
+
+
+def _system(name: str, weights: str) -> dict[str, object]:
+    return {
+        "name": name,
         "description": "the paper's sizes, random weights",
         "training_data": [],
         "leaderboard": "none",
         "profile": "kuielab",
         "separators": {
-            source: {"weights": "random.onnx", "n_fft": N_FFT[source], "hop": HOP}
-            for source in SOURCES
+            source: {"weights": weights, "n_fft": N_FFT[source], "hop": HOP} for source in SOURCES
         },
         "mixer": "mixer.npz",
     }
-    path.write_text(yaml.safe_dump(system, sort_keys=False), encoding="utf-8")
-    return path

@@ -1,8 +1,9 @@
 """`python -m benchmarks.inference`: ours beside the released submission's way, file to files.
 
 By default the paper's networks with random weights; `--system` takes any. Methods are interleaved,
-every run is a process of its own, and figures are medians. The floor is what the networks'
-multiplications would take at the speed of a large matrix product on the same machine.
+every run is a process of its own, and figures are medians. The original's method runs the same
+weights in a graph as the released files have it, or the system's own graphs. The floor is what the
+networks' multiplications would take at the speed of a large matrix product on the same machine.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 from benchmarks.floor import float32_speed, int8_speed, song_operations
 from benchmarks.full_size import make_full_size
 from benchmarks.memory import ROOT, write_song
+from benchmarks.one_source import compare_one_source, one_source_table
 from evaluator.children import Children
 from evaluator.json_files import write_json
 from evaluator.replay import Submission, separate_song
@@ -59,7 +61,9 @@ def run_ours(system: Path, song: Path, out: Path, method: str) -> dict[str, Any]
     }
 
 
-def measure(methods: list[str], system: Path, seconds: int, runs: int) -> dict[str, Any]:
+def measure(
+    methods: list[str], system: Path, released: Path, seconds: int, runs: int
+) -> dict[str, Any]:
     """Medians by method for a song of noise."""
     found: dict[str, list[dict[str, Any]]] = {method: [] for method in methods}
     with tempfile.TemporaryDirectory() as name:
@@ -70,7 +74,7 @@ def measure(methods: list[str], system: Path, seconds: int, runs: int) -> dict[s
             for method in methods:
                 out = Path(name) / method
                 if method == "original":
-                    found[method].append(run_original(system, song, out))
+                    found[method].append(run_original(released, song, out))
                 else:
                     found[method].append(run_ours(system, song, out, method))
     return {method: _median(runs) for method, runs in found.items()}
@@ -110,6 +114,8 @@ def section(figures: dict[str, Any]) -> str:
     ]
     for seconds, song in figures["songs"].items():
         parts += [f"A song of {seconds} s:", table({**figures, **song})]
+    if figures["one_source"]:
+        parts += [one_source_table(figures["one_source"])]
     return "\n\n".join(parts)
 
 
@@ -134,6 +140,10 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--song-seconds", default="60", help="comma-separated lengths")
     parser.add_argument("--methods", default=",".join(METHODS), help="(default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument(
+        "--peer", type=Path, metavar="PYTHON",
+        help="an interpreter that has audio-separator: one source, ours beside it",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, default=Path("out/inference.json"))
     parser.add_argument("--readme", type=Path, help="put the tables into this README")
     return parser
@@ -143,7 +153,7 @@ def main() -> None:
     """Measure every song length; print the tables, and write the figures to a JSON file."""
     args = get_parser().parse_args()
     methods = args.methods.split(",")
-    system = args.system or make_full_size()
+    system, released = (args.system, args.system) if args.system else make_full_size()
     figures: dict[str, Any] = {
         "system": find_system(system)[0].description,
         "runs": args.runs,
@@ -151,11 +161,14 @@ def main() -> None:
         "cpus": available_cpus(),
         "speed": {"float32": float32_speed(), "int8": int8_speed()},
         "songs": {},
+        "one_source": None,
     }
+    if args.peer:
+        figures["one_source"] = compare_one_source(system, args.peer, args.runs)
     for seconds in map(int, args.song_seconds.split(",")):
         figures["songs"][seconds] = {
             "operations": song_operations(system, seconds),
-            "methods": measure(methods, system, seconds, args.runs),
+            "methods": measure(methods, system, released, seconds, args.runs),
         }
         write_json(args.json, figures)
     print(section(figures))

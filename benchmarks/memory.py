@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile as sf
@@ -28,22 +30,28 @@ def write_song(path: Path, seconds: int) -> None:
 
 def peak_memory(system: str, song: Path, out: Path) -> float:
     """Separate a song in a child process; returns its peak resident memory in MB."""
-    script = str(ROOT / "predict.py")
-    return peak_of([sys.executable, script, str(song), "-o", str(out), "--system", system])
+    command = [sys.executable, str(ROOT / "predict.py"), str(song), "-o", str(out)]
+    return measure_command([*command, "--system", system]).megabytes
 
 
-def peak_of(command: list[str]) -> float:
-    """Run a command; returns its peak resident memory in MB.
+class Usage(NamedTuple):
+    """What a process took, from its start to its end."""
 
-    Raises CalledProcessError where it fails.
-    """
+    seconds: float
+    megabytes: float  # resident at most
+
+
+def measure_command(command: list[str]) -> Usage:
+    """Run a command in the repository. Raises CalledProcessError where it fails."""
+    started = time.perf_counter()
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - started
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, command)
     unit = 1 if sys.platform == "darwin" else 1024  # bytes a unit of ru_maxrss
-    return usage.ru_maxrss * unit / 1e6
+    return Usage(seconds, usage.ru_maxrss * unit / 1e6)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.memory import peak_of
+from benchmarks.memory import measure_command
 from evaluator.bss_eval import framewise_metrics
 from evaluator.metrics import framewise_sdr
 from evaluator.score_files import METRICS
@@ -60,7 +60,7 @@ def run_child(method: str, seconds: int) -> tuple[float, float, npt.NDArray[np.f
         result = Path(folder) / "result.npz"
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.metrics", "--child", method]
         command += ["--seconds", str(seconds), "--result", str(result)]
-        peak = peak_of(command)
+        peak = measure_command(command).megabytes
         with np.load(result) as stored:
             return float(stored["seconds"]), peak, stored["scores"]
 

@@ -75,20 +75,23 @@ class Ladder:
 
 
 def load_ladder(
-    spec: SystemSpec, folder: Path, engine: Engine, precision: str, *, limited: bool, spend: bool
-) -> Ladder:
+    spec: SystemSpec, folder: Path, engine: Engine, precision: str, *, limited: bool, spend: bool,
+    sources: Sequence[str] = SOURCES,
+) -> Ladder:  # fmt: skip
     """Load a system's networks and its Mixer.
 
     The first rung has the `precision` asked for. With `limited`, those of the system's ladder come
     below it, as far as their networks are there, and then the last resort; with `spend`, one that
-    takes twice the time comes on top. Raises ConfigError, WeightsError or NetworkError.
+    takes twice the time comes on top. Networks are for `sources` alone. Raises ConfigError,
+    WeightsError or NetworkError.
     """
     if precision == "auto":
         precision = _resolve(spec, folder)
-    top = Rung(precision)
+    top = _only(Rung(precision), sources)
     rungs = [top]
     if limited:
-        rungs += [rung for rung in spec.ladder if _is_below(rung, top, spec, folder)]
+        lower = dict.fromkeys(_only(rung, sources) for rung in spec.ladder)
+        rungs += [rung for rung in lower if _is_below(rung, top, spec, folder)]
         rungs.append(LAST_RESORT)
     if spend:
         rungs.insert(0, replace(top, both_polarities=True))
@@ -97,7 +100,7 @@ def load_ladder(
         try:
             members[kind] = {
                 source: load_member(spec.separators[source], folder, engine, kind)
-                for source in SOURCES
+                for source in top.sources
             }
         except (WeightsError, NetworkError) as error:
             if kind == precision:
@@ -105,7 +108,7 @@ def load_ladder(
             log.warning("%s; the ladder goes without %s", error, kind)
             rungs = [rung for rung in rungs if rung.precision != kind or not rung.sources]
     mixer = None
-    if spec.mixer is not None:
+    if spec.mixer is not None and top.mixer:
         mixer = read_mixer(read_weights(folder, spec.mixer), spec.mixer)
     return Ladder(rungs, members, mixer)
 
@@ -140,6 +143,12 @@ def _resolve(spec: SystemSpec, folder: Path) -> str:
     if all(quantised):
         return "int8"
     return "auto" if any(quantised) else "float32"
+
+
+def _only(rung: Rung, sources: Sequence[str]) -> Rung:
+    # The Mixer takes all four stems, and gives each of them something of the others.
+    kept = tuple(source for source in rung.sources if source in sources)
+    return replace(rung, sources=kept, mixer=rung.mixer and kept == SOURCES)
 
 
 def _is_below(rung: Rung, top: Rung, spec: SystemSpec, folder: Path) -> bool:

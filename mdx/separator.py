@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ class Separator:
         """`threads` is what is told of it; networks and STFTs bring their own."""
         self.ladder = ladder
         self.threads = threads
+        self.sources = ladder.rungs[0].sources
         # The engines and precisions at work on the best rung, each once: usually one of both.
         networks = [member.network for member in ladder.members(ladder.rungs[0]).values()]
         self.runtime = ", ".join(sorted({network.runtime for network in networks}))
@@ -40,20 +41,25 @@ class Separator:
     @classmethod
     def load(
         cls, system: str | Path = "demo", *, threads: int | None = None, runtime: str = "auto",
-        provider: str = "cpu", precision: str = "float32", limited: bool = False,
-        spend_budget: bool = False,
+        provider: str = "cpu", precision: str = "float32", sources: Sequence[str] = SOURCES,
+        limited: bool = False, spend_budget: bool = False,
     ) -> "Separator":  # fmt: skip
         """Load a system by name, or by the path of its YAML; weights are verified on the way.
 
         `threads` are by default as many as there are CPUs for this process; `runtime` and
-        `provider` are those of mdx.engine, `precision` is that of mdx.weights. `limited` loads the
-        lower rungs of the system's ladder as well, and measures how fast all of them are here;
-        `spend_budget` puts a slower and better one on top. Raises ConfigError, WeightsError or
-        NetworkError: nothing missing is ever replaced.
+        `provider` are those of mdx.engine, `precision` is that of mdx.weights. Stems of `sources`
+        are made, all four by default; fewer do without the Mixer, and take that much less time.
+        `limited` loads the lower rungs of the system's ladder as well, and measures how fast all of
+        them are here; `spend_budget` puts a slower and better one on top. Raises ConfigError,
+        WeightsError or NetworkError: nothing missing is ever replaced.
         """
+        if not sources or not set(sources) <= set(SOURCES):
+            raise ConfigError("sources", got=list(sources), expected=f"some of {list(SOURCES)}")
         spec, folder = find_system(system)
         engine = Engine(runtime=runtime, provider=provider, threads=threads)
-        ladder = load_ladder(spec, folder, engine, precision, limited=limited, spend=spend_budget)
+        ladder = load_ladder(
+            spec, folder, engine, precision, limited=limited, spend=spend_budget, sources=sources
+        )
         separator = cls(ladder, threads=engine.workers)
         if limited:
             separator._costs = ladder.measure()
@@ -90,7 +96,7 @@ class Separator:
         watch.check()
         watch.finish()
         stems = np.pad(stems, ((0, 0), (0, 0), (0, max(0, samples - stems.shape[2]))))
-        return {source: stems[index, :, :samples] for index, source in enumerate(SOURCES)}
+        return {source: stems[index, :, :samples] for index, source in enumerate(self.sources)}
 
     def separate_file(
         self,
@@ -104,7 +110,7 @@ class Separator:
         stages: Stages | None = None,
         limit: Limit | None = None,
     ) -> dict[str, Path]:
-        """Separate an audio file into four WAV files, in constant memory; returns their paths.
+        """Separate an audio file into a WAV file a source, in constant memory; returns their paths.
 
         `out` is a folder, or a path for each source; `subtype` is PCM_16 (as the challenge does),
         PCM_24 or FLOAT. The stems have the song's own sample rate and length. `stages` gets the
@@ -114,12 +120,12 @@ class Separator:
         written.
         """
         started = time.monotonic()
-        paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out))
-        if set(paths) != set(SOURCES) or subtype not in SUBTYPES:
+        paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out), self.sources)
+        if set(paths) != set(self.sources) or subtype not in SUBTYPES:
             raise ConfigError(
                 "stems",
                 got=f"{subtype} for {list(paths)}",
-                expected=f"one of {', '.join(SUBTYPES)}, for {', '.join(SOURCES)}",
+                expected=f"one of {', '.join(SUBTYPES)}, for {', '.join(self.sources)}",
             )
         if Path(path).resolve() in {stem.resolve() for stem in paths.values()}:
             raise OutputError(
@@ -135,10 +141,10 @@ class Separator:
                     with watch.stages.time("write"):
                         writer.append(stems[:, :, : song.position - writer.written])
                 missing = song.position - writer.written
-                writer.append(np.zeros((len(SOURCES), CHANNELS, missing), dtype=np.float32))
+                writer.append(np.zeros((len(paths), CHANNELS, missing), dtype=np.float32))
                 watch.check()
         watch.finish()
-        _write_quality(paths["bass"].parent / "quality.json", deadline)
+        _write_quality(paths[self.sources[0]].parent / "quality.json", deadline)
         return paths
 
     def _deadline(self, limit: Limit | None, duration: float, started: float) -> Deadline | None:
@@ -154,7 +160,7 @@ class Separator:
     def _stream(
         self, blocks: Iterable[Audio], sample_rate: int, frames: int, watch: Watch
     ) -> Iterator[Audio]:
-        # Shape: (2, n) blocks at the song's rate -> (4, 2, m) blocks at the song's rate
+        # Shape: (2, n) blocks at the song's rate -> (sources, 2, m) blocks at the song's rate
         mixture = watch.stages.each("read", resample(blocks, sample_rate, SAMPLE_RATE))
         samples = int(-(-frames * SAMPLE_RATE // sample_rate))
         return resample(self._separate_blocks(mixture, samples, watch), SAMPLE_RATE, sample_rate)
@@ -162,7 +168,7 @@ class Separator:
     def _separate_blocks(
         self, mixture: Iterable[Audio], samples: int, watch: Watch
     ) -> Iterator[Audio]:
-        # Shape: (2, n) blocks at 44.1 kHz -> (4, 2, m) blocks at 44.1 kHz
+        # Shape: (2, n) blocks at 44.1 kHz -> (sources, 2, m) blocks at 44.1 kHz
         def begin(rung: Rung, left: int) -> Pipeline:
             watch.expect(self.ladder.count_chunks(rung, left))
             return self.ladder.open(rung, watch)
@@ -172,9 +178,10 @@ class Separator:
             way = Descent(samples, watch.deadline, begin)
         else:
             way = begin(self.ladder.rungs[0], samples)
+        wanted = [SOURCES.index(source) for source in self.sources]
         for block in mixture:
-            yield way.push(block)
-        yield way.finish()
+            yield way.push(block)[wanted]
+        yield way.finish()[wanted]
 
 
 def _write_quality(path: Path, deadline: Deadline | None) -> None:
@@ -188,6 +195,6 @@ def _write_quality(path: Path, deadline: Deadline | None) -> None:
         log.warning("%s: %s", path, error)
 
 
-def stem_paths(folder: Path) -> dict[str, Path]:
+def stem_paths(folder: Path, sources: Sequence[str] = SOURCES) -> dict[str, Path]:
     """Where the stems of a song lie in its folder: `<folder>/<source>.wav`."""
-    return {source: folder / f"{source}.wav" for source in SOURCES}
+    return {source: folder / f"{source}.wav" for source in sources}

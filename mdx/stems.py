@@ -1,4 +1,4 @@
-"""Writing the four stems of a song: appended block by block, then put in place all at once."""
+"""Writing the stems of a song: appended block by block, then put in place all at once."""
 
 import logging
 import os
@@ -23,9 +23,9 @@ WAV_LIMIT = 2**32 - 2**12  # bytes: a plain WAV cannot say more, RF64 can
 
 
 class StemWriter:
-    """Four WAV files under temporary names, renamed together when the song is complete.
+    """WAV files under temporary names, one a source, renamed together when the song is complete.
 
-    Leaving the block by an exception removes them: all four stems exist, or none. Files that
+    Leaving the block by an exception removes them: all stems exist, or none. Files that
     stood in their places before are put back where a rename fails.
     """
 
@@ -33,11 +33,11 @@ class StemWriter:
         self, paths: Mapping[str, Path], *, sample_rate: int, frames: int, subtype: str = "PCM_16"
     ) -> None:
         """`frames` is the expected length, by which plain WAV or RF64 is chosen."""
-        self._paths = {source: Path(paths[source]) for source in SOURCES}
+        self._paths = {source: Path(paths[source]) for source in SOURCES if source in paths}
         self._made: list[Path] = []  # folders
         self._drafts: dict[str, Path] = {}
         self._files: dict[str, sf.SoundFile] = {}
-        self._peaks = dict.fromkeys(SOURCES, 0.0)
+        self._peaks = dict.fromkeys(self._paths, 0.0)
         self._subtype = subtype
         self._sample_rate = sample_rate
         size = frames * CHANNELS * SUBTYPES[subtype]
@@ -64,7 +64,7 @@ class StemWriter:
         return self
 
     def append(self, stems: Audio) -> None:
-        """Write the next block. Shape: (4, 2, n), in SOURCES order."""
+        """Write the next block. Shape: (sources, 2, n), in SOURCES order."""
         for (source, file), stem in zip(self._files.items(), stems, strict=True):
             try:
                 file.write(stem.T)
@@ -162,6 +162,6 @@ def _not_written(path: Path, error: Exception) -> OutputError:
     return OutputError(
         path,
         got=f"an output that cannot be written ({reason})",
-        expected="a writable folder with room for four stems",
+        expected="a writable folder with room for the stems",
         hint="no stem was written",
     )

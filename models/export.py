@@ -20,11 +20,14 @@ OPSET = 18
 MAX_RELATIVE_ERROR = 1e-5  # of the output's peak: float32 rounding through some 60 layers
 
 
-def export_onnx(net: nn.Module, path: Path, *, dim_f: int, dim_t: int) -> float:
+def export_onnx(
+    net: nn.Module, path: Path, *, dim_f: int, dim_t: int, prepare: bool = True
+) -> float:
     """Write a separator network as ONNX with a dynamic batch and fixed F and T, in float32.
 
-    Returns the largest difference between onnxruntime and torch on random input, relative to the
-    output's peak. Raises NetworkError, and keeps no file, where that exceeds MAX_RELATIVE_ERROR.
+    `prepare` rewrites the graph for engines, by models.prepare. Returns the largest difference
+    between onnxruntime and torch on random input, relative to the output's peak. Raises
+    NetworkError, and keeps no file, where that exceeds MAX_RELATIVE_ERROR.
     """
     net = net.eval()
     rng = np.random.default_rng(0)
@@ -33,7 +36,10 @@ def export_onnx(net: nn.Module, path: Path, *, dim_f: int, dim_t: int) -> float:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / path.name
-        onnx.save(_graph(net, example), draft)
+        model = _graph(net, example)
+        if prepare:
+            split_normalisation(model)
+        onnx.save(model, draft)
         with torch.no_grad():
             expected = net(example)[0].numpy()
         got = OnnxNetwork(draft.read_bytes(), path.name, threads=available_cpus())(spectrogram)
@@ -76,5 +82,4 @@ def _graph(net: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
     for part in (graph, *graph.node, *values):
         del part.metadata_props[:]
         part.doc_string = ""
-    split_normalisation(model)
     return model

@@ -113,7 +113,12 @@ class TfcTdfUNet(nn.Module):
         """Shape: (batch, 4, dim_f, T) -> the same."""
         # (batch, channels, T, F), for linear layers that act on F; the first and the last layer
         # look at one bin each, so that the turn may come where there are fewest channels.
-        x = self.first(x.transpose(-1, -2))
+        x = self.between(self.first(x.transpose(-1, -2)))
+        out: Tensor = self.last(x).transpose(-1, -2)
+        return out
+
+    def between(self, x: Tensor) -> Tensor:
+        """The U between the first layer and the last. Shape: (batch, growth, T, F) -> the same."""
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
             x = encoder(x)
@@ -122,8 +127,7 @@ class TfcTdfUNet(nn.Module):
         x = self.middle(x)
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             x = decoder(up(x) * skips.pop())
-        out: Tensor = self.last(x).transpose(-1, -2)
-        return out
+        return x
 
 
 def count_parameters(net: nn.Module) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import yaml
 
 from mdx.spec import SAMPLE_RATE, SOURCES
 from tests.tiny import noise
@@ -45,6 +46,25 @@ def test_songs_of_one_s_own(tiny_system: Path, song: Path, tmp_path: Path) -> No
         assert {path.name for path in (out / name).iterdir()} == {f"{s}.wav" for s in SOURCES}
         info = sf.info(out / name / "vocals.wav")
         assert (info.samplerate, info.frames, info.subtype) == (rate, samples, "PCM_24")
+
+
+def test_stems_asked_for_alone_are_those_without_the_mixer(
+    tiny_copy: Path, song: Path, tmp_path: Path
+) -> None:
+    wanted = ["--source", "vocals", "--source", "drums"]
+    child = run(song, "-o", tmp_path, "--system", tiny_copy, *wanted, "--int24")
+    assert child.returncode == 0, child.stderr
+    assert {path.name for path in (tmp_path / "song").iterdir()} == {"vocals.wav", "drums.wav"}
+    system = yaml.safe_load(tiny_copy.read_text())
+    del system["mixer"]
+    tiny_copy.write_text(yaml.safe_dump(system))
+    assert run(song, "-o", tmp_path / "all", "--system", tiny_copy, "--int24").returncode == 0
+    for source in ("vocals", "drums"):
+        alone, together = (
+            (folder / "song" / f"{source}.wav").read_bytes()
+            for folder in (tmp_path, tmp_path / "all")
+        )
+        assert alone == together
 
 
 @pytest.mark.parametrize("arguments", [["--system", "nosuch"], ["-o", "x"], ["--int24"]])

@@ -60,6 +60,20 @@ def test_a_ladder_of_one_s_own(quantised_copy: Path) -> None:
     ]  # fmt: skip
 
 
+def test_fewer_sources_go_down_the_same_ladder_without_the_mixer(quantised_copy: Path) -> None:
+    found = rungs(quantised_copy, limited=True, sources=["vocals"])
+    assert found == ["float32, vocals", "int8, vocals", "scaled mixture"]
+    separator = Separator.load(quantised_copy, threads=1, sources=["vocals", "bass"])
+    assert separator.sources == ("bass", "vocals")
+    assert list(separator.ladder.members(separator.ladder.rungs[0])) == ["bass", "vocals"]
+
+
+@pytest.mark.parametrize("sources", [[], ["piano"], ["vocals", "piano"]])
+def test_other_sources_are_refused(tiny_system: Path, sources: list[str]) -> None:
+    with pytest.raises(ConfigError, match="sources"):
+        rungs(tiny_system, sources=sources)
+
+
 @pytest.mark.parametrize(
     "ladder",
     ["float32", [], ["float32"], [{"precison": "int8"}], [{"sources": [["drums"]]}],
