@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 LIMITS = ("fixed:240", "ratio:1.57")  # the challenge's two rounds
 FREEZE = 0.3  # of the limit
 LOAD = 2  # processes a CPU
+FAULTS = ("freeze", "load", "clock")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Case:
     limit: Limit
     cpus: int
     slowdown: float = 1.0
-    fault: str = "none"  # none, freeze or load
+    fault: str = "none"  # or one of FAULTS
 
     def disturbance(self, duration: float) -> Disturbance | None:
         """What happens to the machine in a song of so many seconds."""
@@ -58,7 +59,7 @@ def make_cases(
         cases += [
             Case(limit, count, slowdown) for count in here for slowdown in sorted({1.0, *slowdowns})
         ]
-        cases += [Case(limit, here[-1], fault=fault) for fault in ("freeze", "load")]
+        cases += [Case(limit, here[-1], fault=fault) for fault in FAULTS]
     return cases
 
 
@@ -85,6 +86,7 @@ def _run_case(
     submission = Submission(
         system.given, limit=case.limit, threads=case.cpus, precision=system.precision,
         cpus=case.cpus, disturbance=case.disturbance(song.duration),
+        clock_jumps=case.fault == "clock",
     )  # fmt: skip
     row: dict[str, Any] = {
         "system": system.name, "song": song.name, "limit": str(case.limit), "cpus": case.cpus,

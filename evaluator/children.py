@@ -1,10 +1,12 @@
 """Child processes that cannot outstay their limits: each is a group, and is ended as one.
 
 What a child does cannot keep it alive: native code, forks, and handlers of termination signals all
-end with SIGKILL to its group (`taskkill /T` on Windows).
+end with SIGKILL to its group (`taskkill /T` on Windows). On Linux a process that left the group is
+known by what it inherited, a mark in its environment.
 """
 
 import os
+import secrets
 import signal
 import subprocess
 import tempfile
@@ -24,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 10.0  # seconds that a child may take to clean up
 POLL = 0.05  # seconds between two looks at a child
 MEMORY_POLL = 0.5  # and between two at what its group holds, which takes longer
+MARK = "MDX_CHILD"  # the environment variable by which strays are known
 MEMORY_SHARE = 0.9  # of the machine's, that one group may hold
 
 
@@ -58,11 +61,13 @@ class Children:
 
         Raises Killed at a limit, Cancelled where `stop` was called. The child's stdin is a pipe
         that ends with this process, however this process ends (a child that stands still for a
-        disturbance does not notice). No process of its group is left.
+        disturbance does not notice). No process of its group is left, nor, on Linux, one that
+        left its group.
         """
         limits = limits or Limits()
+        mark = secrets.token_hex(16)
         with tempfile.TemporaryFile() as stderr:  # no pipe: a fork may hold it open for ever
-            child = self._start(command, env, song, stderr)
+            child = self._start(command, {**env, MARK: mark}, song, stderr)
             try:
                 if limits.cpus is not None and hasattr(os, "sched_setaffinity"):
                     chosen = sorted(os.sched_getaffinity(0))[: limits.cpus]
@@ -75,6 +80,7 @@ class Children:
                     _wait(child, song, limits)
             finally:
                 kill_group(child)
+                kill_strays(mark)
                 with self._lock:
                     self._running.discard(child)
                 assert child.stdin
@@ -142,6 +148,27 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError, PermissionError):  # gone already
             os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+
+
+def kill_strays(mark: str) -> None:
+    """End every process whose environment has the mark, until there is none."""
+    started = time.monotonic()
+    while strays := _marked(f"{MARK}={mark}".encode()):
+        for stray in strays:
+            with suppress(ProcessLookupError, PermissionError):  # gone already
+                os.kill(stray, signal.SIGKILL)
+        if time.monotonic() - started > PATIENCE:  # what the system cannot end, we cannot either
+            return
+        time.sleep(POLL)  # it takes a moment, and one may just have been forked
+
+
+def _marked(variable: bytes) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # ended, or another user's
+            if variable in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
 
 
 def group_memory(group: int) -> int:

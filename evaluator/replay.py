@@ -22,6 +22,7 @@ from mdx.errors import MdxError, OutputError
 
 NO_LIMIT = Limit()
 SETUP_SECONDS = "900"  # the challenge's limit for loading
+JUMPING_CLOCK = Path(__file__).resolve().parent / "jumping_clock"
 
 
 class SetupFailed(MdxError):
@@ -60,6 +61,7 @@ class Submission:
     spend_budget: bool = False
     cpus: int | None = None  # that the song may use
     disturbance: Disturbance | None = None  # of the machine, for an audit
+    clock_jumps: bool = False  # the wall clock, an hour to and fro, for an audit
 
 
 def separate_song(
@@ -140,6 +142,9 @@ def _environment(
     }
     if submission.threads is not None:
         env["MDX_THREADS"] = str(submission.threads)
+    if submission.clock_jumps:
+        paths = [str(JUMPING_CLOCK), *filter(None, [env.get("PYTHONPATH")])]
+        env["PYTHONPATH"] = os.pathsep.join(paths)
     return env
 
 

@@ -24,7 +24,7 @@ class OpenVinoNetwork:
         except ImportError as error:
             raise NetworkError(
                 "runtime openvino", got=f"no package ({error})", expected="openvino",
-                hint="pip install -e '.[openvino]'",
+                hint="pip install openvino",
             ) from error  # fmt: skip
         core = ov.Core()
         try:

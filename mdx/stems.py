@@ -40,8 +40,8 @@ class StemWriter:
         self._peaks = dict.fromkeys(self._paths, 0.0)
         self._subtype = subtype
         self._sample_rate = sample_rate
-        size = frames * CHANNELS * SUBTYPES[subtype]
-        self._format = "WAV" if size < WAV_LIMIT else "RF64"
+        self._size = frames * CHANNELS * SUBTYPES[subtype]
+        self._format = "WAV" if self._size < WAV_LIMIT else "RF64"
         self.written = 0  # samples of each stem
 
     def __enter__(self) -> Self:
@@ -50,6 +50,7 @@ class StemWriter:
                 if path.is_dir():
                     raise OutputError(path, got="a directory", expected="the name of a file")
                 self._make_folder(path.parent)
+                self._check_room(path.parent)
                 draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
                 self._drafts[source] = draft
                 self._files[source] = sf.SoundFile(
@@ -96,6 +97,15 @@ class StemWriter:
         except BaseException:
             self._discard()
             raise
+
+    def _check_room(self, folder: Path) -> None:
+        needed, free = self._size * len(self._paths), shutil.disk_usage(folder).free
+        if free < needed:
+            raise OutputError(
+                folder, got=f"{free / 1e6:.0f} MB of free disk",
+                expected=f"{needed / 1e6:.0f} MB for {len(self._paths)} stems",
+                hint="make room, or use another folder",
+            )  # fmt: skip
 
     def _check_complete(self, source: str) -> None:
         # A file system may report a full disk as late as here.

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -80,6 +80,27 @@ while not os.path.exists({str(pids)!r}) or not open({str(pids)!r}).read():
     time.sleep(0.01)
 """
     assert run(code) == (0, "")
+    assert_ended({int(pids.read_text())})
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("ending", ["", "time.sleep(60)"])
+def test_a_daemon_that_left_the_group_ends_too(ending: str, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    code = f"""
+import os, signal, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    open({str(pids)!r}, "w").write(f"{{os.getpid()}}\\n")
+    time.sleep(60)
+while not os.path.exists({str(pids)!r}) or "\\n" not in open({str(pids)!r}).read():
+    time.sleep(0.01)
+{ending}
+"""
+    with pytest.raises(Killed) if ending else nullcontext():
+        run(code, Limits(song=1.5))
     assert_ended({int(pids.read_text())})
 
 

@@ -139,8 +139,8 @@ def test_under_the_kit_s_own_alarm(
 def test_cases_of_an_audit() -> None:
     cases = make_cases(["fixed:240", "ratio:1.57"], [2, 8], [1, 999])
     here = len({1, available_cpus()})
-    assert len(cases) == 2 * (3 * here + 2)
-    assert {case.fault for case in cases} == {"none", "freeze", "load"}
+    assert len(cases) == 2 * (3 * here + 3)
+    assert {case.fault for case in cases} == {"none", "freeze", "load", "clock"}
     assert all(case.slowdown == 1 for case in cases if case.fault != "none")
 
 
@@ -158,21 +158,23 @@ def test_an_audit_tells_what_every_machine_leaves(
 ) -> None:
     songs = find_test_set(test_set, tmp_path).songs[:1]
     cases = [Case(parse_limit(limit), 1) for limit in ("fixed:60", "fixed:1.5", "fixed:0.001")]
-    cases.append(Case(parse_limit("fixed:20"), 1, fault="freeze"))
+    cases += [Case(parse_limit("fixed:20"), 1, fault=fault) for fault in ("freeze", "clock")]
     done: list[None] = []
     rows = run_audit(
         read_systems([str(tiny_system)]), songs, cases, tmp_path / "out", Children(),
         lambda: done.append(None),
     )  # fmt: skip
-    free, squeezed, late, frozen = rows
-    assert len(done) == 4
+    free, squeezed, late, frozen, jumping = rows
+    assert len(done) == 5
     assert free["rungs"] == ["float32"] and 0 < free["share"] < 1
     assert squeezed["rungs"][-1] == "scaled mixture" and squeezed["share"] <= 1
     assert squeezed["sdr"] > free["sdr"]  # random networks are worse than none
     assert late["rungs"] == [] and "0.001 s" in late["error"] and late["sdr"] is None
     assert frozen["seconds"] > 6 and frozen["error"] is None
+    assert jumping["seconds"] < 20 and jumping["rungs"] == free["rungs"]
+    assert jumping["sdr"] == free["sdr"]
     table = audit_table(rows)
-    assert "1 of 4 runs late or failed" in table
+    assert "1 of 5 runs late or failed" in table
     assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) == 1
 
 

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,6 +13,14 @@ from mdx.errors import OutputError
 from mdx.separator import stem_paths
 from mdx.spec import SOURCES, Audio
 from mdx.stems import WAV_LIMIT, StemWriter
+
+
+class Disk(NamedTuple):
+    """What shutil tells of a disk, in bytes."""
+
+    total: int
+    used: int
+    free: int
 
 
 def random_stems(samples: int) -> Audio:
@@ -149,7 +158,19 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, block: int) -> None:
     assert not out.exists()
 
 
-def test_long_stems_are_written_as_rf64(tmp_path: Path) -> None:
+def test_a_disk_too_small_is_found_out_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 4 * 1000 * 2 * 2  # bytes: four stems of 1000 samples, two channels, 16 bits
+    monkeypatch.setattr("mdx.stems.shutil.disk_usage", lambda folder: Disk(1, 1, free))
+    write(tmp_path / "out", random_stems(1000))
+    with pytest.raises(OutputError, match="got 0 MB of free disk, expected 0 MB for 4 stems"):
+        write(tmp_path / "another", random_stems(1001))
+    assert not (tmp_path / "another").exists()
+
+
+def test_long_stems_are_written_as_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mdx.stems.shutil.disk_usage", lambda folder: Disk(1, 1, 2**40))
     frames = WAV_LIMIT // 4 + 1
     with StemWriter(stem_paths(tmp_path), sample_rate=44100, frames=frames) as writer:
         writer.append(random_stems(10))
