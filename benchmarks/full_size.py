@@ -1,6 +1,7 @@
 """A system of the paper's size with random weights: what speed depends on, without the training."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -8,6 +9,11 @@ import yaml
 from mdx.spec import SOURCES, StftSpec
 from mdx.stft import Stft
 from mdx.weights import describe, int8_name, register_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.tfc_tdf import TfcTdfUNet
 
 FOLDER = Path("out/full_size")
 N_FFT = {"bass": 16384, "drums": 4096, "other": 8192, "vocals": 6144}
@@ -34,26 +40,30 @@ def make_full_size(folder: Path = FOLDER) -> tuple[Path, Path]:
     return ours, released
 
 
-def _write_networks(folder: Path) -> None:
-    import torch
-
-    from models.export import export_onnx
-    from models.quantize.graph import quantise, read_graph
-    from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, random_network
+def as_released(network: "TfcTdfUNet") -> "TfcTdfUNet":
+    """The same function, turning its axes where the released files do: at g channels, not at 4."""
+    from models.tfc_tdf import TfcTdfUNet
 
     class Released(TfcTdfUNet):
-        """Turns its axes behind the first layer and before the last, where there are g channels."""
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
+        def forward(self, x: "Tensor") -> "Tensor":
             x = self.between(self.first(x).transpose(-1, -2)).transpose(-1, -2)
-            out: torch.Tensor = self.last(x)
+            out: Tensor = self.last(x)
             return out
 
+    twin = Released(network.spec)
+    twin.load_state_dict(network.state_dict())
+    return twin.eval()
+
+
+def _write_networks(folder: Path) -> None:
+    from models.export import export_onnx
+    from models.quantize.graph import quantise, read_graph
+    from models.tfc_tdf import TfcTdfSpec, random_network
+
     network = random_network(TfcTdfSpec(dim_f=DIM_F), seed=0)
-    released = Released(network.spec)
-    released.load_state_dict(network.state_dict())
     export_onnx(network, folder / "random.onnx", dim_f=DIM_F, dim_t=DIM_T)
-    export_onnx(released, folder / "released.onnx", dim_f=DIM_F, dim_t=DIM_T, prepare=False)
+    twin = as_released(network)
+    export_onnx(twin, folder / "released.onnx", dim_f=DIM_F, dim_t=DIM_T, prepare=False)
     content = (folder / "random.onnx").read_bytes()
     stft = Stft(StftSpec(N_FFT["drums"], HOP, DIM_F, DIM_T))
     rng = np.random.default_rng(0)

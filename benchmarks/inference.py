@@ -106,17 +106,26 @@ def table(figures: dict[str, Any]) -> str:
 
 def section(figures: dict[str, Any]) -> str:
     """Everything that was measured, in Markdown."""
-    speeds = [f"{figures['speed'][kind] / 1e9:.0f} ({kind})" for kind in ("float32", "int8")]
-    parts = [
-        f"{figures['system']}, medians of {figures['runs']}, {figures['cpu']}, "
-        f"{figures['cpus']} CPUs; billions of operations a second in a matrix product: "
-        + ", ".join(speeds)
-    ]
-    for seconds, song in figures["songs"].items():
-        parts += [f"A song of {seconds} s:", table({**figures, **song})]
+    parts = ["{system}, {cpu}, {cpus} CPUs".format(**figures["machine"])]
+    for seconds, song in sorted(figures["songs"].items(), key=lambda item: int(item[0])):
+        speeds = [f"{song['speed'][kind] / 1e9:.0f} ({kind})" for kind in ("float32", "int8")]
+        parts += [
+            f"A song of {seconds} s, medians of {song['runs']}; billions of operations a second in "
+            f"a matrix product: {', '.join(speeds)}",
+            table(song),
+        ]
     if figures["one_source"]:
         parts += [one_source_table(figures["one_source"])]
     return "\n\n".join(parts)
+
+
+def recall(path: Path, machine: dict[str, Any]) -> dict[str, Any]:
+    """The figures of earlier runs that were measured on the same machine and system, or none."""
+    if path.exists():
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if figures["machine"] == machine:
+            return figures
+    return {"machine": machine, "songs": {}, "one_source": None}
 
 
 def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -144,7 +153,10 @@ def get_parser() -> argparse.ArgumentParser:
         "--peer", type=Path, metavar="PYTHON",
         help="an interpreter that has audio-separator: one source, ours beside it",
     )  # fmt: skip
-    parser.add_argument("--json", type=Path, default=Path("out/inference.json"))
+    parser.add_argument(
+        "--json", type=Path, default=Path("out/inference.json"),
+        help="the figures; those of other lengths of songs in it stay (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--readme", type=Path, help="put the tables into this README")
     return parser
 
@@ -154,19 +166,16 @@ def main() -> None:
     args = get_parser().parse_args()
     methods = args.methods.split(",")
     system, released = (args.system, args.system) if args.system else make_full_size()
-    figures: dict[str, Any] = {
-        "system": find_system(system)[0].description,
-        "runs": args.runs,
-        "cpu": cpu_model(),
-        "cpus": available_cpus(),
-        "speed": {"float32": float32_speed(), "int8": int8_speed()},
-        "songs": {},
-        "one_source": None,
-    }
+    machine = {
+        "system": find_system(system)[0].description, "cpu": cpu_model(), "cpus": available_cpus(),
+    }  # fmt: skip
+    figures = recall(args.json, machine)
     if args.peer:
         figures["one_source"] = compare_one_source(system, args.peer, args.runs)
     for seconds in map(int, args.song_seconds.split(",")):
-        figures["songs"][seconds] = {
+        figures["songs"][str(seconds)] = {
+            "runs": args.runs,
+            "speed": {"float32": float32_speed(), "int8": int8_speed()},
             "operations": song_operations(system, seconds),
             "methods": measure(methods, system, released, seconds, args.runs),
         }

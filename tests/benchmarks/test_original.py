@@ -1,18 +1,21 @@
 """The released submission's way and ours come to the same: what is compared is speed alone."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks.inference import table
+from benchmarks.full_size import as_released
+from benchmarks.inference import recall, section, table
 from benchmarks.original import separate_whole
 from mdx.engine import Engine
 from mdx.ladder import load_ladder
 from mdx.separator import Separator
 from mdx.spec import SOURCES, find_system
-from tests.tiny import TINY, noise
+from tests.tiny import TINY, noise, tiny_network
 
 TOLERANCE = 1e-5  # of the peak: a batch is added up in another order
 
@@ -30,12 +33,34 @@ def test_all_chunks_at_once_or_one_by_one(tiny_system: Path, more: int) -> None:
         assert np.abs(theirs - ours).max() <= TOLERANCE * np.abs(ours).max()
 
 
+def test_the_released_order_of_operations_is_the_same_function() -> None:
+    network = tiny_network("bass")
+    size = TINY["bass"]
+    spectrogram = torch.from_numpy(noise(size.dim_f * size.dim_t).reshape(1, 2, size.dim_f, -1))
+    example = torch.cat([spectrogram, -spectrogram], dim=1)
+    with torch.no_grad():
+        ours, theirs = network(example), as_released(network)(example)
+    assert torch.equal(ours, theirs) and ours.abs().max() > 0
+
+
 def test_a_method_that_failed_is_said_to_have_failed() -> None:
     run = {"seconds": 5.0, "peak_memory": 2_000_000, "stages": {"read": 0.5, "networks": 4.0}}
     methods = {"original": {"failed": "exit code -9"}, "onnxruntime": run}
     speed = {"float32": 1e9, "int8": 4e9}
-    figures = {"speed": speed, "operations": 2e9, "methods": methods}
-    rows = [[cell.strip() for cell in line.split("|")] for line in table(figures).splitlines()]
+    song = {"speed": speed, "operations": 2e9, "methods": methods, "runs": 3}
+    rows = [[cell.strip() for cell in line.split("|")] for line in table(song).splitlines()]
     assert rows[2][1:4] == ["original", "exit code -9", "-"]
     assert rows[3][1:9] == ["onnxruntime", "5.0", "-", "2", "2.00", "10.0", "-", "80.0"]
     assert len({len(row) for row in rows}) == 1
+    machine = {"system": "tiny", "cpu": "some", "cpus": 2}
+    text = section({"machine": machine, "songs": {"60": song, "7": song}, "one_source": None})
+    assert text.startswith("tiny, some, 2 CPUs")
+    assert text.index("A song of 7 s, medians of 3") < text.index("A song of 60 s")
+
+
+def test_figures_of_another_machine_are_forgotten(tmp_path: Path) -> None:
+    figures = {"machine": {"cpus": 2}, "songs": {"60": {}}, "one_source": None}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    assert recall(tmp_path / "figures.json", {"cpus": 2}) == figures
+    assert recall(tmp_path / "figures.json", {"cpus": 4})["songs"] == {}
+    assert recall(tmp_path / "none.json", {"cpus": 2})["songs"] == {}
