@@ -1,6 +1,6 @@
 """What the networks run on: which runtime, on which device, with how many threads."""
 
-import importlib.util
+import functools
 import logging
 import platform
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ RUNTIMES = ("auto", "onnxruntime", "openvino")
 class Engine:
     """How networks are run; raises ConfigError for what cannot be."""
 
-    runtime: str = "auto"  # onnxruntime; for int8 OpenVINO, where installed on an x86 CPU with VNNI
+    runtime: str = "auto"  # onnxruntime; for int8 OpenVINO, on an x86 CPU with VNNI
     provider: str = "cpu"  # of onnxruntime; OpenVINO runs on the CPU here
     threads: int | None = None  # None: one for every CPU that this process may use
 
@@ -51,10 +51,15 @@ class Engine:
             try:
                 return OpenVinoNetwork(graph, name, threads=self.workers)
             except NetworkError as error:
-                log.warning("%s; onnxruntime takes OpenVINO's place", error)
+                _warn(f"{error}; onnxruntime takes OpenVINO's place")
         return OnnxNetwork(graph, name, threads=self.workers, provider=self.provider)
 
 
 def _prefers_openvino() -> bool:
-    x86 = platform.machine().lower() in ("x86_64", "amd64")
-    return x86 and has_vnni() and importlib.util.find_spec("openvino") is not None
+    return platform.machine().lower() in ("x86_64", "amd64") and has_vnni()
+
+
+@functools.cache
+def _warn(message: str) -> None:
+    # Once: where the package is missing, every network says so.
+    log.warning(message)

@@ -1,12 +1,13 @@
 """Which runtime runs a network: by name, by itself, and where one is missing or fails."""
 
 import logging
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mdx.engine import Engine
+from mdx.engine import Engine, _warn
 from mdx.errors import ConfigError, MdxError, NetworkError
 from mdx.machine import available_cpus, cgroup_quota, has_vnni
 from mdx.openvino_net import OpenVinoNetwork
@@ -94,8 +95,18 @@ def test_where_openvino_fails_onnxruntime_takes_its_place_and_says_why(
         Engine(runtime="openvino").open(graph([1, 4, 48, 32]), "x.onnx")
 
 
-def test_without_openvino_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "openvino", None)
+def test_without_openvino_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr("mdx.engine.precision_of", lambda graph: "int8")
+    monkeypatch.setattr("mdx.engine._prefers_openvino", lambda: True)
+    _warn.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(4):
+            network = Engine().open(graph([1, 4, 48, 32]), "x.onnx")
+            assert network.runtime.startswith("onnxruntime")
+    assert caplog.text.count("got no package") == caplog.text.count("pip install openvino") == 1
     with pytest.raises(MdxError, match=r"expected openvino; pip install"):
         Engine(runtime="openvino").open(graph([1, 4, 48, 32]), "x.onnx")
 
