@@ -36,7 +36,8 @@ def make_full_size(folder: Path = FOLDER) -> tuple[Path, Path]:
         register_weights(folder, "mixer.npz", made_by=COMMAND)
         for path in (ours, released):
             weights = "random.onnx" if path == ours else "released.onnx"
-            path.write_text(yaml.safe_dump(_system(path.stem, weights), sort_keys=False))
+            text = yaml.safe_dump(_system(path.stem, weights), sort_keys=False)
+            path.write_text(text, encoding="utf-8")
     return ours, released
 
 

@@ -81,9 +81,9 @@ def measure(
 
 
 def table(figures: dict[str, Any]) -> str:
-    """One song length; times are relative to the first method's."""
+    """One song length; times are relative to the original's."""
     results = figures["methods"]
-    first = next(iter(results.values()))
+    first = results.get("original", {})
     header = ["method", "seconds", "times faster", "memory, MB", "networks over floor"]
     rows = []
     for method, result in results.items():
@@ -120,11 +120,13 @@ def section(figures: dict[str, Any]) -> str:
 
 
 def recall(path: Path, machine: dict[str, Any]) -> dict[str, Any]:
-    """The figures of earlier runs that were measured on the same machine and system, or none."""
+    """The figures of earlier runs; ends the program where they are of another machine or system."""
     if path.exists():
         figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if figures["machine"] == machine:
-            return figures
+        if figures.get("machine") != machine:
+            found = figures.get("machine", "none that it can go on with")
+            sys.exit(f"error: {path}: got {found}, expected {machine}; name another --json")
+        return figures
     return {"machine": machine, "songs": {}, "one_source": None}
 
 
@@ -166,8 +168,9 @@ def main() -> None:
     args = get_parser().parse_args()
     methods = args.methods.split(",")
     system, released = (args.system, args.system) if args.system else make_full_size()
+    spec, _ = find_system(system)
     machine = {
-        "system": find_system(system)[0].description, "cpu": cpu_model(), "cpus": available_cpus(),
+        "name": spec.name, "system": spec.description, "cpu": cpu_model(), "cpus": available_cpus(),
     }  # fmt: skip
     figures = recall(args.json, machine)
     if args.peer:

@@ -2,7 +2,7 @@
 
 What a child does cannot keep it alive: native code, forks, and handlers of termination signals all
 end with SIGKILL to its group (`taskkill /T` on Windows). On Linux a process that left the group is
-known by what it inherited, a mark in its environment.
+known by what it inherited, a mark in its environment, unless it cleared that.
 """
 
 import os
@@ -62,7 +62,7 @@ class Children:
         Raises Killed at a limit, Cancelled where `stop` was called. The child's stdin is a pipe
         that ends with this process, however this process ends (a child that stands still for a
         disturbance does not notice). No process of its group is left, nor, on Linux, one that
-        left its group.
+        left its group with the environment it had.
         """
         limits = limits or Limits()
         mark = secrets.token_hex(16)
@@ -151,7 +151,7 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def kill_strays(mark: str) -> None:
-    """End every process whose environment has the mark, until there is none."""
+    """End every process whose environment has the mark, until none is found."""
     started = time.monotonic()
     while strays := _marked(f"{MARK}={mark}".encode()):
         for stray in strays:

@@ -1,4 +1,4 @@
-"""The runtime: a song in, four stems out. numpy, scipy, soundfile, onnxruntime; no torch."""
+"""The runtime: a song in, its stems out. No torch: numpy, scipy, soundfile, and two engines."""
 
 from mdx.errors import MdxError
 from mdx.separator import Separator

@@ -18,7 +18,7 @@ RUNTIMES = ("auto", "onnxruntime", "openvino")
 class Engine:
     """How networks are run; raises ConfigError for what cannot be."""
 
-    runtime: str = "auto"  # onnxruntime; for int8 OpenVINO, on an x86 CPU with VNNI
+    runtime: str = "auto"  # onnxruntime; for int8 OpenVINO, on Linux on an x86 CPU with VNNI
     provider: str = "cpu"  # of onnxruntime; OpenVINO runs on the CPU here
     threads: int | None = None  # None: one for every CPU that this process may use
 
@@ -61,5 +61,5 @@ def _prefers_openvino() -> bool:
 
 @functools.cache
 def _warn(message: str) -> None:
-    # Once: where the package is missing, every network says so.
+    # Once a reason: where the package is missing, every network would say so.
     log.warning(message)

@@ -86,7 +86,7 @@ def load_ladder(
     WeightsError or NetworkError.
     """
     if precision == "auto":
-        precision = _resolve(spec, folder)
+        precision = _resolve(spec, folder, sources)
     top = _only(Rung(precision), sources)
     rungs = [top]
     if limited:
@@ -97,10 +97,12 @@ def load_ladder(
         rungs.insert(0, replace(top, both_polarities=True))
     members: dict[str, Members] = {}
     for kind in dict.fromkeys((precision, *(rung.precision for rung in rungs if rung.sources))):
+        needed = {source for rung in rungs if rung.precision == kind for source in rung.sources}
         try:
             members[kind] = {
                 source: load_member(spec.separators[source], folder, engine, kind)
-                for source in top.sources
+                for source in SOURCES
+                if source in needed
             }
         except (WeightsError, NetworkError) as error:
             if kind == precision:
@@ -136,9 +138,9 @@ def load_member(spec: SeparatorSpec, folder: Path, engine: Engine, precision: st
     return Member(network, Stft(size, workers=engine.workers))
 
 
-def _resolve(spec: SystemSpec, folder: Path) -> str:
+def _resolve(spec: SystemSpec, folder: Path, sources: Sequence[str]) -> str:
     # What auto comes to, unless some sources have an int8 network and others do not.
-    names = [spec.separators[source].weights for source in SOURCES]
+    names = [spec.separators[source].weights for source in sources]
     quantised = [name_for("auto", folder, name) != name for name in names]
     if all(quantised):
         return "int8"
@@ -158,5 +160,5 @@ def _is_below(rung: Rung, top: Rung, spec: SystemSpec, folder: Path) -> bool:
         return top.precision != "int8"
     return all(
         name_for("auto", folder, spec.separators[source].weights) != spec.separators[source].weights
-        for source in SOURCES
+        for source in rung.sources
     )

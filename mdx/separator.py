@@ -1,4 +1,4 @@
-"""The only place where the stages meet: a song in, four stems out, in blocks."""
+"""The only place where the stages meet: a song in, its stems out, in blocks."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ class Separator:
 
         `threads` are by default as many as there are CPUs for this process; `runtime` and
         `provider` are those of mdx.engine, `precision` is that of mdx.weights. Stems of `sources`
-        are made, all four by default; fewer do without the Mixer, and take that much less time.
+        are made, all four by default; fewer do without the Mixer, which needs all.
         `limited` loads the lower rungs of the system's ladder as well, and measures how fast all of
         them are here; `spend_budget` puts a slower and better one on top. Raises ConfigError,
         WeightsError or NetworkError: nothing missing is ever replaced.
@@ -144,7 +144,7 @@ class Separator:
                 writer.append(np.zeros((len(paths), CHANNELS, missing), dtype=np.float32))
                 watch.check()
         watch.finish()
-        _write_quality(paths[self.sources[0]].parent / "quality.json", deadline)
+        _write_quality(paths[self.sources[0]].parent / "quality.json", deadline, self.sources)
         return paths
 
     def _deadline(self, limit: Limit | None, duration: float, started: float) -> Deadline | None:
@@ -184,13 +184,16 @@ class Separator:
         yield way.finish()[wanted]
 
 
-def _write_quality(path: Path, deadline: Deadline | None) -> None:
+def _write_quality(path: Path, deadline: Deadline | None, sources: Sequence[str]) -> None:
     # The stems are there by now: what is told of them must not cost them.
     try:
         if deadline is not None:
-            path.write_text(json.dumps(deadline.summary(), indent=1) + "\n", encoding="utf-8")
-        elif path.is_file() and "decisions" in json.loads(path.read_text(encoding="utf-8")):
-            path.unlink()  # ours, of the stems that were here before
+            summary = {"sources": list(sources), **deadline.summary()}
+            path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        elif path.is_file():
+            old = json.loads(path.read_text(encoding="utf-8"))
+            if "decisions" in old and set(old.get("sources", SOURCES)) <= set(sources):
+                path.unlink()  # ours, of the stems that were here before
     except (OSError, ValueError, TypeError) as error:
         log.warning("%s: %s", path, error)
 

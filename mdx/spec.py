@@ -94,7 +94,7 @@ class Rung:
 
     precision: str = "float32"
     mixer: bool = True  # where the system has one, and all sources a network
-    sources: tuple[str, ...] = SOURCES  # with a network; the others share what these leave
+    sources: tuple[str, ...] = SOURCES  # with a network; the others, where made, share the rest
     both_polarities: bool = False  # twice the work: the mean of f(x) and -f(-x)
 
     def __str__(self) -> str:

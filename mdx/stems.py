@@ -1,9 +1,11 @@
 """Writing the stems of a song: appended block by block, then put in place all at once."""
 
 import logging
+import math
 import os
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +34,7 @@ class StemWriter:
     def __init__(
         self, paths: Mapping[str, Path], *, sample_rate: int, frames: int, subtype: str = "PCM_16"
     ) -> None:
-        """`frames` is the expected length, by which plain WAV or RF64 is chosen."""
+        """`frames` is the expected length: it chooses plain WAV or RF64, and asks for its room."""
         self._paths = {source: Path(paths[source]) for source in SOURCES if source in paths}
         self._made: list[Path] = []  # folders
         self._drafts: dict[str, Path] = {}
@@ -45,12 +47,12 @@ class StemWriter:
         self.written = 0  # samples of each stem
 
     def __enter__(self) -> Self:
+        self._check_room()
         try:
             for source, path in self._paths.items():
                 if path.is_dir():
                     raise OutputError(path, got="a directory", expected="the name of a file")
                 self._make_folder(path.parent)
-                self._check_room(path.parent)
                 draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
                 self._drafts[source] = draft
                 self._files[source] = sf.SoundFile(
@@ -98,14 +100,20 @@ class StemWriter:
             self._discard()
             raise
 
-    def _check_room(self, folder: Path) -> None:
-        needed, free = self._size * len(self._paths), shutil.disk_usage(folder).free
-        if free < needed:
-            raise OutputError(
-                folder, got=f"{free / 1e6:.0f} MB of free disk",
-                expected=f"{needed / 1e6:.0f} MB for {len(self._paths)} stems",
-                hint="make room, or use another folder",
-            )  # fmt: skip
+    def _check_room(self) -> None:
+        for folder, stems in Counter(path.parent for path in self._paths.values()).items():
+            try:
+                there = next(part for part in (folder, *folder.parents) if part.exists())
+                disk = shutil.disk_usage(there)
+            except OSError as error:
+                raise _not_written(folder / "stems", error) from error
+            needed = self._size * stems
+            if disk.total and disk.free < needed:  # some file systems tell of nothing at all
+                raise OutputError(
+                    folder, got=f"{disk.free // 10**6} MB of free disk",
+                    expected=f"{math.ceil(needed / 1e6)} MB for {stems} stems",
+                    hint="make room, or use another folder",
+                )  # fmt: skip
 
     def _check_complete(self, source: str) -> None:
         # A file system may report a full disk as late as here.

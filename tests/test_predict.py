@@ -1,5 +1,6 @@
 """`predict.py` from the command line: the challenge, songs of one's own, and bad input."""
 
+import json
 import os
 import subprocess
 import sys
@@ -65,6 +66,22 @@ def test_stems_asked_for_alone_are_those_without_the_mixer(
             for folder in (tmp_path, tmp_path / "all")
         )
         assert alone == together
+
+
+def test_what_is_told_of_stems_stays_as_long_as_they_do(tiny_system: Path, tmp_path: Path) -> None:
+    song = tmp_path / "song.wav"
+    sf.write(song, noise(9000)[0], 22050)
+    options = ["-o", tmp_path, "--system", tiny_system]
+    quality = tmp_path / "song" / "quality.json"
+    assert run(song, *options, "--limit", "600").returncode == 0
+    assert json.loads(quality.read_text())["sources"] == list(SOURCES)
+    assert run(song, *options, "--source", "vocals").returncode == 0
+    assert quality.exists()  # of three stems that are still there
+    assert run(song, *options, "--source", "vocals", "--limit", "600").returncode == 0
+    assert json.loads(quality.read_text())["sources"] == ["vocals"]
+    assert run(song, *options).returncode == 0
+    assert not quality.exists()
+    assert sf.info(tmp_path / "song" / "vocals.wav").frames == 9000
 
 
 @pytest.mark.parametrize("arguments", [["--system", "nosuch"], ["-o", "x"], ["--int24"]])

@@ -1,6 +1,6 @@
 """A wall clock that jumps an hour to and fro at every look, as where a machine is set right.
 
-Python runs this file at its start where its folder is on PYTHONPATH.
+Python runs this file at its start where its folder is on PYTHONPATH, in place of the machine's own.
 """
 
 import itertools

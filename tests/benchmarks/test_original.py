@@ -58,9 +58,10 @@ def test_a_method_that_failed_is_said_to_have_failed() -> None:
     assert text.index("A song of 7 s, medians of 3") < text.index("A song of 60 s")
 
 
-def test_figures_of_another_machine_are_forgotten(tmp_path: Path) -> None:
+def test_figures_of_another_machine_are_not_lost(tmp_path: Path) -> None:
     figures = {"machine": {"cpus": 2}, "songs": {"60": {}}, "one_source": None}
     (tmp_path / "figures.json").write_text(json.dumps(figures))
     assert recall(tmp_path / "figures.json", {"cpus": 2}) == figures
-    assert recall(tmp_path / "figures.json", {"cpus": 4})["songs"] == {}
+    with pytest.raises(SystemExit, match=r"got {'cpus': 2}, expected {'cpus': 4}; name another"):
+        recall(tmp_path / "figures.json", {"cpus": 4})
     assert recall(tmp_path / "none.json", {"cpus": 2})["songs"] == {}

@@ -100,7 +100,7 @@ while not os.path.exists({str(pids)!r}) or "\\n" not in open({str(pids)!r}).read
 {ending}
 """
     with pytest.raises(Killed) if ending else nullcontext():
-        run(code, Limits(song=1.5))
+        run(code, Limits(song=1.5) if ending else None)
     assert_ended({int(pids.read_text())})
 
 

@@ -87,6 +87,7 @@ def test_where_openvino_fails_onnxruntime_takes_its_place_and_says_why(
     monkeypatch.setattr("mdx.engine.OpenVinoNetwork", Broken)
     monkeypatch.setattr("mdx.engine.precision_of", lambda graph: "int8")
     monkeypatch.setattr("mdx.engine._prefers_openvino", lambda: True)
+    _warn.cache_clear()
     with caplog.at_level(logging.WARNING):
         network = Engine().open(graph([1, 4, 48, 32]), "x.onnx")
     assert network.runtime.startswith("onnxruntime")

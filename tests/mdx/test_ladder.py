@@ -68,6 +68,26 @@ def test_fewer_sources_go_down_the_same_ladder_without_the_mixer(quantised_copy:
     assert list(separator.ladder.members(separator.ladder.rungs[0])) == ["bass", "vocals"]
 
 
+def test_int8_is_asked_of_the_sources_that_are_made(
+    quantised_copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = quantised_copy.with_name("manifest.yaml")
+    entries = yaml.safe_load(manifest.read_text())
+    del entries["bass.int8.onnx"]
+    entries["drums.int8.onnx"]["parent"] = "0" * 64
+    manifest.write_text(yaml.safe_dump(entries))
+    with caplog.at_level(logging.WARNING):
+        found = rungs(quantised_copy, limited=True, sources=["vocals"])
+        auto = rungs(quantised_copy, limited=True, sources=["vocals"], precision="auto")
+    assert found == ["float32, vocals", "int8, vocals", "scaled mixture"]
+    assert auto == ["int8, vocals", "scaled mixture"]
+    assert not caplog.text
+    system = yaml.safe_load(quantised_copy.read_text())
+    system["ladder"] = [{"precision": "int8", "sources": ["other", "vocals"]}]
+    quantised_copy.write_text(yaml.safe_dump(system))
+    assert rungs(quantised_copy, limited=True)[1] == "int8, other and vocals"
+
+
 @pytest.mark.parametrize("sources", [[], ["piano"], ["vocals", "piano"]])
 def test_other_sources_are_refused(tiny_system: Path, sources: list[str]) -> None:
     with pytest.raises(ConfigError, match="sources"):
