@@ -22,9 +22,11 @@ $(VENV)/bin/python:
 	PYTHON=$(PYTHON) sh tools/venv.sh $(VENV)
 
 $(VENV)/.inference: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[report]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,report]'
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	# Its dependency, pyaudio, is for loudspeakers and has no wheels.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps tinysoundfont==0.3.7
 	touch $@ $(VENV)/.inference

@@ -1,4 +1,4 @@
-"""Command line: python -m demo --out DIR --train N --test M --seconds S --seed K."""
+"""Command line: python -m demo --out DIR --train N --test M --seconds S --seed K --jobs J."""
 
 import argparse
 import json
@@ -6,7 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from demo.render import DemoError, write_songs
+from demo.errors import DemoError
+from demo.render import Request
+from demo.write import FACTS, write_songs
+from mdx.machine import available_cpus
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,6 +27,12 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--test", type=int, default=4, help="number of test songs")
     parser.add_argument("--seconds", type=float, default=20.0, help="duration of each song")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other songs")
+    parser.add_argument("--jobs", type=int, default=available_cpus(),
+                        help="songs rendered at a time (default: the number of CPUs)")  # fmt: skip
+    parser.add_argument("--espeak", action="store_true",
+                        help="half of the singers get the mouth of an espeak-ng voice")  # fmt: skip
+    parser.add_argument("--soundfont", type=Path,
+                        help="an .sf2 or .sf3 file that plays about half of the parts")  # fmt: skip
     return parser
 
 
@@ -31,17 +40,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the songs, print one line each, and return the exit code."""
     args = get_parser().parse_args(argv)
     try:
-        folders = write_songs(
-            args.out, train=args.train, test=args.test, seconds=args.seconds, seed=args.seed
-        )
+        for folder in write_songs(args.out, _get_requests(args), jobs=args.jobs):
+            print(_describe(folder), flush=True)
     except (DemoError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
-    for folder in folders:
-        facts = json.loads((folder / "song.json").read_text())
-        print(f"{folder}: {facts['genre']}, {facts['tempo']} bpm, {facts['mode']} "
-              f"{facts['progression']}, {'+'.join(facts['instruments'])}")  # fmt: skip
+    except KeyboardInterrupt:
+        print(f"demo: interrupted; the songs above are complete, the same command goes on "
+              f"in {args.out}", file=sys.stderr)  # fmt: skip
+        return 130
     return 0
+
+
+def _get_requests(args: argparse.Namespace) -> list[Request]:
+    if min(args.train, args.test) < 0:
+        raise DemoError(f"counts must not be negative, got train {args.train}, test {args.test}")
+    if args.jobs < 1:
+        raise DemoError(f"--jobs must be 1 or more, got {args.jobs}")
+    return [
+        Request(split, index, args.seconds, args.seed, args.espeak, args.soundfont)
+        for split, count in (("train", args.train), ("test", args.test))
+        for index in range(count)
+    ]
+
+
+def _describe(folder: Path) -> str:
+    facts = json.loads((folder / FACTS).read_text())
+    return (
+        f"{folder}: {facts['genre']}, {facts['tempo']} bpm, {facts['meter']}, {facts['key']}: "
+        f"{facts['progression']}; {facts['bass']} bass, {facts['drums']} drums, "
+        f"{', '.join(facts['instruments'])}; {facts['singer']['sung']} in "
+        f"{facts['singer']['language']}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """Signal building blocks shared by all instruments; audio is float64 at 44.1 kHz."""
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
-from scipy import fft, signal
+from scipy import signal
 
 Audio = npt.NDArray[np.float64]
 
@@ -58,32 +56,16 @@ def saw(frequency: Audio, phase: float = 0.0) -> Audio:
     return out
 
 
-def pluck(
-    rng: np.random.Generator, frequency: float, n: int, *, t60: float, bright: float
-) -> Audio:
-    """Return a Karplus-Strong string, solved as one division in the frequency domain.
-
-    The loop y[t] = x[t] + g * lowpass(y)[t - period] is a rational filter; sampling it on a
-    circle of radius above 1 makes the circular wrap of the tail small, and periods need not be
-    whole samples.
+def overdrive(x: Audio, gain: float, bias: float = 0.0) -> Audio:
+    """Return `x` (..., n) softly clipped, four times oversampled, so that it hardly aliases.
 
     Args:
-        t60: decay of the fundamental, seconds.
-        bright: 0..1, opens both the pick noise and the loop filter.
+        gain: before the clip and taken back behind it: without bias quiet sound keeps its level.
+        bias: makes the halves of the wave unequal, which brings even harmonics.
     """
-    size = fft.next_fast_len(2 * n, real=True)
-    growth = np.exp(np.log(10.0) / size)
-    period = SAMPLE_RATE / frequency
-    smear = 0.5 - 0.42 * bright
-    burst = rng.uniform(-1, 1, int(period) + 1)
-    burst = signal.lfilter([1.0 - 0.8 * (1 - bright)], [1.0, -0.8 * (1 - bright)], burst)
-    burst -= burst.mean()
-    z = growth * np.exp(2j * np.pi * np.arange(size // 2 + 1) / size)
-    gain = 10 ** (-3 * period / SAMPLE_RATE / t60)
-    loop = gain * ((1 - smear) + smear / z) * z ** -(period - smear)
-    excitation = fft.rfft(burst * growth ** -np.arange(len(burst)), size)
-    string = fft.irfft(excitation / (1 - loop), size)[:n] * growth ** np.arange(n)
-    out: Audio = string / (np.abs(string).max() + 1e-9)
+    fine = signal.resample_poly(x, 4, 1, axis=-1)
+    bent = (np.tanh(gain * fine + bias) - np.tanh(bias)) / gain
+    out: Audio = signal.resample_poly(bent, 1, 4, axis=-1)[..., : x.shape[-1]]
     return out
 
 
@@ -133,32 +115,3 @@ def room(x: Audio, rng: np.random.Generator, *, t60: float, wet: float, high: fl
     impulse /= np.sqrt((impulse**2).sum(axis=-1, keepdims=True))
     tail: Audio = signal.oaconvolve(x, impulse, axes=-1)[:, : x.shape[-1]]
     return x + wet * tail
-
-
-def render_bank(
-    out: Audio,
-    notes: list[tuple[float, float, float, float]],
-    voice: Callable[[float, int], Audio],
-    *,
-    attack: float,
-    release: float,
-) -> None:
-    """Add notes to `out`, synthesising each pitch once at the longest duration it needs.
-
-    Args:
-        out: (2, n), changed in place.
-        notes: (start, duration, pitch, velocity) rows, seconds and MIDI.
-        voice: (Hz, samples) -> sustained stereo wave (2, samples).
-        attack: seconds; release: seconds after the note's duration.
-    """
-    longest: dict[float, float] = {}
-    for _, duration, pitch, _ in notes:
-        longest[pitch] = max(longest.get(pitch, 0.0), duration)
-    waves = {
-        pitch: voice(hertz(pitch), int((duration + release) * SAMPLE_RATE) + 1)
-        for pitch, duration in sorted(longest.items())
-    }
-    for start, duration, pitch, velocity in notes:
-        n = int((duration + release) * SAMPLE_RATE)
-        add_at(out, waves[pitch][:, :n] * (velocity * gate(n, attack, release)),
-               int(start * SAMPLE_RATE))  # fmt: skip

@@ -1,4 +1,4 @@
-"""A filter that changes from frame to frame."""
+"""Filters that change from frame to frame."""
 
 from collections.abc import Callable
 
@@ -10,31 +10,45 @@ from demo.dsp import SAMPLE_RATE, Audio
 
 HOP = 256
 _WINDOW = 4 * HOP
-_SIZE = 2 * _WINDOW  # room for a response as long as the window: linear convolution
-_BLOCK = 512  # frames filtered at a time, to bound memory
+_LEAD = HOP  # room before the window, for responses that begin before time zero
+_SIZE = 2 * _WINDOW  # window and response: linear convolution
+_BLOCK = 64  # frames filtered at a time: what fits a processor's cache
 
 Response = npt.NDArray[np.complex64]
+Filter = Callable[[slice, Audio], Response]
 
 
-def filter_frames(x: Audio, response: Callable[[slice, Audio], Response]) -> Audio:
-    """Return `x` (n,) filtered frame by frame with overlap-add.
+def filter_frames(
+    sources: Audio, responses: Callable[[slice, Audio], tuple[Response, ...]]
+) -> Audio:
+    """Return the sum (n,) of sources (m, n), each filtered frame by frame with overlap-add.
+
+    The first and the last HOP samples are faded, as no frame lies outside.
 
     Args:
-        response: (frames, hz) -> complex gains of shape (frames, bins); frame k is centred on
-            sample k * HOP.
+        responses: (frames, hz) -> for each source complex gains of shape (frames, bins); frame k
+            is centred on sample k * HOP. Not asked for stretches in which all sources are silent.
     """
-    n_frames = len(x) // HOP + 2
-    padded = np.zeros((n_frames + 4) * HOP)
-    padded[2 * HOP : 2 * HOP + len(x)] = x
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::HOP]
+    m, n = sources.shape
+    n_frames = n // HOP + 2
+    padded = np.zeros((m, (n_frames + 4) * HOP), dtype=np.float32)
+    padded[:, 2 * HOP : 2 * HOP + n] = sources
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW, axis=1)[:, ::HOP]
     # Four overlapping Hann windows add up to 2.
     taper = 0.25 * (1 - np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW))
     hz = fft.rfftfreq(_SIZE, 1 / SAMPLE_RATE)
     out = np.zeros((n_frames + _SIZE // HOP, HOP))
+    frame = np.zeros((m, _BLOCK, _SIZE), dtype=np.float32)
     for first in range(0, n_frames, _BLOCK):
         block = slice(first, min(first + _BLOCK, n_frames))
-        spectra = fft.rfft((windows[block] * taper).astype(np.float32), _SIZE)
-        frames = fft.irfft(spectra * response(block, hz), _SIZE)
+        count = block.stop - block.start
+        if not windows[:, block].any():
+            continue
+        frame[:, :count, _LEAD : _LEAD + _WINDOW] = windows[:, block] * taper
+        spectra = fft.rfft(frame[:, :count])
+        total = sum(s * r for s, r in zip(spectra, responses(block, hz), strict=True))
+        frames = fft.irfft(total, _SIZE)
         for k in range(_SIZE // HOP):
             out[block.start + k : block.stop + k] += frames[:, k * HOP : (k + 1) * HOP]
-    return out.ravel()[2 * HOP : 2 * HOP + len(x)]
+    start = 2 * HOP + _LEAD
+    return out.ravel()[start : start + n]

@@ -1,9 +1,11 @@
-"""What a song is before it becomes sound: notes, layers, sections."""
+"""What a song is before it becomes sound: notes, layers, sections, the clock."""
 
 from dataclasses import dataclass
 
+import numpy as np
+
 STEMS = ("bass", "drums", "other", "vocals")
-STEPS_PER_BAR = 16
+METERS = {"4/4": 16, "3/4": 12, "6/8": 12}  # sixteenth steps in a bar
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,23 @@ class Layer:
 
 @dataclass(frozen=True)
 class Clock:
-    """Musical time in 4/4: turns bars and sixteenth steps into seconds."""
+    """Musical time: turns bars and sixteenth steps into seconds."""
 
-    bpm: float
+    bpm: float  # quarter notes a minute
+    meter: str  # a key of METERS
     swing: float  # delay of every second sixteenth, as a fraction of a step
     jitter: float  # standard deviation of a player's timing, seconds
+    drift: float  # largest relative deviation of the tempo, which sways with DRIFT_SECONDS
+
+    @property
+    def steps(self) -> int:
+        """Sixteenth steps in a bar."""
+        return METERS[self.meter]
+
+    @property
+    def beat(self) -> int:
+        """Sixteenth steps between two accents."""
+        return 6 if self.meter == "6/8" else 4
 
     @property
     def step(self) -> float:
@@ -54,12 +68,17 @@ class Clock:
     @property
     def bar(self) -> float:
         """Duration of a bar, seconds."""
-        return STEPS_PER_BAR * self.step
+        return self.steps * self.step
 
-    def at(self, bar: int, step: int) -> float:
+    def at(self, bar: int, step: float) -> float:
         """Return the exact time of a step, seconds."""
-        late = self.swing if step % 2 else 0.0
-        return bar * self.bar + (step + late) * self.step
+        late = self.swing if step % 2 == 1 else 0.0
+        even = bar * self.bar + (step + late) * self.step
+        turn = 2 * np.pi / DRIFT_SECONDS
+        return float(even + self.drift / turn * np.sin(turn * even))
+
+
+DRIFT_SECONDS = 23.0
 
 
 @dataclass(frozen=True)
@@ -70,9 +89,13 @@ class Score:
     clock: Clock
     tonic: int  # pitch class, C = 0
     mode: str
-    progression: tuple[int, ...]  # scale degrees (tonic = 0), one chord per bar
+    progression: str  # Roman numerals
     sections: tuple[Section, ...]
     drums: tuple[Note, ...]
+    bass_kind: str
     bass: tuple[Note, ...]
     layers: tuple[Layer, ...]
     vocals: tuple[Note, ...]
+    harmony: tuple[Note, ...]  # a second voice, often empty
+    sung: str  # "sung" or "rap"
+    ducked: bool  # bass and other give way to the kick

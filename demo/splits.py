@@ -1,10 +1,14 @@
 """What separates training songs from test songs.
 
-The two splits never share a tempo, a tonic, a progression or a timbre parameter, yet the test
-values lie between training values: a model must interpolate, not merely remember.
+The two splits never share a tempo, a tonic, a progression, a language or a timbre parameter, and so
+no drum kit, instrument or singer either; yet the test values lie between training values: a model
+must interpolate, not merely remember.
 """
 
 import numpy as np
+
+Knobs = dict[str, float]  # the parameters of one sound or effect, by name
+Rng = np.random.Generator
 
 SPLIT_IDS = {"train": 0, "test": 1}
 
@@ -14,30 +18,14 @@ BANDS: dict[str, tuple[tuple[float, float], ...]] = {
     "test": ((0.31, 0.39), (0.61, 0.69)),
 }
 
-# Scale degrees (tonic = 0), one chord per bar.
-PROGRESSIONS: dict[str, dict[str, tuple[tuple[int, ...], ...]]] = {
-    "train": {
-        "major": (
-            (0, 4, 5, 3), (5, 3, 0, 4), (0, 5, 3, 4), (0, 3, 4, 3), (0, 2, 3, 4), (1, 4, 0, 0),
-            (0, 0, 3, 4),
-        ),
-        "minor": (
-            (0, 5, 2, 6), (0, 3, 6, 2), (0, 6, 5, 6), (0, 3, 4, 0), (0, 0, 5, 6), (5, 6, 0, 0),
-        ),
-    },
-    "test": {
-        "major": ((0, 3, 5, 4), (3, 0, 4, 5), (0, 5, 1, 4), (0, 4, 3, 3)),
-        "minor": ((0, 6, 3, 5), (0, 2, 6, 3), (0, 5, 3, 4)),
-    },
-}  # fmt: skip
-
 
 class Palette:
     """Draws the parameters of one song inside its split and remembers them for song.json."""
 
-    def __init__(self, split: str, rng: np.random.Generator) -> None:
+    def __init__(self, split: str, rng: Rng) -> None:
         self.split = split
         self.values: dict[str, dict[str, float]] = {}
+        self.choices: dict[str, str] = {}
         self._rng = rng
 
     def draw(self, name: str, low: float, high: float) -> float:
@@ -50,7 +38,7 @@ class Palette:
         self.values[name] = {"value": round(value, 5), "place": round(place, 5)}
         return value
 
-    def draw_all(self, prefix: str, ranges: dict[str, tuple[float, float]]) -> dict[str, float]:
+    def draw_all(self, prefix: str, ranges: dict[str, tuple[float, float]]) -> Knobs:
         """Return one value per named range, recorded as `prefix.name`."""
         return {key: self.draw(f"{prefix}.{key}", *ends) for key, ends in ranges.items()}
 
@@ -62,7 +50,8 @@ class Palette:
         """Return an even (train) or odd (test) pitch class, C = 0."""
         return int(self._rng.integers(6)) * 2 + SPLIT_IDS[self.split]
 
-    def progression(self, mode: str) -> tuple[int, ...]:
-        """Return one of the split's chord progressions as scale degrees."""
-        table = PROGRESSIONS[self.split][mode]
-        return table[int(self._rng.integers(len(table)))]
+    def choose(self, name: str, table: dict[str, tuple[str, ...]]) -> str:
+        """Return one of the names that `table` keeps for the split, recorded as `name`."""
+        options = table[self.split]
+        self.choices[name] = options[int(self._rng.integers(len(options)))]
+        return self.choices[name]

@@ -36,7 +36,7 @@ def write_page(
     `<system>/<song>/<source>.wav`, and `excerpt` is seconds of audio of every song, 0 for none.
     Raises ConfigError where plotly or Jinja2 is missing, OutputError where it cannot be written.
     """
-    template, plotlyjs = _get_tools()
+    template, plotlyjs = get_tools("page.html.jinja", page="report.html")
     page = template.render(
         report=report,
         plotlyjs=plotlyjs,
@@ -65,24 +65,28 @@ def write_page(
     write_text(path, page)
 
 
-def _get_tools() -> tuple[Any, str]:
+def get_tools(template: str, *folders: Path, page: str) -> tuple[Any, str]:
+    """Return a Jinja2 template of `folders`, or of the report's own folder, and plotly's code.
+
+    Raises ConfigError, in which `page` is what could not be drawn, where one of them is missing.
+    """
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
         from plotly.offline import get_plotlyjs
     except ImportError as error:
         raise ConfigError(
-            "report.html", got=f"no {error.name}", expected="plotly and Jinja2, which draw it",
+            page, got=f"no {error.name}", expected="plotly and Jinja2, which draw it",
             hint="pip install -e '.[report]'",
         ) from error  # fmt: skip
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
-    return environment.get_template("page.html.jinja"), str(get_plotlyjs())
+    return environment.get_template(template), str(get_plotlyjs())
 
 
 def _names(report: Mapping[str, Any]) -> list[str]:

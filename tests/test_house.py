@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "models": {"mdx", "evaluator"},
     "evaluator": {"mdx"},
     "training": {"mdx", "models"},
-    "demo": set(),
+    "demo": {"mdx", "evaluator"},
     "benchmarks": {"mdx", "evaluator", "models"},
     "predict": {"mdx", "evaluator"},
 }

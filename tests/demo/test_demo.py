@@ -1,6 +1,10 @@
-"""The composer and renderer: repeatable, exact, well formed, splits kept apart."""
+"""Songs as a whole: repeatable, exact, well formed, whatever the genre; splits kept apart."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,24 +14,36 @@ import pytest
 import soundfile
 
 from demo.__main__ import main
-from demo.composer import compose
-from demo.dsp import SAMPLE_RATE, hertz, pluck, saw
-from demo.render import Stems, active_rms, render_song, write_songs
+from demo.composer.genres import GENRES
+from demo.composer.progressions import PROGRESSIONS
+from demo.dsp import SAMPLE_RATE
+from demo.errors import DemoError
+from demo.mixing import Stems
+from demo.render import Request, render_song
 from demo.score import STEMS
-from demo.splits import BANDS, PROGRESSIONS, Palette
+from demo.singer.languages import LANGUAGES
+from demo.splits import BANDS
+from demo.write import write_songs
 
+ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 4.0
-# Levels are drawn from -3..2.5 dB relative to each other; equal up to the final rounding.
-LEVEL_SPREAD_DB = 6.0
+Song = tuple[Stems, dict[str, Any]]
+
+
+def requests(
+    *, train: int = 0, test: int = 0, seconds: float = 2.0, seed: int = 5
+) -> list[Request]:
+    counts = (("train", train), ("test", test))
+    return [Request(split, i, seconds, seed) for split, count in counts for i in range(count)]
 
 
 @pytest.fixture(scope="module")
-def songs() -> dict[tuple[str, int], tuple[Stems, dict[str, Any]]]:
-    """Three songs of each split."""
+def songs() -> dict[tuple[str, str], Song]:
+    """One song of every genre, of either split in turn."""
     return {
-        (split, index): render_song(split, index, seconds=SECONDS, seed=5)
-        for split in ("train", "test")
-        for index in range(3)
+        (genre, split): render_song(Request(split, index, SECONDS, 5, genre=genre))
+        for index, genre in enumerate(GENRES)
+        for split in (("train", "test")[index % 2],)
     }
 
 
@@ -35,7 +51,7 @@ def songs() -> dict[tuple[str, int], tuple[Stems, dict[str, Any]]]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A written demo of one training and one test song."""
     out = tmp_path_factory.mktemp("demo")
-    write_songs(out, train=1, test=1, seconds=SECONDS, seed=5)
+    assert len(list(write_songs(out, requests(train=1, test=1)))) == 2
     return out
 
 
@@ -46,7 +62,7 @@ def test_layout_and_format(folder: Path) -> None:
         for path in track.glob("*.wav"):
             info = soundfile.info(path)
             assert (info.samplerate, info.channels, info.subtype) == (SAMPLE_RATE, 2, "PCM_16")
-            assert info.frames == round(SECONDS * SAMPLE_RATE)
+            assert info.frames == 2 * SAMPLE_RATE
     assert {path.name for path in folder.iterdir()} == {"train", "test"}  # no drafts left
 
 
@@ -59,100 +75,127 @@ def test_mixture_is_the_exact_sum(folder: Path) -> None:
         np.testing.assert_array_equal(audio["mixture"], sum(audio[stem] for stem in STEMS))
 
 
-def test_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    write_songs(tmp_path, train=0, test=1, seconds=SECONDS, seed=5)
-    for path in (tmp_path / "test" / "test-000").iterdir():
-        assert path.read_bytes() == (folder / "test" / "test-000" / path.name).read_bytes()
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path, jobs: int) -> None:
+    written = list(write_songs(tmp_path, requests(train=1, test=1), jobs=jobs))
+    assert [path.name for path in written] == ["train-000", "test-000"]
+    for track in written:
+        for path in track.iterdir():
+            expected = folder / path.relative_to(tmp_path)
+            assert path.read_bytes() == expected.read_bytes(), path.name
 
 
-def test_other_seed_or_index_gives_another_song(songs: dict[tuple[str, int], Any]) -> None:
-    other, _ = render_song("test", 0, seconds=SECONDS, seed=6)
-    for stem in STEMS:
-        assert not np.array_equal(other[stem], songs["test", 0][0][stem])
-        assert not np.array_equal(songs["test", 1][0][stem], songs["test", 0][0][stem])
+def test_other_seed_or_index_gives_another_song() -> None:
+    first, second, third = (
+        render_song(Request("train", index, 2.0, seed))[0]["drums"]
+        for index, seed in ((0, 5), (1, 5), (0, 6))
+    )
+    assert not np.array_equal(first, second) and not np.array_equal(first, third)
 
 
-def test_second_run_rewrites_nothing(folder: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    write_songs(folder, train=1, test=1, seconds=SECONDS, seed=5)
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+def test_second_run_rewrites_nothing_but_what_is_incomplete(tmp_path: Path) -> None:
+    first, second = write_songs(tmp_path, requests(train=2))
+    kept = {path: path.stat().st_mtime_ns for path in first.iterdir()}
+    (second / "bass.wav").unlink()
+    assert list(write_songs(tmp_path, requests(train=2))) == [first, second]
+    assert {path: path.stat().st_mtime_ns for path in first.iterdir()} == kept
+    assert (second / "bass.wav").is_file()
 
 
-def test_another_seed_replaces_the_song(tmp_path: Path) -> None:
-    for seed in (1, 2):
-        (track,) = write_songs(tmp_path, train=1, test=0, seconds=2, seed=seed)
-        assert json.loads((track / "song.json").read_text())["seed"] == seed
+@pytest.mark.parametrize("change", ["seed", "seconds", "version", "torn"])
+def test_a_song_of_another_request_is_replaced(tmp_path: Path, change: str) -> None:
+    (track,) = write_songs(tmp_path, requests(train=1))
+    facts = json.loads((track / "song.json").read_text())
+    torn = change == "torn"
+    (track / "song.json").write_text("{" if torn else json.dumps(facts | {change: 99}))
+    assert list(write_songs(tmp_path, requests(train=1))) == [track]
+    assert json.loads((track / "song.json").read_text()) == facts
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
 
 
-def test_stems_are_heard_and_never_clip(songs: dict[tuple[str, int], Any]) -> None:
-    for key, (stems, _) in songs.items():
-        levels = [20 * np.log10(active_rms(x)) for x in stems.values()]
-        assert max(levels) - min(levels) < LEVEL_SPREAD_DB, key
-        for audio in (*stems.values(), sum(x.astype(int) for x in stems.values())):
-            assert 500 < np.abs(audio).max() <= 0.95 * 32767 + len(STEMS), key
+def test_an_interrupted_run_keeps_whole_songs_only_and_goes_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "demo", "--out", str(tmp_path), "--test", "50",
+               "--seconds", "2", "--jobs", "2"]  # fmt: skip
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None and child.stderr is not None
+        assert "test-000" in child.stdout.readline()
+        time.sleep(0.5)  # in the middle of others
+        child.send_signal(signal.SIGINT)
+        assert child.wait(30) == 130
+        assert child.stderr.read().count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["test"]
+    tracks = sorted((tmp_path / "test").iterdir())
+    assert 0 < len(tracks) < 50
+    assert all(len(list(track.iterdir())) == 6 for track in tracks)
+    before = (tracks[0] / "song.json").stat().st_mtime_ns
+    assert main([*command[3:5], "--test", str(len(tracks)), "--seconds", "2"]) == 0
+    assert (tracks[0] / "song.json").stat().st_mtime_ns == before
 
 
-def test_stereo_is_wide_where_it_should_be(songs: dict[tuple[str, int], Any]) -> None:
+def test_every_genre_sounds_and_never_clips(songs: dict[tuple[str, str], Song]) -> None:
+    assert {genre for genre, _ in songs} == set(GENRES)
+    for key, (stems, facts) in songs.items():
+        assert facts["genre"] == key[0]
+        heard = {stem for section in facts["sections"] for stem in section["active"]}
+        for stem, audio in stems.items():
+            assert audio.shape == (2, round(SECONDS * SAMPLE_RATE))
+            assert (np.abs(audio).max() > 300) == (stem in heard), (key, stem)
+        mixture = np.sum([x.astype(int) for x in stems.values()], axis=0)
+        assert np.abs(mixture).max() <= 32767, key
+
+
+def test_a_song_that_lacks_a_stem_keeps_it_silent() -> None:
+    for index in range(20):  # about one of ten lacks one
+        stems, facts = render_song(Request("train", index, 2.0, 11))
+        missing = set(STEMS).difference(*(s["active"] for s in facts["sections"]))
+        if missing:
+            break
+    assert len(missing) == 1
+    assert all(audio.any() != (stem in missing) for stem, audio in stems.items())
+
+
+def test_stereo_is_wide_where_it_should_be(songs: dict[tuple[str, str], Song]) -> None:
     def correlation(stem: str) -> float:
-        return float(np.mean([np.corrcoef(song[0][stem])[0, 1] for song in songs.values()]))
+        heard = [stems[stem] for stems, _ in songs.values() if stems[stem].any()]
+        return float(np.median([np.corrcoef(audio[0], audio[1])[0, 1] for audio in heard]))
 
     assert correlation("bass") > 0.95
-    assert correlation("drums") > 0.7
+    assert 0.8 < correlation("drums") < 0.99
     assert correlation("other") < correlation("vocals")
 
 
-def test_splits_share_neither_tempo_key_progression_nor_timbre() -> None:
-    facts: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
-    for split, found in facts.items():
-        for index in range(40):
-            palette = Palette(split, np.random.default_rng([index, 0]))
-            centre = palette.draw("centre", 50.0, 69.0)
-            rng = np.random.default_rng([index, 1])
-            score = compose(palette, rng, seconds=8.0, vocal_centre=centre)
-            found.append({"tempo": score.clock.bpm, "tonic": score.tonic,
-                          "progression": (score.mode, score.progression)})  # fmt: skip
-    for key in ("tempo", "tonic", "progression"):
-        train, test = ({song[key] for song in facts[split]} for split in ("train", "test"))
-        assert train and test and not train & test, key
-    for mode in ("major", "minor"):
-        assert not set(PROGRESSIONS["train"][mode]) & set(PROGRESSIONS["test"][mode])
-
-
-def test_song_json_proves_the_timbres_of_the_split(songs: dict[tuple[str, int], Any]) -> None:
-    for (split, _), (_, facts) in songs.items():
-        assert facts["tempo"] % 2 == facts["tonic"] % 2 == (split == "test")
-        assert {"singer.formant_scale", "drums.kick_hz", "bass.cutoff"} <= set(facts["timbre"])
-        for name, drawn in facts["timbre"].items():
-            assert any(a <= drawn["place"] <= b for a, b in BANDS[split]), name
+def test_song_json_proves_the_splits_apart(songs: dict[tuple[str, str], Song]) -> None:
+    for (_, split), (_, facts) in songs.items():
+        other = "test" if split == "train" else "train"
+        assert facts["tempo"] % 2 == (split == "test")
+        choices, timbre = facts["choices"], facts["timbre"]
+        assert choices["language"] in LANGUAGES[split]
+        assert choices["language"] not in LANGUAGES[other]
+        mode = facts["key"].split()[1]
+        assert facts["progression"] not in PROGRESSIONS[mode][other]
+        kinds = {name.split(".")[0] for name in timbre}
+        assert {"singer", "score", "mix", "other"} <= kinds
+        assert all(
+            any(a <= drawn["place"] <= b for a, b in BANDS[split]) for drawn in timbre.values()
+        )
     gaps = sorted((a, b, split) for split, bands in BANDS.items() for a, b in bands)
     assert all(first[1] < second[0] for first, second in pairwise(gaps))
 
 
-def test_form_lets_stems_rest_but_never_vanish() -> None:
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        score = compose(Palette("train", rng), rng, seconds=24.0, vocal_centre=60.0)
-        assert all(len(section.active) >= len(STEMS) - 1 for section in score.sections)
-        assert set().union(*(section.active for section in score.sections)) == set(STEMS)
-        starts = [note.start for note in score.vocals]
-        assert starts == sorted(starts) and score.bass and score.drums and score.layers[0].notes
-
-
-@pytest.mark.parametrize("pitch", [40, 60, 76])
-def test_strings_and_saws_are_in_tune(pitch: int) -> None:
-    n = SAMPLE_RATE
-    string = pluck(np.random.default_rng(0), hertz(pitch), n, t60=3.0, bright=0.5)
-    for wave in (string, saw(np.full(n, hertz(pitch)))):
-        spectrum = np.abs(np.fft.rfft(wave * np.hanning(n)))  # one bin is one hertz
-        near = slice(int(hertz(pitch) * 0.9), int(hertz(pitch) * 1.1) + 1)
-        assert abs(near.start + int(spectrum[near].argmax()) - hertz(pitch)) <= 1.0
+def test_song_json_holds_what_was_sung(songs: dict[tuple[str, str], Song]) -> None:
+    for stems, facts in songs.values():
+        for start, duration, pitch, _ in facts["vocals"]:
+            assert start >= 0 and duration > 0 and 30 < pitch < 90
+        assert bool(facts["vocals"]) == stems["vocals"].any()
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--seconds", "1"], ["--train", "-1"], ["--seed", "-3"], ["--test", "two"], ["--loud"]],
-)
+    [["--seconds", "1"], ["--train", "-1"], ["--seed", "-3"], ["--test", "two"], ["--loud"],
+     ["--jobs", "0"], ["--soundfont", "missing.sf2"]],
+)  # fmt: skip
 def test_bad_arguments_exit_2_with_one_line(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,7 +203,28 @@ def test_bad_arguments_exit_2_with_one_line(
         raise SystemExit(main(["--out", str(tmp_path / "new"), *arguments]))
     assert exit_info.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
-    assert not (tmp_path / "new").exists()
+    assert not list(tmp_path.glob("new/*"))
+
+
+@pytest.mark.parametrize(
+    ("split", "index", "seconds", "seed"),
+    [("valid", 0, 4, 1), ("train", -1, 4, 1), ("train", 0, 1, 1), ("train", 0, 4, -1),
+     ("train", 0, 601, 1)],
+)  # fmt: skip
+def test_impossible_requests_are_refused(split: str, index: int, seconds: float, seed: int) -> None:
+    with pytest.raises(DemoError, match=r"got '?(valid|-1|1|601)'?$"):
+        Request(split, index, seconds, seed)
+
+
+def test_espeak_is_asked_for_and_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    command = ["--out", str(tmp_path / "new"), "--test", "1", "--seconds", "2", "--jobs", "1"]
+    assert main([*command, "--espeak"]) == 2
+    said = capsys.readouterr().err
+    assert "espeak-ng" in said and said.count("\n") == 1
+    assert not list(tmp_path.glob("new/*"))
 
 
 def test_out_must_not_be_a_file_or_hold_strangers(
@@ -176,5 +240,6 @@ def test_out_must_not_be_a_file_or_hold_strangers(
 def test_command_line_prints_one_line_per_song(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--out", str(tmp_path), "--test", "2", "--seconds", "2"]) == 0
-    assert capsys.readouterr().out.count("\n") == 2
+    assert main(["--out", str(tmp_path), "--test", "2", "--seconds", "2", "--jobs", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [Path(line.split(":")[0]).name for line in lines] == ["test-000", "test-001"]

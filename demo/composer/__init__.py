@@ -1,0 +1,1 @@
+"""Writes scores: form, harmony, and what every part plays."""

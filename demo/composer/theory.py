@@ -1,0 +1,71 @@
+"""Scales and chords: Roman numerals to pitches, and voicings that move little."""
+
+import re
+from dataclasses import dataclass
+
+SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
+_NUMERALS = ("i", "ii", "iii", "iv", "v", "vi", "vii")
+_PATTERN = re.compile(r"(b?)([iv]+|[IV]+)(o?)(7?)")
+
+
+@dataclass(frozen=True)
+class Chord:
+    """Pitch classes (C = 0): the root, what stands over it, and what the bass plays."""
+
+    tones: tuple[int, ...]  # root, third, fifth and perhaps seventh
+    low: int  # the root, or the third or fifth of an inversion
+
+
+def parse_chord(numeral: str, tonic: int, mode: str, *, seventh: bool = False) -> Chord:
+    """Return the chord that a numeral such as "vi", "bVII" or "V7" means in a key.
+
+    Degrees are those of the mode's scale, upper case is a major and lower case a minor third,
+    "b" lowers the root and "o" the fifth. `seventh` adds the seventh of the scale.
+    """
+    match = _PATTERN.fullmatch(numeral)
+    if match is None:
+        raise ValueError(f"{numeral!r} is no chord")
+    flat, name, diminished, seven = match.groups()
+    scale = SCALES[mode]
+    degree = _NUMERALS.index(name.lower())
+    root = (tonic + scale[degree] - bool(flat)) % 12
+    major = name.isupper()
+    tones = [root, root + (4 if major else 3), root + (6 if diminished else 7)]
+    if seven or seventh:
+        sharp = (root + 11 - tonic) % 12 in scale and not seven
+        tones.append(root + (11 if sharp and major else 10))
+    return Chord(tuple(tone % 12 for tone in tones), root)
+
+
+def invert(chord: Chord, number: int) -> Chord:
+    """Return the chord with another of its tones in the bass."""
+    return Chord(chord.tones, chord.tones[number % len(chord.tones)])
+
+
+def nearest(pitch_class: int, centre: float) -> int:
+    """Return the MIDI pitch of that class closest to `centre`."""
+    return int(pitch_class + 12 * round((centre - pitch_class) / 12))
+
+
+def voicing(chord: Chord, centre: float) -> list[int]:
+    """Return the chord around `centre` (MIDI), low to high and close together."""
+    return sorted({nearest(tone, centre + 3 * k - 4) for k, tone in enumerate(chord.tones)})
+
+
+def strings(chord: Chord, lowest: int) -> list[int]:
+    """Return the chord as a guitar holds it: four to six strings upwards from about `lowest`."""
+    pitches = [nearest(chord.low, lowest + 5)]
+    steps = (chord.tones[2], chord.tones[0], chord.tones[1], chord.tones[-1], chord.tones[0])
+    for tone in steps:
+        above = (tone - pitches[-1]) % 12
+        pitches.append(pitches[-1] + (above if above > 1 else above + 12))
+    return [pitch for pitch in pitches if pitch <= lowest + 36]
+
+
+def into_range(pitch: int, low: int, high: int) -> int:
+    """Return the pitch, in octaves moved between `low` and `high`."""
+    if pitch < low:
+        return pitch + 12 * -((pitch - low) // 12)
+    if pitch > high:
+        return pitch - 12 * -((high - pitch) // 12)
+    return pitch

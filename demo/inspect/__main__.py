@@ -1,0 +1,72 @@
+"""Command line: python -m demo.inspect DIR [--page demo.html] [--songs 12] [--excerpt 8]."""
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from demo.errors import DemoError
+from demo.inspect.page import Page
+from demo.inspect.songs import find_songs
+from demo.inspect.summary import measure_songs, text_report
+from mdx.errors import MdxError
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors take one line, without the usage."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"demo.inspect: {message}\n")
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = _Parser(
+        prog="demo.inspect",
+        description="Measure songs in MUSDB18-HQ layout and hold them against real stems.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="songs, or train/ and test/")
+    parser.add_argument("--page", type=Path, help="what to write (default: DIR/demo.html)")
+    parser.add_argument("--songs", type=_songs, default=12, help="that can be heard on the page")
+    parser.add_argument("--excerpt", type=_seconds, default=8.0, help="seconds of each of them")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the tables, write the page, and return the exit code."""
+    args = get_parser().parse_args(argv)
+    path = args.page or args.folder / "demo.html"
+    try:
+        page = Page()
+        songs = find_songs(args.folder)
+        bar = tqdm(measure_songs(songs), total=len(songs), unit="song", disable=None)
+        measured = list(bar)
+        print(text_report(measured))
+        title = args.folder.resolve().name
+        page.write(path, title, measured, songs=args.songs, excerpt=args.excerpt)
+    except (DemoError, MdxError) as error:
+        print(f"demo.inspect: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {path}")
+    return 0
+
+
+def _songs(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not (number > 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

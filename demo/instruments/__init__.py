@@ -1,0 +1,1 @@
+"""Instruments: every song draws another one of each kind."""

@@ -1,0 +1,72 @@
+"""What all drums are made of: modes that ring, bursts of noise, and a hand that never repeats."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from demo.dsp import SAMPLE_RATE, Audio, band, decay, gate, time_axis
+from demo.splits import Knobs, Rng
+
+Strike = Callable[[Rng, float], Audio]  # (rng, hardness 0..1) -> one hit, mono (n,)
+Maker = Callable[[Rng, Knobs], Strike]  # draws what stays the same between the hits of one drum
+Mode = tuple[float, float, float]  # ratio to the fundamental, level, t60 in seconds
+
+
+def vary(rng: Rng) -> tuple[float, float]:
+    """Return factors for the pitch (3 % either way) and the decay (30 %) of one hit."""
+    return float(rng.uniform(0.97, 1.03)), float(rng.uniform(0.7, 1.3))
+
+
+def samples(seconds: float) -> int:
+    """Return a duration as a number of samples."""
+    return int(seconds * SAMPLE_RATE)
+
+
+def glide(n: int, hz: float, bend: float, settle: float) -> Audio:
+    """Return the phase (n,), radians, of a pitch that falls from hz * (1 + bend) to hz.
+
+    Args:
+        settle: time constant of the fall, seconds.
+    """
+    frequency = hz * (1.0 + bend * np.exp(time_axis(n) / -settle))
+    phase: Audio = 2 * np.pi / SAMPLE_RATE * np.cumsum(frequency)
+    return phase
+
+
+def ring(phase: Audio, modes: Sequence[Mode], *, contact: float) -> Audio:
+    """Return the sum of decaying modes over a common phase (n,).
+
+    Args:
+        contact: seconds the stick stays on the skin; the modes rise in this time.
+    """
+    n = len(phase)
+    ratios, levels, t60s = (np.array(column)[:, None] for column in zip(*modes, strict=True))
+    fall = np.exp(-6.9078 / t60s * time_axis(n))
+    total: Audio = (levels * fall * np.sin(ratios * phase)).sum(axis=0)
+    return total * gate(n, contact, 0.02)
+
+
+def burst(rng: Rng, t60: float, low: float, high: float, attack: float = 0.0004) -> Audio:
+    """Return decaying noise between two corner frequencies, rms near 1 at its start; (n,)."""
+    n = samples(t60) + 1
+    noise = band(rng.standard_normal(n), low, high, order=1)
+    width = (min(high, 20000.0) - low) / (SAMPLE_RATE / 2)
+    out: Audio = noise * decay(n, t60) * gate(n, attack, 0.1 * t60) / np.sqrt(max(width, 0.02))
+    return out
+
+
+def mix(*parts: tuple[float, Audio]) -> Audio:
+    """Return the sum of (level, hit) pairs of different lengths."""
+    out = np.zeros(max(len(hit) for _, hit in parts))
+    for level, hit in parts:
+        out[: len(hit)] += level * hit
+    return out
+
+
+def dull(hit: Audio, hardness: float, touch: float) -> Audio:
+    """Return a hit that is the darker the softer it is struck.
+
+    Args:
+        touch: octaves that the upper end falls from the hardest hit to the softest.
+    """
+    return band(hit, None, 24000.0 * 2.0 ** (touch * (hardness - 1.0)), order=1)

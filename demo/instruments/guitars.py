@@ -1,0 +1,191 @@
+"""Guitars: steel and nylon strings on a wooden body, electric ones through an amplifier."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy import signal
+
+from demo.dsp import SAMPLE_RATE, Audio, band, hertz, overdrive, peaking, time_axis
+from demo.instruments.instrument import Instrument, Play
+from demo.instruments.strings_model import Hand, String, level, perform
+from demo.score import Note
+from demo.splits import Knobs, Rng
+
+BODY_SECONDS = 0.15
+BODY_MODES = 48
+TWO_TAKES = 0.62  # place of the knob `mics` above which a part is played twice; splits agree
+
+_STRING = {
+    "pick": (0.1, 0.3), "t60": (1.5, 5.0), "release": (0.04, 0.15), "detune": (1.0, 7.0),
+    "late": (0.002, 0.008), "width": (0.0, 1.0), "stiff": (3e-5, 1.2e-4), "beat": (0.2, 1.5),
+}  # fmt: skip
+_WOOD = {
+    **_STRING, "air": (92.0, 118.0), "top": (170.0, 230.0), "grain": (0.1, 0.9),
+    "wood": (0.5, 1.4), "tilt": (0.1, 0.6), "mics": (0.0, 1.0), "near": (0.0, 6.0),
+    "apart": (3e-4, 1.6e-3),
+}  # fmt: skip
+_CABINET = {
+    **_STRING, "pickup": (0.06, 0.24), "cabinet_low": (65.0, 100.0), "cabinet": (3400.0, 5500.0),
+    "thump": (0.0, 5.0), "mud": (-6.0, 1.0), "presence": (-3.0, 6.0),
+}  # fmt: skip
+
+
+def restruck(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    """Return the notes by start, each cut where its pitch is struck again."""
+    last: dict[float, float] = {}
+    cut = []
+    for note in sorted(notes, key=lambda note: note.start, reverse=True):
+        end = last.get(note.pitch, np.inf)
+        last[note.pitch] = note.start
+        if end > note.start:
+            cut.append(replace(note, duration=min(note.duration, end - note.start)))
+    return tuple(reversed(cut))
+
+
+def _strings(knobs: Knobs, rng: Rng) -> Callable[[float], String]:
+    """Return what one take's strings are like: every pitch a little out of tune by itself."""
+
+    def tone(pitch: float) -> String:
+        hz = hertz(pitch + rng.uniform(-1, 1) * knobs["detune"] / 100)
+        octaves = np.log2(hz / 110)
+        along = 2.0 ** (((pitch - 40) % 5) / 12)  # the fret shortens the string, the hand stays
+        return String(
+            hz=hz,
+            t60=knobs["t60"] * 2 ** (-0.45 * octaves),
+            ring=knobs["ring"] * 2 ** (0.25 * octaves),
+            stiff=knobs["stiff"] * 2 ** (0.6 * octaves),
+            pick=min(0.5, knobs["pick"] * along),
+            pickup=min(0.5, knobs.get("pickup", 0.0) * along),
+            cutoff=knobs["attack"] * 2 ** (0.3 * octaves),
+            beat=knobs["beat"],
+        )
+
+    return tone
+
+
+def _spread(one: Audio, two: Audio, alike: float, width: float) -> Audio:
+    """Return two takes as stereo (2, n); width 0: correlation .95, 1: .4 if they are unlike."""
+    shared = alike * (0.7 * (1 - width) + 0.25 * width)
+    out: Audio = np.stack([one + shared * two, two + shared * one])
+    return out
+
+
+def _body(knobs: Knobs, side: int) -> Audio:
+    """Return the impulse response of the wood at one microphone, shape (m,).
+
+    The two lowest modes (air and top) carry the low notes; those above stand close and, given the
+    grain, seem random, yet the same knobs always make the same guitar.
+    """
+    t = time_axis(int(BODY_SECONDS * SAMPLE_RATE))
+    j = np.arange(BODY_MODES)
+    chaos = np.modf((j + 3.0) ** 2 * (knobs["grain"] + 0.618))[0]
+    hz = knobs["top"] * 1.9 * 1.065 ** (j + 0.8 * (chaos - 0.5))
+    hz = np.concatenate([[knobs["air"], knobs["top"]], hz])
+    gain = (hz[2:] / hz[2]) ** -knobs["tilt"] * np.sign(chaos - 0.5) * (0.3 + chaos)
+    gain = np.concatenate([[1.2, 1.6], gain])
+    phase = np.concatenate([[0.0, 0.9 * side], 2.5 * side * chaos[::-1]])
+    damping = np.pi * hz / np.concatenate([[9.0, 16.0], 18 + 14 * chaos])
+    angle = 2 * np.pi * np.outer(hz, t) + phase[:, None]
+    modes = np.exp(-np.outer(damping, t)) * np.sin(angle)
+    modes *= (gain * 2 * damping / SAMPLE_RATE)[:, None]  # every mode's peak is as high as its gain
+    response: Audio = knobs["wood"] * modes.sum(axis=0)
+    response[0] += 1.0
+    away = int(side * knobs["apart"] * SAMPLE_RATE)
+    return np.concatenate([np.zeros(away), response])
+
+
+def _wooden(noise_band: tuple[float, float], noise_time: float) -> Play:
+    """Return how an acoustic guitar is heard by two microphones, or twice by one."""
+
+    def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
+        hand = Hand(knobs["release"], knobs["noise"], noise_band, noise_time, punch=0.35)
+        struck = restruck(notes)
+        takes = [perform(struck, n, _strings(knobs, rng), hand, rng, 17000.0)]
+        if knobs["mics"] > TWO_TAKES:
+            late = replace(hand, late=knobs["late"])
+            takes.append(perform(struck, n, _strings(knobs, rng), late, rng, 17000.0))
+        sides = []
+        for side in range(2):
+            heard = signal.oaconvolve(takes[side % len(takes)], _body(knobs, side))[:n]
+            sides.append(peaking(band(heard, 55.0, None), 120.0, knobs["near"], 0.7))
+        alike = 0.65 if len(takes) == 1 else 1.0  # two microphones already hear one performance
+        return _spread(sides[0], sides[1], alike, knobs["width"])
+
+    return play
+
+
+def _cabinet(x: Audio, knobs: Knobs, tone: float = 1.0) -> Audio:
+    """Return `x` through a guitar loudspeaker; `tone` moves its upper end a little."""
+    x = band(x, knobs["cabinet_low"], tone * knobs["cabinet"], order=2)
+    x = band(x, None, 1.25 * tone * knobs["cabinet"], order=2)
+    x = peaking(x, 115.0, knobs["thump"], 1.2)
+    x = peaking(x, 480.0, knobs["mud"], 0.8)
+    return peaking(x, 2600.0 * tone, knobs["presence"], 1.0)
+
+
+def _clean(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
+    """Play an electric guitar through an amplifier that hardly bends it, and a chorus."""
+    hand = Hand(knobs["release"], knobs["noise"], (1000.0, 5000.0), 0.003, punch=0.4)
+    dry = perform(restruck(notes), n, _strings(knobs, rng), hand, rng, 9000.0)
+    mono = _cabinet(overdrive(dry / level(dry), knobs["drive"], 0.2), knobs)
+    sway = 0.5 + 0.5 * np.sin(2 * np.pi * knobs["rate"] * time_axis(n))
+    index = np.arange(n)
+    wet = np.interp(index - (0.006 + knobs["sway"] * sway) * SAMPLE_RATE, index, mono)
+    # The delayed wave is added on one side and taken from the other: wide, yet the sum is dry.
+    depth = 0.2 + 0.4 * knobs["width"]
+    return np.stack([mono + depth * wet, mono - depth * wet])
+
+
+def _driven(hand_of: Callable[[Knobs], Hand]) -> Play:
+    """Return how a distorted guitar sounds, played twice: left and right, each its own cabinet."""
+
+    def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
+        takes = []
+        for side in range(2):
+            # The chord meets the clipping as one sum, so its notes growl against each other.
+            dry = perform(restruck(notes), n, _strings(knobs, rng), hand_of(knobs), rng, 9000.0)
+            tight = band(dry / level(dry), knobs["tight"], None, order=1)
+            bent = overdrive(tight, knobs["gain"], 0.25)
+            takes.append(_cabinet(bent, knobs, 1 + knobs["unlike"] * (side - 0.5)))
+        shared = 0.2 + 0.9 * (1 - knobs["width"])
+        return np.stack([takes[0] + shared * takes[1], takes[1] + shared * takes[0]])
+
+    return play
+
+
+def _open_hand(knobs: Knobs) -> Hand:
+    return Hand(knobs["release"], knobs["noise"], (1000.0, 5000.0), 0.003, knobs["late"])
+
+
+def _palm(knobs: Knobs) -> Hand:
+    return Hand(
+        knobs["release"], knobs["noise"], (600.0, 4000.0), 0.004, knobs["late"], knobs["punch"]
+    )
+
+
+_DRIVEN = {**_CABINET, "tight": (40.0, 140.0), "unlike": (0.05, 0.25), "width": (0.7, 1.0)}
+
+GUITARS: dict[str, Instrument] = {
+    "acoustic": Instrument(
+        {**_WOOD, "ring": (3000.0, 9000.0), "attack": (3000.0, 12000.0), "noise": (0.05, 0.3),
+         "pick": (0.12, 0.3)},
+        _wooden((1200.0, 8000.0), 0.003), 40, 84),
+    "nylon": Instrument(
+        {**_WOOD, "ring": (1000.0, 2400.0), "attack": (1000.0, 3500.0), "noise": (0.03, 0.15),
+         "stiff": (5e-6, 3e-5), "t60": (1.0, 3.0), "pick": (0.15, 0.4)},
+        _wooden((400.0, 3500.0), 0.005), 40, 84),
+    "clean": Instrument(
+        {**_CABINET, "ring": (1400.0, 4000.0), "attack": (1200.0, 6000.0), "noise": (0.02, 0.15),
+         "drive": (0.1, 1.0), "cabinet": (3800.0, 6000.0), "rate": (0.3, 1.6),
+         "sway": (0.001, 0.004)},
+        _clean, 40, 84),
+    "overdriven": Instrument(
+        {**_DRIVEN, "ring": (1000.0, 2500.0), "attack": (900.0, 3000.0), "noise": (0.05, 0.3),
+         "gain": (2.0, 30.0), "late": (0.004, 0.014), "detune": (2.0, 10.0), "t60": (3.0, 8.0)},
+        _driven(_open_hand), 40, 84),
+    "muted": Instrument(
+        {**_DRIVEN, "ring": (350.0, 1000.0), "attack": (500.0, 1800.0), "noise": (0.1, 0.4),
+         "t60": (0.12, 0.5), "gain": (0.3, 12.0), "punch": (0.2, 1.5), "release": (0.015, 0.06)},
+        _driven(_palm), 40, 84),
+}  # fmt: skip

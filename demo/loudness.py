@@ -1,0 +1,26 @@
+"""Loudness as broadcasters measure it."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from demo.dsp import SAMPLE_RATE
+from demo.errors import DemoError
+
+_BLOCK = 0.4  # seconds that the meter looks at
+
+
+def integrated_loudness(audio: npt.NDArray[Any]) -> float | None:
+    """Return the loudness of stereo `audio` (2, n) by ITU-R BS.1770-4, LUFS.
+
+    None below the meter's gate of -70 LUFS or 0.4 s. Raises DemoError where pyloudnorm is missing.
+    """
+    try:
+        from pyloudnorm import Meter
+    except ImportError as error:
+        raise DemoError("pyloudnorm is missing; pip install -e '.[demo]'") from error
+    if audio.shape[1] < _BLOCK * SAMPLE_RATE or not audio.any():
+        return None  # the meter would warn of silence
+    loudness = float(Meter(SAMPLE_RATE).integrated_loudness(audio.T.astype(np.float64)))
+    return loudness if np.isfinite(loudness) else None

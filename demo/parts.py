@@ -1,0 +1,99 @@
+"""The dry stems of a score: each part played by an instrument of ours, or by a SoundFont."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from demo.dsp import Audio, band, pan, peaking
+from demo.effects import chorus
+from demo.instruments.bass import BASSES
+from demo.instruments.drums import render_drums
+from demo.instruments.ensembles import ENSEMBLES
+from demo.instruments.guitars import GUITARS
+from demo.instruments.instrument import Instrument
+from demo.instruments.keys import KEYS
+from demo.instruments.leads import LEADS
+from demo.mixing import loudness
+from demo.score import Layer, Note
+from demo.soundfont import KITS, PROGRAMS, SoundFont
+from demo.splits import Palette, Rng
+
+OTHERS = {**KEYS, **ENSEMBLES, **GUITARS, **LEADS}
+FONT_SHARE = 0.5  # of the parts, where there is a SoundFont
+_CHORUS_SHARE = 0.2  # of layers
+_LAYER = {"pan": (-0.8, 0.8), "drop": (0.0, 8.0), "chorus_rate": (0.2, 1.5),
+          "chorus_depth": (0.0005, 0.004)}  # fmt: skip
+_STEM = {"width": (0.55, 1.0), "tone": (0.0, 1.0), "body": (0.0, 9.0)}
+_TONE_HZ = (180.0, 9000.0)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Plays the parts of one song, of `n` samples, with the timbres of a palette."""
+
+    n: int
+    palette: Palette
+    font: SoundFont | None
+    font_rng: Rng  # decides what the SoundFont plays
+
+    def play_bass(self, kind: str, notes: tuple[Note, ...], rng: Rng) -> Audio:
+        """Return the dry stem `bass`, shape (2, n)."""
+        return self._play(f"bass.{kind}", kind, BASSES[kind], notes, rng)
+
+    def play_drums(self, notes: tuple[Note, ...], rng: Rng) -> tuple[Audio, str]:
+        """Return the stem `drums` with its room, shape (2, n), and the kind of kit."""
+        kits = KITS[self.palette.split] if notes else ()
+        program = self._draw_program("drums", kits, drums=True)
+        if self.font is None or program is None:
+            return render_drums(notes, self.n, self.palette, rng)
+        return self.font.play(notes, self.n, program=program, drums=True), "SoundFont"
+
+    def play_layers(self, layers: tuple[Layer, ...], rng: Rng) -> Audio:
+        """Return the dry stem `other`, shape (2, n): layers at their own places and distances."""
+        out = np.zeros((2, self.n))
+        for number, layer in enumerate(layers):
+            name = f"other.{number}"
+            place = self.palette.draw_all(name, _LAYER)
+            kind = layer.instrument
+            track = self._play(f"{name}.{kind}", kind, OTHERS[kind], layer.notes, rng)
+            if not track.any():
+                continue
+            if rng.random() < _CHORUS_SHARE:
+                track = chorus(track, rate=place["chorus_rate"], depth=place["chorus_depth"],
+                               wet=0.6)  # fmt: skip
+            level = 10 ** ((-(place["drop"] if number else 0.0) - loudness(track)) / 20)
+            out += level * track * (np.sqrt(2) * pan(np.ones(1), place["pan"]))
+        return self._tone(out)
+
+    def _play(
+        self, name: str, kind: str, instrument: Instrument, notes: tuple[Note, ...], rng: Rng
+    ) -> Audio:
+        if not notes:
+            return np.zeros((2, self.n))
+        program = self._draw_program(name, PROGRAMS[kind][self.palette.split])
+        if self.font is not None and program is not None:
+            return self.font.play(notes, self.n, program=program)
+        knobs = self.palette.draw_all(name, instrument.ranges)
+        return instrument.play(notes, self.n, knobs, rng)
+
+    def _draw_program(
+        self, name: str, programs: tuple[int, ...], *, drums: bool = False
+    ) -> int | None:
+        """Return the SoundFont's program that plays a part, None where it plays none."""
+        if self.font is None:
+            return None
+        there = [program for program in programs if self.font.has(program, drums=drums)]
+        if not there or self.font_rng.random() >= FONT_SHARE:
+            return None
+        program = int(self.font_rng.choice(there))
+        self.palette.choices[f"{name}.program"] = str(program)
+        return program
+
+    def _tone(self, x: Audio) -> Audio:
+        """Return `x` (2, n) as microphones and desk left it: narrower, darker, fuller."""
+        knobs = self.palette.draw_all("other", _STEM)
+        low, high = np.log(_TONE_HZ)
+        x = band(x, None, float(np.exp(low + knobs["tone"] * (high - low))), order=1)
+        x = peaking(x, 170.0, knobs["body"], 0.6)
+        narrowed: Audio = knobs["width"] * x + (1 - knobs["width"]) * x.mean(axis=0)
+        return narrowed

@@ -1,0 +1,1 @@
+"""Singers: from notes and syllables to voices."""

@@ -1,0 +1,82 @@
+"""Track folders in MUSDB18-HQ layout: each complete or not there, rendered by several processes."""
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from demo.dsp import SAMPLE_RATE
+from demo.errors import DemoError
+from demo.render import Request, render_song
+from demo.score import STEMS
+
+FACTS = "song.json"
+_FILES = (*(f"{stem}.wav" for stem in (*STEMS, "mixture")), FACTS)
+
+
+def write_songs(out: Path, requests: list[Request], *, jobs: int = 1) -> Iterator[Path]:
+    """Render songs below `out`, yielding each folder in turn; complete songs are left untouched.
+
+    When it is stopped early, complete songs stay and nothing else does. Raises DemoError where
+    `out` is no folder or holds what is not ours.
+    """
+    if out.exists() and not out.is_dir():
+        raise DemoError(f"{out} is not a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".demo-") as drafts, _workers(jobs) as mapped:
+        yield from mapped(partial(_write_song, out, Path(drafts)), requests)
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[Any]:
+    """Yield a lazy, ordered map over `jobs` processes, which are gone afterwards."""
+    if jobs == 1:
+        yield map
+        return
+    # Fresh processes: a fork would inherit the threads of numerical libraries, half alive.
+    with get_context("spawn").Pool(jobs, _leave_interrupts_to_the_parent) as pool:
+        yield pool.imap
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _write_song(out: Path, drafts: Path, request: Request) -> Path:
+    """Write the track folder of a song in one move, unless it is complete."""
+    folder = out / request.split / f"{request.split}-{request.index:03d}"
+    if folder.exists() and not (folder / FACTS).is_file():
+        raise DemoError(f"{folder} exists and holds no song of ours; choose another --out")
+    if _is_complete(folder, request):
+        return folder
+    stems, facts = render_song(request)
+    mixture = sum((x.astype(np.int32) for x in stems.values()), start=np.zeros(1, np.int32))
+    draft = drafts / folder.name
+    draft.mkdir()
+    for name, x in (stems | {"mixture": mixture.astype(np.int16)}).items():
+        soundfile.write(draft / f"{name}.wav", x.T, SAMPLE_RATE, subtype="PCM_16")
+    (draft / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():  # an older version or another seed; goes away with the drafts
+        os.replace(folder, drafts / f"{folder.name}.old")
+    os.replace(draft, folder)
+    return folder
+
+
+def _is_complete(folder: Path, request: Request) -> bool:
+    if not all((folder / name).is_file() for name in _FILES):
+        return False
+    try:
+        facts = json.loads((folder / FACTS).read_text())
+    except ValueError:
+        return False
+    return all(facts.get(key, "") == value for key, value in request.identity().items())

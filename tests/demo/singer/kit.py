@@ -1,0 +1,49 @@
+"""Melodies for singers, odd ones too, and a measure of what comes out."""
+
+import numpy as np
+from scipy import signal
+
+from demo.dsp import SAMPLE_RATE, Audio
+from demo.score import Note
+from demo.singer.vocals import render_vocals
+from demo.splits import Palette
+
+CENTS = 50.0
+_TEXTS = ("s-a-", "m-i-n", "-o.U-", "d-E-s", "l-u-")
+ODD = (
+    (Note(2.8, 5.0, 60.0, 0.8, "s-a-t"),),
+    (Note(9.0, 1.0, 60.0, 0.8, "s-a-t"),),
+    (Note(0.0, 0.01, 60.0, 0.8, "s.t.r-a-n.d"), Note(0.02, 0.01, 76.0, 0.8, "s-a-")),
+    (Note(1.0, 1.0, 60.0, 0.8, "-a-"), Note(1.0, 1.0, 64.0, 0.8, "-a-")),
+    (Note(1.0, 1.0, 60, 0.8),),
+)
+
+
+def melody(*pitches: float) -> tuple[Note, ...]:
+    """Notes of half a second from 0.4 s on, at most five, each with another syllable."""
+    pairs = zip(pitches, _TEXTS, strict=False)
+    return tuple(Note(0.4 + 0.5 * k, 0.48, p, 0.8, t) for k, (p, t) in enumerate(pairs))
+
+
+def render(
+    lead: tuple[Note, ...], seconds: float = 3.0, seed: int = 0, sung: str = "sung",
+    harmony: tuple[Note, ...] = (), *, espeak: bool = False,
+) -> tuple[Audio, dict[str, object]]:  # fmt: skip
+    """A vocal stem of the training split, and the facts about its singer."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds * SAMPLE_RATE)
+    return render_vocals(lead, harmony, n, Palette("train", rng), rng, sung=sung, espeak=espeak)
+
+
+def pitch_of(x: Audio, low: float = 80.0, high: float = 800.0) -> float:
+    """Frequency at the first high peak of the autocorrelation of the low partials, Hz."""
+    x = signal.sosfilt(signal.butter(4, 1000.0, fs=SAMPLE_RATE, output="sos"), x)
+    spectrum = np.abs(np.fft.rfft(x * np.hanning(len(x)), 4 * len(x))) ** 2
+    window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(len(x)), 4 * len(x))) ** 2)
+    lags = np.fft.irfft(spectrum)[: len(x) // 2] / window[: len(x) // 2]
+    first, last = int(SAMPLE_RATE / high), int(SAMPLE_RATE / low)
+    inside = lags[first:last]
+    peaks, _ = signal.find_peaks(inside, height=0.85 * inside.max())
+    k = first + int(peaks[0])
+    a, b, c = lags[k - 1 : k + 2]
+    return float(SAMPLE_RATE / (k + 0.5 * (a - c) / (a - 2 * b + c)))
