@@ -3,7 +3,8 @@
 import hashlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,10 @@ class WeightsEntry:
     made_by: str | None = None  # the command, or where the file comes from
     parent: str | None = None  # sha256 of the float32 file that an int8 file was made from
     loss: float | None = None  # dB of SDR that int8 loses against it, on calibration songs
+    data: str | None = None  # what it was trained on
+    config: str | None = None  # how: a name from training/configs, or the file's
+    commit: str | None = None  # of this repository
+    score: float | None = None  # dB of SDR on the songs held out for validation
 
 
 def read_weights(folder: Path, name: str) -> bytes:
@@ -106,21 +111,41 @@ def name_for(precision: str, folder: Path, name: str) -> str:
 
 
 def register_weights(
-    folder: Path, name: str, *, made_by: str, parent: str | None = None, loss: float | None = None
-) -> WeightsEntry:
+    folder: Path, name: str, *, made_by: str, parent: str | None = None, loss: float | None = None,
+    data: str | None = None, config: str | None = None, commit: str | None = None,
+    score: float | None = None,
+) -> WeightsEntry:  # fmt: skip
     """Enter a file of the folder into its manifest, replacing an older entry of that name."""
     entry = replace(
-        describe(_inside(folder, name).read_bytes()), made_by=made_by, parent=parent, loss=loss
-    )
-    entries = {**_read_manifest(folder), name: entry}
+        describe(_inside(folder, name).read_bytes()), made_by=made_by, parent=parent, loss=loss,
+        data=data, config=config, commit=commit, score=score,
+    )  # fmt: skip
     draft = folder / f".{MANIFEST}.{os.getpid()}.tmp"
-    plain = {
-        key: {word: value for word, value in asdict(entry).items() if value is not None}
-        for key, entry in sorted(entries.items())
-    }
-    draft.write_text(yaml.safe_dump(plain, sort_keys=False, width=100), encoding="utf-8")
-    os.replace(draft, folder / MANIFEST)
+    with _alone(folder):
+        entries = {**_read_manifest(folder), name: entry}
+        plain = {
+            key: {word: value for word, value in asdict(entry).items() if value is not None}
+            for key, entry in sorted(entries.items())
+        }
+        draft.write_text(yaml.safe_dump(plain, sort_keys=False, width=100), encoding="utf-8")
+        os.replace(draft, folder / MANIFEST)
     return entry
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    # Separators that are trained side by side register their files in one manifest.
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read_manifest(folder: Path) -> Mapping[str, WeightsEntry]:

@@ -18,9 +18,9 @@ MAY_IMPORT = {
     "mdx": set(),
     "models": {"mdx", "evaluator"},
     "evaluator": {"mdx"},
-    "training": {"mdx", "models"},
+    "training": {"mdx", "models", "evaluator"},
     "demo": {"mdx", "evaluator"},
-    "benchmarks": {"mdx", "evaluator", "models"},
+    "benchmarks": {"mdx", "evaluator", "models", "training"},
     "predict": {"mdx", "evaluator"},
 }
 HEAVY = (

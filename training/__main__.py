@@ -2,7 +2,10 @@
 
 import argparse
 import logging
+import os
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,11 +14,13 @@ from mdx.errors import MdxError
 from mdx.machine import available_cpus
 from mdx.spec import MODELS, SOURCES
 from mdx.weights import register_weights
-from models.export import export_onnx
-from training.config import read_config
+from training.config import SEPARATOR_CHOICES, read_config, read_mixer_config
+from training.fit import fit
+from training.hardware import Hardware
 from training.mixer import train_mixer, write_mixer
-from training.separator import train_separator
-from training.songs import read_songs
+from training.origin import Origin, git_commit
+from training.rules import TrainingData, check_rules, describe_data
+from training.songs import Song, find_songs, split_songs
 
 log = logging.getLogger("training")
 
@@ -26,41 +31,98 @@ def get_parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(dest="step", required=True)
     separator = steps.add_parser("separator", help="step one: train one separator, export it")
     separator.add_argument("--source", choices=SOURCES, required=True)
-    separator.add_argument("--config", default="demo", help="a name from training/configs")
-    separator.add_argument("--seed", type=int, default=1)
-    separator.add_argument("--threads", type=int, default=available_cpus())
+    separator.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    separator.add_argument(
+        "--runs", type=Path, default=Path("out/training"), help="folder of checkpoints and logs"
+    )
+    separator.add_argument("--accelerator", choices=["auto", "cpu", "gpu"], default="auto")
+    separator.add_argument("--devices", type=int, default=1, help="of this machine")
+    separator.add_argument(
+        "--nodes", type=int, default=1, help="machines; each runs this with its own NODE_RANK and "
+        "the MASTER_ADDR and MASTER_PORT of the first, and all see one --runs",
+    )  # fmt: skip
+    separator.add_argument(
+        "--precision", choices=SEPARATOR_CHOICES["precision"], help="in place of the config's"
+    )
+    separator.add_argument("--threads", type=int, default=available_cpus(), help="of torch on CPUs")
+    separator.add_argument(
+        "--workers", type=int, default=0, help="processes a device that prepare examples"
+    )
     mixer = steps.add_parser("mixer", help="step two: fit the Mixer on frozen separators")
     mixer.add_argument("--system", default="demo_no_mixer", help="the system without a Mixer")
     for step in (separator, mixer):
-        step.add_argument("--data", type=Path, required=True, help="folder of songs with stems")
-        step.add_argument("--out", default="demo", help="folder below models/weights")
+        step.add_argument(
+            "--data", type=Path, action="append", required=True,
+            help="folder of songs in MUSDB18-HQ layout; may be given again",
+        )  # fmt: skip
+        step.add_argument(
+            "--config", default="demo", help="a name from training/configs, or a YAML file"
+        )
+        step.add_argument("--out", help="folder below models/weights; the config's name by default")
+        step.add_argument("--seed", type=int, default=1)
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; returns the exit code."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    log.setLevel(logging.INFO)  # the exporter's own messages stay out
-    args = get_parser().parse_args(arguments)
-    command = f"python -m training {' '.join(arguments if arguments is not None else sys.argv[1:])}"
-    weights = MODELS / "weights"
+    process = os.environ.get("LOCAL_RANK", "0")  # of several on this machine
+    # The first speaks for all; other packages' messages stay out.
+    log.setLevel(logging.INFO if process == "0" else logging.WARNING)
+    words = sys.argv[1:] if arguments is None else arguments
+    args = get_parser().parse_args(words)
     try:
-        songs = read_songs(args.data)
-        if args.step == "separator":
-            name = f"{args.out}/{args.source}.onnx"
-            config = read_config(args.config)[args.source]
-            torch.set_num_threads(args.threads)
-            net = train_separator(songs, args.source, config, seed=args.seed)
-            error = export_onnx(net, weights / name, dim_f=config.dim_f, dim_t=config.frames)
-            log.info("%s: onnxruntime equals torch to %.1e", name, error)
-        else:
-            name = f"{args.out}/mixer.npz"
-            write_mixer(train_mixer(songs, args.system), weights / name)
-        register_weights(weights, name, made_by=command)
+        step = _train_separator if args.step == "separator" else _train_mixer
+        step(args, f"python -m training {' '.join(words)}")
     except MdxError as error:
-        print(f"error: {error}", file=sys.stderr)
+        where = "" if process == "0" else f" in process {process}"
+        print(f"error{where}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _train_separator(args: argparse.Namespace, command: str) -> None:
+    hardware = Hardware(args.accelerator, args.devices, args.nodes, args.workers)
+    config = read_config(args.config)[args.source]
+    if args.precision:
+        config = replace(config, precision=args.precision)
+    songs = find_songs(*args.data)
+    data = _check_data(songs)
+    training, validation = split_songs(songs)
+    log.info("%s: %d songs, %d for validation", args.source, len(training), len(validation))
+    torch.set_num_threads(args.threads)
+    folder = _folder(args)
+    best = fit(
+        config, args.source, training, validation, out=args.runs / folder / args.source,
+        weights=MODELS / "weights", name=f"{folder}/{args.source}.onnx", seed=args.seed,
+        origin=_origin(args, command, data), hardware=hardware, resume=args.resume,
+    )  # fmt: skip
+    log.info("%s: best SDR %.3f dB", args.source, best)
+
+
+def _train_mixer(args: argparse.Namespace, command: str) -> None:
+    weights, name = MODELS / "weights", f"{_folder(args)}/mixer.npz"
+    config = read_mixer_config(args.config)
+    songs = find_songs(*args.data)
+    data = _check_data(songs)
+    mixer = train_mixer(songs, args.system, config, seed=args.seed)
+    write_mixer(mixer, weights / name)
+    register_weights(weights, name, **vars(_origin(args, command, data)))
+
+
+def _check_data(songs: Sequence[Song]) -> TrainingData:
+    data = describe_data(songs)
+    check_rules(data)
+    log.info("%s, which leaderboard %s allows", data, data.leaderboard)
+    return data
+
+
+def _folder(args: argparse.Namespace) -> str:
+    return args.out or Path(args.config).stem
+
+
+def _origin(args: argparse.Namespace, command: str, data: TrainingData) -> Origin:
+    return Origin(command, str(data), Path(args.config).name, git_commit())
 
 
 if __name__ == "__main__":

@@ -1,20 +1,62 @@
 """What one training run is made of, read from `training/configs/<name>.yaml`."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from mdx.errors import ConfigError
 from mdx.spec import SOURCES, StftSpec, build, read_mapping
-from models.tfc_tdf import TfcTdfSpec
+from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
+from models.tfc_tdf_v1 import TfcTdfV1Spec, TfcTdfV1UNet
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
+SEPARATOR_CHOICES = {
+    "architecture": ("tfc_tdf_v2", "tfc_tdf_v1"),
+    "loss": ("l1", "mse"),
+    "optimizer": ("rmsprop", "adam"),
+    "schedule": ("constant", "one_cycle"),
+    "precision": ("32-true", "bf16-mixed"),
+}
+SEPARATOR_COUNTS = (
+    "train_frames", "frames", "n_blocks", "n_layers", "growth", "bottleneck", "steps", "batch",
+    "accumulate", "validate_every",
+)  # fmt: skip
+MIXER_METHODS = ("least_squares", "rmsprop")
+
+
+def _require(holds: bool, subject: str, got: object, expected: str) -> None:
+    if not holds:
+        raise ConfigError(subject, got=got, expected=expected)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How training examples are drawn: each stem from a song and a place of its own."""
+
+    gain_db: float = 6.0  # each stem is turned up or down by at most this much
+    whole_song: float = 0.0  # share of examples whose four stems belong together
+    swap: bool = True  # the channels of a stem may change places
+    flip: bool = False  # the polarity of a stem may be turned
+    semitones: float = 0.0  # pitch shift on the fly, at most
+    stretch: float = 0.0  # time stretch on the fly, at most, as a share of the duration
+
+    def __post_init__(self) -> None:
+        for key in ("gain_db", "semitones"):
+            value = getattr(self, key)
+            _require(0 <= value < math.inf, f"data: {key}", value, "0 or more")
+        _require(0 <= self.whole_song <= 1, "data: whole_song", self.whole_song, "0 to 1")
+        _require(0 <= self.stretch < 1, "data: stretch", self.stretch, "0 or more, below 1")
 
 
 @dataclass(frozen=True)
 class SeparatorConfig:
-    """The size of one separator and how long it is trained."""
+    """One separator: its size, how it is trained, and on what."""
 
+    architecture: str  # see SEPARATOR_CHOICES, as for all words below
     n_fft: int
     hop: int
     dim_f: int
@@ -24,17 +66,49 @@ class SeparatorConfig:
     n_layers: int
     growth: int
     bottleneck: int
-    steps: int
-    batch: int
+    steps: int  # of the optimizer
+    batch: int  # examples, of all devices together
     learning_rate: float
+    loss: str = "l1"  # of waveforms
+    optimizer: str = "rmsprop"
+    schedule: str = "constant"
+    precision: str = "32-true"
+    accumulate: int = 1  # batches whose gradients make one step
+    clip: float = 0.0  # largest norm of a gradient; 0: any
+    ema: float = 0.0  # decay of the averaged weights that are validated and exported; 0: none
+    validate_every: int = 500  # steps
+    patience: int = 0  # validations without improvement that end the training; 0: never
+    data: DataConfig = DataConfig()
+
+    def __post_init__(self) -> None:
+        for key, choices in SEPARATOR_CHOICES.items():
+            value = getattr(self, key)
+            expected = f"one of {', '.join(choices)}"
+            _require(value in choices, f"separator: {key}", f"'{value}'", expected)
+        for key in SEPARATOR_COUNTS:
+            _require(getattr(self, key) >= 1, f"separator: {key}", getattr(self, key), "at least 1")
+        rate = self.learning_rate
+        _require(0 < rate < math.inf, "separator: learning_rate", rate, "a number above 0")
+        _require(0 <= self.clip < math.inf, "separator: clip", self.clip, "0 or more")
+        _require(0 <= self.ema < 1, "separator: ema", self.ema, "0 or more, below 1")
+        _require(self.patience >= 0, "separator: patience", self.patience, "0 or more")
+        multiple = 2 ** self.size().n_levels
+        for key in ("train_frames", "frames"):
+            frames = getattr(self, key)
+            expected = f"a multiple of {multiple}, since the network halves both axes"
+            _require(frames % multiple == 0, f"separator: {key}", frames, expected)
+            self.stft(frames)  # whose sizes must fit together as well
 
     def stft(self, frames: int) -> StftSpec:
         """The STFT around the network, for this many frames."""
         return StftSpec(self.n_fft, self.hop, self.dim_f, frames)
 
-    def network(self) -> TfcTdfSpec:
-        """The network's size."""
-        return TfcTdfSpec(
+    def size(self) -> TfcTdfSpec | TfcTdfV1Spec:
+        """The network's size, checked."""
+        sizes: type[TfcTdfSpec | TfcTdfV1Spec] = (
+            TfcTdfSpec if self.architecture == "tfc_tdf_v2" else TfcTdfV1Spec
+        )
+        return sizes(
             dim_f=self.dim_f,
             n_blocks=self.n_blocks,
             n_layers=self.n_layers,
@@ -42,22 +116,80 @@ class SeparatorConfig:
             bottleneck=self.bottleneck,
         )
 
+    def build(self) -> nn.Module:
+        """The network, with fresh weights from torch's generator.
+
+        Shape: (batch, 4, dim_f, T) -> the same; T a multiple of 2**size().n_levels.
+        """
+        size = self.size()
+        return TfcTdfUNet(size) if isinstance(size, TfcTdfSpec) else TfcTdfV1UNet(size)
+
+
+@dataclass(frozen=True)
+class MixerConfig:
+    """How the Mixer is fitted; the figures count for rmsprop only and default to the paper's."""
+
+    method: str = "least_squares"  # the minimum at once, or the paper's descent: rmsprop
+    learning_rate: float = 0.003
+    epochs: int = 10
+
+    def __post_init__(self) -> None:
+        expected = f"one of {', '.join(MIXER_METHODS)}"
+        _require(self.method in MIXER_METHODS, "mixer: method", f"'{self.method}'", expected)
+        rate = self.learning_rate
+        _require(0 < rate < math.inf, "mixer: learning_rate", rate, "a number above 0")
+        _require(self.epochs >= 1, "mixer: epochs", self.epochs, "at least 1")
+
 
 def read_config(name: str) -> Mapping[str, SeparatorConfig]:
-    """Read a configuration by name: one SeparatorConfig a source.
+    """Read one SeparatorConfig a source, from a name in `training/configs` or the path of a YAML.
 
     The YAML holds `shared`, which applies to all, and the four sources, which add to it or
-    override it. Raises ConfigError for an unknown name, source or key.
+    override it, `data` key by key; `mixer` may stand beside them. Raises ConfigError for an
+    unknown name, source or key, and for a value that cannot be.
     """
-    known = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
-    if name not in known:
-        raise ConfigError("config", got=f"'{name}'", expected=f"one of {', '.join(known)}")
-    path = CONFIGS / f"{name}.yaml"
+    path, values = _read(name)
+    return {source: _separator(values, source, path) for source in SOURCES}
+
+
+def read_mixer_config(name: str) -> MixerConfig:
+    """Read how the Mixer is fitted from the same file, whose `mixer` may be left out."""
+    path, values = _read(name)
+    try:
+        return build(MixerConfig, values.get("mixer", {}), "mixer")
+    except ConfigError as error:
+        raise error.within(path) from error
+
+
+def _read(name: str) -> tuple[Path, dict[str, Any]]:
+    if Path(name).suffix in (".yaml", ".yml"):
+        path = Path(name)
+    else:
+        known = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+        expected = f"one of {', '.join(known)}, or the path of a .yaml file"
+        _require(name in known, "config", f"'{name}'", expected)
+        path = CONFIGS / f"{name}.yaml"
     values = read_mapping(path)
-    if set(values) != {"shared", *SOURCES}:
-        expected = f"the keys shared, {', '.join(SOURCES)}"
-        raise ConfigError(path, got=list(values), expected=expected)
-    return {
-        source: build(SeparatorConfig, {**values["shared"], **values[source]}, f"{path}: {source}")
-        for source in SOURCES
-    }
+    expected = f"the keys shared, {', '.join(SOURCES)}, and mixer if it is not the default"
+    _require(set(values) - {"mixer"} == {"shared", *SOURCES}, str(path), list(values), expected)
+    return path, values
+
+
+def _separator(values: Mapping[str, Any], source: str, path: Path) -> SeparatorConfig:
+    shared, own = values["shared"], values[source]
+    try:
+        merged = _merge(shared, own, where="separator")
+        data = _merge(shared.get("data", {}), own.get("data", {}), where="data")
+        merged["data"] = build(DataConfig, data, "data")
+        return build(SeparatorConfig, merged, "separator")
+    except ConfigError as error:
+        raise error.within(f"{path}: {source}") from error
+
+
+def _merge(*parts: object, where: str) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for part in parts:
+        if not isinstance(part, dict):
+            raise ConfigError(where, got=repr(part), expected="a mapping of keys to values")
+        merged |= part
+    return merged

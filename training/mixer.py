@@ -1,52 +1,115 @@
 """Step two: fit the Mixer on top of frozen separators."""
 
+import io
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from mdx.separator import Separator
 from mdx.spec import SAMPLE_RATE, SOURCES
 from models.mixer import INPUTS, Mixer
+from training.config import MixerConfig
+from training.files import replace_file
 from training.songs import Song
+from training.validation import read_stems
 
 log = logging.getLogger(__name__)
 SILENT = 1.0  # energy of a stem (sum of squares) below which it has nothing to teach
+PART = 1 << 18  # samples of a step of gradient descent, about the paper's chunk
+
+Matrix = npt.NDArray[np.float64]
 
 
-def train_mixer(songs: list[Song], system: str) -> Mixer:
+@dataclass(frozen=True)
+class Moments:
+    """All that a squared error of the Mixer depends on: nothing else of the audio is kept."""
+
+    gram: Matrix  # inputs with inputs, (10, 10)
+    cross: Matrix  # inputs with references, (10, 8)
+    energy: Matrix  # of the references, (4,)
+    samples: int
+
+
+def train_mixer(songs: Sequence[Song], system: str, config: MixerConfig, *, seed: int = 1) -> Mixer:
     """Fit the Mixer that brings the stems of a system without one nearest to the truth.
 
-    The paper descends the gradient; with a squared error, 80 weights and frozen separators the
-    minimum is the solution of a linear system, found here at once. Songs weigh alike for each
-    source, however loud; a song without a source does not count for it.
+    `least_squares` finds the minimum at once: a squared error, 80 weights and frozen separators
+    make a linear system. `rmsprop` descends the gradient as the paper does. Every song is separated
+    once only, since the gradient of a squared error needs no more than its moments.
     """
     separator = Separator.load(system)
+    by_song = []
+    for number, song in enumerate(songs, 1):
+        by_song.append(_measure(separator, song))
+        log.info("mixer: song %d of %d, %s", number, len(songs), song.name)
+    if config.method == "least_squares":
+        return _solve(by_song)
+    return _descend([part for parts in by_song for part in parts], config, seed)
+
+
+def write_mixer(mixer: Mixer, path: Path) -> None:
+    """Write a Mixer as the `.npz` that the runtime reads; raises OutputError."""
+    content = io.BytesIO()
+    np.savez(content, weight=mixer.linear.weight.detach().numpy())
+    replace_file(path, content.getvalue())
+
+
+def _measure(separator: Separator, song: Song) -> list[Moments]:
+    references = read_stems(song)
+    mix = references.sum(axis=0)
+    estimates = separator.separate(mix, SAMPLE_RATE)
+    inputs = np.concatenate([*(estimates[source] for source in SOURCES), mix])
+    targets = references.reshape(-1, references.shape[-1])
+    parts = []
+    for start in range(0, inputs.shape[1], PART):
+        x, y = (rows[:, start : start + PART].astype(float) for rows in (inputs, targets))
+        energy = np.square(y).reshape(len(SOURCES), -1).sum(axis=1)
+        parts.append(Moments(x @ x.T, x @ y.T, energy, x.shape[1]))
+    return parts
+
+
+def _solve(by_song: Sequence[Sequence[Moments]]) -> Mixer:
+    # Songs weigh alike for each source, however loud; one without a source does not count for it.
     gram = np.zeros((len(SOURCES), INPUTS, INPUTS))
     cross = np.zeros((len(SOURCES), INPUTS, 2))
-    for number, song in enumerate(songs, 1):
-        references = song.stems.astype(np.float32) / np.float32(2**15)
-        mix = references.sum(axis=0)
-        estimates = separator.separate(mix, SAMPLE_RATE)
-        inputs = np.concatenate([*(estimates[source] for source in SOURCES), mix]).astype(float)
-        for index, reference in enumerate(references.astype(float)):
-            energy = float(np.square(reference).sum())
+    for parts in by_song:
+        energies = np.sum([part.energy for part in parts], axis=0)
+        for index, energy in enumerate(energies):
             if energy > SILENT:
-                gram[index] += inputs @ inputs.T / energy
-                cross[index] += inputs @ reference.T / energy
-        log.info("mixer: song %d of %d, %s", number, len(songs), song.name)
+                rows = slice(2 * index, 2 * index + 2)
+                gram[index] += np.sum([part.gram for part in parts], axis=0) / energy
+                cross[index] += np.sum([part.cross[:, rows] for part in parts], axis=0) / energy
     mixer = Mixer()
     for index in range(len(SOURCES)):
         if gram[index].any():
             # Inputs may depend on each other, so the solution of least norm is taken.
-            rows = np.linalg.lstsq(gram[index], cross[index])[0].T
+            solution = np.linalg.lstsq(gram[index], cross[index])[0].T
             with torch.no_grad():
-                mixer.linear.weight[2 * index : 2 * index + 2] = torch.from_numpy(rows)
+                mixer.linear.weight[2 * index : 2 * index + 2] = torch.from_numpy(solution)
     return mixer
 
 
-def write_mixer(mixer: Mixer, path: Path) -> None:
-    """Write a Mixer as the `.npz` that the runtime reads."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, weight=mixer.linear.weight.detach().numpy())
+def _descend(parts: Sequence[Moments], config: MixerConfig, seed: int) -> Mixer:
+    # Source: the released training, RMSProp on the mean squared error of one chunk after another.
+    mixer = Mixer()
+    weight = mixer.linear.weight
+    optimizer = torch.optim.RMSprop([weight], lr=config.learning_rate)
+    rng = np.random.default_rng(seed)
+    for _ in range(config.epochs):
+        for index in rng.permutation(len(parts)):
+            part = parts[index]
+            gram, cross = (
+                torch.from_numpy(moment / part.samples).to(weight.dtype)
+                for moment in (part.gram, part.cross)
+            )
+            optimizer.zero_grad()
+            # |W x - y|^2 without |y|^2, which no weight can change.
+            loss = ((weight @ gram - 2 * cross.T) * weight).sum() / len(weight)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return mixer

@@ -1,80 +1,203 @@
-"""Training songs in memory, and random chunks whose stems come from different songs."""
+"""The songs of a training set: found, checked by their headers, held out, and read in parts."""
 
+import hashlib
+import re
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
 from mdx.errors import AudioError
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio
+from training.musdb18 import VALIDATION_LIST, find_training_tracks, read_keys, track_key
 
-GAIN_DB = 6.0  # each stem is turned up or down by at most this much
-WHOLE_SONG = 0.3  # share of examples whose four stems belong together
+HELD_OUT = 7  # one track in so many is for validation, where no list says which
+VARIANT = re.compile(r" \[pitch[+-]\d+ tempo[+-]\d+\]$")  # what training.augment adds to a name
+FULL_SCALE = 2**15
 
 
 @dataclass(frozen=True)
 class Song:
-    """One song: PCM_16 stems in SOURCES order, shape (4, 2, samples)."""
+    """One song in MUSDB18-HQ layout, `<folder>/{bass,drums,other,vocals}.wav`."""
 
     name: str
-    stems: npt.NDArray[np.int16]
+    folder: Path
+    samples: int  # of every stem
+
+    @property
+    def track(self) -> str:
+        """The key of the track that this is, or is a variant of."""
+        return track_key(VARIANT.sub("", self.name))
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether training.augment made it from another one."""
+        return VARIANT.search(self.name) is not None
+
+    def path(self, source: str) -> Path:
+        """The file of a stem."""
+        return self.folder / f"{source}.wav"
 
 
-def read_songs(root: Path) -> list[Song]:
-    """Read every song of a folder in MUSDB18-HQ layout (`<song>/{bass,...}.wav`), sorted by name.
+def find_songs(*roots: Path) -> tuple[Song, ...]:
+    """Find the songs in some folders, or in the folders `train` of them; sorted by name.
 
-    Raises AudioError for a folder without songs, a missing stem, or stems that are not stereo,
-    44.1 kHz and of one length.
+    Only headers are read. Raises AudioError for a folder without songs, two songs of one name, a
+    missing stem, or one that is not 44.1 kHz, stereo, or as long as the others.
     """
-    folders = sorted(path.parent for path in root.glob("*/mixture.wav"))
-    if not folders:
-        raise AudioError(root, got="no song", expected="folders with mixture.wav and four stems")
-    return [_read_song(folder) for folder in folders]
+    songs: dict[str, Song] = {}
+    for root in roots:
+        # A song may have the name "train".
+        train = root / "train"
+        folder = train if train.is_dir() and not _is_song(train) else root
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        found = [path for path in inside if not path.name.startswith(".") and _is_song(path)]
+        if not found:
+            expected = f"<song>/{{{','.join(SOURCES)}}}.wav in it or in its folder train"
+            raise AudioError(folder, got="no song", expected=expected)
+        for path in found:
+            if path.name in songs:
+                raise AudioError(
+                    path, got=f"a second '{path.name}', as in {songs[path.name].folder.parent}",
+                    expected="songs of different names",
+                )  # fmt: skip
+            songs[path.name] = Song(path.name, path, _check_stems(path))
+    return tuple(songs[name] for name in sorted(songs))
 
 
-def _read_song(folder: Path) -> Song:
-    stems: list[npt.NDArray[np.int16]] = []
+def split_songs(songs: Sequence[Song]) -> tuple[tuple[Song, ...], tuple[Song, ...]]:
+    """Songs for training and for validation: a track with all its variants is for one of both.
+
+    MUSDB18's own 14 tracks are held out of its hundred; of others one in seven, by a hash of the
+    name, and at least one of either kind where there are two. For validation a track is taken once,
+    as it is where that is there.
+    """
+    keys = {song.track for song in songs}
+    of_musdb18 = find_training_tracks(group_tracks(songs).values())
+    by_hash = {key for key in keys - of_musdb18 if _hash(key) % HELD_OUT == 0}
+    held_out = by_hash | (of_musdb18 & read_keys(VALIDATION_LIST))
+    if len(keys) == 1:
+        held_out = set()
+    elif not held_out:
+        held_out = {min(keys, key=_hash)}
+    elif held_out == keys:
+        held_out = keys - {max(keys, key=_hash)}
+    training = tuple(song for song in songs if song.track not in held_out)
+    originals_last = sorted(songs, key=lambda song: song.is_variant, reverse=True)
+    by_track = {song.track: song for song in originals_last if song.track in held_out}
+    return training, tuple(sorted(by_track.values(), key=lambda song: song.name))
+
+
+def group_tracks(songs: Iterable[Song]) -> dict[Path, set[str]]:
+    """The keys of the tracks in each folder of songs."""
+    groups = defaultdict(set)
+    for song in songs:
+        groups[song.folder.parent].add(song.track)
+    return dict(groups)
+
+
+class Stems:
+    """Parts of stems, at 16 bits: what is asked for is read, never a whole file.
+
+    With `mapped`, 16-bit WAV files are mapped into memory. The system keeps in free memory what was
+    read, once for all processes, and drops it where memory is short; nothing has to fit.
+    """
+
+    def __init__(self, *, mapped: bool = True) -> None:
+        self._mapped = mapped
+        self._maps: dict[Path, npt.NDArray[np.int16] | None] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_maps": {}}  # pickled, a map would become the file's content
+
+    def read(self, song: Song, source: str, start: int, samples: int) -> Audio:
+        """A part of a stem; zeros beyond its end. Shape: (2, samples).
+
+        Raises AudioError for a file that cannot be read, is shorter than its header said, or holds
+        NaN or infinity.
+        """
+        path = song.path(source)
+        if self._mapped and path not in self._maps:
+            self._maps[path] = _map_file(path, song.samples)
+        content = self._maps.get(path)
+        start, stop = min(start, song.samples), min(start + samples, song.samples)
+        frames = _read_frames(path, start, stop) if content is None else content[start:stop]
+        part = np.zeros((CHANNELS, samples), dtype=np.float32)
+        np.multiply(frames.T, np.float32(1 / FULL_SCALE), out=part[:, : stop - start])
+        return part
+
+
+def to_int16(audio: Audio) -> npt.NDArray[np.int16]:
+    """Round to 16 bits, as PCM_16 has them; what is louder is clipped."""
+    scaled = np.rint(audio * np.float32(FULL_SCALE))
+    rounded: npt.NDArray[np.int16] = np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    return rounded
+
+
+def _is_song(folder: Path) -> bool:
+    return any((folder / f"{name}.wav").is_file() for name in (*SOURCES, "mixture"))
+
+
+def _check_stems(folder: Path) -> int:
+    samples = None
     for source in SOURCES:
         path = folder / f"{source}.wav"
+        if not path.is_file():
+            raise AudioError(path, got="no such file", expected="all four stems of a song")
         try:
-            stem, rate = sf.read(path, dtype="int16", always_2d=True)
-        except sf.LibsndfileError as error:
-            raise AudioError(path, got=error.error_string, expected="a WAV file") from error
-        if rate != SAMPLE_RATE or stem.shape[1] != 2 or (stems and len(stem) != len(stems[0])):
+            info = sf.info(path)
+        except (sf.LibsndfileError, OSError) as error:
+            raise AudioError(path, got=error, expected="a WAV file") from error
+        samples = info.frames if samples is None else samples
+        if (info.samplerate, info.channels) != (SAMPLE_RATE, CHANNELS) or info.frames == 0:
             raise AudioError(
-                path,
-                got=f"{stem.shape[1]} channels, {rate} Hz, {len(stem)} samples",
-                expected=f"2 channels, {SAMPLE_RATE} Hz, every stem of one length",
-            )
-        stems.append(stem)
-    return Song(folder.name, np.stack(stems).transpose(0, 2, 1))
+                path, got=f"{info.channels} channels, {info.samplerate} Hz, {info.frames} samples",
+                expected=f"{CHANNELS} channels at {SAMPLE_RATE} Hz",
+            )  # fmt: skip
+        if info.frames != samples:
+            expected = f"{samples}, as {SOURCES[0]}.wav has"
+            raise AudioError(path, got=f"{info.frames} samples", expected=expected)
+    assert samples is not None
+    return int(samples)
 
 
-def random_batch(
-    songs: list[Song], source: str, *, batch: int, chunk: int, rng: np.random.Generator
-) -> tuple[Audio, Audio]:
-    """Draw mixtures and the source to find in them.
-
-    Shape: two arrays of (batch, 2, chunk). Stems are taken from different songs at different
-    places (paper, section 3), each with a random gain and perhaps swapped channels.
-    """
-    wanted = SOURCES.index(source)
-    stems = np.zeros((batch, len(SOURCES), 2, chunk), dtype=np.float32)
-    for example in stems:
-        together = rng.random() < WHOLE_SONG
-        song, start = _draw(songs, chunk, rng)
-        for index, stem in enumerate(example):
-            if not together:
-                song, start = _draw(songs, chunk, rng)
-            part = song.stems[index, :, start : start + chunk]
-            gain = 10 ** (rng.uniform(-GAIN_DB, GAIN_DB) / 20) / 2**15
-            order = slice(None, None, -1 if rng.random() < 0.5 else 1)
-            stem[:, : part.shape[1]] = part[order] * np.float32(gain)
-    return stems.sum(axis=1), stems[:, wanted]
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
 
 
-def _draw(songs: list[Song], chunk: int, rng: np.random.Generator) -> tuple[Song, int]:
-    song = songs[rng.integers(len(songs))]
-    return song, int(rng.integers(max(1, song.stems.shape[2] - chunk + 1)))
+def _map_file(path: Path, samples: int) -> npt.NDArray[np.int16] | None:
+    # Shape: (samples, 2); None for a file that has to be decoded.
+    try:
+        with path.open("rb") as file:
+            form, _, kind = struct.unpack("<4sI4s", file.read(12))
+            if (form, kind) != (b"RIFF", b"WAVE") or sf.info(path).subtype != "PCM_16":
+                return None
+            while (chunk := struct.unpack("<4sI", file.read(8)))[0] != b"data":
+                file.seek(chunk[1] + chunk[1] % 2, 1)
+            shape = (samples, CHANNELS)
+            return np.memmap(file, dtype="<i2", mode="r", offset=file.tell(), shape=shape)
+    except (OSError, ValueError, struct.error, sf.LibsndfileError):
+        return None  # reading it says what is wrong
+
+
+def _read_frames(path: Path, start: int, stop: int) -> npt.NDArray[np.int16]:
+    # Shape: (stop - start, 2)
+    try:
+        with sf.SoundFile(path) as file:
+            exact = file.subtype == "PCM_16"  # other integers would be cut off, floats not scaled
+            file.seek(start)
+            frames = file.read(stop - start, dtype="int16" if exact else "float32")
+    except (sf.LibsndfileError, OSError) as error:
+        raise AudioError(path, got=error, expected="a WAV file") from error
+    if len(frames) < stop - start:
+        got = f"{len(frames)} samples from {start} on"
+        raise AudioError(path, got=got, expected=f"{stop - start}, as its header said")
+    if not np.isfinite(frames).all():
+        raise AudioError(path, got="NaN or infinity", expected="finite samples")
+    return np.asarray(frames, dtype=np.int16) if exact else to_int16(frames)

@@ -1,0 +1,72 @@
+"""A training small enough for a test: songs of tones, a tiny network, a run of some steps."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from torch import nn
+
+from mdx.spec import SAMPLE_RATE, SOURCES
+from training.config import DataConfig, SeparatorConfig
+from training.fit import fit
+from training.origin import Origin
+from training.songs import find_songs
+
+CONFIG = SeparatorConfig(
+    architecture="tfc_tdf_v2", n_fft=256, hop=64, dim_f=96, train_frames=16, frames=32, n_blocks=5,
+    n_layers=1, growth=4, bottleneck=8, steps=6, batch=4, learning_rate=0.003, validate_every=2,
+    data=DataConfig(whole_song=0.5),
+)  # fmt: skip
+V1 = replace(CONFIG, architecture="tfc_tdf_v1", dim_f=97, n_fft=384)
+
+
+def write_songs(root: Path, count: int = 3, samples: int = 6000) -> Path:
+    """Songs whose sources live in bands of their own, so that they can be told apart."""
+    time = np.arange(samples) / SAMPLE_RATE
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        folder = root / f"song {number}"
+        folder.mkdir(parents=True)
+        for index, source in enumerate(SOURCES):
+            tone = np.sin(2 * np.pi * (400 + 1500 * index + rng.uniform(0, 200)) * time) / 5
+            sf.write(folder / f"{source}.wav", np.stack([tone, tone / 2], axis=1), SAMPLE_RATE)
+    return root
+
+
+def run(root: Path, config: SeparatorConfig = CONFIG, **options: Any) -> float:
+    """Fit drums on the songs in `<root>/songs`, the last of them for validation."""
+    songs = find_songs(root / "songs")
+    return fit(
+        config, options.pop("source", "drums"), songs[:-1], songs[-1:],
+        **{
+            "out": root / "run", "weights": root / "weights", "name": "x/drums.onnx", "seed": 1,
+            "origin": Origin("a test"), **options,
+        },
+    )  # fmt: skip
+
+
+def skip_export(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let exports cost nothing; returns the list that takes the score of each."""
+    scores: list[float] = []
+
+    def export(net: nn.Module, path: Path, *, dim_f: int, dim_t: int) -> float:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"a network")
+        return 0.0
+
+    def register(folder: Path, name: str, *, score: float, **origin: object) -> None:
+        scores.append(score)
+
+    monkeypatch.setattr("training.fit.export_onnx", export)
+    monkeypatch.setattr("training.fit.register_weights", register)
+    return scores
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A checkpoint."""
+    found: dict[str, Any] = torch.load(path, weights_only=True)
+    return found

@@ -1,0 +1,234 @@
+"""Configurations: the figures of the papers they repeat, and faults named in one line."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from mdx.errors import ConfigError
+from mdx.spec import SOURCES, find_system
+from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, count_parameters
+from models.tfc_tdf_v1 import TfcTdfV1Spec, TfcTdfV1UNet
+from training.config import (
+    CONFIGS,
+    DataConfig,
+    MixerConfig,
+    SeparatorConfig,
+    read_config,
+    read_mixer_config,
+)
+
+# Random mixing and nothing else: what was augmented lies on disk.
+MIXING_ONLY = DataConfig(gain_db=0, whole_song=0, swap=False, flip=False, semitones=0, stretch=0)
+TINY = {
+    "architecture": "tfc_tdf_v2", "n_fft": 256, "hop": 64, "dim_f": 96, "train_frames": 16,
+    "frames": 32, "n_blocks": 5, "n_layers": 1, "growth": 4, "bottleneck": 8, "steps": 20,
+    "batch": 4, "learning_rate": 0.01,
+}  # fmt: skip
+
+
+def write(path: Path, **keys: Any) -> str:
+    """Write a configuration of tiny networks, some of whose top-level keys are others."""
+    values: dict[str, Any] = {"shared": TINY, **{source: {} for source in SOURCES}, **keys}
+    path.write_text(yaml.safe_dump(values))
+    return str(path)
+
+
+def test_the_paper_s_separators() -> None:
+    paper = read_config("paper")
+    assert tuple(paper) == SOURCES
+    # Kim et al. 2021, table of configurations: n_fft of each source.
+    n_fft = {"vocals": 6144, "drums": 4096, "bass": 16384, "other": 8192}
+    assert {source: config.n_fft for source, config in paper.items()} == n_fft
+    # Section 3: RMSProp at 1e-4, vocals at 2e-4. Epochs of the README of branch Leaderboard_A.
+    rates = {"vocals": 2e-4, "drums": 1e-4, "bass": 1e-4, "other": 1e-4}
+    epochs = {"vocals": 2360, "drums": 600, "bass": 1720, "other": 1720}
+    for source, config in paper.items():
+        assert config == SeparatorConfig(
+            architecture="tfc_tdf_v2",
+            n_fft=n_fft[source],
+            # Section 2: 11 blocks, l = 3, g = 32, bn = 8, 2048 bins, hop 1024, 256 frames.
+            hop=1024,
+            dim_f=2048,
+            train_frames=256,
+            n_blocks=11,
+            n_layers=3,
+            growth=32,
+            bottleneck=8,
+            optimizer="rmsprop",
+            schedule="constant",
+            learning_rate=rates[source],
+            loss="l1",  # section 3: L1 of waveforms
+            data=MIXING_ONLY,
+            frames=512,  # the released ONNX files
+            steps=400 * epochs[source],
+            batch=8,
+            validate_every=4000,
+        )
+        size = config.size()
+        assert isinstance(size, TfcTdfSpec) and size.kernel == 3  # k
+        # Chunks of the released submission: 1024 * (2 * 256 - 1) samples.
+        assert config.stft(config.frames).chunk == 523_264
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "parameters"),
+    [("paper", TfcTdfUNet, 7_423_236), ("tfc_tdf_v1", TfcTdfV1UNet, 2_232_132)],
+)
+def test_published_sizes(name: str, kind: type[torch.nn.Module], parameters: int) -> None:
+    with torch.device("meta"):  # shapes without memory
+        networks = [config.build() for config in read_config(name).values()]
+    assert [type(network) for network in networks] == [kind] * 4
+    assert [count_parameters(network) for network in networks] == [parameters] * 4
+
+
+def test_the_paper_s_mixer() -> None:
+    # Section 2.3 and the released training code: RMSProp at 3e-3, at most 10 epochs.
+    assert read_mixer_config("paper") == MixerConfig("rmsprop", learning_rate=0.003, epochs=10)
+
+
+def test_v1_s_separators() -> None:
+    v1 = read_config("tfc_tdf_v1")
+    assert tuple(v1) == SOURCES and len(set(v1.values())) == 1
+    # Choi et al. 2020, released code: "TFC_TDF_large".
+    assert v1["vocals"] == SeparatorConfig(
+        architecture="tfc_tdf_v1",
+        n_fft=4096,
+        hop=1024,
+        dim_f=2049,
+        train_frames=128,
+        frames=128,
+        n_blocks=9,
+        n_layers=5,
+        growth=24,
+        bottleneck=16,
+        optimizer="adam",
+        schedule="constant",
+        learning_rate=1e-3,
+        loss="mse",
+        data=MIXING_ONLY,
+        steps=800 * 2000,
+        batch=8,
+        validate_every=8000,
+    )
+    size = v1["vocals"].size()
+    assert isinstance(size, TfcTdfV1Spec) and (size.kernel, size.min_units) == (3, 16)
+    assert v1["vocals"].stft(128).chunk == 130_048  # the window of the released code
+    assert read_mixer_config("tfc_tdf_v1").method == "least_squares"
+
+
+def test_the_demo_s_sizes_are_its_system_s() -> None:
+    demo, system = read_config("demo"), find_system("demo")[0]
+    assert set(demo) == set(SOURCES)
+    for source, config in demo.items():
+        spec = system.separators[source]
+        assert (spec.n_fft, spec.hop) == (config.n_fft, config.hop)
+        assert (spec.dim_f, spec.dim_t) == (config.dim_f, config.frames)
+        assert config.stft(config.train_frames).step > 0
+        assert (config.optimizer, config.schedule, config.learning_rate) == (
+            "adam", "one_cycle", 0.003,
+        )  # fmt: skip
+        assert (config.loss, config.clip, config.ema) == ("l1", 1.0, 0.0)
+        assert config.data == DataConfig(gain_db=6.0, whole_song=0.3, swap=True)
+    assert read_mixer_config("demo").method == "least_squares"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_path_is_read_as_a_name_is(path: Path) -> None:
+    assert read_config(str(path)) == read_config(path.stem)
+    assert read_mixer_config(str(path)) == read_mixer_config(path.stem)
+
+
+@pytest.mark.parametrize(("architecture", "dim_f"), [("tfc_tdf_v2", 96), ("tfc_tdf_v1", 97)])
+def test_a_network_gives_what_it_takes(tmp_path: Path, architecture: str, dim_f: int) -> None:
+    shared = {**TINY, "architecture": architecture, "dim_f": dim_f}
+    config = read_config(write(tmp_path / "mine.yaml", shared=shared))["drums"]
+    x = torch.randn(2, 4, dim_f, 8)
+    assert config.build()(x).shape == x.shape
+
+
+def test_a_source_overrides_what_is_shared(tmp_path: Path) -> None:
+    shared = {**TINY, "data": {"gain_db": 3.0, "swap": False}}
+    bass = {"steps": 7, "data": {"swap": True, "flip": True}}
+    configs = read_config(write(tmp_path / "mine.yml", shared=shared, bass=bass))
+    assert configs["drums"].data == DataConfig(gain_db=3.0, swap=False)
+    assert configs["bass"].data == DataConfig(gain_db=3.0, swap=True, flip=True)
+    assert configs["bass"] == replace(configs["drums"], steps=7, data=configs["bass"].data)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"colour": 1}, "separator: got unknown key 'colour'"),
+        ({"architecture": "unet"}, "got 'unet', expected one of tfc_tdf_v2, tfc_tdf_v1"),
+        ({"loss": "l3"}, "loss: got 'l3', expected one of l1, mse"),
+        ({"optimizer": "sgd"}, "optimizer: got 'sgd', expected one of rmsprop, adam"),
+        ({"schedule": "step"}, "schedule: got 'step', expected one of constant, one_cycle"),
+        ({"precision": "fp8"}, "precision: got 'fp8', expected one of 32-true, bf16-mixed"),
+        ({"steps": 0}, "steps: got 0, expected at least 1"),
+        ({"steps": "1e-4"}, "steps: got '1e-4', expected of type int"),
+        ({"batch": -1}, "batch: got -1, expected at least 1"),
+        ({"validate_every": 0}, "validate_every: got 0, expected at least 1"),
+        ({"accumulate": 0}, "accumulate: got 0, expected at least 1"),
+        ({"n_blocks": -1}, "n_blocks: got -1, expected at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate: got 0.0, expected a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: got nan"),
+        ({"clip": -1.0}, "clip: got -1.0, expected 0 or more"),
+        ({"ema": 1.0}, "ema: got 1.0, expected 0 or more, below 1"),
+        ({"patience": -1}, "patience: got -1, expected 0 or more"),
+        ({"frames": 30}, "frames: got 30, expected a multiple of 4"),
+        ({"train_frames": 4}, "STFT: got 4 frames of hop 64"),
+        ({"n_blocks": 4}, "TFC-TDF-U-Net: got 4 blocks"),
+        ({"architecture": "tfc_tdf_v1"}, "TFC-TDF-U-Net v1: got dim_f 96"),
+        ({"dim_f": 144}, "STFT: got dim_f 144"),
+        ({"data": 3}, "data: got 3, expected a mapping"),
+        ({"data": {"louder": 1.0}}, "data: got unknown key 'louder'"),
+        ({"data": {"swap": 1}}, "data: swap: got 1, expected of type bool"),
+        ({"data": {"gain_db": -1.0}}, "data: gain_db: got -1.0, expected 0 or more"),
+        ({"data": {"semitones": float("inf")}}, "data: semitones: got inf"),
+        ({"data": {"whole_song": 1.1}}, "data: whole_song: got 1.1, expected 0 to 1"),
+        ({"data": {"stretch": 1.0}}, "data: stretch: got 1.0, expected 0 or more, below 1"),
+        (None, "separator: got None, expected a mapping"),
+    ],
+)
+def test_wrong_values_are_named(tmp_path: Path, values: object, message: str) -> None:
+    name = write(tmp_path / "mine.yaml", other=values)
+    with pytest.raises(ConfigError) as caught:
+        read_config(name)
+    assert str(caught.value).startswith(f"{name}: other: ") and message in str(caught.value)
+
+
+def test_a_key_that_no_source_may_leave_out_is_named(tmp_path: Path) -> None:
+    shared = {key: value for key, value in TINY.items() if key != "steps"}
+    with pytest.raises(ConfigError, match=r"mine\.yaml: bass: separator: got .*'steps'"):
+        read_config(write(tmp_path / "mine.yaml", shared=shared))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"method": "adam"}, "mixer: method: got 'adam', expected one of least_squares, rmsprop"),
+        ({"learning_rate": -0.1}, "mixer: learning_rate: got -0.1, expected a number above 0"),
+        ({"epochs": 0}, "mixer: epochs: got 0, expected at least 1"),
+        ({"epoch": 1}, "mixer: got unknown key 'epoch'"),
+        (None, "mixer: got NoneType, expected a mapping"),
+    ],
+)
+def test_wrong_mixers_are_named(tmp_path: Path, values: object, message: str) -> None:
+    name = write(tmp_path / "mine.yaml", mixer=values)
+    with pytest.raises(ConfigError) as caught:
+        read_mixer_config(name)
+    assert str(caught.value).startswith(f"{name}: {message}")
+
+
+@pytest.mark.parametrize("read", [read_config, read_mixer_config])
+def test_wrong_files_are_named(tmp_path: Path, read: Any) -> None:
+    with pytest.raises(ConfigError, match="'nosuch', expected one of demo, paper, tfc_tdf_v1, or"):
+        read("nosuch")
+    with pytest.raises(ConfigError, match=r"nosuch\.yaml: got No such file"):
+        read(str(tmp_path / "nosuch.yaml"))
+    with pytest.raises(ConfigError, match=r"mine\.yaml: got .*'piano'.*expected the keys shared"):
+        read(write(tmp_path / "mine.yaml", piano={}))

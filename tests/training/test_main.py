@@ -1,0 +1,151 @@
+"""The two commands, and what the manifest tells of what they made."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from mdx.weights import MANIFEST, read_weights, register_weights
+from models.mixer import Mixer
+from tests.training.miniature import CONFIG, load, write_songs
+from training import rules
+from training.__main__ import main
+from training.config import MixerConfig
+from training.origin import git_commit
+
+ONE_STEP = replace(CONFIG, steps=1, learning_rate=0.003)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of songs, with a place for what is made of them."""
+    write_songs(tmp_path / "songs")
+    monkeypatch.setattr("training.__main__.MODELS", tmp_path)
+    monkeypatch.setattr("training.__main__.read_config", lambda name: {"bass": ONE_STEP})
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    yield tmp_path
+    torch.set_num_threads(threads)
+
+
+def test_the_command_exports_registers_and_says_how(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["separator", "--source", "bass", "--data", "songs", "--out", "x", "--threads", "1"]
+    assert main(command) == 0
+    assert read_weights(folder / "weights", "x/bass.onnx")
+    entry = yaml.safe_load((folder / "weights" / MANIFEST).read_text())["x/bass.onnx"]
+    assert entry["made_by"] == f"python -m training {' '.join(command)}"
+    assert (entry["data"], entry["config"]) == ("songs: 3 songs", "demo")
+    assert entry.get("commit") == git_commit() and "score" in entry
+    checkpoint = load(folder / "out/training/x/bass/last.ckpt")
+    assert checkpoint["global_step"] == 1
+    # Once more would be on top of it.
+    assert main(command) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: out/training/x/bass: got the checkpoint of a run")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--devices", "999"], "devices: got 999"),
+        (["--devices", "0"], "devices: got 0"),
+        (["--data", "nowhere"], "no song"),
+    ],
+)
+def test_a_wrong_option_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], told: str
+) -> None:
+    command = ["separator", "--source", "bass", "--data", "songs", "--accelerator", "cpu"]
+    assert main([*command, *options]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and told in line
+
+
+def test_a_run_that_diverges_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(CONFIG, learning_rate=1e36, steps=50, validate_every=50)
+    monkeypatch.setattr("training.__main__.read_config", lambda name: {"bass": config})
+    assert main(["separator", "--source", "bass", "--data", "songs", "--threads", "1"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "got a gradient of" in line and "a lower learning_rate" in line
+
+
+def test_the_mixer_command_registers_as_well(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def train(songs: object, system: str, config: MixerConfig, *, seed: int) -> Mixer:
+        seen.update(songs=songs, system=system, config=config, seed=seed)
+        return Mixer()
+
+    monkeypatch.setattr("training.__main__.train_mixer", train)
+    assert main(["mixer", "--data", "songs", "--system", "tiny", "--out", "x"]) == 0
+    assert (seen["system"], seen["seed"]) == ("tiny", 1)
+    assert len(seen["songs"]) == 3 and isinstance(seen["config"], MixerConfig)
+    assert read_weights(folder / "weights", "x/mixer.npz")
+
+
+def test_the_rules_of_the_challenge_are_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board_a = folder / "aicrowd.json"
+    board_a.write_text('{"external_dataset_used": false}')
+    check = partial(rules.check_rules, submission=board_a)
+    monkeypatch.setattr("training.__main__.check_rules", check)
+    for step in (["separator", "--source", "bass"], ["mixer"]):
+        assert main([*step, "--data", "songs", "--out", "x"]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "leaderboard A" in line and "songs: 3 songs" in line
+    assert not (folder / "weights").exists()
+
+
+def test_an_old_manifest_is_kept_and_new_words_are_optional(tmp_path: Path) -> None:
+    (tmp_path / "old.onnx").write_bytes(b"old")
+    register_weights(tmp_path, "old.onnx", made_by="me")
+    old = yaml.safe_load((tmp_path / MANIFEST).read_text())
+    assert set(old["old.onnx"]) == {"sha256", "bytes", "made_by"}
+    (tmp_path / "new.onnx").write_bytes(b"new")
+    words = {"data": "songs", "config": "paper", "commit": "abc-dirty", "score": 7.25}
+    register_weights(tmp_path, "new.onnx", made_by="me", **words)  # type: ignore[arg-type]
+    both = yaml.safe_load((tmp_path / MANIFEST).read_text())
+    assert both["old.onnx"] == old["old.onnx"]
+    assert {key: both["new.onnx"][key] for key in words} == words
+    assert read_weights(tmp_path, "old.onnx") == b"old"
+
+
+def test_separators_trained_side_by_side_all_register(tmp_path: Path) -> None:
+    names = [f"{number}.onnx" for number in range(8)]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+
+    def register(name: str) -> None:
+        for _ in range(5):
+            register_weights(tmp_path, name, made_by="a thread")
+
+    threads = [threading.Thread(target=register, args=[name]) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(yaml.safe_load((tmp_path / MANIFEST).read_text())) == set(names)
+
+
+def test_the_commit_tells_of_changes(tmp_path: Path) -> None:
+    assert git_commit(tmp_path) is None
+    git = ["git", "-c", "user.name=a", "-c", "user.email=b", "-C", str(tmp_path)]
+    (tmp_path / "file").write_text("one")
+    for words in (["init", "-q"], ["add", "file"], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *words], check=True)
+    commit = git_commit(tmp_path)
+    assert commit is not None and len(commit) == 40
+    (tmp_path / "file").write_text("two")
+    assert git_commit(tmp_path) == f"{commit}-dirty"

@@ -1,0 +1,122 @@
+"""Step two in miniature: the Mixer on top of separators that are known to be wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+
+from mdx.errors import OutputError
+from mdx.mixer import read_mixer
+from mdx.separator import Separator
+from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from models.mixer import Mixer
+from training.config import MixerConfig
+from training.mixer import train_mixer, write_mixer
+from training.songs import Song, find_songs
+from training.validation import read_stems
+
+LEAST_SQUARES = MixerConfig()
+
+
+class Leaky:
+    """A separator whose every stem holds a quarter of the mixture too."""
+
+    def __init__(self, songs: tuple[Song, ...]) -> None:
+        self._songs = iter(songs)
+
+    def separate(self, mix: Audio, rate: int) -> dict[str, Audio]:
+        stems = read_stems(next(self._songs))
+        return {source: stems[i] + mix / 4 for i, source in enumerate(SOURCES)}
+
+
+def noise_songs(
+    root: Path, monkeypatch: pytest.MonkeyPatch, count: int = 3, silent: str | None = None
+) -> tuple[Song, ...]:
+    """Songs of noise, which a leaky separator is loaded for; the last one may lack a source."""
+    rng = np.random.default_rng(3)
+    for number in range(count):
+        for source in SOURCES:
+            folder = root / f"song {number}"
+            folder.mkdir(parents=True, exist_ok=True)
+            loud = not (source == silent and number == count - 1)
+            stem = rng.uniform(-0.1, 0.1, (3000, 2)) * loud
+            sf.write(folder / f"{source}.wav", stem, SAMPLE_RATE)
+    songs = find_songs(root)
+    monkeypatch.setattr(Separator, "load", lambda name: Leaky(songs))
+    return songs
+
+
+@pytest.mark.parametrize("silent", [None, "vocals"])
+def test_the_mixer_undoes_a_leak(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str | None
+) -> None:
+    # A song without vocals must not teach that there are none.
+    songs = noise_songs(tmp_path / "songs", monkeypatch, silent=silent)
+    write_mixer(train_mixer(songs, "any", LEAST_SQUARES), tmp_path / "m.npz")
+    mixer = read_mixer((tmp_path / "m.npz").read_bytes(), "m.npz")
+    # The ten inputs depend on each other here, so what counts is what the matrix does.
+    for song in songs:
+        references = read_stems(song)
+        mix = references.sum(axis=0)
+        np.testing.assert_allclose(mixer(references + mix / 4, mix), references, atol=1e-3)
+
+
+def test_a_source_that_no_song_has_is_handed_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    songs = noise_songs(tmp_path, monkeypatch, count=1, silent="bass")
+    weight = train_mixer(songs, "any", LEAST_SQUARES).linear.weight.detach().numpy()
+    np.testing.assert_array_equal(weight[:2], np.eye(2, 10))
+
+
+def test_descending_is_rmsprop_on_the_audio_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    songs = noise_songs(tmp_path, monkeypatch, count=1)
+    monkeypatch.setattr("training.mixer.PART", 1000)
+    config = MixerConfig(method="rmsprop", learning_rate=0.003, epochs=4)
+    found = train_mixer(songs, "any", config, seed=5).linear.weight.detach()
+
+    # Longhand, as the paper's training is written: the loss of every chunk from its samples.
+    references = read_stems(songs[0])
+    mix = references.sum(axis=0)
+    inputs = torch.from_numpy(np.concatenate([(references + mix / 4).reshape(8, -1), mix]))
+    targets = torch.from_numpy(references.reshape(8, -1))
+    mixer = Mixer()
+    optimizer = torch.optim.RMSprop(mixer.parameters(), lr=0.003)
+    rng = np.random.default_rng(5)
+    for _ in range(4):
+        for part in rng.permutation(3):
+            chunk = slice(1000 * part, 1000 * part + 1000)
+            optimizer.zero_grad()
+            loss = (mixer(inputs[None, :, chunk])[0] - targets[:, chunk]).square().mean()
+            loss.backward()
+            optimizer.step()
+    torch.testing.assert_close(found, mixer.linear.weight.detach(), rtol=1e-3, atol=1e-4)
+
+
+def test_descending_ends_near_the_minimum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    songs = noise_songs(tmp_path, monkeypatch)
+    config = MixerConfig(method="rmsprop", epochs=300)
+    weight = train_mixer(songs, "any", config).linear.weight.detach().numpy()
+    references = read_stems(songs[0])
+    mix = references.sum(axis=0)
+    leaky = references + mix / 4
+    found = weight @ np.concatenate([leaky.reshape(8, -1), mix])
+    error, before = (
+        np.square(x - references.reshape(8, -1)).sum() for x in (found, leaky.reshape(8, -1))
+    )
+    assert error < before / 100
+
+
+def test_a_mixer_that_cannot_be_written_keeps_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "mixer.npz"
+    write_mixer(Mixer(), path)
+    before = path.read_bytes()
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="a file that can be written"):
+        write_mixer(Mixer(), tmp_path / "file" / "mixer.npz")
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "mixer.npz"]

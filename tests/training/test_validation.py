@@ -1,0 +1,69 @@
+"""The score of a network by whole songs, through the runtime's own chunks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from torch import Tensor, nn
+
+from mdx.errors import NetworkError
+from mdx.net import OnnxNetwork
+from mdx.separator import Separator
+from mdx.spec import SAMPLE_RATE, SOURCES
+from tests.tiny import TINY, noise, tiny_network
+from tests.training.miniature import write_songs
+from training.songs import find_songs
+from training.validation import TorchNetwork, read_stems, score_song, separate
+
+SPEC = TINY["drums"]
+CPU = torch.device("cpu")
+
+
+class Gain(nn.Module):
+    """Everything it hears, louder or softer."""
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.gain = gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gain * x
+
+
+def test_a_network_in_torch_separates_as_the_runtime_does(tiny_system: Path) -> None:
+    mix = noise(3 * SPEC.step + 100)
+    graph = OnnxNetwork((tiny_system.parent / "drums.onnx").read_bytes(), "drums", threads=1)
+    found = separate(TorchNetwork(tiny_network("drums"), SPEC, CPU), SPEC, "drums", mix)
+    np.testing.assert_allclose(found, separate(graph, SPEC, "drums", mix), atol=1e-4)
+    whole = Separator.load(tiny_system, threads=1, sources=["drums"]).separate(mix, SAMPLE_RATE)
+    np.testing.assert_allclose(found, whole["drums"], atol=1e-4)
+
+
+def test_the_score_is_the_challenge_s(tmp_path: Path) -> None:
+    (song,) = find_songs(write_songs(tmp_path, 1, samples=2 * SPEC.step + 7))
+    # In the lowest bins of 128 nothing is cut away: what comes out is the mixture, softer.
+    found = score_song(TorchNetwork(Gain(0.5), SPEC, CPU), SPEC, "drums", song)
+    stems = np.stack([sf.read(song.folder / f"{source}.wav")[0].T for source in SOURCES])
+    error = stems[1] - 0.5 * stems.sum(axis=0)
+    assert found == pytest.approx(10 * np.log10((stems[1] ** 2).sum() / (error**2).sum()), abs=0.01)
+
+
+def test_all_stems_of_a_song_are_read(tmp_path: Path) -> None:
+    (song,) = find_songs(write_songs(tmp_path, 1))
+    stems = read_stems(song)
+    expected = [sf.read(song.folder / f"{source}.wav")[0].T for source in SOURCES]
+    np.testing.assert_allclose(stems, expected, atol=1e-6)
+
+
+def test_a_song_without_the_source_has_no_score(tmp_path: Path) -> None:
+    (song,) = find_songs(write_songs(tmp_path, 1))
+    sf.write(song.folder / "drums.wav", np.zeros((song.samples, 2)), SAMPLE_RATE)
+    assert score_song(TorchNetwork(Gain(0.0), SPEC, CPU), SPEC, "drums", song) is None
+
+
+def test_a_network_that_finds_nan_has_no_score(tmp_path: Path) -> None:
+    (song,) = find_songs(write_songs(tmp_path, 1))
+    with pytest.raises(NetworkError, match="NaN"):
+        score_song(TorchNetwork(Gain(float("nan")), SPEC, CPU), SPEC, "drums", song)

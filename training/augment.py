@@ -1,0 +1,205 @@
+"""`python -m training.augment`: the paper's pitch-shifted and time-stretched training songs."""
+
+import argparse
+import math
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from mdx.errors import AudioError, ConfigError, MdxError, OutputError
+from mdx.machine import available_cpus
+from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES
+from training.rules import describe_data
+from training.songs import FULL_SCALE, VARIANT, Song, Stems, find_songs, split_songs, to_int16
+from training.stretch import stretch_stem
+
+STEP = 10  # % of tempo between two variants
+FILES = (*SOURCES, "mixture")
+HEADER = 4096  # bytes at most of a file that are not samples, and of its place on the disk
+
+
+class _Failed(MdxError):
+    """An error that reaches the parent process by its text, as it is made of nothing else."""
+
+    def __init__(self, text: str) -> None:
+        Exception.__init__(self, text)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A song at another pitch, another tempo, or both."""
+
+    song: Song
+    semitones: int
+    percent: int  # faster
+
+    @property
+    def name(self) -> str:
+        """The song's name, and what was done to it; training.songs knows it by that."""
+        name = f"{self.song.name} [pitch{self.semitones:+d} tempo{self.percent:+d}]"
+        assert VARIANT.search(name)
+        return name
+
+    @property
+    def tempo(self) -> float:
+        """How many times as fast it is played."""
+        return 1 + self.percent / 100
+
+    @property
+    def bytes(self) -> int:
+        """Disk that its five files take, at most."""
+        samples = math.ceil(self.song.samples / self.tempo)
+        return len(FILES) * (samples * CHANNELS * 2 + HEADER)
+
+
+def make_grid(songs: Sequence[Song], *, semitones: int, stretch: float) -> list[Variant]:
+    """All variants of some songs: each semitone with each tenth of the tempo, up and down.
+
+    The songs as they are do not count as variants, and variants get none. Raises ConfigError for
+    a negative number, or a stretch that is no whole number of tenths below 1.
+    """
+    percent = round(100 * stretch)
+    if semitones < 0:
+        raise ConfigError("--semitones", got=semitones, expected="0 or more")
+    if percent % STEP or not 0 <= percent < 100 or not math.isclose(percent, 100 * stretch):
+        raise ConfigError("--stretch", got=stretch, expected="0.0, 0.1, 0.2 or more, below 1")
+    return [
+        Variant(song, pitch, tempo)
+        for song in songs
+        if not song.is_variant
+        for pitch in range(-semitones, semitones + 1)
+        for tempo in range(-percent, percent + 1, STEP)
+        if (pitch, tempo) != (0, 0)
+    ]
+
+
+def write_variants(variants: Sequence[Variant], out: Path, *, jobs: int) -> Iterator[Path]:
+    """Write the variants that are not below `<out>/train` yet, yielding each folder in turn.
+
+    A folder appears when it is complete. Each process holds one whole stem at a time, because the
+    library does not work in blocks. Raises OutputError where the disk has no room for all, before
+    anything is written; an MdxError for a stem that cannot be read.
+    """
+    target = out / "train"
+    missing = [variant for variant in variants if not _is_complete(variant, target)]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        disk, needed = shutil.disk_usage(target), sum(variant.bytes for variant in missing)
+        if disk.total and disk.free < needed:
+            raise OutputError(
+                target, got=f"{disk.free / 1e9:.1f} GB of free disk",
+                expected=f"{needed / 1e9:.1f} GB for {len(missing)} songs",
+                hint="make room, or ask for fewer variants",
+            )  # fmt: skip
+        # In the folder itself, so that a finished song is moved by a rename.
+        with tempfile.TemporaryDirectory(dir=target, prefix=".drafts-") as drafts:
+            yield from _write_all(target, Path(drafts), missing, jobs)
+    except (OSError, sf.LibsndfileError) as error:
+        raise OutputError(target, got=error, expected="a folder that can be written") from error
+
+
+def _is_complete(variant: Variant, target: Path) -> bool:
+    path = target / variant.name / "mixture.wav"
+    if not path.parent.exists():
+        return False
+    expected = round(variant.song.samples / variant.tempo)
+    try:
+        found = sf.info(path).frames
+    except (sf.LibsndfileError, OSError):
+        found = 0
+    if abs(found - expected) > 1:
+        raise OutputError(
+            path, got=f"{found} samples", expected=f"{expected}, from {variant.song.folder}",
+            hint="it was made of another song: choose another --out",
+        )  # fmt: skip
+    return True
+
+
+def _write_all(target: Path, drafts: Path, variants: list[Variant], jobs: int) -> Iterator[Path]:
+    write = partial(_write_variant, target, drafts)
+    if jobs == 1:
+        yield from map(write, variants)
+        return
+    # Fresh processes: a fork would inherit the threads of numerical libraries, half alive.
+    spawn = get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, spawn, initializer=_leave_interrupts_to_the_parent)
+    try:
+        yield from pool.map(write, variants)
+    except BrokenProcessPool as error:
+        raise OutputError(
+            target, got="a process that was killed", expected=f"{jobs} that finish",
+            hint="for want of memory, perhaps: give a smaller --jobs",
+        ) from error  # fmt: skip
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _write_variant(target: Path, drafts: Path, variant: Variant) -> Path:
+    draft, folder = drafts / variant.name, target / variant.name
+    draft.mkdir()
+    stems, mixture = Stems(mapped=False), np.zeros(1, dtype=np.float32)
+    for source in SOURCES:
+        try:
+            audio = stems.read(variant.song, source, 0, variant.song.samples)
+        except AudioError as error:
+            raise _Failed(str(error)) from None
+        audio = stretch_stem(audio, semitones=variant.semitones, tempo=variant.tempo)
+        stem = to_int16(audio)
+        sf.write(draft / f"{source}.wav", stem.T, SAMPLE_RATE, subtype="PCM_16")
+        mixture = mixture + stem  # four of 16 bits are exact in float32
+    mixed = to_int16(mixture / np.float32(FULL_SCALE))
+    sf.write(draft / "mixture.wav", mixed.T, SAMPLE_RATE, subtype="PCM_16")
+    os.replace(draft, folder)
+    return folder
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The options; their defaults are the paper's."""
+    parser = argparse.ArgumentParser(prog="python -m training.augment", description=__doc__)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of songs")
+    parser.add_argument("--out", type=Path, required=True, help="a data folder to train on as well")
+    parser.add_argument("--semitones", type=int, default=2, help="up and down, at most")
+    parser.add_argument("--stretch", type=float, default=0.2, help="faster and slower, at most")
+    parser.add_argument("--jobs", type=int, default=available_cpus(), help="songs at a time")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the variants of all songs but those for validation; returns the exit code."""
+    args = get_parser().parse_args(arguments)
+    try:
+        songs = find_songs(*args.data)
+        describe_data(songs)  # no test songs
+        training, _ = split_songs(songs)
+        variants = make_grid(training, semitones=args.semitones, stretch=args.stretch)
+        for folder in write_variants(variants, args.out, jobs=args.jobs):
+            print(folder, flush=True)
+    except MdxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: the songs above are complete, the same command goes on",
+              file=sys.stderr)  # fmt: skip
+        return 130
+    print(f"{len(variants)} variants of {len(training)} songs in {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

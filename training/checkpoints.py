@@ -1,0 +1,56 @@
+"""Checkpoints: written whole or not at all, read without pickle, taken up by the same run only."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from typing_extensions import override
+
+from mdx.errors import ConfigError, WeightsError
+from training.config import SeparatorConfig
+from training.files import replace_file
+
+
+class SafeCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoints, each of which replaces the one before it once it is whole."""
+
+    @override
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
+    ) -> None:
+        """Raises OutputError where it cannot be written."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        replace_file(Path(path), content.getvalue())
+
+
+def describe_run(config: SeparatorConfig, source: str, seed: int) -> dict[str, Any]:
+    """What decides the weights that a run comes to, flat and plain, for a checkpoint."""
+    values = {"source": source, "seed": seed, **asdict(config)}
+    data = values.pop("data")
+    # How long a run is does not change its steps, unless the learning rate follows a plan.
+    values.pop("patience")
+    if config.schedule == "constant":
+        values.pop("steps")
+    return {**values, **{f"data.{key}": value for key, value in data.items()}}
+
+
+def check_run(path: Path, run: Mapping[str, Any]) -> None:
+    """Raises WeightsError where a checkpoint cannot be read, ConfigError where another run's."""
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)["run"]
+    except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError, TypeError) as error:
+        raise WeightsError(
+            path, got=f"{type(error).__name__}: {error}", expected="a checkpoint of a training"
+        ) from error
+    for key in sorted({*run, *found}, key=lambda key: (key != "architecture", key)):
+        if found.get(key) != run.get(key):
+            raise ConfigError(
+                path, got=f"a checkpoint with {key} {found.get(key)}", expected=run.get(key),
+                hint="resume with the configuration it was made by, or begin another run",
+            )  # fmt: skip

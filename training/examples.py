@@ -1,0 +1,114 @@
+"""Random mixtures to learn from, each of them drawn from its number alone."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mdx.errors import AudioError
+from mdx.spec import SOURCES, Audio
+from training.config import DataConfig
+from training.songs import Song, Stems
+from training.stretch import stretch_stem
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stem is taken from, and how fast and at what pitch it is played."""
+
+    song: Song
+    start: int  # samples
+    semitones: float = 0.0
+    tempo: float = 1.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stem of an example."""
+
+    place: Place
+    gain: float  # negative where the polarity is turned
+    swap: bool  # of left and right
+
+
+class Examples(Dataset[tuple[Tensor, Tensor]]):
+    """Mixtures of stems that come from different songs (paper, section 3), and one stem of each.
+
+    Example `index` depends on the seed, the index and the songs only, so that workers, or a run
+    that goes on, see what any other run sees.
+    """
+
+    def __init__(
+        self, songs: Sequence[Song], source: str, data: DataConfig, *,
+        chunk: int, count: int, seed: int, cache: bool = True,
+    ) -> None:  # fmt: skip
+        """Prepare `count` examples of `chunk` samples; `cache` says whether files are mapped.
+
+        Raises AudioError where there is no song.
+        """
+        if not songs:
+            raise AudioError("training", got="no song", expected="at least one to draw from")
+        self._songs = tuple(songs)
+        self._source = source
+        self._data = data
+        self._chunk = chunk
+        self._count = count
+        self._seed = seed
+        self._stems = Stems(mapped=cache)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """The mixture and the stem to find in it. Shape: (2, chunk) each.
+
+        The mixture is the sum of its stems in the order of SOURCES, exactly. Raises AudioError for
+        a file that cannot be read; ConfigError where a stem is to be stretched without the library.
+        """
+        parts = zip(SOURCES, self.draw(index), strict=True)
+        stems = {source: self._make(source, part) for source, part in parts}
+        mix = np.sum(list(stems.values()), axis=0)
+        return torch.from_numpy(mix), torch.from_numpy(stems[self._source])
+
+    def draw(self, index: int) -> tuple[Part, ...]:
+        """What an example is made of, in the order of SOURCES; IndexError beyond the last one."""
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        rng = np.random.default_rng([self._seed, index])
+        together = rng.random() < self._data.whole_song
+        place = self._draw_place(rng)
+        parts = []
+        for source in SOURCES:
+            if source != SOURCES[0] and not together:
+                place = self._draw_place(rng)
+            gain = 10 ** (rng.uniform(-1, 1) * self._data.gain_db / 20)
+            swap, flip = rng.random(2) < 0.5
+            sign = -1 if flip and self._data.flip else 1
+            parts.append(Part(place, sign * gain, bool(swap) and self._data.swap))
+        return tuple(parts)
+
+    def _draw_place(self, rng: np.random.Generator) -> Place:
+        song = self._songs[rng.integers(len(self._songs))]
+        semitones = rng.uniform(-1, 1) * self._data.semitones
+        tempo = 1 + rng.uniform(-1, 1) * self._data.stretch
+        start = int(rng.integers(max(1, song.samples - self._needed(tempo) + 1)))
+        return Place(song, start, semitones, tempo)
+
+    def _needed(self, tempo: float) -> int:
+        return math.ceil(self._chunk * tempo)
+
+    def _make(self, source: str, part: Part) -> Audio:
+        place = part.place
+        stem = self._stems.read(place.song, source, place.start, self._needed(place.tempo))
+        if place.semitones or place.tempo != 1:
+            stem = stretch_stem(stem, semitones=place.semitones, tempo=place.tempo)[
+                :, : self._chunk
+            ]
+        if part.swap:
+            stem = stem[::-1].copy()  # torch takes no array that runs backwards
+        stem *= np.float32(part.gain)
+        return stem

@@ -1,0 +1,163 @@
+"""Step one: train one separator to find one source in random mixtures, with Lightning's loop."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mdx.errors import AudioError, ConfigError
+from mdx.spec import StftSpec
+from mdx.weights import register_weights
+from models.export import export_onnx
+from training.checkpoints import SafeCheckpointIO, check_run, describe_run
+from training.config import SeparatorConfig
+from training.examples import Examples
+from training.hardware import Hardware
+from training.keep_best import KeepBest, last_checkpoint
+from training.module import SeparatorModule
+from training.origin import Origin
+from training.report import Report
+from training.rounds import Rounds
+from training.songs import Song
+from training.spectrogram import spectrogram
+
+log = logging.getLogger(__name__)
+SCALE_FROM = 32  # examples
+
+
+def fit(
+    config: SeparatorConfig, source: str, train_songs: Sequence[Song], valid_songs: Sequence[Song],
+    *, out: Path, weights: Path, name: str, seed: int, origin: Origin,
+    hardware: Hardware | None = None, resume: bool = False,
+) -> float:  # fmt: skip
+    """Train a separator (paper, section 3); returns its best validation SDR in dB.
+
+    Checkpoints and logs go into `out`; the best network so far is `name` in the folder and the
+    manifest of `weights`. With `resume` the run goes on from the last checkpoint in `out`, where
+    there is one, to the weights that it would have come to unbroken. Raises ConfigError,
+    AudioError, OutputError, or NetworkError for a gradient that is not finite.
+    """
+    hardware = hardware or Hardware()
+    if not train_songs or not valid_songs:
+        got = f"{len(train_songs)} for training, {len(valid_songs)} for validation"
+        raise ConfigError("songs", got=got, expected="at least one each")
+    run = describe_run(config, source, seed)
+    checkpoint = _find_checkpoint(out, resume=resume)
+    if checkpoint:
+        check_run(checkpoint, run)
+
+    def export(network: nn.Module, score: float) -> None:
+        error = export_onnx(network, weights / name, dim_f=config.dim_f, dim_t=config.frames)
+        register_weights(weights, name, score=round(score, 3), **vars(origin))
+        log.info("%s: onnxruntime equals torch to %.1e", name, error)
+
+    keeper = KeepBest(
+        valid_songs, source, folder=out, export=export, patience=config.patience, run=run
+    )
+    spec = config.stft(config.train_frames)
+    with _quiet():
+        trainer = _trainer(config, hardware, out, [Report(source), keeper])
+        batch = config.batch * config.accumulate
+        rounds = Rounds(trainer, batch=batch, steps=config.validate_every)
+        draw = partial(Examples, train_songs, source, config.data, chunk=spec.chunk, seed=seed)
+        loader = DataLoader(
+            draw(count=rounds.examples(config.steps)),
+            batch_size=hardware.share(config.batch),
+            sampler=rounds,
+            num_workers=hardware.workers,
+            persistent_workers=hardware.workers > 0,
+            pin_memory=hardware.kind == "gpu",
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            # A checkpoint has its scale.
+            scale = 1.0 if checkpoint else _spectrum_scale(draw(count=SCALE_FROM), spec)
+            module = SeparatorModule(config, scale=scale)
+        try:
+            trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
+        except RuntimeError as error:
+            told = _from_worker(error)
+            if told is None:
+                raise
+            raise told from error
+    return keeper.best
+
+
+def _from_worker(error: RuntimeError) -> AudioError | None:
+    # What a process that reads examples raises comes as text, with the traceback in front.
+    *_, last = str(error).rstrip().splitlines() or [""]
+    kind, _, text = last.partition(": ")
+    if kind != f"{AudioError.__module__}.{AudioError.__name__}":
+        return None
+    return AudioError("training songs", got=f"'{text}'", expected="songs that can be read")
+
+
+def _find_checkpoint(out: Path, *, resume: bool) -> Path | None:
+    path = last_checkpoint(out)
+    if not path.exists():
+        if resume:
+            log.info("%s: nothing to resume, the run begins", path)
+        return None
+    if not resume:
+        raise ConfigError(
+            out, got="the checkpoint of a run", expected="an empty folder",
+            hint="--resume goes on with it; remove the folder to begin anew",
+        )  # fmt: skip
+    return path
+
+
+def _trainer(
+    config: SeparatorConfig, hardware: Hardware, out: Path, callbacks: list[Callback]
+) -> Trainer:
+    together = hardware.processes > 1
+    return Trainer(
+        accelerator=hardware.kind,
+        devices=hardware.devices,
+        num_nodes=hardware.nodes,
+        strategy="ddp" if together else "auto",
+        # BatchNorm sees the whole batch, however it is split; torch has that for GPUs only.
+        sync_batchnorm=together and hardware.kind == "gpu",
+        precision=config.precision,  # type: ignore[arg-type]  # one of SEPARATOR_CHOICES
+        max_steps=config.steps,
+        max_epochs=-1,  # an epoch is a round between two validations
+        accumulate_grad_batches=config.accumulate,
+        gradient_clip_val=config.clip or None,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(out, name="", version="logs"),
+        plugins=[SafeCheckpointIO()],
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _spectrum_scale(examples: Examples, spec: StftSpec) -> float:
+    # Spectra have a standard deviation far from 1.
+    mixtures = (examples[index][0] for index in range(len(examples)))
+    powers = [spectrogram(mix[None], spec).square().mean() for mix in mixtures]
+    return float(torch.stack(powers).mean().sqrt()) or 1.0  # nothing but silence is left alone
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # Lightning talks of devices, tips and products, and warns of what is meant to be so.
+    talkers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [talker.level for talker in talkers]
+    for talker in talkers:
+        talker.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for talker, level in zip(talkers, levels, strict=True):
+            talker.setLevel(level)

@@ -1,0 +1,54 @@
+"""What a training runs on, checked before it begins."""
+
+from dataclasses import dataclass
+
+import torch
+
+from mdx.errors import ConfigError
+from mdx.machine import available_cpus
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Devices of this machine, machines that train together, and processes that read examples."""
+
+    accelerator: str = "auto"  # cpu or gpu; auto: gpu where there is one
+    devices: int = 1  # a process each, on every machine
+    nodes: int = 1
+    workers: int = 0  # a device; 0: examples are made between the steps
+
+    def __post_init__(self) -> None:
+        if self.devices > self.available:
+            raise ConfigError(
+                "devices", got=self.devices, expected=f"at most {self.available}, those there are",
+                hint="--accelerator cpu does without GPUs" if self.kind == "gpu" else "",
+            )  # fmt: skip
+        for key, least in (("devices", 1), ("nodes", 1), ("workers", 0)):
+            if getattr(self, key) < least:
+                raise ConfigError(key, got=getattr(self, key), expected=f"at least {least}")
+
+    @property
+    def kind(self) -> str:
+        """What `accelerator` comes to: cpu or gpu."""
+        if self.accelerator != "auto":
+            return self.accelerator
+        return "gpu" if torch.cuda.is_available() else "cpu"
+
+    @property
+    def available(self) -> int:
+        """Devices of this kind on this machine."""
+        return torch.cuda.device_count() if self.kind == "gpu" else available_cpus()
+
+    @property
+    def processes(self) -> int:
+        """Processes on all machines."""
+        return self.devices * self.nodes
+
+    def share(self, batch: int) -> int:
+        """Examples of a batch for each process; raises ConfigError where they do not come out."""
+        if batch % self.processes:
+            raise ConfigError(
+                "batch", got=f"{batch} examples for {self.processes} processes",
+                expected="a multiple: a batch is split among all of them",
+            )  # fmt: skip
+        return batch // self.processes

@@ -1,0 +1,127 @@
+"""What happens between two rounds of steps: validation, export of the best, checkpoints."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import nn
+from typing_extensions import override
+
+from mdx.errors import AudioError
+from training.module import SeparatorModule
+from training.rounds import ends_step
+from training.songs import Song
+from training.validation import TorchNetwork, score_song
+
+log = logging.getLogger(__name__)
+
+Export = Callable[[nn.Module, float], None]  # a finished network and its score
+
+
+class KeepBest(Callback):
+    """Keeps the best network by its SDR on validation songs, and the state after every round.
+
+    The last checkpoint comes last: a run that is killed before it repeats the round, and with it
+    whatever may be missing.
+    """
+
+    def __init__(
+        self, songs: Sequence[Song], source: str, *, folder: Path, export: Export, patience: int,
+        run: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """Checkpoints, which name the `run`, go into `folder`; see last_checkpoint.
+
+        After `patience` validations without improvement the training ends; 0: never.
+        """
+        self._songs = songs
+        self._source = source
+        self._folder = folder
+        self._export = export
+        self._patience = patience
+        self._run = run
+        self.best = -math.inf  # dB
+        self._waited = 0  # validations since the best
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A resumed run may have had its time."""
+        self._stop_in_time(trainer)
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Validate and keep when it is time; raises OutputError or NetworkError where that fails.
+
+        Here, not at the end of an epoch: Lightning takes up a checkpoint from there one batch off.
+        """
+        assert isinstance(pl_module, SeparatorModule)
+        step, config = trainer.global_step, pl_module.config
+        due = step % config.validate_every == 0 or step == config.steps
+        if due and ends_step(trainer, batch_idx):
+            self._validate_and_keep(trainer, pl_module)
+
+    @override
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let the checkpoint tell what run it belongs to."""
+        checkpoint["run"] = dict(self._run)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run has to know."""
+        return {"best": self.best, "waited": self._waited}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up where a checkpoint stood."""
+        self.best, self._waited = state_dict["best"], state_dict["waited"]
+
+    def _validate_and_keep(self, trainer: Trainer, module: SeparatorModule) -> None:
+        network = module.finished()
+        score = self._validate(trainer, module, network)
+        better = score > self.best
+        self._waited = 0 if better else self._waited + 1
+        self.best = max(self.best, score)
+        step = trainer.global_step
+        for logger in trainer.loggers:
+            logger.log_metrics({"sdr": score}, step)
+        if trainer.is_global_zero:
+            word = "the best so far" if better else f"best {self.best:.3f}"
+            log.info("%s step %d: SDR %.3f dB, %s", self._source, step, score, word)
+        if better:
+            if trainer.is_global_zero:
+                self._export(network.cpu(), score)
+            trainer.save_checkpoint(self._folder / "best.ckpt")
+        trainer.save_checkpoint(last_checkpoint(self._folder))
+        self._stop_in_time(trainer)
+
+    def _stop_in_time(self, trainer: Trainer) -> None:
+        if self._patience and self._waited >= self._patience:
+            trainer.should_stop = True
+
+    def _validate(self, trainer: Trainer, module: SeparatorModule, net: nn.Module) -> float:
+        # Every process takes some of the songs; the mean is over all.
+        spec = module.config.stft(module.config.frames)
+        network = TorchNetwork(net, spec, module.device)
+        mine = self._songs[trainer.global_rank :: trainer.world_size]
+        scores = [score_song(network, spec, self._source, song) for song in mine]
+        found = [score for score in scores if score is not None]
+        sums = torch.tensor([math.fsum(found), len(found)], device=module.device)
+        total, count = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        if not count:
+            raise AudioError(
+                "validation songs", got=f"{self._source} that is silent in all of them",
+                expected="at least one to measure",
+            )  # fmt: skip
+        return float(total / count)
+
+
+def last_checkpoint(folder: Path) -> Path:
+    """The checkpoint that a run in this folder resumes from."""
+    return folder / "last.ckpt"

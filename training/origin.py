@@ -1,0 +1,28 @@
+"""Where a weights file comes from, as the manifest tells it."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a training was started with."""
+
+    made_by: str  # the command
+    data: str | None = None  # names of the data sets
+    config: str | None = None
+    commit: str | None = None
+
+
+def git_commit(folder: Path = ROOT) -> str | None:
+    """The commit that a checkout is at, with `-dirty` where files differ; None without git."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    command = [git, "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    found = subprocess.run([*command, "--exclude=*"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None

@@ -1,0 +1,36 @@
+"""Signs of life: the loss in the log."""
+
+import logging
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from typing_extensions import override
+
+from training.rounds import ends_step
+
+log = logging.getLogger(__name__)
+EVERY = 50  # steps
+
+
+class Report(Callback):
+    """Logs the mean loss of the last steps."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._losses: list[Tensor] = []  # on their device: to read one would wait for it
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Collect, and speak up from time to time."""
+        self._losses.append(outputs["loss"].detach())
+        step = trainer.global_step
+        if step % EVERY == 0 and ends_step(trainer, batch_idx):
+            loss = float(torch.stack(self._losses).mean())
+            self._losses.clear()
+            if trainer.is_global_zero:
+                steps = trainer.max_steps
+                log.info("%s step %d of %d: loss %.5f", self._source, step, steps, loss)

@@ -1,0 +1,89 @@
+"""What data a training has seen, and whether the challenge's rules allow it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdx.errors import ConfigError
+from mdx.spec import MUSDB18_TRAIN
+from training.musdb18 import ROOT, TEST_LIST, find_training_tracks, read_keys
+from training.songs import Song, group_tracks
+
+DEMO_SONGS = "demo songs of the train split (python -m demo)"
+SUBMISSION = ROOT / "aicrowd.json"
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The data sets of a training, by the names that a system's `training_data` has for them."""
+
+    songs: Mapping[str, int]  # how many of each
+
+    @property
+    def leaderboard(self) -> str:
+        """The first board that allows them: A for MUSDB18-HQ's training part alone, else B."""
+        return "A" if set(self.songs) == {MUSDB18_TRAIN} else "B"
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}: {count} songs" for name, count in self.songs.items())
+
+
+def describe_data(songs: Sequence[Song]) -> TrainingData:
+    """Say what songs these are: all that were found, those for validation too.
+
+    MUSDB18's are known by their names, others take that of their folder. Raises ConfigError for a
+    test song of MUSDB18 or of the demo songs, which no training may see.
+    """
+    of_musdb18 = find_training_tracks(group_tracks(songs).values())
+    for_tests = read_keys(TEST_LIST)
+    counts: Counter[str] = Counter()
+    for song in songs:
+        split = _demo_split(song.folder)
+        if song.track in for_tests or split == "test":
+            raise ConfigError(
+                song.folder, got=f"the test song '{song.name}' in the training data",
+                expected="songs of the training part", hint="no result on it would mean anything",
+            )  # fmt: skip
+        name = DEMO_SONGS if split else _folder_name(song.folder.parent)
+        counts[MUSDB18_TRAIN if song.track in of_musdb18 else name] += 1
+    return TrainingData(dict(sorted(counts.items())))
+
+
+def check_rules(data: TrainingData, submission: Path = SUBMISSION) -> None:
+    """Raise ConfigError where a submission to leaderboard A would hold more than that allows.
+
+    `submission` is aicrowd.json, whose `external_dataset_used` is false for leaderboard A. Board B
+    allows any data, none but MUSDB18-HQ's too.
+    """
+    try:
+        external = json.loads(submission.read_text(encoding="utf-8"))["external_dataset_used"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            submission, got=f"{type(error).__name__}: {error}",
+            expected="JSON with the key external_dataset_used",
+        ) from error  # fmt: skip
+    if external is not True and data.leaderboard != "A":
+        raise ConfigError(
+            "training data", got=str(data),
+            expected=f"{MUSDB18_TRAIN} alone, which is all that leaderboard A allows",
+            hint=f"for leaderboard B set external_dataset_used to true in {submission.name}",
+        )  # fmt: skip
+
+
+def _demo_split(folder: Path) -> str | None:
+    # What python -m demo says of a song that it composed; None for any other.
+    facts = folder / "song.json"
+    try:
+        return str(json.loads(facts.read_text(encoding="utf-8"))["split"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        got = f"{type(error).__name__}: {error}"
+        raise ConfigError(facts, got=got, expected="JSON with the key split") from error
+
+
+def _folder_name(folder: Path) -> str:
+    whole = folder.resolve()
+    return whole.parent.name if whole.name == "train" else whole.name

@@ -1,0 +1,26 @@
+"""Pitch and tempo of a stem, changed by Signalsmith's stretch."""
+
+import numpy as np
+
+from mdx.errors import ConfigError
+from mdx.spec import SAMPLE_RATE, Audio
+
+
+def stretch_stem(audio: Audio, *, semitones: float, tempo: float) -> Audio:
+    """Shift the pitch, and play `tempo` times as fast; in time with the original throughout.
+
+    Shape: (channels, samples) -> (channels, about samples / tempo). The library takes a stem as a
+    whole: what it remembers is cleared at every call. Raises ConfigError where it is missing.
+    """
+    try:
+        from python_stretch.Signalsmith import Stretch
+    except ImportError as error:
+        raise ConfigError(
+            "pitch shift and time stretch", got="no package python-stretch", expected="it",
+            hint="pip install -e '.[train]'",
+        ) from error  # fmt: skip
+    process = Stretch(0)  # of a seed, so that the same stem gives the same samples
+    process.preset(len(audio), SAMPLE_RATE)
+    process.setTransposeSemitones(semitones)
+    process.timeFactor = tempo
+    return np.asarray(process.process(np.ascontiguousarray(audio)), dtype=np.float32)
