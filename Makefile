@@ -16,7 +16,9 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --ignore tests/training
+	# Lightning forks, which a process full of other libraries' threads does not always survive.
+	$(BIN)/pytest -q tests/training
 
 $(VENV)/bin/python:
 	PYTHON=$(PYTHON) sh tools/venv.sh $(VENV)
