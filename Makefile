@@ -17,7 +17,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q --ignore tests/training
-	# Lightning forks, which a process full of other libraries' threads does not always survive.
+	# A DataLoader forks, and a process that has used OpenVINO does not survive that.
 	$(BIN)/pytest -q tests/training
 
 $(VENV)/bin/python:
