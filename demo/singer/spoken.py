@@ -11,7 +11,7 @@ from demo.frames import HOP, Filter, Response
 from demo.score import Note
 from demo.singer.envelopes import SIZE, STEP, align, envelopes
 from demo.singer.espeak import RATE
-from demo.singer.performance import Curves
+from demo.singer.performance import RAP, Curves
 from demo.singer.phonemes import CONSONANTS, INHALE, parse
 from demo.singer.timeline import Segment, lay_out
 from demo.splits import Knobs
@@ -19,7 +19,6 @@ from demo.splits import Knobs
 Speak = Callable[[str], Audio]
 
 _REST = 0.05  # seconds after a syllable until the mouth opens for the next
-_RAP = 1.35  # how much faster than singing rap is articulated
 _GLIDE = 0.06  # seconds of a vowel next to a consonant that are not stretched
 _FLOW = 170.0  # Hz, from which the sound of the folds falls
 _AIR = (1500.0, 8000.0)  # Hz, from which turbulence grows, and up to which
@@ -58,7 +57,7 @@ def spoken_tract(
         first = sum(len(rows) for rows in spectra)
         spectra.append(envelopes(speak(text)))
         said[text] = Spoken(first, align(spectra[-1], text))
-    speed = knobs["articulation"] * (_RAP if sung == "rap" else 1.0)
+    speed = knobs["articulation"] * (RAP if sung == "rap" else 1.0)
     places = _places(notes, said, len(curves.dark), speed)
     hissing = (curves.hiss / (curves.hiss + 0.3 * curves.voiced + 1e-3))[::4, None]
     return _filter(np.concatenate(spectra), places, hissing, knobs["formant_scale"])
