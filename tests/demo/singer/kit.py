@@ -47,3 +47,22 @@ def pitch_of(x: Audio, low: float = 80.0, high: float = 800.0) -> float:
     k = first + int(peaks[0])
     a, b, c = lags[k - 1 : k + 2]
     return float(SAMPLE_RATE / (k + 0.5 * (a - c) / (a - 2 * b + c)))
+
+
+def powers(x: Audio) -> dict[str, dict[float, float]]:
+    """Power of mono `x` in a low and a high band, 70 ms before and 80 ms after one second."""
+    found = {}
+    for name, (low, high) in {"low": (150.0, 1500.0), "high": (7000.0, 16000.0)}.items():
+        sos = signal.butter(4, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
+        y = signal.sosfilt(sos, x) ** 2
+        found[name] = {t: float(y[int(t * SAMPLE_RATE) :][:1323].mean()) for t in (0.93, 1.08)}
+    return found
+
+
+def balance(x: Audio) -> list[float]:
+    """How far the middle and the treble of mono `x` lie above its low partials, dB."""
+    hz, power = signal.welch(x, SAMPLE_RATE, nperseg=4096)
+    low, mid, high = (
+        power[(hz > a) & (hz < b)].mean() for a, b in ((220, 900), (1800, 4500), (8e3, 13e3))
+    )
+    return [float(10 * np.log10(level / low)) for level in (mid, high)]

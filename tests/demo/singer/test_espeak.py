@@ -17,7 +17,7 @@ from demo.singer.languages import LANGUAGES, syllables
 from demo.singer.vocals import render_vocals
 from demo.splits import Palette
 from tests.demo.singer import kit
-from tests.demo.singer.kit import CENTS, ODD, melody
+from tests.demo.singer.kit import CENTS, ODD, balance, melody
 
 spoken = pytest.mark.skipif(shutil.which(espeak.COMMAND) is None, reason="needs espeak-ng")
 LEAD = melody(50.0, 57.0, 62.0, 66.0, 70.0)
@@ -179,11 +179,7 @@ def test_the_long_term_spectrum_is_that_of_recorded_voices() -> None:
             for k, text in enumerate(texts)
         )
         out, _ = render(lead, 4.0, seed)
-        hz, power = signal.welch(out[0], SAMPLE_RATE, nperseg=4096)
-        low, mid, high = (
-            power[(hz > a) & (hz < b)].mean() for a, b in ((220, 900), (1800, 4500), (8e3, 13e3))
-        )
-        levels.append(10 * np.log10([mid / low, high / low]))
+        levels.append(balance(out[0]))
     middle, treble = np.median(levels, axis=0)
     assert -26 < middle < -8 and -45 < treble < -18
 

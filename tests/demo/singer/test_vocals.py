@@ -7,7 +7,7 @@ from demo.score import Note
 from demo.singer import vocals
 from demo.singer.vocals import RANGES, render_vocals
 from demo.splits import Palette
-from tests.demo.singer.kit import CENTS, ODD, melody, pitch_of, render
+from tests.demo.singer.kit import CENTS, ODD, balance, melody, pitch_of, powers, render
 
 
 @pytest.fixture
@@ -30,11 +30,7 @@ def test_the_voice_is_in_tune(seed: int) -> None:
 @pytest.mark.usefixtures("plain")
 def test_a_sibilant_hisses_before_the_note_and_the_vowel_starts_on_it() -> None:
     out, _ = render((Note(1.0, 0.8, 62.0, 0.8, "s-a-"),), seed=1)
-    power = {}
-    for name, (low, high) in {"low": (150.0, 1500.0), "high": (7000.0, 16000.0)}.items():
-        sos = signal.butter(4, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
-        x = signal.sosfilt(sos, out[0]) ** 2
-        power[name] = {t: x[int(t * SAMPLE_RATE) :][:1323].mean() for t in (0.93, 1.08)}
+    power = powers(out[0])
     assert power["high"][0.93] > 10 * power["high"][1.08]
     assert power["low"][1.08] > 30 * power["low"][0.93]
 
@@ -59,11 +55,7 @@ def test_the_long_term_spectrum_is_that_of_recorded_voices() -> None:
             for k, text in enumerate(("s-a-", "t-e-n", "k-o-", "m-i-s", "l-u-", "f-a.I-", "tS-E-"))
         )
         out, _ = render(lead, 4.0, seed)
-        hz, power = signal.welch(out[0], SAMPLE_RATE, nperseg=4096)
-        low, mid, high = (
-            power[(hz > a) & (hz < b)].mean() for a, b in ((220, 900), (1800, 4500), (8e3, 13e3))
-        )
-        levels.append(10 * np.log10([mid / low, high / low]))
+        levels.append(balance(out[0]))
     middle, treble = np.median(levels, axis=0)
     assert -26 < middle < -8 and -45 < treble < -18
 
