@@ -1,6 +1,7 @@
 """Every error a user can cause: one line that says what was got, what was expected, what to do."""
 
-from typing import Self
+from collections.abc import Callable
+from typing import Any, Self
 
 
 class MdxError(Exception):
@@ -18,11 +19,15 @@ class MdxError(Exception):
         return copy
 
     @classmethod
-    def like(cls, error: "MdxError") -> Self:
-        """The same text as an error of this class."""
+    def like(cls, error: object) -> Self:
+        """An error of this class with the text of another one."""
         copy = cls.__new__(cls)
         Exception.__init__(copy, str(error))
         return copy
+
+    def __reduce__(self) -> tuple[Callable[[str], Self], tuple[Any, ...]]:
+        """Come out of a child process as the same error."""
+        return type(self).like, (str(self),)
 
 
 class ConfigError(MdxError):

@@ -64,11 +64,19 @@ def total_memory() -> int:
 
 def has_vnni(info: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether this x86 CPU multiplies int8 four at a time; False where the system does not tell."""
+    return bool(_cpu_words(info) & {"avx512_vnni", "avx_vnni"})
+
+
+def has_bf16(info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this x86 CPU multiplies bfloat16 faster; False where the system does not tell."""
+    return bool(_cpu_words(info) & {"avx512_bf16", "amx_bf16"})
+
+
+def _cpu_words(info: Path) -> set[str]:
     try:
-        words = set(info.read_text(encoding="utf-8", errors="replace").split())
+        return set(info.read_text(encoding="utf-8", errors="replace").split())
     except OSError:
-        return False
-    return bool(words & {"avx512_vnni", "avx_vnni"})
+        return set()
 
 
 def cpu_model() -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from mdx.engine import Engine, _warn
 from mdx.errors import ConfigError, MdxError, NetworkError
-from mdx.machine import available_cpus, cgroup_quota, has_vnni
+from mdx.machine import available_cpus, cgroup_quota, has_bf16, has_vnni
 from mdx.openvino_net import OpenVinoNetwork
 from mdx.separator import Separator
 from mdx.spec import SOURCES
@@ -175,3 +175,12 @@ def test_vnni_is_told_by_the_cpu_s_flags(tmp_path: Path, flags: str, expected: b
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
     assert has_vnni(tmp_path / "cpuinfo") is expected
     assert has_vnni(tmp_path / "missing") is False
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [("fma avx512f", False), ("avx512_bf16", True), ("amx_bf16", True)]
+)
+def test_bfloat16_is_told_by_the_cpu_s_flags(tmp_path: Path, flags: str, expected: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
+    assert has_bf16(tmp_path / "cpuinfo") is expected
+    assert has_bf16(tmp_path / "missing") is False
