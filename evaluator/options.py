@@ -58,6 +58,8 @@ def get_parser() -> argparse.ArgumentParser:
     add("--cpus", default="1,2,4", metavar="N", help="of an audit (default: %(default)s)")
     add("--excerpt", type=_seconds, default=8.0, metavar="SECONDS",
         help="audio of every song in report.html, 0 for none (default: 8)")
+    add("--curves", type=Path, metavar="DIR",
+        help="also draw how the separators were trained: DIR/<source>/curve.csv")
     add("--readme", type=Path, metavar="FILE", help="also put the results into this README")
     add("--aggregate", type=Path, metavar="DIR",
         help="only read museval's score files, and print the median over frames, then over tracks")

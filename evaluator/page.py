@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from evaluator.curves import TITLES as CURVE_TITLES
+from evaluator.curves import Curves, curve_lines
 from evaluator.excerpts import Clip, Excerpt, cut_excerpt, mp3_uri
 from evaluator.figures import (
     clock,
@@ -28,12 +30,13 @@ REACHED = ("scored", "unscored")  # states of songs whose stems were written
 
 def write_page(
     report: dict[str, Any], songs: Mapping[str, Path], stems: Path, path: Path, *,
-    excerpt: float = 8.0,
+    excerpt: float = 8.0, curves: Curves | None = None,
 ) -> None:  # fmt: skip
     """Write a report as one HTML file, the same bytes for the same report and files.
 
     `songs` are the folders of mixtures and true stems by the song's name, `stems` holds
-    `<system>/<song>/<source>.wav`, and `excerpt` is seconds of audio of every song, 0 for none.
+    `<system>/<song>/<source>.wav`, and `excerpt` is seconds of audio of every song, 0 for none;
+    `curves` tell how the separators were trained.
     Raises ConfigError where plotly or Jinja2 is missing, OutputError where it cannot be written.
     """
     template, plotlyjs = get_tools("page.html.jinja", page="report.html")
@@ -51,6 +54,8 @@ def write_page(
         pending=_count(report, "pending"),
         timing={entry["system"]: entry for entry in report["timing"]["systems"]},
         boxes={metric: score_boxes(report, metric) for metric in TITLES},
+        curves={name: curve_lines(curves or {}, name) for name in CURVE_TITLES},
+        curve_titles=CURVE_TITLES,
         limits=limit_bars(report),
         audit=limit_points(report),
         stages={

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from evaluator.audit import LIMITS, Case, audit_table, make_cases, parse_numbers, run_audit
 from evaluator.children import Children
+from evaluator.curves import Curves, read_curves
 from evaluator.evaluation import Evaluation, Options, Outcome
 from evaluator.json_files import write_json
 from evaluator.options import get_parser
@@ -53,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         systems = read_systems(args.systems or ["demo"], args.precision)
         published = read_published()
         cases = _cases(args) if args.audit else []
+        curves = read_curves(args.curves) if args.curves else None
         _decode(test_set)
         outcome, options = _evaluate(test_set, systems, args)
         audit = _audit(test_set, systems, cases, args) if not outcome.interrupted else []
@@ -64,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     _print_report(report, args)
-    _write_page(report, test_set, args)
+    _write_page(report, test_set, args, curves)
     return _exit_code(report, outcome, args)
 
 
@@ -151,11 +153,14 @@ def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
     print(f"Framewise scores, as museval reads them: {args.out / 'scores'}/<system>")
 
 
-def _write_page(report: dict[str, Any], test_set: TestSet, args: argparse.Namespace) -> None:
+def _write_page(
+    report: dict[str, Any], test_set: TestSet, args: argparse.Namespace, curves: Curves | None
+) -> None:
     folders = {song.name: song.folder for song in test_set.songs}
     page = args.out / "report.html"
     try:
-        write_page(report, folders, args.out / "stems", page, excerpt=args.excerpt)
+        stems = args.out / "stems"
+        write_page(report, folders, stems, page, excerpt=args.excerpt, curves=curves)
     except MdxError as error:  # the numbers are safe in report.json
         print(f"warning: {error}", file=sys.stderr)
     else:

@@ -42,14 +42,17 @@ def get_parser() -> argparse.ArgumentParser:
         "the MASTER_ADDR and MASTER_PORT of the first, and all see one --runs",
     )  # fmt: skip
     separator.add_argument(
-        "--precision", choices=SEPARATOR_CHOICES["precision"], help="in place of the config's"
-    )
+        "--precision", choices=["auto", *SEPARATOR_CHOICES["precision"]],
+        help="in place of the config's; auto: bf16-mixed where the device has bfloat16",
+    )  # fmt: skip
     separator.add_argument("--threads", type=int, default=available_cpus(), help="of torch on CPUs")
     separator.add_argument(
         "--workers", type=int, default=0, help="processes a device that prepare examples"
     )
     mixer = steps.add_parser("mixer", help="step two: fit the Mixer on frozen separators")
-    mixer.add_argument("--system", default="demo_no_mixer", help="the system without a Mixer")
+    mixer.add_argument(
+        "--system", default="demo_no_mixer", help="the system without a Mixer, or its .yaml"
+    )  # fmt: skip
     for step in (separator, mixer):
         step.add_argument(
             "--data", type=Path, action="append", required=True,
@@ -58,7 +61,11 @@ def get_parser() -> argparse.ArgumentParser:
         step.add_argument(
             "--config", default="demo", help="a name from training/configs, or a YAML file"
         )
-        step.add_argument("--out", help="folder below models/weights; the config's name by default")
+        step.add_argument(
+            "--weights", type=Path, default=MODELS / "weights",
+            help="folder of the manifest that names what is made (default: models/weights)",
+        )  # fmt: skip
+        step.add_argument("--out", help="folder below --weights; the config's name by default")
         step.add_argument("--seed", type=int, default=1)
     return parser
 
@@ -85,7 +92,8 @@ def _train_separator(args: argparse.Namespace, command: str) -> None:
     hardware = Hardware(args.accelerator, args.devices, args.nodes, args.workers)
     config = read_config(args.config)[args.source]
     if args.precision:
-        config = replace(config, precision=args.precision)
+        precision = hardware.precision if args.precision == "auto" else args.precision
+        config = replace(config, precision=precision)
     songs = find_songs(*args.data)
     data = _check_data(songs)
     training, validation = split_songs(songs)
@@ -94,20 +102,20 @@ def _train_separator(args: argparse.Namespace, command: str) -> None:
     folder = _folder(args)
     best = fit(
         config, args.source, training, validation, out=args.runs / folder / args.source,
-        weights=MODELS / "weights", name=f"{folder}/{args.source}.onnx", seed=args.seed,
+        weights=args.weights, name=f"{folder}/{args.source}.onnx", seed=args.seed,
         origin=_origin(args, command, data), hardware=hardware, resume=args.resume,
     )  # fmt: skip
     log.info("%s: best SDR %.3f dB", args.source, best)
 
 
 def _train_mixer(args: argparse.Namespace, command: str) -> None:
-    weights, name = MODELS / "weights", f"{_folder(args)}/mixer.npz"
+    name = f"{_folder(args)}/mixer.npz"
     config = read_mixer_config(args.config)
     songs = find_songs(*args.data)
     data = _check_data(songs)
     mixer = train_mixer(songs, args.system, config, seed=args.seed)
-    write_mixer(mixer, weights / name)
-    register_weights(weights, name, **vars(_origin(args, command, data)))
+    write_mixer(mixer, args.weights / name)
+    register_weights(args.weights, name, **vars(_origin(args, command, data)))
 
 
 def _check_data(songs: Sequence[Song]) -> TrainingData:

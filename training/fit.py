@@ -19,6 +19,7 @@ from mdx.weights import register_weights
 from models.export import export_onnx
 from training.checkpoints import SafeCheckpointIO, check_run, describe_run
 from training.config import SeparatorConfig
+from training.curve import Curve
 from training.examples import Examples
 from training.hardware import Hardware
 from training.keep_best import KeepBest, last_checkpoint
@@ -59,12 +60,14 @@ def fit(
         register_weights(weights, name, score=round(score, 3), **vars(origin))
         log.info("%s: onnxruntime equals torch to %.1e", name, error)
 
+    curve = Curve(out)
     keeper = KeepBest(
-        valid_songs, source, folder=out, export=export, patience=config.patience, run=run
-    )
+        valid_songs, source, folder=out, export=export, patience=config.patience, run=run,
+        curve=curve,
+    )  # fmt: skip
     spec = config.stft(config.train_frames)
     with _quiet():
-        trainer = _trainer(config, hardware, out, [Report(source), keeper])
+        trainer = _trainer(config, hardware, out, [Report(source, curve), keeper])
         batch = config.batch * config.accumulate
         rounds = Rounds(trainer, batch=batch, steps=config.validate_every)
         draw = partial(Examples, train_songs, source, config.data, chunk=spec.chunk, seed=seed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from mdx.errors import ConfigError
-from mdx.machine import available_cpus
+from mdx.machine import available_cpus, has_bf16
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,12 @@ class Hardware:
     def available(self) -> int:
         """Devices of this kind on this machine."""
         return torch.cuda.device_count() if self.kind == "gpu" else available_cpus()
+
+    @property
+    def precision(self) -> str:
+        """The faster of the precisions that training has, as a SeparatorConfig names it."""
+        fast = torch.cuda.is_bf16_supported() if self.kind == "gpu" else has_bf16()
+        return "bf16-mixed" if fast else "32-true"
 
     @property
     def processes(self) -> int:

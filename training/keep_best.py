@@ -12,6 +12,7 @@ from torch import nn
 from typing_extensions import override
 
 from mdx.errors import AudioError
+from training.curve import Curve
 from training.module import SeparatorModule
 from training.rounds import ends_step
 from training.songs import Song
@@ -31,9 +32,11 @@ class KeepBest(Callback):
 
     def __init__(
         self, songs: Sequence[Song], source: str, *, folder: Path, export: Export, patience: int,
-        run: Mapping[str, Any],
+        run: Mapping[str, Any], curve: Curve,
     ) -> None:  # fmt: skip
         """Checkpoints, which name the `run`, go into `folder`; see last_checkpoint.
+
+        Scores go into the run's `curve`.
 
         After `patience` validations without improvement the training ends; 0: never.
         """
@@ -43,6 +46,7 @@ class KeepBest(Callback):
         self._export = export
         self._patience = patience
         self._run = run
+        self._curve = curve
         self.best = -math.inf  # dB
         self._waited = 0  # validations since the best
 
@@ -94,6 +98,7 @@ class KeepBest(Callback):
         if trainer.is_global_zero:
             word = "the best so far" if better else f"best {self.best:.3f}"
             log.info("%s step %d: SDR %.3f dB, %s", self._source, step, score, word)
+            self._curve.add(step, "sdr", score)
         if better:
             if trainer.is_global_zero:
                 self._export(network.cpu(), score)

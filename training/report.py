@@ -1,4 +1,4 @@
-"""Signs of life: the loss in the log."""
+"""Signs of life: the loss, in the log and in the run's curve."""
 
 import logging
 from typing import Any
@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
+from training.curve import Curve
 from training.rounds import ends_step
 
 log = logging.getLogger(__name__)
@@ -15,11 +16,17 @@ EVERY = 50  # steps
 
 
 class Report(Callback):
-    """Logs the mean loss of the last steps."""
+    """Tells the mean loss of the last steps."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, curve: Curve) -> None:
         self._source = source
+        self._curve = curve
         self._losses: list[Tensor] = []  # on their device: to read one would wait for it
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A resumed run goes on with its curve."""
+        self._curve.resume(trainer.global_step)
 
     @override
     def on_train_batch_end(
@@ -34,3 +41,4 @@ class Report(Callback):
             if trainer.is_global_zero:
                 steps = trainer.max_steps
                 log.info("%s step %d of %d: loss %.5f", self._source, step, steps, loss)
+                self._curve.add(step, "loss", loss)

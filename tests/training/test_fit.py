@@ -104,7 +104,7 @@ run(root, RICH)
 
 
 # Before the first checkpoint, in the midst of a round, between best and last, in the last round.
-@pytest.mark.parametrize("where", ["step 3", "step 7", "write 4"])
+@pytest.mark.parametrize("where", ["step 3", "step 7", "write 6"])
 def test_a_killed_run_resumes_to_the_same_weights(
     root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch,
     where: str,

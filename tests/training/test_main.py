@@ -54,6 +54,25 @@ def test_the_command_exports_registers_and_says_how(
 
 
 @pytest.mark.parametrize(
+    ("fast", "asked", "expected"),
+    [
+        (True, ["--precision", "auto"], "bf16-mixed"),
+        (False, ["--precision", "auto"], "32-true"),
+        (True, [], "32-true"),
+        (False, ["--precision", "bf16-mixed"], "bf16-mixed"),
+    ],
+)
+def test_precision_is_the_machine_s_where_it_is_left_to_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fast: bool, asked: list[str], expected: str
+) -> None:
+    monkeypatch.setattr("training.hardware.has_bf16", lambda: fast)
+    command = ["separator", "--source", "bass", "--data", "songs", "--accelerator", "cpu"]
+    assert main([*command, "--threads", "1", "--weights", "elsewhere", *asked]) == 0
+    assert load(folder / "out/training/demo/bass/last.ckpt")["run"]["precision"] == expected
+    assert read_weights(folder / "elsewhere", "demo/bass.onnx")
+
+
+@pytest.mark.parametrize(
     ("options", "told"),
     [
         (["--devices", "999"], "devices: got 999"),

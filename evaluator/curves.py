@@ -1,0 +1,81 @@
+"""How a system's separators were trained, from the curves that training leaves behind."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from evaluator.figures import STAGES, figure_json
+from mdx.errors import ConfigError
+from mdx.spec import SOURCES
+
+FILE = "curve.csv"  # <runs>/<source>/curve.csv: step, name (loss or sdr), value
+TITLES = {"loss": "loss, relative to its first value", "sdr": "SDR of validation songs, dB"}
+
+
+class Curve(NamedTuple):
+    """Values by step of the optimizer."""
+
+    steps: list[int]
+    values: list[float]
+
+
+Curves = Mapping[str, Mapping[str, Curve]]  # by source, then loss or sdr
+
+
+def read_curves(folder: Path) -> Curves:
+    """Read the curves of a folder of runs; raises ConfigError where there is none, or no curve."""
+    found = {
+        source: _read(folder / source / FILE)
+        for source in SOURCES
+        if (folder / source / FILE).is_file()
+    }
+    if not found:
+        raise ConfigError(
+            folder, got="no curves of a training", expected=f"<source>/{FILE} in it",
+            hint="name the folder that training wrote into, such as out/training/demo",
+        )  # fmt: skip
+    return found
+
+
+def curve_lines(curves: Curves, name: str) -> str | None:
+    """A line a source of its loss or its SDR by step; None where there is none to draw."""
+    import plotly.graph_objects as go
+
+    traces = []
+    for source, both in curves.items():
+        if name not in both:
+            continue
+        steps, values = both[name]
+        # Losses of sources differ by their loudness: only their course can be compared.
+        shown = [value / values[0] for value in values] if name == "loss" else values
+        traces.append(
+            go.Scatter(
+                name=source, x=steps, y=shown, mode="lines+markers", marker_size=4,
+                line_color=STAGES[source], hovertemplate="%{y:.3f}, step %{x}",
+            )
+        )  # fmt: skip
+    if not traces:
+        return None
+    figure = go.Figure(traces)
+    figure.update_layout(
+        height=340,
+        xaxis={"title": "step", "rangemode": "tozero", "fixedrange": True},
+        yaxis={"title": TITLES[name], "fixedrange": True},
+    )
+    return figure_json(figure)
+
+
+def _read(path: Path) -> dict[str, Curve]:
+    curves: dict[str, Curve] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                steps, values = curves.setdefault(row["name"], Curve([], []))
+                steps.append(int(row["step"]))
+                values.append(float(row["value"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            path, got=f"{type(error).__name__}: {error}", expected="rows of step, name and value"
+        ) from error
+    return curves
