@@ -1,0 +1,213 @@
+"""`python -m benchmarks.comparison`: what the paper compares, in miniature and at equal time.
+
+Small networks learn vocals and drums for the same time on one CPU each: TFC-TDF v1 against v2, an
+absolute against a squared error, bins cut away against one n_fft for all; then the Mixer on top.
+The SDR is that of songs nobody trained on. What is finished is kept in --out; the same command
+goes on.
+"""
+
+import argparse
+import json
+import multiprocessing
+import shutil
+import statistics
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from benchmarks.held_out import score, score_with_mixer, write_system
+from evaluator.json_files import write_json
+from evaluator.tables import replace_section
+from mdx.errors import MdxError
+from mdx.machine import available_cpus
+from training.config import SeparatorConfig, read_config
+from training.fit import fit
+from training.hardware import Hardware
+from training.module import SeparatorModule, waveform_loss
+from training.origin import Origin, git_commit
+from training.songs import find_songs, split_songs
+
+SOURCES = ("vocals", "drums")
+SEEDS = (1, 2, 3)
+SMALL = {
+    "hop": 1024, "train_frames": 64, "frames": 128, "n_blocks": 7, "n_layers": 2, "growth": 8,
+    "bottleneck": 16, "batch": 4, "loss": "l1",
+}  # fmt: skip
+OWN = {"vocals": {"n_fft": 4096, "dim_f": 768}, "drums": {"n_fft": 2048, "dim_f": 768}}
+VARIANTS: dict[str, dict[str, object]] = {
+    "v2, absolute error, n_fft and bins of its own": {},
+    "v2, squared error": {"loss": "mse"},
+    "v2, n_fft 2048 for all, no bins cut": {"n_fft": 2048, "dim_f": 1024},
+    # As wide on all levels; what its convolutions add to each other makes up for it.
+    "v1, n_fft 2048 for all, no bins cut": {
+        "architecture": "tfc_tdf_v1", "n_fft": 2048, "dim_f": 1025, "growth": 12, "n_layers": 3,
+    },
+}  # fmt: skip
+BASE = next(iter(VARIANTS))
+MIXED = "the first, with a Mixer"
+SECTION = "comparison"
+TIMED = 3  # steps by which a network's pace is judged, after one that warms it up
+
+Scores = dict[str, list[float]]  # dB by seed, for a source of a variant
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training."""
+
+    variant: str
+    source: str
+    seed: int
+    steps: int
+
+    @property
+    def system(self) -> str:
+        """The name of the system that its network belongs to."""
+        return f"{list(VARIANTS).index(self.variant)}-{self.seed}"
+
+    @property
+    def config(self) -> SeparatorConfig:
+        """How it trains: validated once, at its end."""
+        small = small_config(self.variant, self.source)
+        return replace(small, steps=self.steps, validate_every=self.steps)
+
+
+def small_config(variant: str, source: str) -> SeparatorConfig:
+    """The demo's way of training, for a network of this variant at the smallest size."""
+    values = {**SMALL, **OWN[source], **VARIANTS[variant]}
+    return replace(read_config("demo")[source], **values)  # type: ignore[arg-type]
+
+
+def measure_pace() -> dict[tuple[str, str], float]:
+    """Seconds of a step by variant and source: medians of interleaved steps on one thread."""
+    torch.set_num_threads(1)
+    keys = [(variant, source) for variant in VARIANTS for source in SOURCES]
+    modules = {key: SeparatorModule(small_config(*key), scale=1.0) for key in keys}
+    rounds = [{key: _step(modules[key]) for key in keys} for _ in range(1 + TIMED)]
+    return {key: statistics.median(row[key] for row in rounds[1:]) for key in keys}
+
+
+def _step(module: SeparatorModule) -> float:
+    started = time.perf_counter()
+    mix, target = torch.randn(2, module.config.batch, 2, module.stft.chunk)
+    loss = waveform_loss(module(mix), target, module.stft, module.config.loss)
+    loss.backward()  # type: ignore[no-untyped-call]
+    module.zero_grad()
+    return time.perf_counter() - started
+
+
+def plan(out: Path, seconds: float) -> list[Job]:
+    """All trainings, each with the steps that so many seconds buy; the same when asked again."""
+    path = out / f"steps-{seconds:g}.json"
+    if not path.exists():
+        steps = [
+            [variant, source, max(1, round(seconds / pace))]
+            for (variant, source), pace in measure_pace().items()
+        ]
+        write_json(path, steps)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return [Job(variant, source, seed, steps) for seed in SEEDS for variant, source, steps in found]
+
+
+def train(job: Job, data: Path, out: Path) -> float:
+    """Train one network; returns its mean SDR on the test songs, in dB."""
+    torch.set_num_threads(1)
+    training, validation = split_songs(find_songs(data / "train"))
+    weights, name = out / "weights", f"{job.system}/{job.source}.onnx"
+    origin = Origin("python -m benchmarks.comparison", config=job.variant, commit=git_commit())
+    fit(
+        job.config, job.source, training, validation[:1], out=out / "runs" / name,
+        weights=weights, name=name, seed=job.seed, origin=origin, hardware=Hardware("cpu"),
+    )  # fmt: skip
+    system = write_system(weights, job.system, {job.source: job.config})
+    return score(system, data / "test", (job.source,))[job.source]
+
+
+def run_all(jobs: list[Job], data: Path, out: Path, workers: int) -> dict[Job, float]:
+    """The SDR of every job, from the disk where it was finished before."""
+    done: dict[Job, float] = {}
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        waiting = {}
+        for job in jobs:
+            path = _result(out, job)
+            if path.exists():
+                done[job] = json.loads(path.read_text(encoding="utf-8"))["sdr"]
+                continue
+            shutil.rmtree(out / "runs" / job.system / f"{job.source}.onnx", ignore_errors=True)
+            waiting[pool.submit(train, job, data, out)] = job
+        for future in as_completed(waiting):
+            job = waiting[future]
+            done[job] = future.result()
+            write_json(_result(out, job), {"sdr": done[job], "steps": job.steps})
+            print(f"{job.variant}, {job.source}, seed {job.seed}: {done[job]:.2f} dB", flush=True)
+    return done
+
+
+def _result(out: Path, job: Job) -> Path:
+    return out / "results" / f"{job.system}-{job.source}-{job.steps}.json"
+
+
+def mix_all(jobs: list[Job], data: Path, out: Path) -> dict[str, Scores]:
+    """Vocals and drums of the first variant with a Mixer, which also sees the demo's other two."""
+    scores: Scores = {source: [] for source in SOURCES}
+    for seed in SEEDS:
+        mine = [job for job in jobs if job.variant == BASE and job.seed == seed]
+        configs = {job.source: job.config for job in mine}
+        system = write_system(out / "weights", mine[0].system, configs)
+        for source, value in score_with_mixer(system, data, SOURCES, configs=configs).items():
+            scores[source].append(value)
+    return {MIXED: scores}
+
+
+def table(scores: dict[str, Scores], jobs: list[Job]) -> str:
+    """Means over seeds, and the spread from the lowest to the highest."""
+    steps = {(job.variant, job.source): job.steps for job in jobs}
+    lines = [
+        "| network | " + " | ".join(f"{source}, dB | steps" for source in SOURCES) + " |",
+        "| --- |" + " ---: | ---: |" * len(SOURCES),
+    ]
+    for variant, found in scores.items():
+        cells = [
+            f"{statistics.mean(found[source]):.2f} ({min(found[source]):.2f} to "
+            f"{max(found[source]):.2f}) | {steps.get((variant, source), '-')}"
+            for source in SOURCES
+        ]
+        lines.append(f"| {variant} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Train, score and print the table; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.comparison", description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("out/songs"), help="train/ and test/")
+    parser.add_argument("--out", type=Path, default=Path("out/comparison"))
+    parser.add_argument("--minutes", type=float, default=20.0, help="of each training")
+    parser.add_argument("--jobs", type=int, default=available_cpus(), help="trainings at a time")
+    parser.add_argument("--readme", type=Path, help="put the table into this README")
+    args = parser.parse_args()
+    try:
+        jobs = plan(args.out, 60 * args.minutes)
+        done = run_all(jobs, args.data, args.out, args.jobs)
+        scores: dict[str, Scores] = {variant: {s: [] for s in SOURCES} for variant in VARIANTS}
+        for job in jobs:
+            scores[job.variant][job.source].append(done[job])
+        told = table({**scores, **mix_all(jobs, args.data, args.out)}, jobs)
+        told = (
+            f"{args.minutes:g} minutes of one CPU each; mean SDR of the test songs, mean over "
+            f"{len(SEEDS)} seeds (lowest to highest):\n\n{told}"
+        )
+        if args.readme:
+            replace_section(args.readme, SECTION, told)
+    except MdxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(told)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
