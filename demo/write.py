@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from threadpoolctl import threadpool_limits
 
 from demo.dsp import SAMPLE_RATE
 from demo.errors import DemoError
@@ -43,12 +44,15 @@ def _workers(jobs: int) -> Iterator[Any]:
         yield map
         return
     # Fresh processes: a fork would inherit the threads of numerical libraries, half alive.
-    with get_context("spawn").Pool(jobs, _leave_interrupts_to_the_parent) as pool:
+    with get_context("spawn").Pool(jobs, _settle_in) as pool:
         yield pool.imap
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _settle_in() -> None:
+    # Interrupts are the parent's; and threads that wait for each other where other processes want
+    # the CPUs as well take many times as long as one thread does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpool_limits(1)
 
 
 def _write_song(out: Path, drafts: Path, request: Request) -> Path:

@@ -76,6 +76,8 @@ def fit(
             batch_size=hardware.share(config.batch),
             sampler=rounds,
             num_workers=hardware.workers,
+            # A fork would inherit the threads of numerical libraries, half alive.
+            multiprocessing_context="spawn" if hardware.workers else None,
             persistent_workers=hardware.workers > 0,
             pin_memory=hardware.kind == "gpu",
         )
