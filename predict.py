@@ -37,8 +37,15 @@ class Submission(MusicDemixingPredictor):
     def prediction_setup(self) -> None:
         """Load the separators and the Mixer, and measure them where there is a limit."""
         system = os.environ.get("MDX_SYSTEM", DEFAULT_SYSTEM)
-        declared = find_system(system)[0].limit
-        limit = find_limit(None, declared) or parse_limit(ROUND_1)
+        spec = find_system(system)[0]
+        if spec.stems != SOURCES:
+            raise ConfigError(
+                f"system {system}",
+                got=f"the stems {', '.join(spec.stems)}",
+                expected=f"the challenge's four stems, {', '.join(SOURCES)}",
+                hint="name a FILE to separate with it",
+            )
+        limit = find_limit(None, spec.limit) or parse_limit(ROUND_1)
         # Whatever the policy, the kit ends a song after its own number of seconds.
         kit = os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", ROUND_1)
         most = parse_limit(kit, "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS").value
@@ -111,8 +118,9 @@ def get_parser() -> argparse.ArgumentParser:
         help=f"{', '.join(system_names())}, or the path of a .yaml (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--source", choices=SOURCES, action="append", metavar="SOURCE",
-        help=f"{', '.join(SOURCES)}: make this stem alone, without the Mixer; may be repeated",
+        "--source", action="append", metavar="SOURCE",
+        help=f"{', '.join(SOURCES)}, or a stem that the system has: make it alone, without the "
+        "Mixer; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--precision", choices=PRECISIONS, default=os.environ.get("MDX_PRECISION", "float32"),
@@ -156,7 +164,7 @@ def separate_songs(args: argparse.Namespace) -> int:
     limit = find_limit(args.limit, find_system(args.system)[0].limit)
     separator = Separator.load(
         args.system,
-        sources=args.source or SOURCES,
+        sources=args.source,
         limited=limit is not None and limit.kind != "none",
         spend_budget=args.spend_budget,
         runtime=args.runtime,

@@ -58,23 +58,30 @@ def as_released(network: "TfcTdfUNet") -> "TfcTdfUNet":
 
 def _write_networks(folder: Path) -> None:
     from models.export import export_onnx
+
+    twin = as_released(write_network(folder, "random.onnx", dim_t=DIM_T))
+    export_onnx(twin, folder / "released.onnx", dim_f=DIM_F, dim_t=DIM_T, prepare=False)
+    register_weights(folder, "released.onnx", made_by=COMMAND)
+
+
+def write_network(folder: Path, name: str, *, dim_t: int) -> "TfcTdfUNet":
+    """Write a network of random weights and its int8 twin, for chunks of so many frames."""
+    from models.export import export_onnx
     from models.quantize.graph import quantise, read_graph
     from models.tfc_tdf import TfcTdfSpec, random_network
 
     network = random_network(TfcTdfSpec(dim_f=DIM_F), seed=0)
-    export_onnx(network, folder / "random.onnx", dim_f=DIM_F, dim_t=DIM_T)
-    twin = as_released(network)
-    export_onnx(twin, folder / "released.onnx", dim_f=DIM_F, dim_t=DIM_T, prepare=False)
-    content = (folder / "random.onnx").read_bytes()
-    stft = Stft(StftSpec(N_FFT["drums"], HOP, DIM_F, DIM_T))
+    export_onnx(network, folder / name, dim_f=DIM_F, dim_t=dim_t)
+    content = (folder / name).read_bytes()
+    stft = Stft(StftSpec(N_FFT["drums"], HOP, DIM_F, dim_t))
     rng = np.random.default_rng(0)
     chunk = rng.uniform(-0.5, 0.5, (2, stft.spec.chunk)).astype(np.float32)
     graph = quantise(read_graph(content), [stft.forward(chunk)])
-    (folder / int8_name("random.onnx")).write_bytes(graph.SerializeToString())
-    for name in ("random.onnx", "released.onnx"):
-        register_weights(folder, name, made_by=COMMAND)
+    (folder / int8_name(name)).write_bytes(graph.SerializeToString())
+    register_weights(folder, name, made_by=COMMAND)
     parent = describe(content).sha256
-    register_weights(folder, int8_name("random.onnx"), made_by=COMMAND, parent=parent)
+    register_weights(folder, int8_name(name), made_by=COMMAND, parent=parent)
+    return network
 
 
 def _system(name: str, weights: str) -> dict[str, object]:

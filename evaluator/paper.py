@@ -1,12 +1,13 @@
 """Does a run still match the paper? Only what can be compared is, and what cannot says so."""
 
+from itertools import permutations
 from typing import Any
 
-from evaluator.published import Published, Row, Table
+from evaluator.published import Published, Recipe, Row, Table
 from evaluator.scores import METRICS
 from evaluator.systems import MIXER, System
 from evaluator.test_sets import TestSet
-from mdx.spec import SOURCES
+from mdx.spec import COMPANION, SOURCES
 
 # Two evaluations of the same stems differ by up to 0.13 dB where one is of MUSDB18 and the other of
 # MUSDB18-HQ (published.yaml); on the same files, runtimes and PCM_16 move a median far less.
@@ -14,6 +15,7 @@ TOLERANCE = 0.1  # dB, for every source
 
 SQUEEZED, TWICE = "squeezed by the limit", "both polarities"  # marks of other stems than usual
 REPRODUCED, OUTSIDE, NOT_COMPARABLE = "reproduced", "outside", "not comparable"
+RELATIONS = {MIXER: "with Mixer >= without", COMPANION: "with companion >= without"}
 
 
 def check_paper(
@@ -22,8 +24,8 @@ def check_paper(
     """Hold a run against every published row that can be repeated.
 
     A row is reproduced or outside only where a system of the run is made of the released files,
-    was run on all songs of the row's test set, and has a score for each; else it is not comparable,
-    with the reason. `relations` tells whether a Mixer and a companion helped.
+    runs them as they were run, on all songs of the row's test set, and has a score for each; else
+    it is not comparable, with the reason. `relations` tells whether a Mixer and a companion helped.
     """
     means = {entry["system"]: entry for entry in entries}
     rows = [
@@ -32,7 +34,7 @@ def check_paper(
          **_check_row(table, row, test_set, systems, means, published)}
         for table in published.tables for row in table.rows if row.recipe
     ]  # fmt: skip
-    return {"tolerance": TOLERANCE, "rows": rows, "relations": _check_mixers(systems, means)}
+    return {"tolerance": TOLERANCE, "rows": rows, "relations": _check_relations(systems, means)}
 
 
 def outside(check: dict[str, Any]) -> int:
@@ -44,9 +46,13 @@ def _check_row(
     table: Table, row: Row, test_set: TestSet, systems: list[System],
     means: dict[str, dict[str, Any]], published: Published,
 ) -> dict[str, Any]:  # fmt: skip
-    made = [system for system in systems if _is_made_by(system, row, published)]
+    assert row.recipe
+    made = [system for system in systems if _is_made_by(system, row.recipe, published)]
     if not made:
         return _not_comparable("other weights")
+    made = [system for system in made if _is_run_by(system, row.recipe, published)]
+    if not made:
+        return _not_comparable("a companion that is run otherwise")
     entry = means[made[0].name]
     if table.test_set != test_set.name or not test_set.whole:
         return _not_comparable("other test set")
@@ -63,47 +69,69 @@ def _check_row(
         for pair in values.values()
     )
     status = REPRODUCED if within else OUTSIDE
-    return {"status": status, "reason": None, "system": made[0].name, "values": values}
+    if row.recipe.differs:
+        status = NOT_COMPARABLE
+    return {
+        "status": status, "reason": row.recipe.differs, "system": made[0].name, "values": values,
+    }  # fmt: skip
 
 
 def _not_comparable(reason: str) -> dict[str, Any]:
     return {"status": NOT_COMPARABLE, "reason": reason, "system": None, "values": None}
 
 
-def _is_made_by(system: System, row: Row, published: Published) -> bool:
-    assert row.recipe
-    if row.recipe.companion is not None:  # no system can hold one yet
+def _is_made_by(system: System, recipe: Recipe, published: Published) -> bool:
+    files = dict(published.released[recipe.weights]) if recipe.weights else {}
+    if not recipe.mixer:
+        files.pop(MIXER, None)
+    if _without(COMPANION, system) != files:
         return False
-    files = dict(published.released[row.recipe.weights])
-    if not row.recipe.mixer:
-        del files[MIXER]
-    return system.weights == files
+    if recipe.companion is None:
+        return COMPANION not in system.weights
+    checkpoint = published.companions[recipe.companion].checkpoint
+    return system.origin is not None and system.origin.startswith(checkpoint)
+
+
+def _is_run_by(system: System, recipe: Recipe, published: Published) -> bool:
+    if recipe.companion is None:
+        return True
+    return published.companions[recipe.companion].is_run_by(system.spec)
 
 
 def _is_unusual(entry: dict[str, Any]) -> bool:
     return any(word in mark for mark in entry["marks"] for word in (SQUEEZED, TWICE))
 
 
-def _check_mixers(systems: list[System], means: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _check_relations(
+    systems: list[System], means: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
     relations = []
-    for mixed in systems:
-        bare = {role: sha for role, sha in mixed.weights.items() if role != MIXER}
-        for single in systems:
-            if single.weights != bare or MIXER not in mixed.weights:
-                continue
-            if _is_unusual(means[mixed.name]) or _is_unusual(means[single.name]):
+    usual = [system for system in systems if not _is_unusual(means[system.name])]
+    for part, relation in RELATIONS.items():
+        for whole, bare in permutations(usual, 2):
+            if not _differ_by(part, whole, bare):
                 continue
             for metric in METRICS:
-                with_mixer, without = (
+                better, base = (
                     (means[system.name]["mean"] or {}).get(metric, {}).get("song")
-                    for system in (mixed, single)
+                    for system in (whole, bare)
                 )
-                if with_mixer is None or without is None:
+                if better is None or base is None:
                     continue
                 relations.append(
-                    {"relation": "with Mixer >= without", "metric": metric,
-                     "better": mixed.name, "base": single.name,
-                     "difference": round(with_mixer - without, 6),
-                     "holds": with_mixer >= without}
+                    {"relation": relation, "metric": metric,
+                     "better": whole.name, "base": bare.name,
+                     "difference": round(better - base, 6), "holds": better >= base}
                 )  # fmt: skip
     return relations
+
+
+def _differ_by(part: str, whole: System, bare: System) -> bool:
+    # In a Mixer or a companion alone: a companion that both have is run and blended alike.
+    runs = [(system.spec.companion, system.spec.blend) for system in (whole, bare)]
+    alike = part == COMPANION or runs[0] == runs[1]
+    return alike and part in whole.weights and bare.weights == _without(part, whole)
+
+
+def _without(part: str, system: System) -> dict[str, str | None]:
+    return {role: sha256 for role, sha256 in system.weights.items() if role != part}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evaluator.scores import COLUMNS, METRICS
 from mdx.errors import ConfigError
-from mdx.spec import build, read_mapping
+from mdx.spec import SystemSpec, build, read_mapping
 
 PATH = Path(__file__).with_name("published.yaml")
 
@@ -15,9 +15,30 @@ PATH = Path(__file__).with_name("published.yaml")
 class Recipe:
     """What a system must be made of for a published row to be its own."""
 
-    weights: str  # a set of released files
+    weights: str | None  # a set of released files; None: no separators
     mixer: bool
-    companion: str | None
+    companion: str | None  # a released one, as it was run
+    differs: str | None = None  # why these files need not come to the row's numbers, in words
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A released companion, and how it was run."""
+
+    checkpoint: str  # the first digits of its sha256
+    segment: float
+    overlap: float
+    normalise: str
+    shifts: int = 0
+    blend: Mapping[str, float] | None = None  # None: by itself
+
+    def is_run_by(self, spec: SystemSpec) -> bool:
+        """Whether a system runs its companion like that, whatever its weights."""
+        run = spec.companion
+        return run is not None and (
+            (run.segment, run.overlap, run.normalise, run.shifts, spec.blend)
+            == (self.segment, self.overlap, self.normalise, self.shifts, self.blend)
+        )
 
 
 @dataclass(frozen=True)
@@ -53,10 +74,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Published:
-    """All of it: tables, and the sha256 of released files by set and role."""
+    """All of it: tables, the sha256 of released files by set and role, and companions by name."""
 
     tables: tuple[Table, ...]
     released: Mapping[str, Mapping[str, str]]
+    companions: Mapping[str, Companion]
 
 
 def read_published(path: Path = PATH) -> Published:
@@ -73,4 +95,8 @@ def read_published(path: Path = PATH) -> Published:
         if table.metric not in METRICS:
             raise ConfigError(where, got=f"metric '{table.metric}'", expected=f"{list(METRICS)}")
         tables.append(table)
-    return Published(tuple(tables), content["released"])
+    companions = {
+        name: build(Companion, values, f"{path}: {name}")
+        for name, values in content["companions"].items()
+    }
+    return Published(tuple(tables), content["released"], companions)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from evaluator.fingerprints import ROOT, hash_facts, hash_file
 from evaluator.scores import BASELINE
-from evaluator.test_sets import TestSet
+from evaluator.test_sets import MUSDB18_TESTS, TestSet
 from mdx.errors import ConfigError
-from mdx.spec import MUSDB18_TEST, SOURCES, SystemSpec, find_system
-from mdx.weights import int8_name, name_for
+from mdx.spec import COMPANION, SOURCES, SystemSpec, find_system
+from mdx.weights import int8_name, name_for, read_manifest
 
 MIXER = "mixer"
 TRAINED_ON_TEST = "trained on test"
@@ -22,8 +22,11 @@ class System:
     given: str  # the name or path by which it was asked for
     spec: SystemSpec
     precision: str  # asked for: float32, int8 or auto
-    weights: dict[str, str | None]  # sha256 by source and of the Mixer; None for a missing file
-    below: dict[str, str | None]  # sha256 by source of int8 networks that a limit may lead to
+    # sha256 by source, of the Mixer and of the companion; None for a missing file
+    weights: dict[str, str | None]
+    # likewise, of int8 networks that a limit may lead to
+    below: dict[str, str | None]
+    origin: str | None = None  # sha256 of the checkpoint that the companion was converted from
 
     @property
     def name(self) -> str:
@@ -33,12 +36,13 @@ class System:
     @property
     def key(self) -> str:
         """A hash of all that decides about its stems."""
-        separators = {source: self.spec.separators[source] for source in SOURCES}
-        return hash_facts(separators, self.spec.profile, self.weights, self.spec.ladder, self.below)
+        spec = self.spec
+        made_of = (spec.separators, spec.companion, spec.blend, spec.profile, spec.ladder)
+        return hash_facts(made_of, self.weights, self.below)
 
     def marks(self, test_set: TestSet) -> list[str]:
         """What must be said wherever its scores on a test set stand."""
-        seen = MUSDB18_TEST in self.spec.training_data
+        seen = any(name in MUSDB18_TESTS for name in self.spec.training_data)
         marks = [TRAINED_ON_TEST] if seen and test_set.is_musdb18_test else []
         return marks if self.precision == "float32" else [*marks, self.precision]
 
@@ -65,7 +69,7 @@ class System:
 
 
 def read_systems(given: list[str], precision: str = "float32") -> list[System]:
-    """Read the systems of a run; raises ConfigError, also for two of one name.
+    """Read the systems of a run; raises ConfigError, also for two of one name or other stems.
 
     `precision` is that of mdx.weights; raises WeightsError where a system does not have it.
     """
@@ -82,13 +86,27 @@ def read_systems(given: list[str], precision: str = "float32") -> list[System]:
 
 def _read_system(given: str, precision: str) -> System:
     spec, folder = find_system(given)
-    files = {
-        source: name_for(precision, folder, spec.separators[source].weights) for source in SOURCES
-    }
+    if spec.stems != SOURCES:
+        raise ConfigError(
+            f"system '{given}'", got=f"the stems {', '.join(spec.stems)}",
+            expected=f"the four of a test set, {', '.join(SOURCES)}",
+        )  # fmt: skip
+    networks = {source: separator.weights for source, separator in spec.separators.items()}
+    if spec.companion is not None:
+        networks[COMPANION] = spec.companion.weights
+    files = {role: name_for(precision, folder, name) for role, name in networks.items()}
     if spec.mixer is not None:
         files[MIXER] = spec.mixer
-    below = {source: int8_name(spec.separators[source].weights) for source in SOURCES}
-    return System(given, spec, precision, _hash(folder, files), _hash(folder, below))
+    weights = _hash(folder, files)
+    below = _hash(folder, {role: int8_name(name) for role, name in networks.items()})
+    origin = _origin(folder, files[COMPANION], weights) if spec.companion else None
+    return System(given, spec, precision, weights, below, origin)
+
+
+def _origin(folder: Path, name: str, weights: dict[str, str | None]) -> str | None:
+    # What a network was made from, by a manifest that means this very file.
+    entry = read_manifest(folder).get(name)
+    return entry.parent if entry and entry.sha256 == weights[COMPANION] else None
 
 
 def _hash(folder: Path, files: dict[str, str]) -> dict[str, str | None]:

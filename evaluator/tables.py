@@ -66,7 +66,9 @@ def relation_lines(check: Mapping[str, Any]) -> list[str]:
         f"{relation['metric']})"
         for relation in check["relations"]
     ]
-    return lines or ["with Mixer >= without: not in this run, which has no such pair of systems"]
+    return lines or [
+        "with Mixer or companion >= without: not in this run, which has no such pair of systems"
+    ]
 
 
 def stage_table(report: Mapping[str, Any], system: str) -> str:

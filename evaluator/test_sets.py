@@ -15,11 +15,12 @@ import soundfile as sf
 
 from evaluator.stem_mp4 import SUFFIX
 from mdx.errors import AudioError
-from mdx.spec import SOURCES
+from mdx.spec import MUSDB18_TEST, SOURCES
 
 SUBSETS = ("test", "train")
 DEMO_SONGS = Path("out/demo/songs/test")
 LAYOUTS = f"<track>/mixture.wav, or test/<track>{SUFFIX}, in it or in its folder test"
+MUSDB18_TESTS = ("MUSDB18 test", MUSDB18_TEST)  # both editions of the same songs
 MUSDB18_TEST_SONGS = 50
 KNOWN_SHARE = 0.9  # of the names must be MUSDB18's, which leaves room for another spelling
 
@@ -59,7 +60,7 @@ class TestSet:
     @property
     def is_musdb18_test(self) -> bool:
         """Whether these are songs of MUSDB18's test split, in either edition."""
-        return self.name in ("MUSDB18 test", "MUSDB18-HQ test")
+        return self.name in MUSDB18_TESTS
 
     @property
     def description(self) -> str:

@@ -9,11 +9,12 @@ from evaluator.fingerprints import package_versions
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
 from mdx.machine import available_cpus, cpu_model
-from mdx.spec import SOURCES
+from mdx.spec import COMPANION, SOURCES
 
 ROUND_1_SECONDS = 240.0  # the challenge's first limit, for every song
 ROUND_2_RATIO = 1.57  # its second: this many times the song's duration
-STAGES = ("read", "stft", *SOURCES, "istft", "mixer", "write")  # in the order of the signal
+# In the order of the signal.
+STAGES = ("read", "stft", *SOURCES, "istft", COMPANION, "mixer", "write")
 LONGEST_SONG = 430.0  # seconds of MUSDB18's longest test song (Georgia Wonder - Siren)
 
 

@@ -92,8 +92,8 @@ class Deadline:
     ) -> None:
         """`started` is when, by the clock, the song's time began.
 
-        `steps` are the samples that a chunk of each source yields. The last of the rungs must need
-        no network.
+        `steps` are the samples that a chunk of each source yields, and of the companion where there
+        is one. The last of the rungs must need no network.
         """
         self._clock = clock
         self._started = started
@@ -168,9 +168,9 @@ class Deadline:
         )
         return (networks + self._samples / SAMPLE_RATE * REST) * self.slowness
 
-    def skip_chunk(self, source: str) -> None:
-        """Count a chunk that needs no network, being silent."""
-        self._chunks[source] -= 1
+    def skip_chunk(self, source: str, *, count: int = 1) -> None:
+        """Count a chunk, or several, that needs no network, being silent."""
+        self._chunks[source] -= count
         # The song is as far as the source that has most to do.
         left = (max(0, self._chunks[name]) * self._steps[name] for name in self._chunks)
         self._samples = min(self._samples, max(left))
@@ -181,10 +181,14 @@ class Deadline:
             raise StepDown
         self._began = self._clock()
 
-    def after_chunk(self, source: str) -> None:
-        """Learn from a chunk how fast the machine is."""
-        self._slowness.append((self._clock() - self._began) / self._cost(source))
-        self.skip_chunk(source)
+    def after_chunk(self, source: str, *, share: float = 1.0, count: int = 1) -> None:
+        """Learn from a call how fast the machine is.
+
+        It had so many chunks, of whose whole length each had that share.
+        """
+        expected = self._cost(source) * share * count
+        self._slowness.append((self._clock() - self._began) / expected)
+        self.skip_chunk(source, count=count)
 
     def _reason(self, first: bool) -> str:
         if self._index == len(self._rungs) - 1:
@@ -199,5 +203,5 @@ class Deadline:
 
     def _plan(self, samples: int) -> None:
         self._samples = samples
-        sources = self._rungs[self._index].sources
-        self._chunks = {source: -(-samples // self._steps[source]) for source in sources}
+        parts, steps = self._rungs[self._index].parts, self._steps
+        self._chunks = {name: -(-samples // steps[name]) for name in parts if name in steps}

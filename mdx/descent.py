@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mdx.budget import Deadline, StepDown
-from mdx.pipeline import Pipeline
+from mdx.pipeline import Way
 from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung
 
 RUN_UP = SAMPLE_RATE  # samples that a new rung hears before the first one it is taken for
@@ -13,22 +13,27 @@ FADE = SAMPLE_RATE // 10  # samples over which it takes the old one's place
 
 
 class Descent:
-    """A song under a limit: the same blocks as a Pipeline, from one rung after another.
+    """A song under a limit: the same blocks as a Way, from one rung after another.
 
     What was given out stays. The mixture since then, and FADE samples of stems, are kept for the
     rung below, which starts from there.
     """
 
     def __init__(
-        self, samples: int, deadline: Deadline, open_pipeline: Callable[[Rung, int], Pipeline]
+        self,
+        samples: int,
+        deadline: Deadline,
+        open_way: Callable[[Rung, int], Way],
+        *,
+        stems: int = len(SOURCES),
     ) -> None:
-        """`samples` are expected; `open_pipeline` gets a rung and the samples still to come."""
+        """`samples` are expected; `open_way` gets a rung and the samples still to come."""
         self._samples = samples
         self._deadline = deadline
-        self._open_pipeline = open_pipeline
+        self._open_way = open_way
         self._mix: Audio = np.zeros((CHANNELS, 0), dtype=np.float32)  # from `_from` on
         self._from = 0
-        nothing = np.zeros((len(SOURCES), CHANNELS, 0), dtype=np.float32)
+        nothing = np.zeros((stems, CHANNELS, 0), dtype=np.float32)
         self._given = 0  # samples of the song that were given out
         self._held: Audio = nothing  # stems from there on
         self._old: Audio = nothing  # stems of the rung above, behind those held
@@ -37,21 +42,21 @@ class Descent:
         self._start()
 
     def push(self, mix: Audio) -> Audio:
-        """Take the next samples of the song. Shape: (2, n) -> (4, 2, m)."""
+        """Take the next samples of the song. Shape: (2, n) -> (stems, 2, m)."""
         self._mix = np.concatenate([self._mix, mix], axis=1)
-        given = [np.zeros((len(SOURCES), CHANNELS, 0), dtype=np.float32)]
+        given = [self._held[:, :, :0]]
         try:
-            given.append(self._accept(self._pipeline.push(mix)))
+            given.append(self._accept(self._way.push(mix)))
         except StepDown:
             self._go_on_below(given, ended=False)
         self._forget()
         return np.concatenate(given, axis=2)
 
     def finish(self) -> Audio:
-        """End the song; returns the samples still owed. Shape: (4, 2, m)."""
+        """End the song; returns the samples still owed. Shape: (stems, 2, m)."""
         given: list[Audio] = []
         try:
-            given.append(self._accept(self._pipeline.finish()))
+            given.append(self._accept(self._way.finish()))
         except StepDown:
             self._go_on_below(given, ended=True)
         return np.concatenate([*given, self._held], axis=2)
@@ -60,9 +65,9 @@ class Descent:
         while True:
             self._start()
             try:
-                given.append(self._accept(self._pipeline.push(self._mix)))
+                given.append(self._accept(self._way.push(self._mix)))
                 if ended:
-                    given.append(self._accept(self._pipeline.finish()))
+                    given.append(self._accept(self._way.finish()))
             except StepDown:
                 continue
             return
@@ -76,7 +81,7 @@ class Descent:
         self._skip = self._given - self._from
         left = max(self._samples - self._from, self._mix.shape[1])
         rung = self._deadline.begin(left, self._given)
-        self._pipeline = self._open_pipeline(rung, left)
+        self._way = self._open_way(rung, left)
 
     def _accept(self, stems: Audio) -> Audio:
         # New stems fade in where there are old ones; the last ones wait for what comes next.

@@ -4,7 +4,9 @@ import functools
 import logging
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 
+from mdx.companion_net import OnnxCompanion
 from mdx.errors import ConfigError, NetworkError
 from mdx.machine import available_cpus, has_vnni
 from mdx.net import PROVIDERS, Network, OnnxNetwork, precision_of
@@ -53,6 +55,12 @@ class Engine:
             except NetworkError as error:
                 _warn(f"{error}; onnxruntime takes OpenVINO's place")
         return OnnxNetwork(graph, name, threads=self.workers, provider=self.provider)
+
+    def open_companion(self, path: Path, name: str, *, precision: str) -> OnnxCompanion:
+        """Make a companion from an ONNX file, in onnxruntime: lengths vary. Raises NetworkError."""
+        return OnnxCompanion(
+            path, name, precision=precision, threads=self.workers, provider=self.provider
+        )
 
 
 def _prefers_openvino() -> bool:

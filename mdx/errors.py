@@ -46,6 +46,10 @@ class WeightsError(MdxError):
     """A weights file that is missing, unknown or not the file the manifest names."""
 
 
+class DownloadError(MdxError):
+    """A released file that did not come: no answer, a refusal, or no room for it."""
+
+
 class NetworkError(MdxError):
     """A network whose graph does not have the layout of an MDX-Net."""
 

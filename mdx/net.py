@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -47,50 +48,70 @@ class OnnxNetwork:
     def __init__(self, graph: bytes, name: str, *, threads: int, provider: str = "cpu") -> None:
         """Make a session from the bytes of an ONNX file.
 
-        `provider` is a key of PROVIDERS. Raises NetworkError for another layout, or where the
-        provider is not the one at work: onnxruntime itself would go on without it.
+        Raises NetworkError for another layout, or as open_session does: onnxruntime itself would go
+        on without a provider that is missing.
         """
-        wanted = PROVIDERS[provider]
-        if wanted not in ort.get_available_providers():
-            raise NetworkError(
-                f"provider {provider}", got=f"onnxruntime with {ort.get_available_providers()}",
-                expected=wanted, hint="install the onnxruntime package that has it",
-            )  # fmt: skip
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Networks run in turn, so one arena serves all: of its own, each would hold the memory of
-        # its busiest moment for ever. A memory pattern would be one large block on top of that.
-        _share_arena()
-        options.add_session_config_entry("session.use_env_allocators", "1")
-        options.enable_mem_pattern = False
-        try:
-            self._session = ort.InferenceSession(
-                graph,
-                sess_options=options,
-                providers=list(dict.fromkeys((wanted, PROVIDERS["cpu"]))),
-            )
-        except Exception as error:  # onnxruntime's errors share no public base class
-            raise NetworkError(
-                name, got=f"a file onnxruntime cannot load ({error})", expected="an ONNX network"
-            ) from error
-        active = self._session.get_providers()[0]
-        if active != wanted:
-            raise NetworkError(name, got=f"a session on {active}", expected=wanted)
-        inputs, outputs = (
-            [End(end.name, end.type, end.shape) for end in ends]
-            for ends in (self._session.get_inputs(), self._session.get_outputs())
-        )
-        self.dim_f, self.dim_t = check_layout(name, inputs, outputs)
-        self.runtime = f"onnxruntime {ort.__version__} {active}"
+        self._session = open_session(graph, name, threads=threads, provider=provider)
+        self.dim_f, self.dim_t = check_layout(name, *ends_of(self._session))
+        self.runtime = runtime_of(self._session)
         self.precision = precision_of(graph)
-        self._input = inputs[0].name
+        self._input = self._session.get_inputs()[0].name
 
     def __call__(self, spectrogram: Audio) -> Audio:
         """Shape: (4, dim_f, dim_t) -> the same."""
         output: Audio = self._session.run(None, {self._input: spectrogram[np.newaxis]})[0][0]
         return output
+
+
+def open_session(
+    graph: bytes | Path, name: str, *, threads: int, provider: str
+) -> ort.InferenceSession:
+    """Load an ONNX file from its bytes, or from its path where it is too large to hold twice.
+
+    `provider` is a key of PROVIDERS. Raises NetworkError where onnxruntime cannot load it, or where
+    the provider is not the one at work.
+    """
+    wanted = PROVIDERS[provider]
+    if wanted not in ort.get_available_providers():
+        raise NetworkError(
+            f"provider {provider}", got=f"onnxruntime with {ort.get_available_providers()}",
+            expected=wanted, hint="install the onnxruntime package that has it",
+        )  # fmt: skip
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Networks run in turn, so one arena serves all: of its own, each would hold the memory of
+    # its busiest moment for ever. A memory pattern would be one large block on top of that.
+    _share_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.enable_mem_pattern = False
+    try:
+        session = ort.InferenceSession(
+            graph,
+            sess_options=options,
+            providers=list(dict.fromkeys((wanted, PROVIDERS["cpu"]))),
+        )
+    except Exception as error:  # onnxruntime's errors share no public base class
+        raise NetworkError(
+            name, got=f"a file onnxruntime cannot load ({error})", expected="an ONNX network"
+        ) from error
+    active = session.get_providers()[0]
+    if active != wanted:
+        raise NetworkError(name, got=f"a session on {active}", expected=wanted)
+    return session
+
+
+def ends_of(session: ort.InferenceSession) -> tuple[list[End], list[End]]:
+    """Inputs and outputs of a session's graph."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    found = [[End(end.name, end.type, end.shape) for end in ends] for ends in (inputs, outputs)]
+    return found[0], found[1]
+
+
+def runtime_of(session: ort.InferenceSession) -> str:
+    """The engine of a session, its version and its device."""
+    return f"onnxruntime {ort.__version__} {session.get_providers()[0]}"
 
 
 def check_layout(name: str, inputs: Sequence[End], outputs: Sequence[End]) -> tuple[int, int]:

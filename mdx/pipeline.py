@@ -1,15 +1,17 @@
-"""A song's way through the networks of one rung: STFT, network, inverse, Mixer, block by block."""
+"""A song's way through a rung: STFT, network, inverse, Mixer, blend, block by block."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from mdx.chunks import ChunkStream
+from mdx.companion import CompanionNetwork, CompanionStream, Level, longest_input
 from mdx.errors import NetworkError
 from mdx.mixer import Mixer
 from mdx.net import Network
-from mdx.spec import CHANNELS, SOURCES, Audio
+from mdx.spec import CHANNELS, COMPANION, SOURCES, Audio, CompanionSpec
 from mdx.stft import Stft
 from mdx.watch import Watch
 
@@ -21,10 +23,32 @@ class Member(NamedTuple):
     stft: Stft
 
 
+class Companion(NamedTuple):
+    """A network that makes all stems at once, how it is run, and what it is worth beside others."""
+
+    network: CompanionNetwork
+    spec: CompanionSpec
+    blend: Mapping[str, float]  # the separators' share of each source
+
+
+class Way(Protocol):
+    """A song's way through a rung, in blocks: all samples, in order, some chunks late."""
+
+    def push(self, mix: Audio) -> Audio:
+        """Take the next samples of the song. Shape: (2, n) -> (stems, 2, m), finished by them."""
+        ...
+
+    def finish(self) -> Audio:
+        """End the song; returns the samples still owed. Shape: (stems, 2, m)."""
+        ...
+
+
 class Pipeline:
     """Blocks of mixture in, blocks of four stems out: all samples, in order, some chunks late.
 
-    A source without a member gets an equal share of what the others leave of the mixture.
+    Beside a companion, its stems are blended with those of the members, after the Mixer; a source
+    without a member is the companion's alone. Without a companion, such a source gets an equal
+    share of what the others leave of the mixture.
     """
 
     def __init__(
@@ -34,86 +58,142 @@ class Pipeline:
         watch: Watch,
         *,
         both_polarities: bool = False,
+        companion: tuple[Companion, Level] | None = None,
     ) -> None:
         """`mixer` needs all four members; `both_polarities` averages f(x) and -f(-x)."""
         self._mixer = mixer
         self._watch = watch
         self._both_polarities = both_polarities
-        self._streams = {source: self._open(source, members[source]) for source in members}
-        self._queue = _Queue(tuple(members))
+        self._streams: dict[str, ChunkStream | CompanionStream] = {
+            source: _open(source, member, watch, both_polarities=both_polarities)
+            for source, member in members.items()
+        }
+        self._shares: Audio = np.ones((len(SOURCES), 1, 1), dtype=np.float32)  # of the members
+        if companion:
+            partner, level = companion
+            self._streams[COMPANION] = self._open_companion(partner, level)
+            for index, source in enumerate(SOURCES):
+                self._shares[index] = partner.blend[source] if source in members else 0.0
+        self._waiting = {name: Fifo() for name in ("mix", *self._streams)}
 
     def push(self, mix: Audio) -> Audio:
         """Take the next samples of the song. Shape: (2, n) -> (4, 2, m), finished by them.
 
         Raises Cancelled, StepDown, or NetworkError for NaN and infinity.
         """
-        finished = {source: stream.push(mix) for source, stream in self._streams.items()}
-        return self._mix(*self._queue.exchange(mix, finished))
+        self._waiting["mix"].put(mix)
+        for name, stream in self._streams.items():
+            self._waiting[name].put(stream.push(mix))
+        return self._take()
 
     def finish(self) -> Audio:
         """End the song; returns the samples still owed. Shape: (4, 2, m)."""
-        finished = {source: stream.finish() for source, stream in self._streams.items()}
-        nothing = np.zeros((CHANNELS, 0), dtype=np.float32)
-        return self._mix(*self._queue.exchange(nothing, finished))
+        for name, stream in self._streams.items():
+            self._waiting[name].put(stream.finish())
+        return self._take()
 
-    def _open(self, source: str, member: Member) -> ChunkStream:
-        network, stft = member
+    def _open_companion(self, companion: Companion, level: Level) -> CompanionStream:
+        network, spec, _ = companion
         watch, both_polarities = self._watch, self._both_polarities
+        longest = longest_input(spec)
 
-        def process(chunk: Audio) -> Audio:
-            watch.before_chunk(source)
-            with np.errstate(over="ignore", invalid="ignore"):  # found out in _mix
-                with watch.stages.time("stft"):
-                    spectrogram = stft.forward(chunk)
-                with watch.stages.time(source):
-                    found = network(spectrogram)
-                    if both_polarities:
-                        found = np.float32(0.5) * (found - network(-spectrogram))
-                with watch.stages.time("istft"):
-                    estimate = stft.inverse(found)
-            watch.after_chunk(source)
-            return estimate
+        def process(segments: Audio) -> Audio:
+            watch.before_chunk(COMPANION)
+            with watch.stages.time(COMPANION), np.errstate(over="ignore", invalid="ignore"):
+                found = network(segments)
+                if both_polarities:
+                    found = np.float32(0.5) * (found - network(-segments))
+            count, _, samples = segments.shape
+            watch.after_chunk(COMPANION, share=samples / longest, count=count)
+            return found
 
-        return ChunkStream(stft.spec, process, lambda: watch.skip_chunk(source))
+        return CompanionStream(spec, level, process, lambda: watch.skip_chunk(COMPANION))
 
-    def _mix(self, found: Mapping[str, Audio], mix: Audio) -> Audio:
-        rest = mix.copy()
+    def _take(self) -> Audio:
+        # What is ready in all streams. Shape: (4, 2, n)
+        ready = min(fifo.samples for fifo in self._waiting.values())
+        found = {name: fifo.take(ready) for name, fifo in self._waiting.items()}
+        mix, companion = found.pop("mix"), found.pop(COMPANION, None)
         with np.errstate(over="ignore", invalid="ignore"):
+            rest = mix.copy()
             for stem in found.values():
                 rest -= stem
             rest /= max(1, len(SOURCES) - len(found))
-        stems: Audio = np.stack([found.get(source, rest) for source in SOURCES])
-        if self._mixer:
-            with self._watch.stages.time("mixer"):
-                stems = self._mixer(stems, mix)
-        if not np.isfinite(stems).all():
-            raise NetworkError(
-                "stems",
-                got="NaN or infinity",
-                expected="finite samples",
-                hint="the song is far beyond full scale, or a network is broken",
-            )
+            stems: Audio = np.stack([found.get(source, rest) for source in SOURCES])
+            if self._mixer:
+                with self._watch.stages.time("mixer"):
+                    stems = self._mixer(stems, mix)
+            if companion is not None:
+                stems = companion + self._shares * (stems - companion)
+        check_finite(stems)
         return stems
 
 
-class _Queue:
+def way_through(
+    name: str, member: Member, watch: Watch, *, both_polarities: bool = False, lowest_bins: int = 0
+) -> Callable[[Audio], Audio]:
+    """What a chunk goes through: STFT, network, inverse, under the eyes of a watch.
+
+    `both_polarities` averages f(x) and -f(-x); the network is shown zeros in place of the
+    `lowest_bins`. Shape: (2, chunk) -> the same.
+    """
+    network, stft = member
+
+    def process(chunk: Audio) -> Audio:
+        watch.before_chunk(name)
+        with np.errstate(over="ignore", invalid="ignore"):  # found out by check_finite
+            with watch.stages.time("stft"):
+                spectrogram = stft.forward(chunk)
+                spectrogram[:, :lowest_bins] = 0
+            with watch.stages.time(name):
+                found = network(spectrogram)
+                if both_polarities:
+                    found = np.float32(0.5) * (found - network(-spectrogram))
+            with watch.stages.time("istft"):
+                estimate = stft.inverse(found)
+        watch.after_chunk(name)
+        return estimate
+
+    return process
+
+
+def check_finite(stems: Audio) -> None:
+    """Raise NetworkError for NaN and infinity."""
+    if not np.isfinite(stems).all():
+        raise NetworkError(
+            "stems",
+            got="NaN or infinity",
+            expected="finite samples",
+            hint="the song is far beyond full scale, or a network is broken",
+        )
+
+
+def _open(source: str, member: Member, watch: Watch, *, both_polarities: bool) -> ChunkStream:
+    process = way_through(source, member, watch, both_polarities=both_polarities)
+    return ChunkStream(member.stft.spec, process, lambda: watch.skip_chunk(source))
+
+
+class Fifo:
     """Where the mixture and streams with chunks of their own wait for each other."""
 
-    def __init__(self, sources: tuple[str, ...]) -> None:
-        empty = np.zeros((CHANNELS, 0), dtype=np.float32)
-        self._found = dict.fromkeys(sources, empty)
-        self._mix: Audio = empty
+    def __init__(self) -> None:
+        self._blocks: deque[Audio] = deque()
+        self._nothing: Audio = np.zeros((CHANNELS, 0), dtype=np.float32)
+        self.samples = 0
 
-    def exchange(
-        self, mix: Audio, finished: Mapping[str, Audio]
-    ) -> tuple[Mapping[str, Audio], Audio]:
-        """Put in what is new, take out what all have. Shape: (2, n) each."""
-        self._mix = np.concatenate([self._mix, mix], axis=1)
-        for source, samples in finished.items():
-            self._found[source] = np.concatenate([self._found[source], samples], axis=1)
-        lengths = [samples.shape[1] for samples in self._found.values()]
-        ready = min(lengths, default=self._mix.shape[1])
-        found = {source: samples[:, :ready] for source, samples in self._found.items()}
-        self._found = {source: samples[:, ready:] for source, samples in self._found.items()}
-        mix, self._mix = self._mix[:, :ready], self._mix[:, ready:]
-        return found, mix
+    def put(self, block: Audio) -> None:
+        """Put in what is new. Shape: (..., n)."""
+        self._blocks.append(block)
+        self._nothing = block[..., :0]
+        self.samples += block.shape[-1]
+
+    def take(self, samples: int) -> Audio:
+        """Take out what is oldest. Shape: (..., samples)."""
+        taken = [self._nothing]
+        while (left := samples - sum(block.shape[-1] for block in taken)) > 0:
+            taken.append(self._blocks.popleft())
+        if left < 0:
+            self._blocks.appendleft(taken[-1][..., left:])
+            taken[-1] = taken[-1][..., :left]
+        self.samples -= samples
+        return np.concatenate(taken, axis=-1)

@@ -11,14 +11,16 @@ import numpy as np
 
 from mdx.audio import BLOCK, SongReader, check_sample_rate, resample
 from mdx.budget import Deadline, Limit
+from mdx.companion import Level, measure_level
 from mdx.descent import Descent
 from mdx.engine import Engine
 from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.ladder import Ladder, load_ladder
-from mdx.pipeline import Pipeline
+from mdx.pipeline import Way
 from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung, find_system
 from mdx.stages import Stages
 from mdx.stems import SUBTYPES, StemWriter
+from mdx.two_stems import load_two_stems
 from mdx.watch import Progress, Watch
 
 log = logging.getLogger(__name__)
@@ -27,13 +29,18 @@ log = logging.getLogger(__name__)
 class Separator:
     """A system, loaded and ready: any number of songs can be separated with it."""
 
-    def __init__(self, ladder: Ladder, *, threads: int = 1) -> None:
-        """`threads` is what is told of it; networks and STFTs bring their own."""
+    def __init__(
+        self, ladder: Ladder, *, threads: int = 1, sources: Sequence[str] | None = None
+    ) -> None:
+        """`threads` is what is told of it; networks and STFTs bring their own.
+
+        `sources` are the stems that are made: by default all that the ladder has.
+        """
         self.ladder = ladder
         self.threads = threads
-        self.sources = ladder.rungs[0].sources
+        self.sources = tuple(s for s in ladder.stems if sources is None or s in sources)
         # The engines and precisions at work on the best rung, each once: usually one of both.
-        networks = [member.network for member in ladder.members(ladder.rungs[0]).values()]
+        networks = ladder.networks(ladder.rungs[0])
         self.runtime = ", ".join(sorted({network.runtime for network in networks}))
         self.precision = ", ".join(sorted({network.precision for network in networks}))
         self._costs: dict[tuple[str, str], float] | None = None
@@ -41,26 +48,34 @@ class Separator:
     @classmethod
     def load(
         cls, system: str | Path = "demo", *, threads: int | None = None, runtime: str = "auto",
-        provider: str = "cpu", precision: str = "float32", sources: Sequence[str] = SOURCES,
+        provider: str = "cpu", precision: str = "float32", sources: Sequence[str] | None = None,
         limited: bool = False, spend_budget: bool = False,
     ) -> "Separator":  # fmt: skip
         """Load a system by name, or by the path of its YAML; weights are verified on the way.
 
         `threads` are by default as many as there are CPUs for this process; `runtime` and
         `provider` are those of mdx.engine, `precision` is that of mdx.weights. Stems of `sources`
-        are made, all four by default; fewer do without the Mixer, which needs all.
+        are made, by default all that the system has; fewer do without the Mixer, which needs all.
         `limited` loads the lower rungs of the system's ladder as well, and measures how fast all of
         them are here; `spend_budget` puts a slower and better one on top. Raises ConfigError,
         WeightsError or NetworkError: nothing missing is ever replaced.
         """
-        if not sources or not set(sources) <= set(SOURCES):
-            raise ConfigError("sources", got=list(sources), expected=f"some of {list(SOURCES)}")
         spec, folder = find_system(system)
+        sources = spec.stems if sources is None else sources
+        if not sources or not set(sources) <= set(spec.stems):
+            raise ConfigError("sources", got=list(sources), expected=f"some of {list(spec.stems)}")
         engine = Engine(runtime=runtime, provider=provider, threads=threads)
-        ladder = load_ladder(
-            spec, folder, engine, precision, limited=limited, spend=spend_budget, sources=sources
-        )
-        separator = cls(ladder, threads=engine.workers)
+        ladder: Ladder
+        if spec.two_stems:
+            ladder = load_two_stems(
+                spec, folder, engine, precision, limited=limited, spend=spend_budget
+            )
+        else:
+            ladder = load_ladder(
+                spec, folder, engine, precision,
+                limited=limited, spend=spend_budget, sources=sources,
+            )  # fmt: skip
+        separator = cls(ladder, threads=engine.workers, sources=sources)
         if limited:
             separator._costs = ladder.measure()
         return separator
@@ -90,9 +105,14 @@ class Separator:
         if not np.isfinite(mix).all():
             raise AudioError("mix", got="NaN or infinity", expected="finite samples")
         samples = mix.shape[1]
-        blocks = (mix[:, start : start + BLOCK] for start in range(0, samples, BLOCK))
+
+        def blocks() -> Iterator[Audio]:
+            return (mix[:, start : start + BLOCK] for start in range(0, samples, BLOCK))
+
         watch = Watch("mix", progress=progress, cancel=cancel)
-        stems = np.concatenate(list(self._stream(blocks, sample_rate, samples, watch)), axis=2)
+        level = self._level(blocks(), sample_rate, watch) if self.ladder.companion else None
+        way = self._stream(blocks(), sample_rate, samples, watch, level)
+        stems = np.concatenate(list(way), axis=2)
         watch.check()
         watch.finish()
         stems = np.pad(stems, ((0, 0), (0, 0), (0, max(0, samples - stems.shape[2]))))
@@ -110,7 +130,7 @@ class Separator:
         stages: Stages | None = None,
         limit: Limit | None = None,
     ) -> dict[str, Path]:
-        """Separate an audio file into a WAV file a source, in constant memory; returns their paths.
+        """Separate an audio file into a WAV file a stem, in constant memory; returns their paths.
 
         `out` is a folder, or a path for each source; `subtype` is PCM_16 (as the challenge does),
         PCM_24 or FLOAT. The stems have the song's own sample rate and length. `stages` gets the
@@ -120,23 +140,14 @@ class Separator:
         written.
         """
         started = time.monotonic()
-        paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out), self.sources)
-        if set(paths) != set(self.sources) or subtype not in SUBTYPES:
-            raise ConfigError(
-                "stems",
-                got=f"{subtype} for {list(paths)}",
-                expected=f"one of {', '.join(SUBTYPES)}, for {', '.join(self.sources)}",
-            )
-        if Path(path).resolve() in {stem.resolve() for stem in paths.values()}:
-            raise OutputError(
-                path, got="the song itself as a stem's place", expected="another folder"
-            )
+        paths = self._places(out, Path(path), subtype)
         with SongReader(Path(path), downmix=downmix) as song:
             rate, frames = song.sample_rate, song.frames
             deadline = self._deadline(limit, frames / rate, started)
             watch = Watch(path, progress=progress, cancel=cancel, stages=stages, deadline=deadline)
+            level = self._level_of_file(song, downmix, watch) if self.ladder.companion else None
             with StemWriter(paths, sample_rate=rate, frames=frames, subtype=subtype) as writer:
-                for stems in self._stream(song.blocks(), rate, frames, watch):
+                for stems in self._stream(song.blocks(), rate, frames, watch, level):
                     # Resampled there and back, a song may differ from itself by a sample.
                     with watch.stages.time("write"):
                         writer.append(stems[:, :, : song.position - writer.written])
@@ -146,6 +157,39 @@ class Separator:
         watch.finish()
         _write_quality(paths[self.sources[0]].parent / "quality.json", deadline, self.sources)
         return paths
+
+    def _places(
+        self, out: str | Path | Mapping[str, Path], song: Path, subtype: str
+    ) -> dict[str, Path]:
+        # Where the stems are written, in their order.
+        paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out), self.sources)
+        if set(paths) != set(self.sources) or subtype not in SUBTYPES:
+            raise ConfigError(
+                "stems",
+                got=f"{subtype} for {list(paths)}",
+                expected=f"one of {', '.join(SUBTYPES)}, for {', '.join(self.sources)}",
+            )
+        if song.resolve() in {stem.resolve() for stem in paths.values()}:
+            raise OutputError(
+                song, got="the song itself as a stem's place", expected="another folder"
+            )
+        return {source: paths[source] for source in self.sources}
+
+    def _level_of_file(self, song: SongReader, downmix: bool, watch: Watch) -> Level:
+        # A first pass over the song, by a reader of its own.
+        with SongReader(song.path, downmix=downmix) as first:
+            return self._level(first.blocks(), song.sample_rate, watch)
+
+    def _level(self, blocks: Iterable[Audio], sample_rate: int, watch: Watch) -> Level:
+        # What the companion's input is normalised by. Shape: (2, n) blocks at the song's rate
+        def checked() -> Iterator[Audio]:
+            for block in blocks:
+                watch.check()
+                yield block
+
+        assert self.ladder.companion is not None
+        mixture = watch.stages.each("read", resample(checked(), sample_rate, SAMPLE_RATE))
+        return measure_level(mixture, self.ladder.companion.normalise)
 
     def _deadline(self, limit: Limit | None, duration: float, started: float) -> Deadline | None:
         seconds = limit.seconds(duration) if limit else None
@@ -158,27 +202,34 @@ class Separator:
         )
 
     def _stream(
-        self, blocks: Iterable[Audio], sample_rate: int, frames: int, watch: Watch
+        self,
+        blocks: Iterable[Audio],
+        sample_rate: int,
+        frames: int,
+        watch: Watch,
+        level: Level | None,
     ) -> Iterator[Audio]:
         # Shape: (2, n) blocks at the song's rate -> (sources, 2, m) blocks at the song's rate
         mixture = watch.stages.each("read", resample(blocks, sample_rate, SAMPLE_RATE))
         samples = int(-(-frames * SAMPLE_RATE // sample_rate))
-        return resample(self._separate_blocks(mixture, samples, watch), SAMPLE_RATE, sample_rate)
+        stems = self._separate_blocks(mixture, samples, watch, level)
+        return resample(stems, SAMPLE_RATE, sample_rate)
 
     def _separate_blocks(
-        self, mixture: Iterable[Audio], samples: int, watch: Watch
+        self, mixture: Iterable[Audio], samples: int, watch: Watch, level: Level | None
     ) -> Iterator[Audio]:
         # Shape: (2, n) blocks at 44.1 kHz -> (sources, 2, m) blocks at 44.1 kHz
-        def begin(rung: Rung, left: int) -> Pipeline:
+        def begin(rung: Rung, left: int) -> Way:
             watch.expect(self.ladder.count_chunks(rung, left))
-            return self.ladder.open(rung, watch)
+            return self.ladder.open(rung, watch, level)
 
-        way: Pipeline | Descent
+        names = self.ladder.stems
+        way: Way
         if watch.deadline:
-            way = Descent(samples, watch.deadline, begin)
+            way = Descent(samples, watch.deadline, begin, stems=len(names))
         else:
             way = begin(self.ladder.rungs[0], samples)
-        wanted = [SOURCES.index(source) for source in self.sources]
+        wanted = [names.index(source) for source in self.sources]
         for block in mixture:
             yield way.push(block)[wanted]
         yield way.finish()[wanted]

@@ -1,11 +1,12 @@
 """What a submission is made of, as frozen dataclasses read from YAML; sizes are derived once."""
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,10 @@ CHANNELS = 2
 Audio = npt.NDArray[np.float32]  # (channels, samples) or (sources, channels, samples)
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
-PROFILES = ("kuielab",)
+PROFILES = ("kuielab", "uvr")
 LEADERBOARDS = ("A", "B", "none")
+COMPANION = "companion"  # beside the sources, where costs and chunks are counted
+NORMALISATIONS = ("stereo", "mono")
 # Training data that the challenge's rules speak of; any other is named in free words.
 MUSDB18_TRAIN = "MUSDB18-HQ train"
 MUSDB18_TEST = "MUSDB18-HQ test"
@@ -89,6 +92,68 @@ class SeparatorSpec:
 
 
 @dataclass(frozen=True)
+class CompanionSpec:
+    """Demucs-v2, which makes all stems at once from the waveform, for a blend or by itself."""
+
+    weights: str  # name in the manifest
+    segment: float = 40.0  # seconds that one call of the network covers
+    overlap: float = 0.5  # of two segments, as a share of one
+    normalise: str = "stereo"  # by mean and deviation of both channels, or of their mean: mono
+    shifts: int = 0  # random shifts, seeded, whose outputs are averaged
+    batch: int = 4  # segments in one call: they share the way of the LSTM's weights from memory
+
+    def __post_init__(self) -> None:
+        require(0 < self.segment < math.inf, "segment", self.segment, "seconds above 0")
+        require(0 <= self.overlap < 1, "overlap", self.overlap, "a share from 0 to below 1")
+        expected = f"one of {', '.join(NORMALISATIONS)}"
+        require(self.normalise in NORMALISATIONS, "normalise", self.normalise, expected)
+        require(self.shifts >= 0, "shifts", self.shifts, "0 or more")
+        require(self.batch >= 1, "batch", self.batch, "1 or more")
+        require(self.stride >= 1, "overlap", self.overlap, "segments that start samples apart")
+
+    @property
+    def samples(self) -> int:
+        """Samples of a segment."""
+        return int(self.segment * SAMPLE_RATE)
+
+    @property
+    def stride(self) -> int:
+        """Samples from the start of one segment to that of the next."""
+        return int((1 - self.overlap) * self.samples)
+
+
+@dataclass(frozen=True)
+class TwoStemsSpec:
+    """One network of the UVR community: its stem, and the rest of the mixture."""
+
+    weights: str  # name in the manifest
+    n_fft: int
+    primary: str  # what the network finds, such as Vocals
+    secondary: str  # what is left of the mixture, such as Instrumental
+    hop: int = 1024
+    dim_f: int | None = None  # checked against the graph where given
+    dim_t: int | None = None  # frames
+    compensate: float = 1.0  # gain of the estimate
+    overlap: float | None = None  # of two chunks, as a share of one; None: n_fft samples
+    denoise: bool = False  # twice the work: the mean of f(x) and -f(-x)
+    match_cutoff: bool = True  # the rest is that of the mixture below the network's last bin
+
+    def __post_init__(self) -> None:
+        require(0 < self.compensate < math.inf, "compensate", self.compensate, "a gain above 0")
+        overlap = 0.0 if self.overlap is None else self.overlap
+        require(0 <= overlap < 1, "overlap", overlap, "a share from 0 to below 1")
+        require(len(set(self.stems)) == 2, "stems", list(self.stems), "two names that differ")
+        for stem in self.stems:
+            track_name(stem)  # its file is called so
+
+    @property
+    def stems(self) -> tuple[str, str]:
+        """Names of both stems as their files have them."""
+        first, second = (name.lower().replace(" ", "_") for name in (self.primary, self.secondary))
+        return first, second
+
+
+@dataclass(frozen=True)
 class Rung:
     """One way to run a system; a ladder of them, best first, is what a time limit walks down."""
 
@@ -96,31 +161,85 @@ class Rung:
     mixer: bool = True  # where the system has one, and all sources a network
     sources: tuple[str, ...] = SOURCES  # with a network; the others, where made, share the rest
     both_polarities: bool = False  # twice the work: the mean of f(x) and -f(-x)
+    companion: bool = True  # where the system has one
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What has a network, by source or as the companion; none: the mixture turned down."""
+        return (*self.sources, COMPANION) if self.companion else self.sources
 
     def __str__(self) -> str:
-        if not self.sources:
+        if not self.parts:
             return "scaled mixture"
+        twice = " twice" if self.both_polarities else ""
+        if not self.sources:
+            return f"{self.precision} companion{twice}"
         networks = "" if len(self.sources) == len(SOURCES) else f", {' and '.join(self.sources)}"
         mixer = "" if self.mixer or networks else ", no Mixer"
-        return f"{self.precision}{networks}{mixer}{' twice' if self.both_polarities else ''}"
+        companion = ", with companion" if self.companion else ""
+        return f"{self.precision}{networks}{mixer}{companion}{twice}"
 
 
-LAST_RESORT = Rung(mixer=False, sources=())  # a quarter of the mixture each: no network at all
+# A quarter of the mixture each: no network at all.
+LAST_RESORT = Rung(mixer=False, sources=(), companion=False)
 
 
 @dataclass(frozen=True)
 class SystemSpec:
-    """A whole submission: four separators by source name, optionally a Mixer."""
+    """A whole submission: separators by source name, their Mixer, a companion; or two stems."""
 
     name: str
     description: str
     training_data: tuple[str, ...]  # names of data sets, as above or in words
     leaderboard: str
     profile: str
-    separators: Mapping[str, SeparatorSpec]
+    separators: Mapping[str, SeparatorSpec] = field(default_factory=dict)  # all sources', or none
     mixer: str | None = None  # name in the manifest
+    companion: CompanionSpec | None = None
+    blend: Mapping[str, float] | None = None  # the separators' share of each source, 0 to 1
+    two_stems: TwoStemsSpec | None = None  # profile uvr: in place of all of the above
+    licence: str = ""  # of the code and the weights, in words
     limit: str | None = None  # of a song: fixed:SECONDS, ratio:TIMES or none
     ladder: tuple[Rung, ...] = (Rung("float32"), Rung("int8"))  # best first
+
+    def __post_init__(self) -> None:
+        track_name(self.name)  # results are kept in a folder of this name
+        for key, allowed in (("profile", PROFILES), ("leaderboard", LEADERBOARDS)):
+            got = getattr(self, key)
+            require(got in allowed, key, got, f"one of {', '.join(allowed)}")
+        self._check_parts()
+        if self.leaderboard == "A" and set(self.training_data) != {MUSDB18_TRAIN}:
+            raise ConfigError(
+                "training_data",
+                got=list(self.training_data),
+                expected=f"['{MUSDB18_TRAIN}'], which is all that leaderboard A allows",
+                hint="a system that saw more belongs to leaderboard B",
+            )
+
+    def _check_parts(self) -> None:
+        four = {key for key in ("separators", "mixer", "companion", "blend") if getattr(self, key)}
+        if self.profile == "uvr" or self.two_stems:
+            both = self.profile == "uvr" and self.two_stems is not None
+            require(both, "two_stems", self.profile, "two_stems and the profile uvr together")
+            require(not four, "two_stems", sorted(four), "none of these beside it")
+            return
+        has_all = set(self.separators) == set(SOURCES)
+        alone = not self.separators and self.companion is not None
+        got = list(self.separators)
+        require(has_all or alone, "separators", got, f"the keys {list(SOURCES)}, or a companion")
+        require(has_all or not self.mixer, "mixer", self.mixer, "none without separators")
+        blended = has_all and self.companion is not None
+        expected = "shares where there are separators and a companion, and only there"
+        require(blended == (self.blend is not None), "blend", self.blend, expected)
+        if self.blend is not None:
+            require(set(self.blend) == set(SOURCES), "blend", self.blend, f"{list(SOURCES)}")
+            fine = all(0 <= share <= 1 for share in self.blend.values())
+            require(fine, "blend", dict(self.blend), "shares from 0 to 1")
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of what it makes of a song."""
+        return SOURCES if self.two_stems is None else self.two_stems.stems
 
 
 def system_names() -> list[str]:
@@ -149,12 +268,14 @@ def find_system(system: str | Path) -> tuple[SystemSpec, Path]:
 def read_system(path: Path) -> SystemSpec:
     """Read one system from a YAML file; unknown or missing keys raise ConfigError."""
     values = read_mapping(path)
-    separators = values.get("separators")
-    if not isinstance(separators, dict) or set(separators) != set(SOURCES):
+    separators = values.get("separators", {})
+    if not isinstance(separators, dict) or set(separators) not in (set(SOURCES), set()):
         got = list(separators) if isinstance(separators, dict) else separators
         raise ConfigError(f"{path}: separators", got=got, expected=f"the keys {list(SOURCES)}")
     values["separators"] = {
-        source: build(SeparatorSpec, separators[source], f"{path}: {source}") for source in SOURCES
+        source: build(SeparatorSpec, separators[source], f"{path}: {source}")
+        for source in SOURCES
+        if source in separators
     }
     data = values.get("training_data", [])
     if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
@@ -162,24 +283,22 @@ def read_system(path: Path) -> SystemSpec:
     if "training_data" in values:
         values["training_data"] = tuple(data)
     if "ladder" in values:
-        values["ladder"] = _build_ladder(values["ladder"], f"{path}: ladder")
-    spec = build(SystemSpec, values, str(path))
-    track_name(spec.name)  # results are kept in a folder of this name
-    for key, allowed in (("profile", PROFILES), ("leaderboard", LEADERBOARDS)):
-        got = getattr(spec, key)
-        if got not in allowed:
-            raise ConfigError(f"{path}: {key}", got=got, expected=f"one of {', '.join(allowed)}")
-    if spec.leaderboard == "A" and set(spec.training_data) != {MUSDB18_TRAIN}:
-        raise ConfigError(
-            f"{path}: training_data",
-            got=list(spec.training_data),
-            expected=f"['{MUSDB18_TRAIN}'], which is all that leaderboard A allows",
-            hint="a system that saw more belongs to leaderboard B",
-        )
-    return spec
+        companion = values.get("companion") is not None
+        values["ladder"] = _build_ladder(values["ladder"], f"{path}: ladder", companion=companion)
+    for key, cls in (("companion", CompanionSpec), ("two_stems", TwoStemsSpec)):
+        if values.get(key) is not None:
+            values[key] = build(cls, values[key], f"{path}: {key}")
+    blend = values.get("blend")
+    if blend is not None and not (isinstance(blend, dict) and all(map(_is_number, blend.values()))):
+        raise ConfigError(f"{path}: blend", got=repr(blend), expected="a number for every source")
+    return build(SystemSpec, values, str(path))
 
 
-def _build_ladder(rungs: object, where: str) -> tuple[Rung, ...]:
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _build_ladder(rungs: object, where: str, *, companion: bool) -> tuple[Rung, ...]:
     if not isinstance(rungs, list) or not rungs:
         raise ConfigError(where, got=repr(rungs), expected="a list of rungs, the best first")
     built = []
@@ -188,8 +307,9 @@ def _build_ladder(rungs: object, where: str) -> tuple[Rung, ...]:
         if not isinstance(sources, list) or not all(source in SOURCES for source in sources):
             raise ConfigError(where, got=repr(sources), expected=f"some of {list(SOURCES)}")
         ordered = tuple(source for source in SOURCES if source in sources)
-        extra = {"sources": ordered} if isinstance(values, dict) else {}
-        built.append(build(Rung, {**values, **extra} if extra else values, where))
+        if isinstance(values, dict):
+            values = {"companion": companion, **values, "sources": ordered}
+        built.append(build(Rung, values, where))
     return tuple(built)
 
 
@@ -219,15 +339,25 @@ def build(cls: type[T], values: object, where: str) -> T:
         raise ConfigError(where, got=f"unknown key '{unknown[0]}'", expected=f"{sorted(known)}")
     for key, value in values.items():
         kind: Any = known[key].type
-        plain = isinstance(kind, type | UnionType)  # generics such as Mapping[...] are built above
+        # Generics such as Mapping[...] are checked where they are built.
+        plain = isinstance(kind, type | UnionType) and not any(map(get_origin, get_args(kind)))
         exact = isinstance(value, bool) == (kind is bool)  # to Python, True is an int as well
-        if plain and not (exact and isinstance(value, kind)):
+        number = kind | int if kind in (float, float | None) else kind  # 1 for 1.0
+        if plain and not (exact and isinstance(value, number)):
             expected = getattr(kind, "__name__", kind)
             raise ConfigError(f"{where}: {key}", got=repr(value), expected=f"of type {expected}")
     try:
         return cls(**values)
+    except ConfigError as error:
+        raise (error if str(error).startswith(where) else error.within(where)) from error
     except TypeError as error:
         raise ConfigError(where, got=error, expected=f"the keys {sorted(known)}") from error
+
+
+def require(true: bool, subject: object, got: object, expected: object) -> None:
+    """Raise ConfigError unless it is true."""
+    if not true:
+        raise ConfigError(subject, got=got, expected=expected)
 
 
 def track_name(name: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import soundfile as sf
 
 from mdx.errors import OutputError
-from mdx.spec import CHANNELS, SOURCES, Audio
+from mdx.spec import CHANNELS, Audio
 
 log = logging.getLogger(__name__)
 SUBTYPES = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}  # bytes a sample
@@ -35,7 +35,7 @@ class StemWriter:
         self, paths: Mapping[str, Path], *, sample_rate: int, frames: int, subtype: str = "PCM_16"
     ) -> None:
         """`frames` is the expected length: it chooses plain WAV or RF64, and asks for its room."""
-        self._paths = {source: Path(paths[source]) for source in SOURCES if source in paths}
+        self._paths = {source: Path(path) for source, path in paths.items()}
         self._made: list[Path] = []  # folders
         self._drafts: dict[str, Path] = {}
         self._files: dict[str, sf.SoundFile] = {}
@@ -67,7 +67,7 @@ class StemWriter:
         return self
 
     def append(self, stems: Audio) -> None:
-        """Write the next block. Shape: (sources, 2, n), in SOURCES order."""
+        """Write the next block. Shape: (sources, 2, n), in the order of the paths."""
         for (source, file), stem in zip(self._files.items(), stems, strict=True):
             try:
                 file.write(stem.T)

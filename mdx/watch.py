@@ -46,11 +46,11 @@ class Watch:
             self.deadline.before_chunk()
         self._tell(source)
 
-    def after_chunk(self, source: str) -> None:
-        """Count a chunk."""
+    def after_chunk(self, source: str, *, share: float = 1.0, count: int = 1) -> None:
+        """Count the chunks of a call; `share` is how long each was, of a whole one."""
         if self.deadline:
-            self.deadline.after_chunk(source)
-        self._done += 1
+            self.deadline.after_chunk(source, share=share, count=count)
+        self._done += count
         self._total = max(self._total, self._done)
         self._tell(source)
 

@@ -13,7 +13,7 @@ import pytest
 import soundfile as sf
 import yaml
 
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.spec import SAMPLE_RATE, SOURCES, system_names
 from tests.tiny import noise
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -256,7 +256,7 @@ def test_the_wrong_system_lists_the_right_ones(song: Path, tmp_path: Path) -> No
     child = run(song, "-o", tmp_path / "out", "--system", "nosuch")
     assert child.returncode == 1
     assert child.stderr == (
-        "error: system: got 'nosuch', expected one of demo, demo_no_mixer; "
+        f"error: system: got 'nosuch', expected one of {', '.join(system_names())}; "
         "or give the path of a system's .yaml file\n"
     )
 

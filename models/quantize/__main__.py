@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_installed()
         system, folder = find_system(args.system)
         files = [separator.weights for separator in system.separators.values()]
-        if len(set(files)) < len(files):
+        if len(set(files)) < len(SOURCES):
             raise ConfigError(args.system, got=files, expected="a weights file for every source")
         if args.songs < 1 or not args.seconds > 0:
             raise ConfigError("--songs and --seconds", got=f"{args.songs} of {args.seconds} s",

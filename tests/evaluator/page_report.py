@@ -111,7 +111,9 @@ def _paper() -> list[dict[str, Any]]:
         values = {source: {"published": 7.5, "found": found} for source in SOURCES}
         made = {"reason": None, "system": "last", "values": values}
         rows.append({**row, "row": name, "status": status, **made})
-    return rows
+    aside = {**rows[-1], "row": "four", "status": "not comparable", "reason": "another training"}
+    values = {source: {"published": 6.5, "found": 4.5} for source in SOURCES}
+    return [*rows, {**aside, "values": values}]
 
 
 def _audit() -> list[dict[str, Any]]:
@@ -137,7 +139,7 @@ def _timing() -> dict[str, Any]:
                 "song": name, "duration": SECONDS, "seconds": [1.0, 1.2], "median": 1.1,
                 "spread": 0.2, "per_second": 0.6, "share_of_round_1_limit": 0.005,
                 "share_of_round_2_limit": 0.382, "setup_seconds": 0.1,
-                "stages": {"read": 0.2, "bass": 0.9, "rest": 0.1} if system == "first" else {},
+                "stages": {"read": 0.2, "companion": 0.9, "rest": 0.1} if system == "first" else {},
                 "peak_memory": 500_000_000, "threads": 2, "runtime": "onnxruntime",
                 "precision": "float32", "same_every_time": True, "limit": 240.0,
                 "rungs": ["float32", "int8"], "squeezed": True,

@@ -151,7 +151,8 @@ def states(disturbance_of: str, tmp_path: Path, seconds: float = 1.0) -> list[st
 
     thread = threading.Thread(target=watch)
     thread.start()
-    run(write_pid(pid_file) + "while True: pass", Limits(disturbance=disturbance))
+    limits = Limits(lambda: "song" if pid_file.exists() else "setup", disturbance=disturbance)
+    run(write_pid(pid_file) + "while True: pass", limits)
     thread.join()
     return seen
 

@@ -12,14 +12,13 @@ from evaluator.leaderboards import make_tables
 from evaluator.paper import check_paper, outside
 from evaluator.published import PATH, Published, read_published
 from evaluator.scores import COLUMNS, METRICS
-from evaluator.systems import System, read_systems
+from evaluator.systems import read_systems
 from evaluator.tables import board_table, paper_table, relation_lines
-from evaluator.test_sets import Song, TestSet
+from evaluator.test_sets import TestSet
 from mdx.errors import ConfigError
-from mdx.spec import MUSDB18_TEST, MUSDB18_TRAIN, SOURCES, find_system
+from mdx.spec import MUSDB18_TEST, MUSDB18_TRAIN, SOURCES
+from tests.evaluator.entries import MUSDB18, SONGS, make_entry, make_system
 
-SONGS = tuple(Song(f"song {n}", Path("nowhere")) for n in range(50))
-MUSDB18 = TestSet("MUSDB18 test", SONGS, whole=True)
 PAPER = {"bass": 7.33, "drums": 7.07, "other": 5.81, "vocals": 8.91}  # v2 + Mixer, final text
 DRAFT = {"bass": 7.38, "drums": 7.09, "other": 6.29, "vocals": 8.88}
 
@@ -27,26 +26,6 @@ DRAFT = {"bass": 7.38, "drums": 7.09, "other": 6.29, "vocals": 8.88}
 @pytest.fixture(scope="module")
 def published() -> Published:
     return read_published()
-
-
-def make_system(name: str, published: Published, *, mixer: bool = True) -> System:
-    """A system that claims to be made of the released files."""
-    spec = replace(
-        find_system("demo")[0], name=name, leaderboard="A", training_data=(MUSDB18_TRAIN,)
-    )
-    weights: dict[str, str | None] = dict(published.released["kuielab_a"])
-    if not mixer:
-        del weights["mixer"]
-    return System(name, spec, "float32", weights, {})
-
-
-def make_entry(name: str, values: dict[str, float], songs: int = 50) -> dict[str, Any]:
-    """A system's entry in a report, with the same values in both metrics."""
-    scores = {"song": sum(values.values()) / 4, **values}
-    return {
-        "system": name, "marks": [], "leaderboard": "A", "songs": [{}] * 50,
-        "mean": {"songs": songs, **dict.fromkeys(METRICS, scores)} if songs else None,
-    }  # fmt: skip
 
 
 def check(
@@ -192,9 +171,12 @@ def test_relations_hold_or_not_and_say_by_how_much(published: Published) -> None
     assert alone["relations"] == [] and "no such pair" in relation_lines(alone)[0]
 
 
-def test_a_system_trained_on_the_test_set_is_marked_there_only(published: Published) -> None:
+@pytest.mark.parametrize("edition", [MUSDB18_TEST, "MUSDB18 test"])
+def test_a_system_trained_on_the_test_set_is_marked_there_only(
+    published: Published, edition: str
+) -> None:
     system = make_system("ours", published)
-    spec = replace(system.spec, leaderboard="B", training_data=(MUSDB18_TRAIN, MUSDB18_TEST))
+    spec = replace(system.spec, leaderboard="B", training_data=(MUSDB18_TRAIN, edition))
     trained = replace(system, spec=spec)
     hq = TestSet("MUSDB18-HQ test", SONGS[:2], whole=False)
     assert trained.marks(MUSDB18) == trained.marks(hq) == ["trained on test"]

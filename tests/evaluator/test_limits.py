@@ -58,6 +58,7 @@ def test_a_network_that_hangs_costs_its_song_only(
     test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HANGS_IN", "song 1")
+    monkeypatch.setenv("SLOW", "0")  # a busy machine, too, must choose the networks
     out = tmp_path / "out"
     arguments = ["--songs", str(test_set), "--system", str(tiny_system), "--out", str(out)]
     assert main([*arguments, "--limit", "fixed:5", "--excerpt", "0"]) == 1

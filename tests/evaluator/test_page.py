@@ -85,6 +85,7 @@ def test_the_paper_s_verdicts(text: str) -> None:
     (paper,) = (t for t in re.findall(r"<table>.*?</table>", text, re.S) if "Verdict" in t)
     assert "reproduced" in paper and "not comparable: other weights" in paper
     assert "<td>7.50 → 7.55</td>" in paper and '<td class="bad">7.50 → 8.00</td>' in paper
+    assert "not comparable: another training" in paper and "<td>6.50 → 4.50</td>" in paper
 
 
 def test_songs_in_every_state(text: str) -> None:

@@ -156,6 +156,18 @@ def test_both_polarities_cost_twice() -> None:
     assert deadline.forecast() == pytest.approx(32 + 10 * REST)
 
 
+def test_a_call_may_have_several_chunks() -> None:
+    clock = Clock()
+    deadline = make(1000, clock)
+    deadline.begin(10 * SAMPLE_RATE)
+    for source in SOURCES:
+        deadline.before_chunk()
+        clock.now += 6
+        deadline.after_chunk(source, count=2, share=0.5)  # of which one would take 2 whole
+    assert deadline.slowness == pytest.approx(2.5)  # the mean of four times 3 and the first 1
+    assert deadline.forecast() == pytest.approx(0)
+
+
 def test_silent_chunks_are_not_waited_for() -> None:
     clock = Clock()
     deadline = make(1000, clock)

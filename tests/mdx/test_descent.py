@@ -1,6 +1,6 @@
 """Stepping down in mid-song: nothing is late, lost, doubled or clicks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,10 +9,20 @@ import numpy.typing as npt
 import pytest
 
 from mdx.budget import Deadline
+from mdx.companion import Level, longest_input
 from mdx.descent import FADE, RUN_UP, Descent
 from mdx.ladder import Ladder
-from mdx.pipeline import Member, Pipeline
-from mdx.spec import LAST_RESORT, SAMPLE_RATE, SOURCES, Audio, Rung, StftSpec
+from mdx.pipeline import Companion, Member
+from mdx.spec import (
+    COMPANION,
+    LAST_RESORT,
+    SAMPLE_RATE,
+    SOURCES,
+    Audio,
+    CompanionSpec,
+    Rung,
+    StftSpec,
+)
 from mdx.stft import Stft
 from mdx.watch import Watch
 from tests.tiny import noise
@@ -25,8 +35,14 @@ SIZES = {
 RUNGS = (
     Rung("float32"), Rung("int8"), Rung("int8", sources=("drums", "vocals")), LAST_RESORT,
 )  # fmt: skip
+BLENDED = (Rung("float32"), Rung("int8"), Rung("int8", companion=False), LAST_RESORT)
+PARTNER = CompanionSpec("x.onnx", segment=1.0, overlap=0.5, batch=2)
+ALONE = 1.5  # times as long takes a segment that shares its call with no other
+SHARES = {"bass": 0.5, "drums": 0.5, "other": 0.7, "vocals": 0.9}
+LEVEL = Level(0.1, 0.25)
 SECONDS = {"float32": 0.4, "int8": 0.1}  # a chunk, on the machine at its best
 GAINS = {"float32": 0.6, "int8": 0.5}
+SLOWER = 2  # times: a segment of the companion
 
 
 @dataclass
@@ -59,31 +75,52 @@ class Gain:
         return found
 
 
-def make_ladder(machine: Machine) -> Ladder:
-    return Ladder(RUNGS, {
+class Partner:
+    """A companion that gives every stem half of its input, and takes time for it."""
+
+    def __init__(self, machine: Machine, precision: str) -> None:
+        self.machine, self.precision, self.runtime = machine, precision, "none"
+
+    def __call__(self, mix: Audio) -> Audio:
+        # A call costs the same whatever its batch, and each segment something more.
+        calls = len(mix) * (2 - ALONE) + 2 * (ALONE - 1)
+        share = mix.shape[2] / longest_input(PARTNER)
+        self.machine.work(SLOWER * SECONDS[self.precision] * calls * share)
+        return np.stack([np.float32(0.5) * mix] * len(SOURCES), axis=1)
+
+
+def make_ladder(machine: Machine, rungs: Sequence[Rung] = RUNGS) -> Ladder:
+    members = {
         precision: {s: Member(Gain(machine, precision, z), Stft(z)) for s, z in SIZES.items()}
         for precision in SECONDS
-    })  # fmt: skip
+    }
+    companions = {kind: Companion(Partner(machine, kind), PARTNER, SHARES) for kind in SECONDS}
+    return Ladder(rungs, members, companions=companions if rungs is BLENDED else None)
 
 
-def make_deadline(machine: Machine, seconds: float) -> Deadline:
+def make_deadline(machine: Machine, seconds: float, rungs: Sequence[Rung] = RUNGS) -> Deadline:
     costs = {(kind, source): SECONDS[kind] for kind in SECONDS for source in SOURCES}
     steps = {source: size.step for source, size in SIZES.items()}
-    return Deadline(seconds, RUNGS, costs, steps, started=0.0, clock=machine.clock)
+    if rungs is BLENDED:
+        costs |= {(kind, COMPANION): SLOWER * SECONDS[kind] for kind in SECONDS}
+        steps[COMPANION] = PARTNER.stride
+    return Deadline(seconds, rungs, costs, steps, started=0.0, clock=machine.clock)
 
 
-def run(mix: Audio, machine: Machine, seconds: float) -> tuple[Audio, Deadline]:
+def run(
+    mix: Audio, machine: Machine, seconds: float, rungs: Sequence[Rung] = RUNGS
+) -> tuple[Audio, Deadline]:
     """A song under a limit, in blocks of uneven length."""
-    ladder, deadline = make_ladder(machine), make_deadline(machine, seconds)
+    ladder, deadline = make_ladder(machine, rungs), make_deadline(machine, seconds, rungs)
     watch = Watch("song", deadline=deadline)
-    descent = Descent(mix.shape[1], deadline, lambda rung, left: ladder.open(rung, watch))
+    descent = Descent(mix.shape[1], deadline, lambda rung, left: ladder.open(rung, watch, LEVEL))
     parts = [descent.push(block) for block in blocks(mix)]
     return np.concatenate([*parts, descent.finish()], axis=2), deadline
 
 
-def run_whole(mix: Audio, rung: Rung) -> Audio:
+def run_whole(mix: Audio, rung: Rung, rungs: Sequence[Rung] = RUNGS) -> Audio:
     """A song on one rung from end to end."""
-    pipeline: Pipeline = make_ladder(Machine()).open(rung, Watch("song"))
+    pipeline = make_ladder(Machine(), rungs).open(rung, Watch("song"), LEVEL)
     parts = [pipeline.push(block) for block in blocks(mix)]
     return np.concatenate([*parts, pipeline.finish()], axis=2)
 
@@ -105,15 +142,18 @@ def test_without_pressure_it_is_the_best_rung_bit_for_bit(samples: int) -> None:
     assert [decision["index"] for decision in deadline.summary()["decisions"]] == [0]
 
 
-def test_a_step_down_fades_from_one_rung_into_the_other() -> None:
+@pytest.mark.parametrize(("rungs", "seconds", "slow"), [(RUNGS, 60, 15), (BLENDED, 85, 30)])
+def test_a_step_down_fades_from_one_rung_into_the_other(
+    rungs: Sequence[Rung], seconds: float, slow: float
+) -> None:
     mix = noise(12 * SAMPLE_RATE)
-    machine = Machine(slowness=lambda now: 1.0 if now < 15 else 3.0)
-    stems, deadline = run(mix, machine, 60)
+    machine = Machine(slowness=lambda now: 1.0 if now < slow else 3.0)
+    stems, deadline = run(mix, machine, seconds, rungs)
     first, second = deadline.summary()["decisions"]
     assert (first["index"], second["index"]) == (0, 1)
     place = round(second["position"] * SAMPLE_RATE)
     assert 2 * SAMPLE_RATE < place < 10 * SAMPLE_RATE
-    above, below = run_whole(mix, RUNGS[0]), run_whole(mix, RUNGS[1])
+    above, below = run_whole(mix, rungs[0], rungs), run_whole(mix, rungs[1], rungs)
     np.testing.assert_array_equal(stems[:, :, :place], above[:, :, :place])
     after = slice(place + FADE, None)
     # Chunks lie elsewhere, so that equal means equal up to rounding.
@@ -161,41 +201,71 @@ def test_the_mean_of_both_polarities_has_no_even_part() -> None:
     )
 
 
+def test_a_rung_without_its_companion_is_the_separators_alone() -> None:
+    mix = noise(5 * SAMPLE_RATE)
+    blended, alone = (run_whole(mix, rung, BLENDED) for rung in (BLENDED[1], BLENDED[2]))
+    # The companion's half is one of what lies around the song's mean.
+    companion = np.float32(0.5) * (mix - np.float32(LEVEL.mean)) + np.float32(LEVEL.mean)
+    assert np.abs(alone - 0.5 * mix).max() < 1e-5
+    for index, source in enumerate(SOURCES):
+        expected = SHARES[source] * 0.5 * mix + (1 - SHARES[source]) * companion
+        assert np.abs(blended[index] - expected).max() < 1e-5
+
+
+def test_beside_a_companion_a_source_without_a_network_is_the_companion_s() -> None:
+    mix = noise(3 * SAMPLE_RATE)
+    rung = Rung("int8", sources=("vocals",))
+    stems = run_whole(mix, rung, BLENDED)
+    companion = np.float32(0.5) * (mix - np.float32(LEVEL.mean)) + np.float32(LEVEL.mean)
+    for index in range(3):
+        assert np.abs(stems[index] - companion).max() < 1e-5
+    assert np.abs(stems[3] - 0.9 * 0.5 * mix - np.float32(0.1) * companion).max() < 1e-5
+
+
 def changing(pace: npt.NDArray[np.float64], now: float) -> float:
     """A pace that changes every three seconds."""
     return float(pace[int(now / 3) % len(pace)])
 
 
-def test_never_late_whatever_the_machine_does() -> None:
+@pytest.mark.parametrize(("rungs", "songs", "lowest"), [(RUNGS, 150, 3), (BLENDED, 60, 2)])
+def test_never_late_whatever_the_machine_does(
+    rungs: Sequence[Rung], songs: int, lowest: int
+) -> None:
     seen = set()
-    for seed in range(150):
+    longest = SECONDS["float32"] * (SLOWER * PARTNER.batch if rungs is BLENDED else 1)
+    for seed in range(songs):
         rng = np.random.default_rng(seed)
         mix = noise(int(rng.integers(1, 14 * SAMPLE_RATE)), seed=seed)
-        limit = float(rng.uniform(15, 80))
+        limit = float(rng.uniform(15, 80)) * (2 if rungs is BLENDED else 1)
         pace = rng.choice([1.0, 1.0, 2.0, 5.0, 20.0], 40)
         # A chunk may be as slow as the reserve allows: a tenth of the limit.
         freezes = [(float(rng.uniform(0, limit / 2)), float(rng.uniform(0, limit / 4)))]
-        pace = np.minimum(pace, 0.1 * limit / SECONDS["float32"])
+        pace = np.minimum(pace, 0.1 * limit / longest)
         machine = Machine(
             slowness=partial(changing, pace), freezes=freezes if seed % 3 == 0 else []
         )
-        stems, deadline = run(mix, machine, limit)
+        stems, deadline = run(mix, machine, limit, rungs)
         assert machine.now <= limit, seed
         assert stems.shape == (4, 2, mix.shape[1]) and np.isfinite(stems).all()
         indices = [decision["index"] for decision in deadline.summary()["decisions"]]
         assert indices == sorted(set(indices))
         seen.add(tuple(indices))
         # Whatever the rungs, no stem is louder than the loudest of them.
-        assert np.abs(stems).max() <= 0.7 * np.abs(mix).max() + 1e-6
-    assert len(seen) > 5 and (0,) in seen and any(3 in indices for indices in seen)
+        assert np.abs(stems).max() <= 0.7 * np.abs(mix).max() + LEVEL.mean * (rungs is BLENDED)
+    assert len(seen) > 4 and (0,) in seen and any(lowest in indices for indices in seen)
 
 
-def test_what_is_kept_for_a_step_does_not_grow_with_the_song() -> None:
+@pytest.mark.parametrize("rungs", [RUNGS, BLENDED])
+def test_what_is_kept_for_a_step_does_not_grow_with_the_song(rungs: Sequence[Rung]) -> None:
     machine = Machine()
-    ladder, deadline = make_ladder(machine), make_deadline(machine, 10_000)
+    ladder, deadline = make_ladder(machine, rungs), make_deadline(machine, 10_000, rungs)
     watch = Watch("song", deadline=deadline)
-    descent = Descent(60 * SAMPLE_RATE, deadline, lambda rung, left: ladder.open(rung, watch))
+    descent = Descent(
+        60 * SAMPLE_RATE, deadline, lambda rung, left: ladder.open(rung, watch, LEVEL)
+    )
     longest = max(size.chunk for size in SIZES.values())
+    if rungs is BLENDED:
+        longest = longest_input(PARTNER) + (PARTNER.batch - 1) * PARTNER.stride
     for _ in range(60):
         descent.push(noise(SAMPLE_RATE))
         assert descent._mix.shape[1] <= RUN_UP + longest + FADE + SAMPLE_RATE

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-import torch
 import yaml
 
 import mdx.separator
@@ -24,43 +23,17 @@ from mdx.pipeline import Member
 from mdx.separator import Separator
 from mdx.spec import SAMPLE_RATE, SOURCES, Audio, Rung
 from mdx.stft import Stft
+from tests.longhand import separate_longhand
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 
 TOLERANCE = 1e-5  # of the peak: float32 rounding through STFT, some twenty layers and the Mixer
 
 
 def longhand(mix: Audio) -> dict[str, Audio]:
-    """The released code's procedure on a whole song: all chunks as one batch, in torch."""
-    stems = []
-    samples = mix.shape[1]
-    for source in SOURCES:
-        spec = TINY[source]
-        trim = spec.n_fft // 2
-        chunk = spec.hop * (spec.dim_t - 1)
-        step = chunk - 2 * trim
-        pad = step - samples % step
-        zeros = torch.zeros(2, trim)
-        padded = torch.cat([zeros, torch.from_numpy(mix), torch.zeros(2, pad), zeros], dim=1)
-        waves = torch.stack(
-            [padded[:, start : start + chunk] for start in range(0, samples + pad, step)]
-        )
-        window = torch.hann_window(spec.n_fft, periodic=True)
-        bins = torch.stft(
-            waves.reshape(-1, chunk), spec.n_fft, spec.hop, window=window, return_complex=True
-        )
-        parts = torch.view_as_real(bins).permute(0, 3, 1, 2)
-        parts = parts.reshape(len(waves), 4, spec.n_fft // 2 + 1, spec.dim_t)
-        with torch.no_grad():
-            estimate = tiny_network(source)(parts[:, :, : spec.dim_f])
-        whole = torch.zeros_like(parts)
-        whole[:, :, : spec.dim_f] = estimate
-        whole = whole.reshape(-1, 2, spec.n_fft // 2 + 1, spec.dim_t).permute(0, 2, 3, 1)
-        out = torch.istft(
-            torch.view_as_complex(whole.contiguous()), spec.n_fft, spec.hop, window=window
-        ).reshape(-1, 2, chunk)
-        stems.append(out[:, :, trim:-trim].transpose(0, 1).reshape(2, -1)[:, :samples])
-    mixed = torch.from_numpy(tiny_mixer()) @ torch.cat([*stems, torch.from_numpy(mix)])
-    return {source: mixed[2 * i : 2 * i + 2].numpy() for i, source in enumerate(SOURCES)}
+    """The released code's procedure on a whole song."""
+    stems = [separate_longhand(mix, TINY[source], tiny_network(source)) for source in SOURCES]
+    mixed = tiny_mixer() @ np.concatenate([*stems, mix])
+    return {source: mixed[2 * i : 2 * i + 2] for i, source in enumerate(SOURCES)}
 
 
 BOUNDARIES = sorted(

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mdx.errors import ConfigError
-from mdx.spec import StftSpec, find_system, read_system, system_names, track_name
+from mdx.spec import SOURCES, StftSpec, find_system, read_system, system_names, track_name
 
 
 def test_sizes_of_the_released_vocals_network() -> None:
@@ -129,3 +129,76 @@ def test_training_data_is_a_list_of_names(tiny_copy: Path, value: object) -> Non
     tiny_copy.write_text(yaml.safe_dump(system))
     with pytest.raises(ConfigError, match=r"training_data: got .*, expected a list of names"):
         read_system(tiny_copy)
+
+
+TWO_STEMS = {
+    "name": "karaoke",
+    "description": "one network of two stems",
+    "training_data": [],
+    "leaderboard": "none",
+    "profile": "uvr",
+    "two_stems": {
+        "weights": "x.onnx", "n_fft": 6144, "primary": "Lead Vocals", "secondary": "Instrumental",
+    },
+}  # fmt: skip
+
+
+def write_two_stems(path: Path, change: dict[str, object], **two: object) -> Path:
+    values: dict[str, object] = {**TWO_STEMS, **change}
+    if two:
+        values["two_stems"] = {**TWO_STEMS["two_stems"], **two}  # type: ignore[dict-item]
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def test_a_system_of_two_stems(tmp_path: Path) -> None:
+    spec = read_system(write_two_stems(tmp_path / "x.yaml", {}, compensate=1))
+    assert spec.stems == ("lead_vocals", "instrumental") and not spec.separators
+    assert spec.two_stems is not None
+    assert (spec.two_stems.hop, spec.two_stems.compensate, spec.two_stems.overlap) == (
+        1024,
+        1,
+        None,
+    )
+    assert find_system("demo")[0].stems == SOURCES
+
+
+def test_a_whole_number_passes_for_a_fraction_and_nothing_else_does(tmp_path: Path) -> None:
+    two = read_system(write_two_stems(tmp_path / "x.yaml", {}, compensate=2, overlap=0)).two_stems
+    assert two is not None and (two.compensate, two.overlap) == (2, 0)
+    for key in ("compensate", "overlap"):  # of type float, and float or None
+        for value in (True, "1"):
+            with pytest.raises(ConfigError, match=f"{key}: got {value!r}, expected of type float"):
+                read_system(write_two_stems(tmp_path / "x.yaml", {}, **{key: value}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"profile": "kuielab"}, "two_stems.*together"),
+        ({"two_stems": None}, "two_stems.*together"),
+        ({"mixer": "m.npz"}, "none of these beside it"),
+        ({"companion": {"weights": "d.onnx"}}, "none of these beside it"),
+        ({"two_stems": "x.onnx"}, "a mapping"),
+    ],
+)
+def test_two_stems_come_alone(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_system(write_two_stems(tmp_path / "x.yaml", change))
+
+
+@pytest.mark.parametrize(
+    ("two", "message"),
+    [
+        ({"secondary": "lead vocals"}, "two names that differ"),
+        ({"secondary": "../x"}, "track name"),
+        ({"compensate": 0}, "compensate"),
+        ({"overlap": 1.0}, "overlap"),
+        ({"denoise": 1}, "denoise: got 1, expected of type bool"),
+        ({"n_fft": 6144.0}, "n_fft"),
+    ],
+)
+def test_wrong_two_stems_are_refused(two: dict[str, object], message: str, tmp_path: Path) -> None:
+    path = write_two_stems(tmp_path / "x.yaml", {}, **two)
+    with pytest.raises(ConfigError, match=f"{path}: two_stems: .*{message}"):
+        read_system(path)

@@ -296,6 +296,7 @@ def test_precision_that_is_not_there(tiny_copy: Path, caplog: pytest.LogCaptureF
         ("length", "drums.wav: got shape"),
         ("count", "--songs and --seconds: got 0 of 30.0 s"),
         ("shared", "expected a weights file for every source"),
+        ("companion", "got [], expected a weights file for every source"),
     ],
 )
 def test_bad_input_costs_one_line(
@@ -315,6 +316,10 @@ def test_bad_input_costs_one_line(
         sf.write(stem, noise(5000).T, SAMPLE_RATE)
     elif damage == "count":
         more = ["--songs", "0"]
+    elif damage == "companion":
+        system = yaml.safe_load(tiny_copy.read_text()) | {"companion": {"weights": "demucs.onnx"}}
+        del system["separators"], system["mixer"]
+        tiny_copy.write_text(yaml.safe_dump(system))
     else:
         tiny_copy.write_text(tiny_copy.read_text().replace("drums.onnx", "bass.onnx"))
     assert main([str(tiny_copy), "--data", str(data), *more]) == 1

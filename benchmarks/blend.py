@@ -1,0 +1,123 @@
+"""`python -m benchmarks.blend`: leaderboard A's system at full size, its seconds by stage.
+
+Four separators of 512 frames, the Mixer, and Demucs-v2 of 64 channels in the blend, all with random
+weights, on a song of noise, file to files. Every run is a process of its own, loading included.
+"""
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.companion import make_weights
+from benchmarks.full_size import FOLDER, HOP, N_FFT, make_full_size, write_network
+from benchmarks.memory import write_song
+from evaluator.children import Children
+from evaluator.replay import Submission, separate_song
+from evaluator.tables import markdown_table, replace_section
+from mdx.machine import available_cpus, cpu_model
+from mdx.spec import COMPANION, SOURCES, find_system
+from mdx.weights import int8_name
+
+FRAMES = 512  # of the released files
+NETWORK, DEMUCS = "random-512.onnx", "random-64.onnx"
+SECTION = "blend"  # of the README
+# Precision, then segment (seconds), overlap and segments in a call of the companion.
+SETTINGS = (
+    ("float32", 40.0, 0.5, 4),
+    ("int8", 40.0, 0.5, 4),
+    ("int8", 40.0, 0.25, 4),
+    ("int8", 10.0, 0.25, 4),
+)
+HEADER = [
+    "setting", "seconds", "of its duration", "memory, MB", "separators", "companion", "STFTs",
+    "rest", "loading",
+]  # fmt: skip
+
+
+def make_weights_once(folder: Path = FOLDER) -> None:
+    """Write all networks of the system, where they are not there; takes some minutes."""
+    from models.convert import quantise
+
+    make_full_size(folder)  # for its Mixer
+    if not (folder / int8_name(NETWORK)).exists():
+        write_network(folder, NETWORK, dim_t=FRAMES)
+    make_weights(folder, DEMUCS, channels=64)
+    if not (folder / int8_name(DEMUCS)).exists():
+        quantise(folder, DEMUCS)
+
+
+def write_system(folder: Path, segment: float, overlap: float, batch: int) -> Path:
+    """The YAML of leaderboard A's system, made of these networks."""
+    spec, _ = find_system("leaderboard_a")
+    assert spec.companion is not None and spec.blend is not None
+    companion = dataclasses.replace(
+        spec.companion, weights=DEMUCS, segment=segment, overlap=overlap, batch=batch
+    )
+    system = {
+        "name": "blend",
+        "description": "leaderboard A's sizes, random weights",
+        "training_data": [],
+        "leaderboard": "none",
+        "profile": "kuielab",
+        "separators": {
+            source: {"weights": NETWORK, "n_fft": N_FFT[source], "hop": HOP} for source in SOURCES
+        },
+        "mixer": "mixer.npz",
+        "companion": dataclasses.asdict(companion),
+        "blend": dict(spec.blend),
+    }
+    path = folder / "blend.yaml"
+    path.write_text(yaml.safe_dump(system, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def row(setting: tuple[str, float, float, int], seconds: int, run: Any) -> list[str]:
+    """A line of the table for a song of so many seconds."""
+    precision, segment, overlap, batch = setting
+    stages = dict(run.stages)
+    separators = sum(stages.pop(source) for source in SOURCES)
+    companion = stages.pop(COMPANION)
+    stft = stages.pop("stft") + stages.pop("istft")
+    rest = run.seconds - separators - companion - stft
+    total = run.setup_seconds + run.seconds
+    parts = [separators, companion, stft, rest, run.setup_seconds]
+    return [
+        f"{precision}, segments of {segment:g} s, overlap {overlap:g}, {batch} a call",
+        f"{total:.1f}",
+        f"{total / seconds:.2f}",
+        f"{run.peak_memory / 1e6:.0f}",
+        *(f"{part:.1f}" for part in parts),
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.blend", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=240, help="of the song (default: 240)")
+    parser.add_argument("--readme", type=Path, help="put the table into this README")
+    args = parser.parse_args()
+    make_weights_once()
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        song = Path(name) / "song" / "mixture.wav"
+        song.parent.mkdir()
+        write_song(song, args.seconds)
+        for setting in SETTINGS:
+            system = write_system(FOLDER, *setting[1:])
+            submission = Submission(str(system), precision=setting[0])
+            run = separate_song(submission, song.parent, Path(name) / "out", Children())
+            rows.append(row(setting, args.seconds, run))
+            print(" | ".join(rows[-1]), flush=True)
+    title = f"A song of {args.seconds} s; {cpu_model()}, {available_cpus()} CPUs; seconds by stage"
+    told = f"{title}\n\n{markdown_table(HEADER, rows)}"
+    print(told)
+    if args.readme:
+        replace_section(args.readme, SECTION, told)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""`python -m benchmarks.companion`: Demucs-v2's time and memory by how it is run.
+
+That is precision, segment, overlap, and segments in one call. SDR is that of the stems against
+those of the reference: float32, with the segment and the overlap of the released submission, one
+segment after another. By default a network of the released size with random weights hears
+noise, for time and memory: its SDR says little, as such a network depends on where a segment
+begins, which a trained one hardly does. `--weights` and `--song` take real ones. Settings are
+interleaved, every run is a process of its own, and figures are medians.
+"""
+
+import argparse
+import itertools
+import shutil
+import statistics
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile as sf
+import yaml
+
+from benchmarks.memory import write_song
+from evaluator.metrics import global_sdr
+from evaluator.tables import markdown_table, replace_section
+from mdx.machine import available_cpus, cpu_model, peak_memory
+from mdx.separator import Separator
+from mdx.spec import SOURCES, Audio
+from mdx.weights import int8_name, register_weights
+
+FOLDER = Path("out/companion")
+COMMAND = "python -m benchmarks.companion"
+SECTION = "companion"  # of the README
+HEADER = ["setting", "seconds a second", "times faster", "SDR, dB", "memory, MB"]
+
+
+class Setting(NamedTuple):
+    """How the network is run."""
+
+    precision: str
+    segment: float  # seconds
+    overlap: float  # share of a segment
+    batch: int  # segments in one call
+
+    def __str__(self) -> str:
+        segment = f"{self.segment:g} s, overlap {self.overlap:g}"
+        return f"{self.precision}, {segment}, batch {self.batch}"
+
+
+class Run(NamedTuple):
+    """What one song took, loading not counted."""
+
+    seconds: float
+    peak_memory: int  # bytes, of the process
+
+
+REFERENCE = Setting("float32", 40.0, 0.5, 1)
+
+
+def run_once(system: Path, song: Path, out: Path, precision: str) -> Run:
+    """Separate a song, file to files; to be called in a process of its own."""
+    separator = Separator.load(system, precision=precision)
+    started = time.perf_counter()
+    separator.separate_file(song, out, subtype="FLOAT")
+    return Run(time.perf_counter() - started, peak_memory() or 0)
+
+
+def measure(
+    settings: list[Setting], folder: Path, weights: str, song: Path, runs: int
+) -> list[list[str]]:
+    """A row of the table for every setting, the reference first."""
+    settings = [REFERENCE, *(setting for setting in settings if setting != REFERENCE)]
+    found: dict[Setting, list[Run]] = {setting: [] for setting in settings}
+    sdrs: dict[Setting, str] = {}
+    with tempfile.TemporaryDirectory() as name, sf.SoundFile(song) as file:
+        duration = file.frames / file.samplerate
+        for _, setting in itertools.product(range(runs), settings):
+            system = write_system(folder, weights, setting)
+            out = Path(name) / ("reference" if setting == REFERENCE else "other")
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                run = pool.submit(run_once, system, song, out, setting.precision).result()
+            found[setting].append(run)
+            if setting != REFERENCE and setting not in sdrs:
+                sdrs[setting] = f"{mean_sdr(Path(name) / 'reference', out):.1f}"
+    seconds = {key: statistics.median(run.seconds for run in runs) for key, runs in found.items()}
+    return [
+        [
+            str(setting),
+            f"{seconds[setting] / duration:.3f}",
+            f"{seconds[REFERENCE] / seconds[setting]:.2f}",
+            sdrs.get(setting, "-"),
+            f"{statistics.median(run.peak_memory for run in found[setting]) / 1e6:.0f}",
+        ]
+        for setting in settings
+    ]
+
+
+def mean_sdr(reference: Path, estimate: Path) -> float:
+    """The SDR of one separation against another, the mean over sources, in dB."""
+    return float(
+        np.mean(
+            [
+                global_sdr(_read(reference / f"{source}.wav"), _read(estimate / f"{source}.wav"))
+                for source in SOURCES
+            ]
+        )
+    )
+
+
+def _read(path: Path) -> Audio:
+    samples: Audio = sf.read(path, dtype="float32")[0].T
+    return samples
+
+
+def write_system(folder: Path, weights: str, setting: Setting) -> Path:
+    """The YAML of a system of the companion alone."""
+    name = f"companion-{setting.segment:g}-{setting.overlap:g}-{setting.batch}"
+    system = {
+        "name": name,
+        "description": "Demucs-v2 by itself",
+        "training_data": [],
+        "leaderboard": "none",
+        "profile": "kuielab",
+        "companion": {
+            "weights": weights, "segment": setting.segment, "overlap": setting.overlap,
+            "batch": setting.batch,
+        },
+    }  # fmt: skip
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(system, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def make_weights(folder: Path, name: str, channels: int) -> None:
+    """Write a network with random weights, once."""
+    from models.demucs import DemucsSpec, random_demucs
+    from models.export_companion import export_companion
+
+    if not (folder / name).exists():
+        export_companion(random_demucs(DemucsSpec(channels=channels), seed=0), folder / name)
+        register_weights(folder, name, made_by=COMMAND)
+
+
+def take_weights(folder: Path, name: str, path: Path) -> None:
+    """Copy a converted network, by its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, folder / name)
+    register_weights(folder, name, made_by=COMMAND)
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("--channels", type=int, default=64, help="of random weights (default: 64)")
+    parser.add_argument("--weights", type=Path, help="a converted float32 network instead")
+    parser.add_argument("--seconds", type=int, default=60, help="of noise (default: 60)")
+    parser.add_argument("--song", type=Path, help="a song instead of noise")
+    parser.add_argument("--segments", default="10,20,40", help="seconds (default: %(default)s)")
+    parser.add_argument("--overlaps", default="0.5,0.25,0.1", help="(default: %(default)s)")
+    parser.add_argument("--batches", default="1,4", help="(default: %(default)s)")
+    parser.add_argument("--precisions", default="float32,int8", help="(default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--readme", type=Path, help="put the table into this README")
+    return parser
+
+
+def main() -> None:
+    """Print the table."""
+    from models.convert import quantise
+
+    args = get_parser().parse_args()
+    settings = [
+        Setting(precision, float(segment), float(overlap), int(batch))
+        for precision in args.precisions.split(",")
+        for segment in args.segments.split(",")
+        for overlap in args.overlaps.split(",")
+        for batch in args.batches.split(",")
+    ]
+    what = f"{args.channels} channels, random weights" if not args.weights else args.weights.name
+    name = f"random-{args.channels}.onnx" if not args.weights else f"copy-of-{args.weights.name}"
+    if args.weights:
+        take_weights(FOLDER, name, args.weights)
+    else:
+        make_weights(FOLDER, name, args.channels)
+    made = not args.weights and (FOLDER / int8_name(name)).exists()
+    if any(setting.precision == "int8" for setting in settings) and not made:
+        quantise(FOLDER, name)
+    with tempfile.TemporaryDirectory() as folder:
+        song = args.song or Path(folder) / "song.wav"
+        if not args.song:
+            write_song(song, args.seconds)
+        rows = measure(settings, FOLDER, name, song, args.runs)
+        seconds = sf.info(song).duration
+    words = f"{seconds:.0f} s of {'a song' if args.song else 'noise'}, medians of {args.runs}"
+    title = f"Demucs-v2 ({what}), {words}; {cpu_model()}, {available_cpus()} CPUs"
+    section = f"{title}\n\n{markdown_table(HEADER, rows)}"
+    print(section)
+    if args.readme:
+        replace_section(args.readme, SECTION, section)
+
+
+if __name__ == "__main__":
+    main()

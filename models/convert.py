@@ -1,0 +1,223 @@
+"""`python -m models.convert FILE.th --out NAME.onnx`: a released Demucs-v2 as the runtime wants it.
+
+The checkpoint is read as plain tensors, nothing of it is executed, and it must be the one that the
+manifest names, where it names it. `--int8 NAME.onnx` makes an int8 network of a converted one.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mdx.errors import MdxError, WeightsError
+from mdx.spec import MODELS, SAMPLE_RATE
+from mdx.weights import (
+    MANIFEST,
+    WeightsEntry,
+    describe_file,
+    int8_name,
+    read_manifest,
+    weights_file,
+    weights_path,
+    write_entry,
+)
+from models.demucs import Demucs, DemucsSpec
+from models.dynamic_int8 import quantise_companion
+from models.export_companion import export_companion
+
+log = logging.getLogger("convert")
+WEIGHTS = MODELS / "weights"  # of the systems that come with the repository
+PLAIN = "a plain state dict: tensors of floats by name"
+WIDTH = "encoder.0.0.weight"  # has the channels of the first level
+COMMAND = "python -m models.convert"  # as the manifest names it: without paths of a machine
+LISTED = 20  # names in one error at most
+HEARD = 5 * SAMPLE_RATE  # samples of noise that int8 is compared on
+
+
+def convert(checkpoint: Path, folder: Path, name: str) -> float:
+    """Convert a checkpoint to `name` in the folder, and enter it into the manifest.
+
+    Returns the largest difference between onnxruntime and torch, relative to the output's peak.
+    Raises WeightsError or NetworkError; OSError where the file cannot be written.
+    """
+    target = _onnx_path(folder, name)
+    try:
+        found = describe_file(checkpoint)
+    except OSError as no:
+        raise WeightsError(checkpoint, got=no.strerror, expected="a readable file") from no
+    origin = _entry_of(checkpoint, folder)
+    if origin is not None and not origin.fits(found):
+        raise WeightsError(
+            checkpoint, got=found, expected=f"{origin} as in {MANIFEST}",
+            hint="the file is damaged or not the one named: fetch it again",
+        )  # fmt: skip
+    net = network_of(read_state(checkpoint), checkpoint)
+    log.info("%s: %s channels, %s", checkpoint, net.spec.channels, found)
+    error = export_companion(net, target)
+    command = f"{COMMAND} {checkpoint.name} --out {name}"
+    _register(folder, name, origin or found, parent=found.sha256, command=command)
+    return error
+
+
+def quantise(folder: Path, name: str) -> float:
+    """Make the int8 network beside a converted one, and enter it into the manifest.
+
+    Returns its SNR against float32 on noise, in dB. Raises WeightsError or NetworkError; OSError
+    where the file cannot be written.
+    """
+    with torch.device("meta"):
+        samples = Demucs(DemucsSpec(channels=1)).valid_length(HEARD)
+    with weights_file(folder, name) as path:
+        origin = read_manifest(folder)[name]
+        snr = quantise_companion(path, weights_path(folder, int8_name(name)), samples=samples)
+    command = f"{COMMAND} --int8 {name}"
+    _register(folder, int8_name(name), origin, parent=origin.sha256, command=command)
+    return snr
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name, in float32; no code of a pickle is run.
+
+    Raises WeightsError for anything but a plain state dict.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of a dozen classes, by what in the file is not as it should be
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise WeightsError(path, got=f"{type(error).__name__}: {reason}", expected=PLAIN) from error
+    if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+        raise WeightsError(path, got=type(state).__name__, expected=PLAIN)
+    if isinstance(state.get("compressed"), bytes):
+        raise WeightsError(
+            path, got="weights quantised by DiffQ and compressed", expected=PLAIN,
+            hint="that kind is not supported: convert 'demucs' or 'demucs_extra'",
+        )  # fmt: skip
+    others = [key for key, value in state.items() if not _is_plain(value)]
+    if others or not state:
+        raise WeightsError(path, got=_listed(others) or "an empty dict", expected=PLAIN)
+    return {key: value.float() for key, value in state.items()}
+
+
+def _is_plain(value: object) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value.is_floating_point()
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+    )
+
+
+def network_of(state: dict[str, Tensor], where: object) -> Demucs:
+    """The network of a state dict, as wide as its first level; the tensors become its weights.
+
+    Raises WeightsError that lists what is missing, unexpected, or of another shape.
+    """
+    spec = DemucsSpec()
+    if WIDTH in state and state[WIDTH].ndim and len(state[WIDTH]):
+        spec = DemucsSpec(channels=len(state[WIDTH]))
+    with torch.device("meta"):
+        net = Demucs(spec)
+    wanted = net.state_dict()
+    wrong = [
+        f"{key} {list(state[key].shape)} instead of {list(value.shape)}"
+        for key, value in wanted.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    problems = {
+        "missing": [key for key in wanted if key not in state],
+        "unexpected": [key for key in state if key not in wanted],
+        "of another shape": wrong,
+    }
+    if any(problems.values()):
+        got = "; ".join(f"{word}: {_listed(keys)}" for word, keys in problems.items() if keys)
+        raise WeightsError(where, got=got, expected=f"Demucs-v2 of {spec.channels} channels")
+    net.load_state_dict(state, strict=True, assign=True)
+    return net.eval()
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    rest = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _entry_of(path: Path, folder: Path) -> WeightsEntry | None:
+    path, folder = path.resolve(), folder.resolve()
+    if not path.is_relative_to(folder):
+        return None
+    return read_manifest(folder).get(path.relative_to(folder).as_posix())
+
+
+def _register(folder: Path, name: str, origin: WeightsEntry, *, parent: str, command: str) -> None:
+    # What is known of the origin beyond its bytes holds for what was made of it: data and licence.
+    found = describe_file(weights_path(folder, name))
+    entry = replace(
+        origin, sha256=found.sha256, bytes=found.bytes, made_by=command, parent=parent,
+        url=None, member=None, becomes=None,
+    )  # fmt: skip
+    write_entry(folder, name, entry)
+
+
+def _onnx_path(folder: Path, name: str) -> Path:
+    path = weights_path(folder, name)
+    if path.suffix != ".onnx":
+        raise WeightsError("--out", got=f"'{name}'", expected="the name of an .onnx file")
+    return path
+
+
+def find_folder(checkpoint: Path) -> Path:
+    """The folder of weights that a checkpoint lies in, by its manifest; else that of the systems.
+
+    The latter is `models/weights`.
+    """
+    for folder in checkpoint.resolve().parents:
+        if (folder / MANIFEST).is_file():
+            return folder
+    return WEIGHTS
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("checkpoint", nargs="?", type=Path, metavar="FILE.th")
+    parser.add_argument("--out", metavar="NAME.onnx", help="what it is called in the manifest")
+    parser.add_argument(
+        "--int8", metavar="NAME.onnx", help="make NAME.int8.onnx of this float32 network"
+    )
+    parser.add_argument(
+        "--folder", type=Path,
+        help="of the manifest and the weights (default: where the checkpoint's manifest lies, or "
+        "models/weights)",
+    )  # fmt: skip
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Convert, or quantise; returns the exit code."""
+    logging.basicConfig(format="%(message)s")
+    log.setLevel(logging.INFO)
+    parser = get_parser()
+    args = parser.parse_args(arguments)
+    if (args.checkpoint is None) != (args.out is None) or bool(args.out) == bool(args.int8):
+        parser.error("give FILE.th and --out NAME.onnx, or --int8 NAME.onnx alone")
+    folder = args.folder or (find_folder(args.checkpoint) if args.checkpoint else WEIGHTS)
+    try:
+        if args.int8:
+            snr = quantise(folder, args.int8)
+            print(f"{int8_name(args.int8)}: {snr:.1f} dB SNR against float32, on noise")
+        else:
+            error = convert(args.checkpoint, folder, args.out)
+            print(f"{args.out}: {error:.1e} of the peak between onnxruntime and torch")
+    except (MdxError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

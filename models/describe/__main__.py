@@ -1,0 +1,187 @@
+"""`python -m models.describe FILE.onnx`: what an MDX-Net is, and a system's YAML for it.
+
+The graph tells bins and frames. n_fft, the stem and its gain come from the record of a
+model_data.json that has the file's hash, or from the options, which go before it.
+"""
+
+import argparse
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdx.errors import ConfigError, MdxError, NetworkError
+from mdx.spec import SAMPLE_RATE, StftSpec, TwoStemsSpec
+from mdx.weights import describe
+from models.describe.graph import Graph, read_content, read_graph, uvr_hash
+from models.describe.records import Record, find_record, likely_n_fft, other_stem
+from models.describe.system import (
+    CUT_OFF_MATTERS,
+    check_name,
+    name_inside,
+    two_stems_system,
+    write_system,
+)
+
+HOP = 1024  # samples, of all published networks
+USUAL_GAIN = 1.035  # what UVR takes for a network it does not know
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the graph does not hold; None: unknown."""
+
+    n_fft: int | None
+    primary: str | None
+    compensate: float | None
+
+    @classmethod
+    def of(cls, args: argparse.Namespace, record: Record | None) -> "Settings":
+        """Those of the options, and of the record where an option is not given."""
+        known = vars(record) if record else {}
+        given = {key: getattr(args, key) for key in ("n_fft", "primary", "compensate")}
+        return cls(**{
+            key: known.get(key) if value is None else value for key, value in given.items()
+        })  # fmt: skip
+
+
+def check_record(record: Record, graph: Graph, path: Path) -> None:
+    """Raises NetworkError where a record speaks of other sizes than the graph has."""
+    if (graph.dim_f, math.log2(graph.dim_t)) != (record.dim_f, record.log2_dim_t):
+        raise NetworkError(
+            path,
+            got=f"{graph.dim_f} bins and {graph.dim_t} frames in the graph",
+            expected=f"{record.dim_f} bins and 2^{record.log2_dim_t} frames as in its record",
+            hint="the record is another network's, or the file was exported at another size",
+        )
+
+
+def stft_of(graph: Graph, n_fft: int, path: Path) -> StftSpec:
+    """The sizes of a network's chunks; raises ConfigError where there can be none."""
+    try:
+        return StftSpec(n_fft, HOP, graph.dim_f, graph.dim_t)
+    except ConfigError as error:
+        raise error.within(path) from error
+
+
+def cut_off(dim_f: int, n_fft: int) -> str:
+    """Where the network's spectrum ends."""
+    return f"{dim_f / n_fft * SAMPLE_RATE:.0f} Hz"
+
+
+def lines_of(path: Path, content: bytes, graph: Graph, settings: Settings) -> list[str]:
+    """What is known of a network, a line each; raises ConfigError for an n_fft that cannot be."""
+    found = describe(content)
+    shape = f"(batch, 4, {graph.dim_f}, {graph.dim_t})"
+    lines = [
+        f"file        {path} ({found.bytes} bytes)",
+        f"sha256      {found.sha256}",
+        f"UVR hash    {uvr_hash(content)}",
+        f"network     {graph.precision}, opset {graph.opset}, by {graph.producer or 'unknown'}",
+        f"shape       {shape}: {graph.dim_f} bins, {graph.dim_t} frames",
+    ]
+    if settings.n_fft is None:
+        likely = ", ".join(f"{n_fft} (cut-off {cut_off(graph.dim_f, n_fft)})"
+                           for n_fft in likely_n_fft(graph.dim_f))  # fmt: skip
+        return [*lines, f"n_fft       not in the graph; likely {likely}"]
+    stft = stft_of(graph, settings.n_fft, path)
+    seconds = stft.chunk / SAMPLE_RATE
+    lines += [
+        f"n_fft       {stft.n_fft}, hop {stft.hop}",
+        f"cut-off     {cut_off(stft.dim_f, stft.n_fft)}",
+        f"chunk       {stft.chunk} samples ({seconds:.2f} s), trim {stft.trim}, step {stft.step}",
+    ]
+    if settings.primary is not None:
+        gain = "" if settings.compensate is None else f", compensate {settings.compensate:g}"
+        lines.append(f"stems       {settings.primary}, {other_stem(settings.primary)}{gain}")
+    return lines
+
+
+def check_complete(settings: Settings, graph: Graph, subject: object, *, why: str) -> None:
+    """Raises ConfigError, with what to give by hand, where something is not known."""
+    likely = " or ".join(map(str, likely_n_fft(graph.dim_f)))
+    missing = [
+        text
+        for value, text in (
+            (settings.n_fft, f"--n-fft ({likely} for {graph.dim_f} bins)"),
+            (settings.primary, "--primary (the stem it finds, such as Vocals)"),
+            (settings.compensate, f"--compensate (usual: {USUAL_GAIN})"),
+        )
+        if value is None
+    ]
+    if missing:
+        raise ConfigError(subject, got=why, expected="the settings that no graph holds",
+                          hint=f"give {', '.join(missing)}")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print what is known of the file, and write its system where that is asked for."""
+    content = read_content(args.file)
+    # The record comes first: it tells what a file is that is no MDX-Net.
+    record = find_record(args.model_data, uvr_hash(content)) if args.model_data else None
+    graph = read_graph(content, args.file)
+    if record:
+        check_record(record, graph, args.file)
+    settings = Settings.of(args, record)
+    print(*lines_of(args.file, content, graph, settings), sep="\n")
+    if record and record.karaoke:
+        print("karaoke     the vocals are the lead alone: backing vocals stay with the rest")
+    if args.model_data and not record:
+        check_complete(settings, graph, args.model_data, why=f"no record for {uvr_hash(content)}")
+    if args.write:
+        write(args.write, args.file, content, graph, settings, overwrite=args.overwrite)
+
+
+def write(
+    path: Path, network: Path, content: bytes, graph: Graph, settings: Settings, *, overwrite: bool
+) -> None:
+    """Write the system of a network with these settings; raises ConfigError or OutputError."""
+    check_name(path)
+    check_complete(settings, graph, network, why="no more than its graph")
+    n_fft, primary, compensate = settings.n_fft, settings.primary, settings.compensate
+    assert n_fft is not None and primary is not None and compensate is not None
+    try:
+        two_stems = TwoStemsSpec(
+            weights=name_inside(network, path), n_fft=n_fft, hop=HOP,
+            dim_f=graph.dim_f, dim_t=graph.dim_t, primary=primary, secondary=other_stem(primary),
+            compensate=compensate, match_cutoff=primary.lower() in CUT_OFF_MATTERS,
+        )  # fmt: skip
+    except ConfigError as error:
+        raise error.within(network) from error
+    system = two_stems_system(two_stems, path.stem, uvr_hash(content))
+    write_system(system, path, content, overwrite=overwrite)
+    print(f"system      {path}: python predict.py SONG --system {path}")
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(prog="python -m models.describe", description=__doc__)
+    parser.add_argument("file", type=Path, metavar="FILE", help="an MDX-Net as .onnx")
+    parser.add_argument("--model-data", type=Path, metavar="JSON", help="UVR's model_data.json")
+    parser.add_argument("--n-fft", type=int, metavar="N", help="samples of a frame")
+    parser.add_argument("--primary", metavar="STEM", help="what the network finds, as Vocals")
+    parser.add_argument(
+        "--compensate", type=float, metavar="GAIN", help=f"of the estimate (usual: {USUAL_GAIN})"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="YAML",
+        help="write a system of two stems there, and the manifest beside it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--overwrite", action="store_true", help="--write may replace a YAML or another entry"
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Describe one network; returns the exit code."""
+    try:
+        run(get_parser().parse_args(arguments))
+    except MdxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

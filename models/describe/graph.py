@@ -1,0 +1,91 @@
+"""What an ONNX file tells of itself."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdx.errors import NetworkError
+from mdx.net import OnnxNetwork
+
+TAIL = 10_000 * 1024  # bytes at a file's end by which UVR knows it
+# Fields of the file's outermost message, by number; source: onnx.proto.
+PRODUCER, PRODUCER_VERSION, OPSETS = 2, 3, 8
+DOMAIN, VERSION = 1, 2  # of an opset
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The sizes and the origin of one network."""
+
+    dim_f: int  # frequency bins
+    dim_t: int  # frames
+    precision: str  # float32 or int8
+    opset: int | None  # of ONNX's own operators
+    producer: str  # empty where the file does not say
+
+
+def read_content(path: Path) -> bytes:
+    """All bytes of a network's file; raises NetworkError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NetworkError(path, got=error.strerror, expected="an ONNX file") from error
+
+
+def uvr_hash(content: bytes) -> str:
+    """MD5 of a file's last 10,240,000 bytes, or of all where it has fewer, in hex digits.
+
+    Source: Ultimate Vocal Remover, which finds a model's settings by it.
+    """
+    return hashlib.md5(content[-TAIL:], usedforsecurity=False).hexdigest()
+
+
+def read_graph(content: bytes, path: Path) -> Graph:
+    """Read a network from its file's bytes; raises NetworkError where it is no MDX-Net."""
+    for start, magic, kind in ((0, b"PK\x03\x04", "a PyTorch checkpoint or another zip"),
+                               (4, b"ORTM", "a network in onnxruntime's own format")):  # fmt: skip
+        if content.startswith(magic, start):
+            raise NetworkError(
+                path, got=kind, expected="an ONNX file",
+                hint="checkpoints of MDX23C, Roformer, SCNet and others are not supported",
+            )  # fmt: skip
+    network = OnnxNetwork(content, str(path), threads=1)
+    opset, producer = None, ["", ""]
+    for number, value in _fields(memoryview(content)):
+        if isinstance(value, int):
+            continue
+        if number in (PRODUCER, PRODUCER_VERSION):
+            producer[number - PRODUCER] = bytes(value).decode(errors="replace")
+        elif number == OPSETS:
+            imported = dict(_fields(value))
+            domain, version = imported.get(DOMAIN, b""), imported.get(VERSION)
+            if domain in (b"", b"ai.onnx") and isinstance(version, int):
+                opset = version
+    origin = " ".join(" ".join(producer).split())  # one line, whatever it holds
+    return Graph(network.dim_f, network.dim_t, network.precision, opset, origin)
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    # A message is a row of fields: a key that holds number and kind, then a number, or a length
+    # and so many bytes. An ONNX file has no other kinds at the top; onnxruntime has loaded it.
+    position = 0
+    while position < len(message):
+        key, position = _number(message, position)
+        value, position = _number(message, position)
+        if key & 7 == 2:
+            start, position = position, position + value
+            yield key >> 3, message[start:position]
+        else:
+            yield key >> 3, value
+
+
+def _number(message: memoryview, position: int) -> tuple[int, int]:
+    # Seven bits a byte, the lowest first; all bytes but the last have the eighth bit set.
+    value = shift = 0
+    while True:
+        byte = message[position]
+        value |= (byte & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 0x80:
+            return value, position

@@ -1,0 +1,105 @@
+"""The settings of a network that its graph does not hold, from the user's `model_data.json`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mdx.errors import ConfigError, NetworkError
+
+# n_fft of the published networks, by the bins that they keep.
+KNOWN_N_FFT = {2048: (4096, 5120, 6144, 8192, 16384), 2560: (5120,), 3072: (6144, 7680)}
+# Words in the settings of other architectures; the first that is found names one.
+ARCHITECTURES = {
+    "scnet": "SCNet",
+    "bandit": "Bandit",
+    "mel_band": "Mel-Band Roformer",
+    "melband": "Mel-Band Roformer",
+    "bs_roformer": "BS-Roformer",
+    "roformer": "Roformer",
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What UVR's registry says of an MDX-Net."""
+
+    n_fft: int
+    dim_f: int
+    log2_dim_t: int
+    primary: str  # the stem that the network finds
+    compensate: float  # gain of its estimate
+    karaoke: bool = False  # vocals are the lead alone
+
+
+def find_record(path: Path, uvr_hash: str) -> Record | None:
+    """The record of a network by its hash, None where there is none.
+
+    Raises ConfigError for a malformed file or record, NetworkError where the record is that of
+    another architecture.
+    """
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, got=error.strerror, expected="a model_data.json") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(path, got=error, expected="valid JSON") from error
+    if not isinstance(records, dict):
+        raise ConfigError(path, got=type(records).__name__, expected="an object of records by hash")
+    if uvr_hash not in records:
+        return None
+    where, values = f"{path}: {uvr_hash}", records[uvr_hash]
+    if not isinstance(values, dict):
+        raise ConfigError(where, got=type(values).__name__, expected="an object of settings")
+    if other := _other_architecture(values):
+        raise NetworkError(where, got=f"a {other} network", expected="an MDX-Net as ONNX",
+                           hint=f"{other} is not supported")  # fmt: skip
+    return Record(
+        n_fft=_whole(values, "mdx_n_fft_scale_set", where),
+        dim_f=_whole(values, "mdx_dim_f_set", where),
+        log2_dim_t=_whole(values, "mdx_dim_t_set", where),
+        primary=_checked(values, "primary_stem", str, where),
+        compensate=float(_checked(values, "compensate", (int, float), where)),
+        karaoke=values.get("is_karaoke") is True,
+    )
+
+
+def other_stem(primary: str) -> str:
+    """What is left of a mixture without a stem, as UVR names it."""
+    pair = {"vocals": "Instrumental", "instrumental": "Vocals"}
+    if primary.lower() in pair:
+        return pair[primary.lower()]
+    return primary[3:] if primary.lower().startswith("no ") else f"No {primary}"
+
+
+def likely_n_fft(dim_f: int) -> tuple[int, ...]:
+    """What n_fft may be: it is not in the graph. Of unknown sizes, the one of full band."""
+    return KNOWN_N_FFT.get(dim_f, (2 * dim_f,))
+
+
+def _other_architecture(values: Mapping[str, Any]) -> str | None:
+    if "vr_model_param" in values:
+        return "VR"
+    if "config_yaml" not in values:
+        return None
+    words = f"{values.get('model_type', '')} {values['config_yaml']}".lower().replace("-", "_")
+    named = (name for word, name in ARCHITECTURES.items() if word in words)
+    # The registry marks other networks with a configuration of their own as Roformer too.
+    unnamed = "Roformer, SCNet or Bandit" if values.get("is_roformer") else "MDX23C"
+    return next(named, unnamed)
+
+
+def _whole(values: Mapping[str, Any], key: str, where: str) -> int:
+    found: int = _checked(values, key, int, where)
+    return found
+
+
+def _checked(values: Mapping[str, Any], key: str, kind: type | tuple[type, ...], where: str) -> Any:
+    if key not in values:
+        raise ConfigError(where, got=f"no '{key}'", expected="the five settings of an MDX-Net")
+    value = values[key]
+    if isinstance(value, bool) or not isinstance(value, kind):
+        expected = "text" if kind is str else "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{where}: {key}", got=repr(value), expected=expected)
+    return value

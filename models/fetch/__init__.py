@@ -1,0 +1,1 @@
+"""Brings a system's released weights: downloaded or from a folder, verified, put in place."""

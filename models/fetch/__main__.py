@@ -1,0 +1,175 @@
+"""`python -m models.fetch SYSTEM...`: download a system's released weights and verify them.
+
+Nothing of a download is ever executed, and nothing takes its name before it is the file that the
+manifest means. Where there is no network, what to download by hand is printed.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Self
+
+from tqdm import tqdm
+
+from mdx.errors import DownloadError, MdxError, WeightsError
+from mdx.weights import CONVERT
+from models.fetch.download import discard, download
+from models.fetch.place import is_there, settle, take_from, unpack
+from models.fetch.wanted import Wanted, find_wanted
+
+
+def fetch(files: Sequence[Wanted]) -> None:
+    """Download one file, or the zip that several are in.
+
+    A download that broke off stays beside the first of them, as `<name>.part`, for the next call.
+    Raises DownloadError or WeightsError; OSError where nothing can be written.
+    """
+    first = files[0]
+    name = first.download_name if first.entry.member else first.path.name
+    part = first.path.with_name(f"{name}.part")
+    size = None if first.entry.member else first.entry.bytes
+    try:
+        with _Bar(name) as bar:
+            download(first.url, part, size=size, progress=bar.update)
+        if first.entry.member is None:
+            settle(part, first)
+        else:
+            for wanted in files:
+                unpack(part, wanted)
+    except WeightsError:
+        discard(part)  # to go on from it would lead here again
+        raise
+    discard(part)
+
+
+def bring(files: Iterable[Wanted], folder: Path | None) -> list[Wanted]:
+    """Fetch files, or take them from a folder, and say so; returns those that did not come."""
+    batches: dict[str, list[Wanted]] = defaultdict(list)
+    for item in files:
+        together = item.entry.member is not None and folder is None
+        batches[item.url if together else item.name].append(item)
+    failed = []
+    for batch in batches.values():
+        try:
+            if folder is None:
+                fetch(batch)
+            else:
+                take_from(folder, batch[0])
+        except MdxError as error:
+            _complain(error)
+        except OSError as error:
+            _complain(
+                DownloadError(
+                    error.filename or batch[0].path, got=error.strerror, expected="to write it",
+                    hint="what came is kept: give the command again",
+                )
+            )  # fmt: skip
+        for item in batch:
+            if item.path.exists():
+                print(f"{item.name}: fetched ({item.entry.licence or 'licence not known'})")
+            else:
+                failed.append(item)
+    return failed
+
+
+def by_hand(files: Sequence[Wanted], systems: Sequence[str]) -> str:
+    """What to do where a download cannot be had: the URLs, and where each file goes."""
+    lines = [
+        "to do it by hand, download these into a folder, and then: "
+        f"python -m models.fetch {' '.join(systems)} --from FOLDER"
+    ]
+    for url in dict.fromkeys(item.url for item in files):
+        lines.append(f"  {url}")
+        for item in files:
+            if item.url == url:
+                inside = f"{item.entry.member} in it, " if item.entry.member else ""
+                lines.append(f"    {inside}{item.entry} -> {item.path}")
+    return "\n".join(lines)
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(prog="python -m models.fetch", description=__doc__)
+    parser.add_argument(
+        "systems", nargs="+", metavar="SYSTEM", help="a system's name, or the path of its .yaml"
+    )
+    parser.add_argument(
+        "--from", dest="folder", type=Path, metavar="FOLDER",
+        help="take the files, or the zips that they are in, from this folder: no network is used",
+    )  # fmt: skip
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fetch what is not here yet; returns the exit code: 1 where a file did not come."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    args = get_parser().parse_args(arguments)
+    try:
+        wanted = {item.path: item for name in args.systems for item in find_wanted(name)}
+        if not wanted:
+            print("nothing to fetch: every file is here")
+        missing, wrong = _look(wanted.values())
+        failed = bring(missing, args.folder)
+    except MdxError as error:
+        _complain(error)
+        return 1
+    except OSError as error:
+        _complain(WeightsError(error.filename, got=error.strerror, expected="a readable file"))
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 130
+    if failed:
+        print(by_hand(failed, args.systems), file=sys.stderr)
+    for item in wanted.values():
+        if item.entry.becomes and item.path.is_file():
+            command = CONVERT.format(checkpoint=item.path, name=item.entry.becomes)
+            print(f"to be converted once: {command}")
+    return 1 if failed or wrong else 0
+
+
+def _look(files: Iterable[Wanted]) -> tuple[list[Wanted], int]:
+    # Those that are not here, and how many have another file in their place.
+    missing, wrong = [], 0
+    for item in files:
+        try:
+            if is_there(item):
+                print(f"{item.name}: there already")
+            else:
+                missing.append(item)
+        except WeightsError as error:
+            _complain(error)
+            wrong += 1
+    return missing, wrong
+
+
+def _complain(error: MdxError) -> None:
+    print(f"error: {error}", file=sys.stderr)
+
+
+class _Bar:
+    """A progress bar over the bytes of one file."""
+
+    def __init__(self, name: str) -> None:
+        self._bar = tqdm(desc=name, unit="B", unit_scale=True, disable=None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()
+
+    def update(self, here: int, total: int | None) -> None:
+        """Show how many bytes are here, and how many there are in all."""
+        self._bar.total = total
+        self._bar.update(here - self._bar.n)
+
+
+if __name__ == "__main__":
+    # On SIGTERM, leave as on Ctrl-C: with a download to go on from.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""A download that goes on where it broke off, and is never taken for whole before it is."""
+
+import http.client
+import logging
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mdx.errors import DownloadError, WeightsError
+from models.fetch.web import Broken, OutOfRange, blocks, open_url
+
+log = logging.getLogger(__name__)
+
+WAITS = (1.0, 2.0, 4.0)  # seconds before another try; they start anew when one got further
+
+Progress = Callable[[int, int | None], None]  # bytes that are here, bytes in all
+
+
+def download(url: str, part: Path, *, size: int | None, progress: Progress) -> None:
+    """Download a file to `part`, from where an earlier call got to.
+
+    `size` is in bytes, where it is known. What is there on return is whole as far as that and the
+    server tell; its content is for the caller to verify. On an exception, `part` and the server's
+    word for the version of the file, `<part>.tag`, stay for the next call. Raises DownloadError
+    where there is no file to be had or no room; WeightsError where it has another size; OSError
+    where it cannot be written.
+    """
+    most, waits = 0, iter(WAITS)
+    while size is None or _size(part) != size:
+        try:
+            _try(url, part, size, progress)
+            break
+        except Broken as error:
+            if _size(part) > most:
+                most, waits = _size(part), iter(WAITS)
+            wait = next(waits, None)
+            if wait is None:
+                raise DownloadError(url, got=error, expected="the file") from error
+            log.info("%s: %s; once more in %g s", url, error, wait)
+            time.sleep(wait)
+
+
+def discard(part: Path) -> None:
+    """Remove what is left of a download."""
+    part.unlink(missing_ok=True)
+    _tag(part).unlink(missing_ok=True)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Raise DownloadError where the disk of a folder has less room than the bytes needed."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DownloadError(
+            folder, got=f"{free / 1e6:.1f} MB of free disk", expected=f"{needed / 1e6:.1f} MB",
+            hint="make room and give the command again",
+        )  # fmt: skip
+
+
+def _try(url: str, part: Path, size: int | None, progress: Progress) -> None:
+    tag = _tag(part)
+    # Where the version is not known, the rest could be another file's: all of it is fetched.
+    start = _size(part) if tag.exists() else 0
+    headers = {"Accept-Encoding": "identity", "User-Agent": "mdx"}
+    if start:
+        headers |= {"Range": f"bytes={start}-", "If-Range": tag.read_text(encoding="utf-8")}
+    try:
+        answer = open_url(url, headers)
+    except OutOfRange as error:
+        if str(error) == f"bytes */{start}":
+            return  # nothing was missing
+        tag.unlink()
+        raise Broken(f"no bytes from {start}") from error
+    with answer:
+        if answer.status == http.client.PARTIAL_CONTENT and not _goes_on(answer, start):
+            tag.unlink()
+            raise Broken(f"other bytes than those from {start}")
+        start = start if answer.status == http.client.PARTIAL_CONTENT else 0
+        total = size if answer.length is None else start + answer.length
+        if size not in (None, total):
+            raise WeightsError(
+                url, got=f"{total} bytes", expected=f"{size} bytes", hint="another file lies there"
+            )
+        part.parent.mkdir(parents=True, exist_ok=True)
+        check_room(part.parent, (total or start) - start)
+        _write(answer, part, start, total, progress)
+
+
+def _write(
+    answer: http.client.HTTPResponse, part: Path, start: int, total: int | None, progress: Progress
+) -> None:
+    here = start
+    with part.open("ab" if start else "wb") as file:
+        if not start:  # what there was of an older version is gone before the new one is named
+            _note_version(answer, _tag(part))
+        for block in blocks(answer):
+            file.write(block)
+            here += len(block)
+            progress(here, total)
+            if total is not None and here > total:
+                break  # an endless answer to a question of known size: the caller sees it
+    if total is not None and here < total:
+        raise Broken(f"the first {here} of {total} bytes")
+
+
+def _goes_on(answer: http.client.HTTPResponse, start: int) -> bool:
+    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+    return found is not None and int(found[1]) == start
+
+
+def _note_version(answer: http.client.HTTPResponse, tag: Path) -> None:
+    version = answer.headers.get("ETag", "W/")
+    if version.startswith("W/"):  # a weak one may stand for other bytes, and is not for ranges
+        version = answer.headers.get("Last-Modified", "")
+    if version:
+        tag.write_text(version, encoding="utf-8")
+    else:
+        tag.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _tag(part: Path) -> Path:
+    return part.with_name(f"{part.name}.tag")

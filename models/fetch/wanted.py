@@ -1,0 +1,76 @@
+"""What a system needs that is not in git, and where it is published."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from mdx.errors import WeightsError
+from mdx.spec import SystemSpec, find_system
+from mdx.weights import MANIFEST, WeightsEntry, checkpoint_of, read_manifest, weights_path
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A weights file to fetch."""
+
+    folder: Path  # of the manifest
+    name: str  # in it
+    entry: WeightsEntry
+
+    @property
+    def path(self) -> Path:
+        """Where it belongs; raises WeightsError where its name leaves the folder."""
+        return weights_path(self.folder, self.name)
+
+    @property
+    def base(self) -> str:
+        """Its name without folders."""
+        return self.entry.member or self.path.name
+
+    @property
+    def url(self) -> str:
+        """Where it, or the zip that it is in, is published."""
+        assert self.entry.url is not None
+        return self.entry.url
+
+    @property
+    def download_name(self) -> str:
+        """What a browser calls that file."""
+        return PurePosixPath(unquote(urlsplit(self.url).path)).name
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, in words."""
+        return f"{self.entry.member} in {self.url}" if self.entry.member else self.url
+
+
+def find_wanted(system: str | Path) -> list[Wanted]:
+    """The files of a system that its manifest has a URL for, be they here or not.
+
+    A companion that is not converted yet is wanted as the checkpoint that it is made from. Raises
+    ConfigError for an unknown system; WeightsError where a file is neither here nor published.
+    """
+    spec, folder = find_system(system)
+    entries = read_manifest(folder)
+    found = []
+    for name in weights_names(spec):
+        checkpoint = checkpoint_of(entries, name)
+        if name in entries and entries[name].url is not None:
+            found.append(Wanted(folder, name, entries[name]))
+        elif weights_path(folder, name).exists():
+            continue  # in git, or converted, and verified whenever it is read
+        elif checkpoint is not None and entries[checkpoint].url is not None:
+            found.append(Wanted(folder, checkpoint, entries[checkpoint]))
+        else:
+            raise WeightsError(
+                folder / MANIFEST, got=f"no url for '{name}'", expected="one to fetch it from",
+                hint=f"put the file at {weights_path(folder, name)}",
+            )  # fmt: skip
+    return found
+
+
+def weights_names(spec: SystemSpec) -> list[str]:
+    """Names of all files that a system is made of, without int8 networks."""
+    names = [separator.weights for separator in spec.separators.values()]
+    names += [spec.mixer] if spec.mixer else []
+    return names + [part.weights for part in (spec.companion, spec.two_stems) if part]

@@ -1,0 +1,73 @@
+"""What the table of settings is made of."""
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from benchmarks import companion
+from benchmarks.companion import REFERENCE, Run, Setting, mean_sdr, measure, write_system
+from mdx.spec import SAMPLE_RATE, SOURCES, CompanionSpec, find_system
+from tests.tiny import noise
+
+
+def write_stems(folder: Path, *, gain: float) -> None:
+    folder.mkdir(exist_ok=True)
+    for index, source in enumerate(SOURCES):
+        samples = gain**index * noise(1000, seed=index).T
+        sf.write(folder / f"{source}.wav", samples, SAMPLE_RATE, subtype="FLOAT")
+
+
+def test_the_sdr_is_the_mean_over_sources(tmp_path: Path) -> None:
+    write_stems(tmp_path / "a", gain=1.0)
+    write_stems(tmp_path / "b", gain=0.5)
+    losses = [1 - 0.5**index for index in (1, 2, 3)]  # the first stem is the same: no noise at all
+    whole = 10 * np.log10(np.square(noise(1000, seed=0)).sum() / 1e-7)
+    expected = (whole - sum(20 * np.log10(loss) for loss in losses)) / 4
+    assert mean_sdr(tmp_path / "a", tmp_path / "b") == pytest.approx(expected, abs=0.01)
+
+
+def test_a_setting_is_a_system(tmp_path: Path) -> None:
+    spec, folder = find_system(write_system(tmp_path, "x.onnx", Setting("int8", 12.5, 0.1, 3)))
+    assert spec.companion == CompanionSpec("x.onnx", segment=12.5, overlap=0.1, batch=3)
+    assert folder == tmp_path
+
+
+class Here:
+    """Stands in for a pool of processes: work is done at once."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, _: object, *arguments: object) -> Self:
+        self.arguments = arguments
+        return self
+
+    def result(self) -> Run:
+        system, _, out, precision = self.arguments
+        assert isinstance(out, Path) and isinstance(system, Path)
+        write_stems(out, gain=1.0 if precision == "float32" else 0.5)
+        return Run(seconds=8.0 if "40-0.5-1" in system.name else 2.0, peak_memory=3_000_000)
+
+
+def test_settings_are_told_against_the_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(companion, "ProcessPoolExecutor", Here)
+    song = tmp_path / "song.wav"
+    sf.write(song, np.zeros((4 * SAMPLE_RATE, 2)), SAMPLE_RATE)
+    settings = [Setting("int8", 10, 0.25, 4), REFERENCE]
+    rows = measure(settings, tmp_path, "x.onnx", song, runs=2)
+    write_stems(tmp_path / "a", gain=1.0)
+    write_stems(tmp_path / "b", gain=0.5)
+    sdr = mean_sdr(tmp_path / "a", tmp_path / "b")
+    assert rows == [
+        ["float32, 40 s, overlap 0.5, batch 1", "2.000", "1.00", "-", "3"],
+        ["int8, 10 s, overlap 0.25, batch 4", "0.500", "4.00", f"{sdr:.1f}", "3"],
+    ]

@@ -1,0 +1,300 @@
+"""Two stems from one network: the streamed chain against the whole song done longhand in torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+import yaml
+from onnx import TensorProto, helper, numpy_helper
+
+import mdx.separator
+from mdx.budget import Limit
+from mdx.errors import ConfigError, MdxError, NetworkError, WeightsError
+from mdx.separator import Separator
+from mdx.spec import SAMPLE_RATE, Audio, read_system
+from mdx.weights import int8_name, register_weights
+from predict import Submission, main
+from tests.tiny import TINY, noise
+
+TOLERANCE = 1e-5  # of a stem's peak: float32 rounding through STFT, one layer and the sums
+SIZE = TINY["vocals"]  # chunk 2496, step 2112
+GAIN = 1.035
+CROP = SIZE.hop * 255
+RNG = np.random.default_rng(0)
+# A layer that mixes all frames, and is as far from linear as from symmetric.
+WEIGHT = RNG.normal(0, SIZE.dim_t**-0.5, (SIZE.dim_t, SIZE.dim_t)).astype(np.float32)
+BIAS = RNG.normal(0, 2, (4, SIZE.dim_f, 1)).astype(np.float32)
+
+
+def network() -> bytes:
+    """That layer as ONNX."""
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4, SIZE.dim_f, SIZE.dim_t])
+        for name in ("input", "output")
+    ]
+    nodes = [
+        helper.make_node("MatMul", ["input", "weight"], ["product"]),
+        helper.make_node("Add", ["product", "bias"], ["sum"]),
+        helper.make_node("Relu", ["sum"], ["output"]),
+    ]
+    constants = [
+        numpy_helper.from_array(array, name) for array, name in ((WEIGHT, "weight"), (BIAS, "bias"))
+    ]
+    model = helper.make_model(
+        helper.make_graph(nodes, "layer", ends[:1], ends[1:], constants),
+        opset_imports=[helper.make_opsetid("", 13)],
+        ir_version=8,
+    )
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with that network and its manifest."""
+    path = tmp_path_factory.mktemp("uvr")
+    (path / "net.onnx").write_bytes(network())
+    register_weights(path, "net.onnx", made_by="a test")
+    return path
+
+
+def system(folder: Path, name: str = "uvr", **changes: Any) -> Path:
+    """The YAML of a system around that network, with changes to its two stems."""
+    two_stems = {
+        "weights": "net.onnx",
+        "n_fft": SIZE.n_fft,
+        "hop": SIZE.hop,
+        "primary": "Vocals",
+        "secondary": "Instrumental",
+        "compensate": GAIN,
+        **changes,
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "name": name,
+                "description": "a random network",
+                "training_data": [],
+                "leaderboard": "none",
+                "profile": "uvr",
+                "two_stems": two_stems,
+            }
+        )
+    )
+    return path
+
+
+def longhand(mix: Audio, *, frames: int, overlap: float | None, denoise: bool | None) -> Audio:
+    """UVR's way with a whole song, in torch; `denoise` None: without the network."""
+    samples, n_fft, hop = mix.shape[1], SIZE.n_fft, SIZE.hop
+    chunk, trim = hop * (frames - 1), n_fft // 2
+    kept = chunk - 2 * trim
+    tail = kept + trim - samples % kept
+    padded = torch.nn.functional.pad(torch.from_numpy(mix), (trim, tail))
+    total = torch.zeros(padded.shape, dtype=torch.float64)
+    weights = torch.zeros(padded.shape[1], dtype=torch.float64)
+    window = torch.hann_window(n_fft, periodic=True)
+    step = chunk - n_fft if overlap is None else int((1 - overlap) * chunk)
+    for start in range(0, padded.shape[1], step):
+        part = padded[:, start : start + chunk]
+        size = part.shape[1]
+        part = torch.nn.functional.pad(part, (0, chunk - size))
+        bins = torch.stft(part, n_fft, hop, window=window, return_complex=True)
+        seen = torch.view_as_real(bins).permute(0, 3, 1, 2).reshape(4, -1, frames)[:, : SIZE.dim_f]
+        seen = seen.clone()
+        seen[:, :3] = 0
+        if denoise is not None:
+            weight, bias = torch.from_numpy(WEIGHT), torch.from_numpy(BIAS)
+            found = torch.relu(seen @ weight + bias)
+            if denoise:
+                found = -0.5 * torch.relu(-seen @ weight + bias) + 0.5 * found
+            seen = found
+        whole = torch.zeros(4, n_fft // 2 + 1, frames)
+        whole[:, : SIZE.dim_f] = seen
+        spectrum = whole.reshape(2, 2, n_fft // 2 + 1, frames).permute(0, 2, 3, 1).contiguous()
+        wave = torch.istft(torch.view_as_complex(spectrum), n_fft, hop, window=window)
+        share = torch.from_numpy(np.ones(size) if overlap == 0 else np.hanning(size))
+        total[:, start : start + size] += share * wave[:, :size]
+        weights[start : start + size] += share
+    out: Audio = (total / weights)[:, trim:-trim][:, :samples].numpy().astype(np.float32)
+    return out
+
+
+def stems_of(
+    mix: Audio, *, overlap: float | None = None, denoise: bool = False, match: bool = True
+) -> dict[str, Audio]:
+    """Both stems, longhand."""
+    primary = GAIN * longhand(mix, frames=SIZE.dim_t, overlap=overlap, denoise=denoise)
+    of = longhand(mix, frames=256, overlap=0.02, denoise=None) if match else mix
+    return {"vocals": primary, "instrumental": of - primary}
+
+
+def assert_equal(got: dict[str, Audio], expected: dict[str, Audio], where: object) -> None:
+    """Both stems, in order, within the tolerance."""
+    assert list(got) == list(expected)
+    for name, stem in expected.items():
+        assert got[name].shape == stem.shape and got[name].dtype == np.float32
+        assert np.abs(got[name] - stem).max() < TOLERANCE * np.abs(stem).max(), (where, name)
+
+
+BOUNDARIES = sorted(
+    {size + more for size in (SIZE.step, 2 * SIZE.step, SIZE.chunk) for more in (-1, 0, 1)}
+    | {CROP - SIZE.n_fft + more for more in (-1, 0, 1)}
+    | {1, 2, SIZE.n_fft // 2, CROP + 1, 20000}
+)
+
+
+def test_streamed_equals_longhand_around_every_boundary(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    separator = Separator.load(system(folder), threads=1)
+    for samples in BOUNDARIES:
+        mix = noise(samples)
+        monkeypatch.setattr(mdx.separator, "BLOCK", 1000 + samples % 777)
+        assert_equal(separator.separate(mix, SAMPLE_RATE), stems_of(mix), samples)
+
+
+@pytest.mark.parametrize("overlap", [None, 0.0, 0.25, 0.75])
+@pytest.mark.parametrize("denoise", [False, True])
+@pytest.mark.parametrize("match", [False, True])
+def test_all_settings_equal_longhand(
+    folder: Path, overlap: float | None, denoise: bool, match: bool
+) -> None:
+    path = system(folder, overlap=overlap, denoise=denoise, match_cutoff=match)
+    mix = noise(9000, seed=1)
+    got = Separator.load(path, threads=1).separate(mix, SAMPLE_RATE)
+    assert_equal(got, stems_of(mix, overlap=overlap, denoise=denoise, match=match), overlap)
+
+
+def test_both_stems_add_up_to_the_mixture_or_to_its_crop(folder: Path) -> None:
+    mix = noise(9000)
+    for match in (True, False):
+        path = system(folder, match_cutoff=match)
+        stems = Separator.load(path, threads=1).separate(mix, SAMPLE_RATE)
+        both = stems["vocals"] + stems["instrumental"]
+        of = longhand(mix, frames=256, overlap=0.02, denoise=None) if match else mix
+        assert np.abs(both - of).max() < TOLERANCE * np.abs(mix).max()
+        lost = float(np.abs(both - mix).max())  # noise has much beyond the cut-off
+        assert lost > 0.01 if match else lost < 1e-6
+
+
+def test_files_have_the_names_of_the_stems(folder: Path, song: Path, tmp_path: Path) -> None:
+    path = system(folder, primary="No Crowd", secondary="Crowd")
+    stems = Separator.load(path, threads=1).separate_file(song, tmp_path / "out", subtype="FLOAT")
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"no_crowd.wav", "crowd.wav"}
+    mix = sf.read(song, dtype="float32", always_2d=True)[0].T
+    for name, expected in zip(("no_crowd", "crowd"), stems_of(mix).values(), strict=True):
+        got = sf.read(stems[name], dtype="float32")[0].T
+        assert np.abs(got - expected).max() < TOLERANCE * np.abs(expected).max()
+
+
+def test_one_stem_alone_from_the_command_line(
+    folder: Path, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, options = system(folder), ["--threads", "1", "--float32", "-o"]
+    both = [str(song), "--system", str(path), *options, str(tmp_path / "both")]
+    assert main(both) == 0
+    alone = [str(song), "--system", str(path), *options, str(tmp_path / "alone")]
+    assert main([*alone, "--source", "instrumental"]) == 0
+    made = [p.relative_to(tmp_path / "alone") for p in (tmp_path / "alone").rglob("*.wav")]
+    assert made == [Path("song/instrumental.wav")]
+    first, second = ((tmp_path / name / made[0]).read_bytes() for name in ("both", "alone"))
+    assert first == second
+    assert main([*alone, "--source", "drums"]) == 1
+    text = capsys.readouterr().err
+    assert "sources: got ['drums'], expected some of ['vocals', 'instrumental']" in text
+
+
+def test_the_challenge_needs_four_stems(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MDX_SYSTEM", str(system(folder)))
+    with pytest.raises(ConfigError, match=r"vocals, instrumental.*expected .*four stems"):
+        Submission().prediction_setup()
+
+
+def rungs_of(path: Path, **options: Any) -> list[str]:
+    """What a limit walks down."""
+    separator = Separator.load(path, threads=1, limited=True, runtime="onnxruntime", **options)
+    return [str(rung) for rung in separator.ladder.rungs]
+
+
+def test_the_rungs_of_a_limit(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "net.onnx").write_bytes((folder / "net.onnx").read_bytes())
+    entry = register_weights(copy, "net.onnx", made_by="a test")
+    whole, last = "float32, vocals", "scaled mixture"
+    assert rungs_of(system(copy)) == [whole, last]
+    assert rungs_of(system(copy), spend_budget=True) == [f"{whole} twice", whole, last]
+    assert rungs_of(system(copy, denoise=True)) == [f"{whole} twice", whole, last]
+    int8 = int8_name("net.onnx")
+    (copy / int8).write_bytes((copy / "net.onnx").read_bytes())  # stands in for one
+    register_weights(copy, int8, made_by="a test", parent=entry.sha256)
+    assert rungs_of(system(copy)) == [whole, "int8, vocals", last]
+    assert rungs_of(system(copy), precision="auto") == ["int8, vocals", last]
+    (copy / int8).write_bytes(b"damaged")
+    assert rungs_of(system(copy)) == [whole, last]
+    with pytest.raises(WeightsError, match="int8"):
+        Separator.load(system(copy), threads=1, precision="int8")
+
+
+def test_a_limit_that_nothing_fits_into_gives_halves(
+    folder: Path, song: Path, tmp_path: Path
+) -> None:
+    separator = Separator.load(system(folder), threads=1, limited=True)
+    limit = Limit("fixed", 1e-9)
+    stems = separator.separate_file(song, tmp_path / "out", subtype="FLOAT", limit=limit)
+    mix = sf.read(song, dtype="float32")[0]
+    for name in ("vocals", "instrumental"):
+        np.testing.assert_array_equal(sf.read(stems[name], dtype="float32")[0], mix / 2)
+    told = json.loads((tmp_path / "out" / "quality.json").read_text())
+    assert told["sources"] == ["vocals", "instrumental"]
+    assert [decision["rung"] for decision in told["decisions"]] == ["scaled mixture"]
+
+
+def test_a_limit_with_room_changes_nothing(folder: Path, song: Path, tmp_path: Path) -> None:
+    separator = Separator.load(system(folder), threads=1, limited=True)
+    paths = [
+        separator.separate_file(song, tmp_path / name, subtype="FLOAT", limit=limit)["vocals"]
+        for name, limit in (("free", None), ("limited", Limit("fixed", 600.0)))
+    ]
+    free, limited = (sf.read(path, dtype="float32")[0] for path in paths)
+    assert np.abs(free - limited).max() < TOLERANCE * np.abs(free).max()
+
+
+def test_a_silent_song_needs_no_network(folder: Path) -> None:
+    said: list[tuple[int, int, str]] = []
+    separator = Separator.load(system(folder), threads=1)
+    silence = np.zeros((2, 9000), dtype=np.float32)
+    stems = separator.separate(silence, SAMPLE_RATE, progress=lambda *now: said.append(now))
+    assert not any(stem.any() for stem in stems.values())
+    assert {stage for _, _, stage in said} == {"done"}
+
+
+def test_far_beyond_full_scale_is_an_error(folder: Path) -> None:
+    separator = Separator.load(system(folder), threads=1)
+    with pytest.raises(NetworkError, match="NaN or infinity"):
+        separator.separate(np.full((2, 9000), 1e38, dtype=np.float32), SAMPLE_RATE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dim_f": 64}, r"net\.onnx: got dim_f 128 in the graph, expected dim_f 64"),
+        ({"n_fft": 128}, r"net\.onnx: STFT: got dim_f 128, expected 1 to 65"),
+        ({"overlap": 0.999}, r"net\.onnx: overlap: got 0\.999"),
+        ({"weights": "other.onnx"}, r"other\.onnx"),
+    ],
+)
+def test_what_does_not_fit_is_refused(folder: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(MdxError, match=message):
+        Separator.load(system(folder, **changes), threads=1)
+
+
+def test_stems_of_a_system(folder: Path) -> None:
+    spec = read_system(system(folder, primary="Lead Vocals"))
+    assert spec.stems == ("lead_vocals", "instrumental")

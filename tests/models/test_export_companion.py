@@ -1,0 +1,175 @@
+"""Demucs-v2 in onnxruntime: the same as torch at any length, and in int8 as near as int8 is."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnxruntime import InferenceSession, SessionOptions
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from mdx.errors import NetworkError
+from mdx.net import precision_of
+from mdx.spec import Audio
+from models import export_companion as module
+from models.demucs import Demucs, DemucsSpec, random_demucs
+from models.dynamic_int8 import quantise_companion
+from models.export_companion import companion_graph, export_companion
+from tests.models.companion_memory import memory_of_calls
+
+SAME = 1e-5  # of the peak: float32 rounding in another order
+NET = random_demucs(DemucsSpec(channels=4), seed=1)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "deep" / "demucs.onnx"
+    assert export_companion(NET, path) <= SAME
+    return path
+
+
+def run(path: Path, mix: Audio) -> Any:
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4  # what fails here is meant to
+    session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return session.run(None, {"input": mix})[0]
+
+
+def noise(batch: int, samples: int) -> Audio:
+    shape = (batch, 2, NET.valid_length(samples))
+    return np.random.default_rng(samples).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("batch", "samples"), [(1, 1), (1, 3415), (1, 44100), (3, 10000)])
+def test_onnxruntime_equals_torch(exported: Path, batch: int, samples: int) -> None:
+    mix = noise(batch, samples)
+    with torch.no_grad():
+        expected = NET(torch.from_numpy(mix)).numpy()
+    got = run(exported, mix)
+    assert got.shape == expected.shape
+    assert np.abs(got - expected).max() <= SAME * np.abs(expected).max()
+
+
+def test_another_size_is_exported_as_well(tmp_path: Path) -> None:
+    spec = DemucsSpec(channels=3, depth=3, kernel=8, stride=4, context=5, lstm_layers=1)
+    assert export_companion(random_demucs(spec, seed=0), tmp_path / "small.onnx") <= SAME
+
+
+def test_the_graph_is_the_runtime_s(exported: Path) -> None:
+    model = onnx.load(exported)
+    onnx.checker.check_model(model, full_check=True)
+    (before,), (after,) = model.graph.input, model.graph.output
+    assert (before.name, after.name) == ("input", "output")
+    sizes = [
+        [size.dim_param or size.dim_value for size in end.type.tensor_type.shape.dim]
+        for end in (before, after)
+    ]
+    assert sizes == [["batch", 2, "samples"], ["batch", 4, 2, "stem_samples"]]
+    assert sum(node.op_type == "LSTM" for node in model.graph.node) == 2
+    assert {entry.domain for entry in model.opset_import} == {""}
+
+
+def test_segments_of_a_batch_come_one_by_one_to_the_outer_levels(exported: Path) -> None:
+    graph = onnx.load(exported).graph
+    enter, leave = (node for node in graph.node if "input" in node.input)
+    assert (enter.op_type, leave.op_type, leave.output[0]) == ("Scan", "Scan", "output")
+    for scan, levels in ((enter, 3), (leave, 6)):
+        body = next(entry.g for entry in scan.attribute if entry.name == "body")
+        layers = [node for node in body.node if node.op_type.startswith("Conv")]
+        constants = {tensor.name for tensor in body.initializer}
+        assert len(layers) >= 3 * levels
+        # onnxruntime lays out weights for its fastest kernels where they lie beside the layer only.
+        assert all(set(layer.input[1:]) <= constants for layer in layers)
+
+
+def test_a_batch_takes_little_more_memory_than_one_segment(tmp_path: Path) -> None:
+    path = tmp_path / "demucs.onnx"
+    onnx.save(companion_graph(random_demucs(DemucsSpec(channels=16), seed=0)), path)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        one, four = pool.submit(memory_of_calls, path, [1, 4]).result()
+    # 1.2 times: its input and its stems. All at once, four segments would take 4.5 times one's.
+    assert 0 < four < 2 * one, (one, four)
+
+
+def test_a_length_that_is_not_valid_fails(exported: Path) -> None:
+    mix = noise(1, 1)
+    with pytest.raises(Exception, match="Add"):
+        run(exported, np.pad(mix, ((0, 0), (0, 0), (0, 1400))))
+
+
+def test_a_graph_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "demucs.onnx"
+    path.write_bytes(b"the one before")
+    monkeypatch.setattr(module, "GATES", (0, 1, 2, 3))  # torch's order: forget and cell swapped
+    with pytest.raises(NetworkError, match=r"relative error of .* the file was not kept"):
+        export_companion(NET, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["demucs.onnx"]
+    assert path.read_bytes() == b"the one before"
+
+
+def test_a_network_that_gives_no_number_is_not_kept(tmp_path: Path) -> None:
+    net = random_demucs(DemucsSpec(channels=2), seed=0)
+    with torch.no_grad():
+        net.lstm.linear.bias[0] = torch.nan
+    with pytest.raises(NetworkError, match="nan"):
+        export_companion(net, tmp_path / "demucs.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_int8_is_near_float32_and_smaller(exported: Path, tmp_path: Path) -> None:
+    target = tmp_path / "demucs.int8.onnx"
+    mix = noise(1, 30000)
+    snr = quantise_companion(exported, target, samples=mix.shape[2])
+    assert snr > 40
+    expected, got = run(exported, mix), run(target, mix)
+    error = np.square(got - expected).sum() / np.square(expected).sum()
+    assert 0 < error < 10**-4
+    # The LSTM is half of these weights; the rest stays as it was.
+    assert target.stat().st_size < 0.6 * exported.stat().st_size
+    assert precision_of(target.read_bytes()) == "int8"
+    assert precision_of(exported.read_bytes()) == "float32"
+    model = onnx.load(target)
+    assert [node.domain for node in model.graph.node if node.domain] == ["com.microsoft"] * 2
+
+
+def spread_rows(net: Demucs) -> Demucs:
+    """Every row of the LSTM's weights at a level of its own, as only a scale a row can follow."""
+    generator = torch.manual_seed(0)
+    with torch.no_grad():
+        for name, weight in net.lstm.lstm.named_parameters():
+            if "weight" in name:
+                weight.mul_(torch.exp(torch.randn(len(weight), 1, generator=generator)))
+    return net
+
+
+def test_int8_is_what_onnxruntime_s_own_quantiser_makes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    net = spread_rows(random_demucs(DemucsSpec(channels=4), seed=1))
+    path, ours, theirs = (tmp_path / f"{name}.onnx" for name in ("float", "ours", "theirs"))
+    onnx.save(companion_graph(net), path)
+    mix = noise(1, 30000)
+    quantise_companion(path, ours, samples=mix.shape[2])
+    quantize_dynamic(
+        path, theirs, op_types_to_quantize=["LSTM", "MatMul"], per_channel=True,
+        weight_type=QuantType.QInt8,
+    )  # fmt: skip
+    expected = run(theirs, mix)
+    assert np.abs(run(ours, mix) - expected).max() <= SAME * np.abs(expected).max()
+
+
+def test_int8_of_something_else_is_refused(tmp_path: Path) -> None:
+    target = tmp_path / "other.int8.onnx"
+    path = tmp_path / "other.onnx"
+    path.write_bytes(b"no graph")
+    with pytest.raises(NetworkError, match=r"other\.onnx: got .* expected an ONNX file"):
+        quantise_companion(path, target, samples=8874)
+    onnx.save(onnx.ModelProto(), path)
+    with pytest.raises(NetworkError, match="no LSTM"):
+        quantise_companion(path, target, samples=8874)
+    assert not target.exists()
