@@ -17,8 +17,9 @@ from mdx.errors import ConfigError, MdxError
 from mdx.machine import peak_memory
 from mdx.net import PROVIDERS
 from mdx.separator import Separator, stem_paths
-from mdx.spec import SOURCES, find_system, system_names, track_name
+from mdx.spec import SOURCES, track_name
 from mdx.stages import Stages
+from mdx.systems import find_system, system_names
 from mdx.weights import PRECISIONS
 
 DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no other

@@ -19,7 +19,8 @@ from evaluator.children import Children
 from evaluator.replay import Submission, separate_song
 from evaluator.tables import markdown_table, replace_section
 from mdx.machine import available_cpus, cpu_model
-from mdx.spec import COMPANION, SOURCES, find_system
+from mdx.spec import COMPANION, SOURCES
+from mdx.systems import find_system
 from mdx.weights import int8_name
 
 FRAMES = 512  # of the released files

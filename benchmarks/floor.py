@@ -10,7 +10,8 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, shape_inference
 
 from mdx.machine import available_cpus
-from mdx.spec import SAMPLE_RATE, StftSpec, find_system
+from mdx.spec import SAMPLE_RATE, StftSpec
+from mdx.systems import find_system
 from mdx.weights import read_weights
 from models.quantize.graph import read_graph
 

@@ -9,7 +9,8 @@ import yaml
 
 from evaluator.metrics import global_sdr
 from mdx.separator import Separator
-from mdx.spec import MODELS, SAMPLE_RATE, SOURCES, find_system
+from mdx.spec import MODELS, SAMPLE_RATE, SOURCES
+from mdx.systems import find_system
 from mdx.weights import register_weights
 from training.config import MixerConfig, SeparatorConfig
 from training.mixer import train_mixer, write_mixer

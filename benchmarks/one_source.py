@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.memory import ROOT, Usage, measure_command, write_song
 from evaluator.tables import markdown_table
 from mdx.net import OnnxNetwork
-from mdx.spec import find_system
+from mdx.systems import find_system
 from mdx.weights import read_weights
 
 SECONDS = 60  # of the song

@@ -16,8 +16,9 @@ import soundfile as sf
 
 from mdx.machine import peak_memory
 from mdx.mixer import Mixer, read_mixer
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftSpec, find_system
+from mdx.spec import SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftSpec
 from mdx.stft import Stft
+from mdx.systems import find_system
 from mdx.weights import read_weights
 
 

@@ -8,7 +8,8 @@ from evaluator.fingerprints import ROOT, hash_facts, hash_file
 from evaluator.scores import BASELINE
 from evaluator.test_sets import MUSDB18_TESTS, TestSet
 from mdx.errors import ConfigError
-from mdx.spec import COMPANION, SOURCES, SystemSpec, find_system
+from mdx.spec import COMPANION, SOURCES, SystemSpec
+from mdx.systems import find_system
 from mdx.weights import int8_name, name_for, read_manifest
 
 MIXER = "mixer"

@@ -17,9 +17,10 @@ from mdx.engine import Engine
 from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.ladder import Ladder, load_ladder
 from mdx.pipeline import Way
-from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung, find_system
+from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung
 from mdx.stages import Stages
 from mdx.stems import SUBTYPES, StemWriter
+from mdx.systems import find_system
 from mdx.two_stems import load_two_stems
 from mdx.watch import Progress, Watch
 

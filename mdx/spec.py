@@ -1,16 +1,13 @@
-"""What a submission is made of, as frozen dataclasses read from YAML; sizes are derived once."""
+"""What a submission is made of, as frozen dataclasses; sizes are derived once."""
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from mdx.errors import ConfigError
 
@@ -240,118 +237,6 @@ class SystemSpec:
     def stems(self) -> tuple[str, ...]:
         """Names of what it makes of a song."""
         return SOURCES if self.two_stems is None else self.two_stems.stems
-
-
-def system_names() -> list[str]:
-    """Names of the systems that come with the repository, sorted."""
-    return sorted(path.stem for path in (MODELS / "systems").glob("*.yaml"))
-
-
-def find_system(system: str | Path) -> tuple[SystemSpec, Path]:
-    """Read a system by its name, or by the path of a YAML file of your own.
-
-    Returns the system and the folder of its weights: `models/weights` for a name, the YAML's own
-    folder for a path. Raises ConfigError where there is no such system or it is not valid.
-    """
-    if Path(system).suffix in (".yaml", ".yml"):
-        return read_system(Path(system)), Path(system).resolve().parent
-    if str(system) not in system_names():
-        raise ConfigError(
-            "system",
-            got=f"'{system}'",
-            expected=f"one of {', '.join(system_names())}",
-            hint="or give the path of a system's .yaml file",
-        )
-    return read_system(MODELS / "systems" / f"{system}.yaml"), MODELS / "weights"
-
-
-def read_system(path: Path) -> SystemSpec:
-    """Read one system from a YAML file; unknown or missing keys raise ConfigError."""
-    values = read_mapping(path)
-    separators = values.get("separators", {})
-    if not isinstance(separators, dict) or set(separators) not in (set(SOURCES), set()):
-        got = list(separators) if isinstance(separators, dict) else separators
-        raise ConfigError(f"{path}: separators", got=got, expected=f"the keys {list(SOURCES)}")
-    values["separators"] = {
-        source: build(SeparatorSpec, separators[source], f"{path}: {source}")
-        for source in SOURCES
-        if source in separators
-    }
-    data = values.get("training_data", [])
-    if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
-        raise ConfigError(f"{path}: training_data", got=repr(data), expected="a list of names")
-    if "training_data" in values:
-        values["training_data"] = tuple(data)
-    if "ladder" in values:
-        companion = values.get("companion") is not None
-        values["ladder"] = _build_ladder(values["ladder"], f"{path}: ladder", companion=companion)
-    for key, cls in (("companion", CompanionSpec), ("two_stems", TwoStemsSpec)):
-        if values.get(key) is not None:
-            values[key] = build(cls, values[key], f"{path}: {key}")
-    blend = values.get("blend")
-    if blend is not None and not (isinstance(blend, dict) and all(map(_is_number, blend.values()))):
-        raise ConfigError(f"{path}: blend", got=repr(blend), expected="a number for every source")
-    return build(SystemSpec, values, str(path))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _build_ladder(rungs: object, where: str, *, companion: bool) -> tuple[Rung, ...]:
-    if not isinstance(rungs, list) or not rungs:
-        raise ConfigError(where, got=repr(rungs), expected="a list of rungs, the best first")
-    built = []
-    for values in rungs:
-        sources = values.get("sources", list(SOURCES)) if isinstance(values, dict) else []
-        if not isinstance(sources, list) or not all(source in SOURCES for source in sources):
-            raise ConfigError(where, got=repr(sources), expected=f"some of {list(SOURCES)}")
-        ordered = tuple(source for source in SOURCES if source in sources)
-        if isinstance(values, dict):
-            values = {"companion": companion, **values, "sources": ordered}
-        built.append(build(Rung, values, where))
-    return tuple(built)
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping; raises ConfigError for anything else."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(path, got=error.strerror, expected="a readable YAML file") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: bytes or dates that cannot be
-        raise ConfigError(path, got=error, expected="valid YAML") from error
-    if not isinstance(values, dict):
-        raise ConfigError(path, got=type(values).__name__, expected="a mapping of keys to values")
-    return values
-
-
-T = TypeVar("T")
-
-
-def build(cls: type[T], values: object, where: str) -> T:
-    """Make a dataclass from a YAML mapping, whose keys and plain types must be its fields'."""
-    if not isinstance(values, dict):
-        raise ConfigError(where, got=type(values).__name__, expected="a mapping of keys to values")
-    known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
-    unknown = [key for key in values if key not in known]
-    if unknown:
-        raise ConfigError(where, got=f"unknown key '{unknown[0]}'", expected=f"{sorted(known)}")
-    for key, value in values.items():
-        kind: Any = known[key].type
-        # Generics such as Mapping[...] are checked where they are built.
-        plain = isinstance(kind, type | UnionType) and not any(map(get_origin, get_args(kind)))
-        exact = isinstance(value, bool) == (kind is bool)  # to Python, True is an int as well
-        number = kind | int if kind in (float, float | None) else kind  # 1 for 1.0
-        if plain and not (exact and isinstance(value, number)):
-            expected = getattr(kind, "__name__", kind)
-            raise ConfigError(f"{where}: {key}", got=repr(value), expected=f"of type {expected}")
-    try:
-        return cls(**values)
-    except ConfigError as error:
-        raise (error if str(error).startswith(where) else error.within(where)) from error
-    except TypeError as error:
-        raise ConfigError(where, got=error, expected=f"the keys {sorted(known)}") from error
 
 
 def require(true: bool, subject: object, got: object, expected: object) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import yaml
 
 from mdx.errors import ConfigError, WeightsError
-from mdx.spec import build, read_mapping, require
+from mdx.mappings import build, read_mapping
+from mdx.spec import require
 
 log = logging.getLogger(__name__)
 MANIFEST = "manifest.yaml"

@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from mdx.errors import WeightsError
-from mdx.spec import SystemSpec, find_system
+from mdx.spec import SystemSpec
+from mdx.systems import find_system
 from mdx.weights import MANIFEST, WeightsEntry, checkpoint_of, read_manifest, weights_path
 
 

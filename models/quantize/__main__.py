@@ -17,8 +17,9 @@ import onnx
 from mdx.errors import AudioError, ConfigError, MdxError
 from mdx.machine import available_cpus
 from mdx.net import OnnxNetwork
-from mdx.spec import SOURCES, SeparatorSpec, StftSpec, find_system
+from mdx.spec import SOURCES, SeparatorSpec, StftSpec
 from mdx.stft import Stft
+from mdx.systems import find_system
 from mdx.weights import describe, int8_name, read_weights, register_weights
 from models.quantize.graph import check_installed, quantise, read_graph
 from models.quantize.loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss

@@ -9,7 +9,8 @@ import soundfile as sf
 
 from benchmarks import companion
 from benchmarks.companion import REFERENCE, Run, Setting, mean_sdr, measure, write_system
-from mdx.spec import SAMPLE_RATE, SOURCES, CompanionSpec, find_system
+from mdx.spec import SAMPLE_RATE, SOURCES, CompanionSpec
+from mdx.systems import find_system
 from tests.tiny import noise
 
 

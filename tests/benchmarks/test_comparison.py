@@ -20,7 +20,7 @@ from benchmarks.comparison import (
     table,
 )  # fmt: skip
 from benchmarks.held_out import score, score_with_mixer, write_system
-from mdx.spec import find_system
+from mdx.systems import find_system
 from mdx.weights import register_weights
 from models.export import export_onnx
 from models.tfc_tdf import count_parameters

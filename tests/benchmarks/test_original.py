@@ -14,7 +14,8 @@ from benchmarks.original import separate_whole
 from mdx.engine import Engine
 from mdx.ladder import load_ladder
 from mdx.separator import Separator
-from mdx.spec import SOURCES, find_system
+from mdx.spec import SOURCES
+from mdx.systems import find_system
 from tests.tiny import TINY, noise, tiny_network
 
 TOLERANCE = 1e-5  # of the peak: a batch is added up in another order

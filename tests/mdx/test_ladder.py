@@ -9,7 +9,7 @@ import yaml
 from mdx.budget import Limit
 from mdx.errors import ConfigError, WeightsError
 from mdx.separator import Separator
-from mdx.spec import find_system, read_system
+from mdx.systems import find_system, read_system
 
 
 def rungs(system: Path, **options: object) -> list[str]:

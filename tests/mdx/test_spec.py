@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from mdx.errors import ConfigError
-from mdx.spec import SOURCES, StftSpec, find_system, read_system, system_names, track_name
+from mdx.spec import SOURCES, StftSpec, track_name
+from mdx.systems import find_system, read_system, system_names
 
 
 def test_sizes_of_the_released_vocals_network() -> None:

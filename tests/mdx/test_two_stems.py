@@ -15,7 +15,8 @@ import mdx.separator
 from mdx.budget import Limit
 from mdx.errors import ConfigError, MdxError, NetworkError, WeightsError
 from mdx.separator import Separator
-from mdx.spec import SAMPLE_RATE, Audio, read_system
+from mdx.spec import SAMPLE_RATE, Audio
+from mdx.systems import read_system
 from mdx.weights import int8_name, register_weights
 from predict import Submission, main
 from tests.tiny import TINY, noise

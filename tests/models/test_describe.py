@@ -12,7 +12,8 @@ import soundfile as sf
 import yaml
 from onnx import TensorProto, helper
 
-from mdx.spec import MODELS, read_system
+from mdx.spec import MODELS
+from mdx.systems import read_system
 from mdx.weights import describe, read_weights, register_weights
 from models.describe.__main__ import main
 from models.describe.graph import read_graph, uvr_hash
