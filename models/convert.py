@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -88,6 +89,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of a dozen classes, by what in the file is not as it should be
+        if isinstance(error, UnpicklingError) or "weights_only" in str(error):
+            # Torch's own text goes on to advise that the pickle be run all the same.
+            got = "a pickle of other things than tensors, which could run code"
+            raise WeightsError(path, got=got, expected=PLAIN, hint="it was not run") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise WeightsError(path, got=f"{type(error).__name__}: {reason}", expected=PLAIN) from error
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
