@@ -94,6 +94,6 @@ class Band:
         knobs = self.palette.draw_all("other", _STEM)
         low, high = np.log(_TONE_HZ)
         x = band(x, None, float(np.exp(low + knobs["tone"] * (high - low))), order=1)
-        x = peaking(x, 170.0, knobs["body"], 0.6)
+        x = peaking(x, 200.0, knobs["body"], 0.6)
         narrowed: Audio = knobs["width"] * x + (1 - knobs["width"]) * x.mean(axis=0)
         return narrowed

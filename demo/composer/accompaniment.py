@@ -64,7 +64,7 @@ def draw_layers(
             for bar in section.bars():
                 notes += _comp(hand, bar, chords[bar], kind, rhythm, centre)
                 if low_hand:
-                    notes.append(hand.note(bar, 0, length=8, velocity=0.8,
+                    notes.append(hand.note(bar, 0, length=8, velocity=0.7,
                                            pitch=nearest(chords[bar].low, 40)))  # fmt: skip
         layers.append(Layer(kind, _within(notes, instruments[kind])))
     return tuple(layers)

@@ -58,10 +58,12 @@ def test_a_network_that_hangs_costs_its_song_only(
     test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HANGS_IN", "song 1")
-    monkeypatch.setenv("SLOW", "0")  # a busy machine, too, must choose the networks
+    # One thread a song, and no delay: a busy machine, too, must choose the networks.
+    monkeypatch.setenv("SLOW", "0")
     out = tmp_path / "out"
     arguments = ["--songs", str(test_set), "--system", str(tiny_system), "--out", str(out)]
-    assert main([*arguments, "--limit", "fixed:5", "--excerpt", "0"]) == 1
+    arguments += ["--workers", str(available_cpus()), "--excerpt", "0"]
+    assert main([*arguments, "--limit", "fixed:5"]) == 1
     first, second = read_report(out)["systems"][0]["songs"]
     assert first["state"] == "failed" and "song of more than 5 s" in first["error"]
     assert second["state"] == "scored"
