@@ -13,7 +13,7 @@ demo: $(VENV)/.inference
 	$(BIN)/python evaluator/run.py --songs $(DEMO)/songs/test --out $(DEMO) \
 		--system demo_no_mixer --system demo
 
-# The paper's two steps in miniature, within an hour on two CPU cores: songs, four separators, the
+# The paper's two steps in miniature, in about an hour on two CPU cores: songs, four separators, the
 # Mixer, and what they are worth on songs held out. The same command goes on where it was broken off.
 train-demo: $(VENV)/.train
 	$(BIN)/python -m demo --out $(TRAIN)/songs --train 100 --test 12 --seconds 24
