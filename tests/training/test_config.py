@@ -132,7 +132,7 @@ def test_the_demo_s_sizes_are_its_system_s() -> None:
         assert (config.optimizer, config.schedule, config.learning_rate) == (
             "adam", "one_cycle", 0.003,
         )  # fmt: skip
-        assert (config.loss, config.clip, config.ema) == ("l1", 1.0, 0.0)
+        assert (config.loss, config.clip, config.ema) == ("mse", 1.0, 0.0)
         assert config.data == DataConfig(gain_db=6.0, whole_song=0.3, swap=True)
     assert read_mixer_config("demo").method == "least_squares"
 
