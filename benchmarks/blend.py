@@ -31,7 +31,6 @@ SETTINGS = (
     ("float32", 40.0, 0.5, 4),
     ("int8", 40.0, 0.5, 4),
     ("int8", 40.0, 0.25, 4),
-    ("int8", 10.0, 0.25, 4),
 )
 HEADER = [
     "setting", "seconds", "of its duration", "memory, MB", "separators", "companion", "STFTs",
