@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -169,18 +170,19 @@ def test_threads_follow_affinity_and_quota(
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected"), [("fpu avx2", False), ("avx2 avx512_vnni", True), ("avx_vnni", True)]
+    ("asked", "flags", "expected"),
+    [
+        (has_vnni, "fpu avx2", False),
+        (has_vnni, "avx2 avx512_vnni", True),
+        (has_vnni, "avx_vnni", True),
+        (has_bf16, "fma avx512f", False),
+        (has_bf16, "avx512_bf16", True),
+        (has_bf16, "amx_bf16", True),
+    ],
 )
-def test_vnni_is_told_by_the_cpu_s_flags(tmp_path: Path, flags: str, expected: bool) -> None:
+def test_what_a_cpu_can_do_is_told_by_its_flags(
+    tmp_path: Path, asked: Callable[[Path], bool], flags: str, expected: bool
+) -> None:
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
-    assert has_vnni(tmp_path / "cpuinfo") is expected
-    assert has_vnni(tmp_path / "missing") is False
-
-
-@pytest.mark.parametrize(
-    ("flags", "expected"), [("fma avx512f", False), ("avx512_bf16", True), ("amx_bf16", True)]
-)
-def test_bfloat16_is_told_by_the_cpu_s_flags(tmp_path: Path, flags: str, expected: bool) -> None:
-    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
-    assert has_bf16(tmp_path / "cpuinfo") is expected
-    assert has_bf16(tmp_path / "missing") is False
+    assert asked(tmp_path / "cpuinfo") is expected
+    assert asked(tmp_path / "missing") is False
