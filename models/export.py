@@ -44,15 +44,23 @@ def export_onnx(
             expected = net(example)[0].numpy()
         got = OnnxNetwork(draft.read_bytes(), path.name, threads=available_cpus())(spectrogram)
         error = float(np.abs(got - expected).max() / np.abs(expected).max())
-        if not error <= MAX_RELATIVE_ERROR:
-            raise NetworkError(
-                path,
-                got=f"a relative error of {error:.1e} between onnxruntime and torch",
-                expected=f"at most {MAX_RELATIVE_ERROR:.0e}",
-                hint="the file was not kept",
-            )
-        os.replace(draft, path)
+        keep_where_equal(draft, path, error, MAX_RELATIVE_ERROR)
     return error
+
+
+def keep_where_equal(draft: Path, path: Path, error: float, most: float) -> None:
+    """Put a draft in its place; raises NetworkError, and does not, where the error is too large.
+
+    `error` is the difference between onnxruntime and torch, relative to the output's peak.
+    """
+    if not error <= most:
+        raise NetworkError(
+            path,
+            got=f"a relative error of {error:.1e} between onnxruntime and torch",
+            expected=f"at most {most:.0e}",
+            hint="the file was not kept",
+        )
+    os.replace(draft, path)
 
 
 # The exporter warns of every operator of torchvision that it does without.

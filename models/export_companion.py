@@ -8,7 +8,6 @@ step. At the outer levels, where a segment alone takes hundreds of megabytes, th
 another. There the encoder is run again for the decoder: its signals would have to wait for it.
 """
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,11 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from mdx.errors import NetworkError
 from mdx.machine import available_cpus
 from mdx.net import open_session
 from mdx.spec import CHANNELS, Audio
 from models.demucs import INPUT_SCALE, RATE, SOURCES, Demucs
-from models.export import OPSET
+from models.export import OPSET, keep_where_equal
 from models.graph import Graph
 from models.resample import kernel_reach, sinc_kernels
 
@@ -48,14 +46,7 @@ def export_companion(net: Demucs, path: Path) -> float:
         draft = Path(folder) / path.name
         onnx.save(companion_graph(net), draft)
         error = float(np.max([_difference(net, draft, samples) for samples in CHECKED]))
-        if not error <= MAX_RELATIVE_ERROR:
-            raise NetworkError(
-                path,
-                got=f"a relative error of {error:.1e} between onnxruntime and torch",
-                expected=f"at most {MAX_RELATIVE_ERROR:.0e}",
-                hint="the file was not kept",
-            )
-        os.replace(draft, path)
+        keep_where_equal(draft, path, error, MAX_RELATIVE_ERROR)
     return error
 
 
