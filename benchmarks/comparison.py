@@ -200,7 +200,7 @@ def main() -> int:
             scores[job.variant][job.source].append(done[job])
         told = table({**scores, **mix_all(jobs, args.data, args.out)}, jobs)
         told = (
-            f"{args.minutes:g} minutes of one CPU each; mean SDR of the test songs, mean over "
+            f"Minutes of one CPU each: {args.minutes:g}; mean SDR of the test songs, mean over "
             f"{len(SEEDS)} seeds (lowest to highest):\n\n{told}"
         )
         if args.readme:
