@@ -1,16 +1,11 @@
 """Demucs-v2 as an ONNX graph of any length, held against torch before a file is kept.
 
-The graph is written out by hand: one LSTM operator a layer, convolutions in the two dimensions that
-onnxruntime has its fastest kernels for, every gate a convolution of its own in place of a cut.
-
 Segments of a batch share what an LSTM takes time for, the way of its weights from memory, once a
-step. At the outer levels, where a segment alone takes hundreds of megabytes, they come one after
-another. There the encoder is run again for the decoder: its signals would have to wait for it.
+step. The outer levels, whose signals would take gigabytes, come segment by segment and in tiles.
 """
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -20,15 +15,15 @@ from torch import Tensor, nn
 
 from mdx.machine import available_cpus
 from mdx.net import open_session
-from mdx.spec import CHANNELS, Audio
-from models.demucs import INPUT_SCALE, RATE, SOURCES, Demucs
+from mdx.spec import CHANNELS
+from models.demucs import SOURCES, Demucs
 from models.export import OPSET, keep_where_equal
 from models.graph import Graph
-from models.resample import kernel_reach, sinc_kernels
+from models.levels import decode, encode
+from models.tiles import OUTER, decode_tiles, encode_tiles
 
 IR_VERSION = 10  # of the file format, as the exporter of torch writes for this opset
 MAX_RELATIVE_ERROR = 1e-4  # of the peak: float32 rounding, which weights may add up
-OUTER = 3  # levels where segments go one by one; to encode them again is a tenth of the work
 CHECKED = (1, 30000)  # samples of output that both engines are held against each other on
 GATES = (0, 3, 1, 2)  # of an LSTM in ONNX (input, output, forget, cell) by their place in torch
 
@@ -64,112 +59,29 @@ def companion_graph(net: Demucs) -> onnx.ModelProto:
     """The graph of a network with its weights."""
     spec = net.spec
     graph = Graph()
-    x = graph.one_by_one(lambda body, mix: _encode_outer(body, mix, net)[-1], "input")
-    skips = [x]
-    for encode in net.encoder[OUTER:]:
-        x = _encode(graph, x, encode, spec.stride)
-        skips.append(x)
-    x = _recur(graph, x, net.lstm.lstm, net.lstm.linear)
-    inner = len(skips) - 1
-    x, lost = _decode_levels(graph, x, skips[1:], net, net.decoder[:inner])
+    signals = graph.one_by_one(lambda body, mix: [encode_tiles(body, mix, net)], "input")
+    for block in net.encoder[OUTER:]:
+        signals.append(encode(graph, signals[-1], block, spec.stride))
+    x = _recur(graph, signals[-1], net.lstm.lstm, net.lstm.linear)
+    lost = 0  # steps that a level has less than its skip, by the convolutions inside it
+    for skip, block in zip(signals[:0:-1], net.decoder[: spec.depth - OUTER], strict=True):
+        ends = (graph.numbers(lost // 2), graph.affine(graph.length(skip, 3), add=lost // 2 - lost))
+        x = decode(graph, x, graph.cut(skip, *ends), block, spec)
+        lost = spec.stride * (lost + spec.context - 1)
 
-    def leave(body: Graph, mix: str, x: str) -> str:
-        skips = _encode_outer(body, mix, net)
-        x, _ = _decode_levels(body, x, skips, net, net.decoder[inner:], lost)
-        stems = body.numbers(0, len(SOURCES), CHANNELS, -1)
-        return body.add("Reshape", _halve_rate(body, x), stems)
+    def leave(body: Graph, mix: str, x: str) -> list[str]:
+        stems = decode_tiles(body, mix, x, net, lost)
+        return [body.add("Reshape", stems, body.numbers(0, len(SOURCES), CHANNELS, -1))]
 
-    graph.one_by_one(leave, "input", x, output="output")
+    (stems,) = graph.one_by_one(leave, "input", x)
+    graph.nodes.append(helper.make_node("Identity", [stems], ["output"]))
     before: list[str | int | None] = ["batch", CHANNELS, "samples"]
     after: list[str | int | None] = ["batch", len(SOURCES), CHANNELS, "stem_samples"]
     mix = helper.make_tensor_value_info("input", TensorProto.FLOAT, before)
-    stems = helper.make_tensor_value_info("output", TensorProto.FLOAT, after)
-    whole = helper.make_graph(graph.nodes, "demucs", [mix], [stems], graph.constants)
+    output = helper.make_tensor_value_info("output", TensorProto.FLOAT, after)
+    whole = helper.make_graph(graph.nodes, "demucs", [mix], [output], graph.constants)
     opset = helper.make_opsetid("", OPSET)
     return helper.make_model(whole, opset_imports=[opset], ir_version=IR_VERSION)
-
-
-def _encode_outer(graph: Graph, mix: str, net: Demucs) -> list[str]:
-    # Skips of the outer levels.
-    x = _double_rate(graph, mix)
-    skips = []
-    for level, encode in enumerate(net.encoder[:OUTER]):
-        x = _encode(graph, x, encode, net.spec.stride, phases=1 if level else RATE)
-        skips.append(x)
-    return skips
-
-
-def _decode_levels(
-    graph: Graph, x: str, skips: list[str], net: Demucs, levels: nn.ModuleList, lost: int = 0
-) -> tuple[str, int]:
-    # `lost` are the steps that a level has less than its skip, by the convolutions inside it.
-    spec = net.spec
-    for skip, decode in zip(reversed(skips), levels, strict=True):
-        if lost:
-            ends = (graph.numbers(lost // 2), graph.numbers(-(lost - lost // 2)))
-            skip = graph.add("Slice", skip, *ends, graph.numbers(3))
-        x = _decode(graph, graph.add("Add", x, skip), decode, spec.stride)
-        lost = spec.stride * (lost + spec.context - 1)
-    return x, lost
-
-
-def _double_rate(graph: Graph, x: str) -> str:
-    # Both phases of a channel stay channels of their own; the first convolution takes them so.
-    # Shape: (batch, 2, n) -> (batch, 2 * RATE, 1, n)
-    kernels = np.tile(sinc_kernels(1, RATE) / np.float32(INPUT_SCALE), (CHANNELS, 1))
-    x = graph.add("Unsqueeze", x, graph.numbers(2))
-    return _filter(graph, x, kernels, kernel_reach(1, RATE), strides=[1, 1], group=CHANNELS)
-
-
-def _halve_rate(graph: Graph, x: str) -> str:
-    # Shape: (batch, channels, 1, n) -> (batch, channels, 1, n / RATE)
-    kernels = np.tile(sinc_kernels(RATE, 1), (len(SOURCES) * CHANNELS, 1))
-    reach = kernel_reach(RATE, 1)
-    return _filter(graph, x, kernels, reach, strides=[1, RATE], group=len(kernels))
-
-
-def _filter(graph: Graph, x: str, kernels: Audio, reach: int, **attributes: Any) -> str:
-    pads = graph.numbers(0, 0, 0, reach, 0, 0, 0, reach)
-    x = graph.add("Pad", x, pads, mode="edge")
-    return graph.add("Conv", x, graph.constant(kernels[:, None, None]), **attributes)
-
-
-def _encode(graph: Graph, x: str, block: nn.Module, stride: int, *, phases: int = 1) -> str:
-    # Where phases lie side by side as channels, a kernel is as many times shorter.
-    first, _, second, _ = block.children()
-    assert isinstance(first, nn.Conv1d) and isinstance(second, nn.Conv1d)
-    out, channels, kernel = first.weight.shape
-    weight = first.weight.reshape(out, channels, kernel // phases, phases)
-    weight = weight.transpose(2, 3).flatten(1, 2)
-    assert first.bias is not None
-    x = _convolve(graph, x, weight, first.bias, stride // phases)
-    return _gate(graph, graph.add("Relu", x), second)
-
-
-def _decode(graph: Graph, x: str, block: nn.Module, stride: int) -> str:
-    first, _, second, *rest = block.children()
-    assert isinstance(first, nn.Conv1d) and isinstance(second, nn.ConvTranspose1d)
-    assert second.bias is not None
-    x = _gate(graph, x, first)
-    x = _convolve(graph, x, second.weight, second.bias, stride, "ConvTranspose")
-    return graph.add("Relu", x) if rest else x
-
-
-def _gate(graph: Graph, x: str, layer: nn.Conv1d) -> str:
-    # A convolution and the GLU behind it.
-    weights, biases = layer.weight.chunk(2), layer.bias.chunk(2)  # type: ignore[union-attr]
-    value, gate = (
-        _convolve(graph, x, weight, bias) for weight, bias in zip(weights, biases, strict=True)
-    )
-    return graph.add("Mul", value, graph.add("Sigmoid", gate))
-
-
-def _convolve(
-    graph: Graph, x: str, weight: Tensor, bias: Tensor, stride: int = 1, operator: str = "Conv"
-) -> str:
-    # Shape: (batch, channels, 1, steps); the weights' own: (out, in, kernel)
-    weights = (graph.constant(weight[:, :, None]), graph.constant(bias))
-    return graph.add(operator, x, *weights, strides=[1, stride])
 
 
 def _recur(graph: Graph, x: str, lstm: nn.LSTM, linear: nn.Linear) -> str:

@@ -1,6 +1,6 @@
 """Writing an ONNX graph by hand, node by node."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ class Graph:
         self.constants: list[onnx.TensorProto] = []
         self._prefix = prefix
 
-    def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output, whose name is returned."""
-        output = output or f"{self._prefix}{operator}_{len(self.nodes)}"
+        output = f"{self._prefix}{operator}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
@@ -29,28 +29,65 @@ class Graph:
         if isinstance(values, Tensor):
             values = values.detach().numpy()
         name = f"{self._prefix}constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self.constants.append(numpy_helper.from_array(np.array(values, order="C"), name))
         return name
 
     def numbers(self, *values: int) -> str:
         """Add whole numbers as a constant; returns its name."""
         return self.constant(np.array(values, dtype=np.int64))
 
-    def one_by_one(self, write: Callable[..., str], *inputs: str, output: str = "") -> str:
+    def length(self, x: str, axis: int) -> str:
+        """Add the size of an axis, as one whole number."""
+        return self.add("Shape", x, start=axis, end=axis + 1)
+
+    def affine(self, number: str, *, times: int = 1, add: int = 0, over: int = 1) -> str:
+        """Add (times * number + add) / over, rounded down, of whole numbers."""
+        for operator, value, neutral in (("Mul", times, 1), ("Add", add, 0), ("Div", over, 1)):
+            if value != neutral:
+                number = self.add(operator, number, self.numbers(value))
+        return number
+
+    def cut(self, x: str, start: str, end: str) -> str:
+        """Add the part of a signal from one step to before another, which are numbers by name."""
+        return self.add("Slice", x, start, end, self.numbers(-1))
+
+    def part(self, x: str, start: str, steps: int) -> str:
+        """Add so many steps of a signal from one on, which is a number by name."""
+        return self.cut(x, start, self.affine(start, add=steps))
+
+    def pad(self, x: str, before: int, after: int, *, rank: int, mode: str) -> str:
+        """Add a signal that goes on for some steps at both ends."""
+        sides = [[0] * (rank - 1) + [steps] for steps in (before, after)]
+        return self.add("Pad", x, self.numbers(*sides[0], *sides[1]), mode=mode)
+
+    def one_by_one(
+        self,
+        write: Callable[..., Sequence[str]],
+        *inputs: str,
+        kind: int = TensorProto.FLOAT,
+        axis: int = 0,
+    ) -> list[str]:
         """What the members of a batch become one after another, so that one's memory is enough.
 
         `write` gets a graph of its own and the names of its inputs, as batches of one, and returns
-        that of its output. Its constants are in that graph as well: onnxruntime prepares weights
-        for its fastest convolutions only there.
+        those of its outputs; it may use what is in this graph by name. Outputs are stacked along an
+        axis of what is left of one without its batch. Its constants are in that graph as well:
+        onnxruntime prepares weights for its fastest convolutions only there.
 
-        Shape: (batch, ...) -> (batch, ...)
+        Shape: (batch, ...) -> (batch, ...) with axis 0
         """
         body = Graph(f"{self._prefix}body_{len(self.nodes)}_")
-        names = [f"{body._prefix}{name}" for name in inputs]
+        names = [f"{body._prefix}input_{index}" for index in range(len(inputs))]
         made = write(body, *(body.add("Unsqueeze", name, body.numbers(0)) for name in names))
-        made = body.add("Squeeze", made, body.numbers(0))
-        *starts, end = (
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (*names, made)
-        )
-        inside = helper.make_graph(body.nodes, "body", starts, [end], body.constants)
-        return self.add("Scan", *inputs, output=output, body=inside, num_scan_inputs=len(inputs))
+        made = [body.add("Squeeze", name, body.numbers(0)) for name in made]
+        starts = [helper.make_tensor_value_info(name, kind, None) for name in names]
+        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in made]
+        inside = helper.make_graph(body.nodes, "body", starts, ends, body.constants)
+        outputs = [f"{body._prefix}output_{index}" for index in range(len(made))]
+        self.nodes.append(
+            helper.make_node(
+                "Scan", inputs, outputs, name=f"{body._prefix}Scan", body=inside,
+                num_scan_inputs=len(inputs), scan_output_axes=[axis] * len(made),
+            )
+        )  # fmt: skip
+        return outputs

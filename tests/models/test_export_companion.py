@@ -12,9 +12,10 @@ import torch
 from onnxruntime import InferenceSession, SessionOptions
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from mdx.companion import valid_length
 from mdx.errors import NetworkError
 from mdx.net import precision_of
-from mdx.spec import Audio
+from mdx.spec import SAMPLE_RATE, Audio
 from models import export_companion as module
 from models.demucs import Demucs, DemucsSpec, random_demucs
 from models.dynamic_int8 import quantise_companion
@@ -74,26 +75,32 @@ def test_the_graph_is_the_runtime_s(exported: Path) -> None:
     assert {entry.domain for entry in model.opset_import} == {""}
 
 
-def test_segments_of_a_batch_come_one_by_one_to_the_outer_levels(exported: Path) -> None:
-    graph = onnx.load(exported).graph
-    enter, leave = (node for node in graph.node if "input" in node.input)
-    assert (enter.op_type, leave.op_type, leave.output[0]) == ("Scan", "Scan", "output")
-    for scan, levels in ((enter, 3), (leave, 6)):
-        body = next(entry.g for entry in scan.attribute if entry.name == "body")
-        layers = [node for node in body.node if node.op_type.startswith("Conv")]
-        constants = {tensor.name for tensor in body.initializer}
+def bodies(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    """The graphs that a graph runs over and over, outermost first."""
+    scans = [node for node in graph.node if node.op_type == "Scan"]
+    found = [entry.g for node in scans for entry in node.attribute if entry.name == "body"]
+    return [inner for body in found for inner in (body, *bodies(body))]
+
+
+def test_outer_levels_come_segment_by_segment_and_tile_by_tile(exported: Path) -> None:
+    enter, enter_tile, leave, leave_tile = bodies(onnx.load(exported).graph)
+    for body, tile, levels in ((enter, enter_tile, 3), (leave, leave_tile, 6)):
+        assert not any(node.op_type.startswith("Conv") for node in body.node)
+        layers = [node for node in tile.node if node.op_type.startswith("Conv")]
+        constants = {tensor.name for tensor in tile.initializer}
         assert len(layers) >= 3 * levels
         # onnxruntime lays out weights for its fastest kernels where they lie beside the layer only.
         assert all(set(layer.input[1:]) <= constants for layer in layers)
 
 
-def test_a_batch_takes_little_more_memory_than_one_segment(tmp_path: Path) -> None:
+def test_a_segment_takes_little_more_memory_than_its_mix_and_stems(tmp_path: Path) -> None:
     path = tmp_path / "demucs.onnx"
     onnx.save(companion_graph(random_demucs(DemucsSpec(channels=16), seed=0)), path)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         one, four = pool.submit(memory_of_calls, path, [1, 4]).result()
-    # 1.2 times: its input and its stems. All at once, four segments would take 4.5 times one's.
-    assert 0 < four < 2 * one, (one, four)
+    # 2 and 1.4 times as much; without tiles one takes 8 times.
+    ends = 4 * (2 + 8) * valid_length(4 * SAMPLE_RATE)  # bytes
+    assert 0 < one < 3 * ends and four < 2 * 4 * ends, (one / ends, four / ends)
 
 
 def test_a_length_that_is_not_valid_fails(exported: Path) -> None:
