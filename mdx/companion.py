@@ -17,6 +17,8 @@ ORDER = ("drums", "bass", "other", "vocals")  # of the network's output
 # Samples. So many are also kept of the song before a segment: no length lacks half of them on
 # either side to a valid one.
 MAX_SHIFT = SAMPLE_RATE // 2
+_SWAP = [ORDER.index(source) for source in SOURCES]
+_NOTHING: Audio = np.zeros((len(SOURCES), CHANNELS, 0), dtype=np.float32)
 
 
 class CompanionNetwork(Protocol):
@@ -41,6 +43,16 @@ def valid_length(samples: int) -> int:
     for _ in range(DEPTH):
         length = (length - 1) * STRIDE + KERNEL
     return math.ceil(length / RESAMPLE)
+
+
+def stem_samples(samples: int) -> int:
+    """Samples of output that the network makes of a valid length."""
+    length = samples * RESAMPLE
+    for _ in range(DEPTH):
+        length = (length - KERNEL) // STRIDE + 1
+    for _ in range(DEPTH):
+        length = (length - CONTEXT) * STRIDE + KERNEL
+    return length // RESAMPLE
 
 
 def longest_input(spec: CompanionSpec) -> int:
@@ -121,7 +133,7 @@ class CompanionStream:
         self._end = 0
         self._start = 0  # of the next segment
         # From there on: weighted stems, and the weights.
-        self._stems: Audio = np.zeros((len(ORDER), CHANNELS, 0), dtype=np.float32)
+        self._stems = _NOTHING
         self._weights: Audio = np.zeros(0, dtype=np.float32)
 
     def push(self, block: Audio) -> Audio:
@@ -129,47 +141,47 @@ class CompanionStream:
         scale = np.float32(self._level.deviation or 1)
         self._blocks.append((block - np.float32(self._level.mean)) / scale)
         self._end += block.shape[1]
-        finished = []
+        finished = [_NOTHING]
         while self._whole(self._end - self._behind) >= batch_of(self._spec):
-            finished += self._take(batch_of(self._spec))
-        return _join(finished)
+            finished.append(self._take(batch_of(self._spec)))
+        return np.concatenate(finished, axis=2)
 
     def finish(self) -> Audio:
         """End the song; returns all samples still owed. Shape: (4, 2, m)."""
-        finished = []
+        finished = [_NOTHING]
         while self._start < self._end:
-            finished += self._take(min(batch_of(self._spec), max(1, self._whole(self._end))))
-        return _join(finished)
+            count = min(batch_of(self._spec), max(1, self._whole(self._end)))
+            finished.append(self._take(count))
+        return np.concatenate(finished, axis=2)
 
     def _whole(self, end: int) -> int:
         # Segments to come that are whole before there.
         return max(0, 1 + (end - self._start - self._spec.samples) // self._spec.stride)
 
-    def _take(self, count: int) -> list[Audio]:
-        # What so many segments finish, one after another; several are whole ones.
+    def _take(self, count: int) -> Audio:
+        # What so many segments finish; several are whole ones.
         length = min(self._spec.samples, self._end - self._start)
-        return [self._overlap(stems, length) for stems in self._separate(count, length)]
+        parts = [self._overlap(stems, length) for stems in self._separate(count, length)]
+        return np.concatenate(parts, axis=2)
 
     def _overlap(self, stems: Audio, length: int) -> Audio:
+        # A segment's stems are large: they are copied once, in the order of SOURCES.
         stride = self._spec.stride
-        self._add(stems, length)
+        stems = stems[_SWAP]
+        weights = self._triangle[:length].copy()
+        stems *= weights
+        known = len(self._weights)  # of the segments before, which end no later
+        stems[..., :known] += self._stems[..., :known]
+        weights[:known] += self._weights[:known]
         # What lies before the next segment is complete.
-        stems = self._stems[:, :, :stride] / self._weights[:stride]
-        self._stems, self._weights = self._stems[:, :, stride:], self._weights[stride:]
+        found: Audio = stems[..., :stride] / weights[:stride]
+        self._stems, self._weights = stems[..., stride:].copy(), weights[stride:]
         self._start += stride
         if not self._level.deviation:
-            return np.zeros_like(stems)
-        found: Audio = stems[_SWAP] * np.float32(self._level.deviation)
+            return np.zeros_like(found)
+        found *= np.float32(self._level.deviation)
         found += np.float32(self._level.mean)
         return found
-
-    def _add(self, stems: Audio, length: int) -> None:
-        missing = max(0, length - len(self._weights))
-        self._stems = np.pad(self._stems, ((0, 0), (0, 0), (0, missing)))
-        self._weights = np.pad(self._weights, (0, missing))
-        triangle = self._triangle[:length]
-        self._stems[:, :, :length] += triangle * stems
-        self._weights[:length] += triangle
 
     def _separate(self, count: int, length: int) -> Audio:
         # Stems of the segments that come next. Shape: (count, 4, 2, length), in ORDER
@@ -216,10 +228,3 @@ def cut(mix: Audio, start: int, size: int) -> Audio:
     inside = mix[:, max(0, start) : max(0, start + size)]
     lead = min(size, max(0, -start))
     return np.pad(inside, ((0, 0), (lead, size - lead - inside.shape[1])))
-
-
-_SWAP = [ORDER.index(source) for source in SOURCES]
-
-
-def _join(parts: list[Audio]) -> Audio:
-    return np.concatenate([np.zeros((len(ORDER), CHANNELS, 0), np.float32), *parts], axis=2)

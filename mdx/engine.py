@@ -23,6 +23,7 @@ class Engine:
     runtime: str = "auto"  # onnxruntime; for int8 OpenVINO, on Linux on an x86 CPU with VNNI
     provider: str = "cpu"  # of onnxruntime; OpenVINO runs on the CPU here
     threads: int | None = None  # None: one for every CPU that this process may use
+    lean: bool = False  # in OpenVINO networks hold little memory between calls, for some time
 
     def __post_init__(self) -> None:
         for key, allowed in (("runtime", RUNTIMES), ("provider", tuple(PROVIDERS))):
@@ -46,12 +47,12 @@ class Engine:
         warning. Raises NetworkError.
         """
         if self.runtime == "openvino":
-            return OpenVinoNetwork(graph, name, threads=self.workers)
+            return OpenVinoNetwork(graph, name, threads=self.workers, lean=self.lean)
         # In float32, and without VNNI in int8 too, onnxruntime is as fast and takes less memory.
         faster = precision_of(graph) == "int8" and self.provider == "cpu" and _prefers_openvino()
         if self.runtime == "auto" and faster:
             try:
-                return OpenVinoNetwork(graph, name, threads=self.workers)
+                return OpenVinoNetwork(graph, name, threads=self.workers, lean=self.lean)
             except NetworkError as error:
                 _warn(f"{error}; onnxruntime takes OpenVINO's place")
         return OnnxNetwork(graph, name, threads=self.workers, provider=self.provider)

@@ -86,6 +86,8 @@ def open_session(
     _share_arena()
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.enable_mem_pattern = False
+    # A signal that is to take over another's memory would keep it from being free till then.
+    options.enable_mem_reuse = False
     try:
         session = ort.InferenceSession(
             graph,
@@ -96,6 +98,8 @@ def open_session(
         raise NetworkError(
             name, got=f"a file onnxruntime cannot load ({error})", expected="an ONNX network"
         ) from error
+    # It would keep the bytes for ever, for a fallback to another provider that is refused here.
+    session._model_bytes = None
     active = session.get_providers()[0]
     if active != wanted:
         raise NetworkError(name, got=f"a session on {active}", expected=wanted)

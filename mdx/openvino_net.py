@@ -14,9 +14,10 @@ from mdx.spec import Audio
 class OpenVinoNetwork:
     """A network compiled by OpenVINO, fed one chunk a call."""
 
-    def __init__(self, graph: bytes, name: str, *, threads: int) -> None:
+    def __init__(self, graph: bytes, name: str, *, threads: int, lean: bool = False) -> None:
         """Compile the bytes of an ONNX file, or take them from the cache compiled.
 
+        A `lean` network gives the memory of its signals back after each chunk, for some more time.
         Raises NetworkError for another layout, or where OpenVINO is missing or cannot do it.
         """
         try:
@@ -33,7 +34,7 @@ class OpenVinoNetwork:
             self.dim_f, self.dim_t = check_layout(name, list(inputs), list(outputs))
             model.reshape({0: [1, 4, self.dim_f, self.dim_t]})
             model = _turned(ov, model)
-            compiled = core.compile_model(model, "CPU", _settings(threads))
+            self._compiled = core.compile_model(model, "CPU", _settings(threads))
         except NetworkError:
             raise
         except Exception as error:  # OpenVINO raises bare RuntimeErrors, of many lines
@@ -41,7 +42,8 @@ class OpenVinoNetwork:
             raise NetworkError(
                 name, got=f"a file OpenVINO cannot load ({reason})", expected="an ONNX network"
             ) from error
-        self._request = compiled.create_infer_request()
+        self._request = self._compiled.create_infer_request()
+        self._lean = lean
         self.runtime = f"openvino {ov.get_version().split('-')[0]} CPU"
         self.precision = precision_of(graph)
 
@@ -50,6 +52,8 @@ class OpenVinoNetwork:
         turned = spectrogram.transpose(0, 2, 1)[np.newaxis]
         outputs = self._request.infer([turned], share_inputs=True)
         output: Audio = outputs[0][0].transpose(0, 2, 1)
+        if self._lean:
+            self._compiled.release_memory()
         return output
 
 

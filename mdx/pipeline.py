@@ -15,6 +15,8 @@ from mdx.spec import CHANNELS, COMPANION, SOURCES, Audio, CompanionSpec
 from mdx.stft import Stft
 from mdx.watch import Watch
 
+PIECE = 2**17  # samples that are worked on at a time where more are ready
+
 
 class Member(NamedTuple):
     """A network and the STFT around it."""
@@ -64,17 +66,21 @@ class Pipeline:
         self._mixer = mixer
         self._watch = watch
         self._both_polarities = both_polarities
-        self._streams: dict[str, ChunkStream | CompanionStream] = {
+        self._streams = {
             source: _open(source, member, watch, both_polarities=both_polarities)
             for source, member in members.items()
         }
+        self._companion: CompanionStream | None = None
+        self._behind = Fifo()  # mixture that members are still to hear, where there is a companion
         self._shares: Audio = np.ones((len(SOURCES), 1, 1), dtype=np.float32)  # of the members
         if companion:
             partner, level = companion
-            self._streams[COMPANION] = self._open_companion(partner, level)
+            self._companion = self._open_companion(partner, level)
             for index, source in enumerate(SOURCES):
                 self._shares[index] = partner.blend[source] if source in members else 0.0
         self._waiting = {name: Fifo() for name in ("mix", *self._streams)}
+        if self._companion:
+            self._waiting[COMPANION] = Fifo()
 
     def push(self, mix: Audio) -> Audio:
         """Take the next samples of the song. Shape: (2, n) -> (4, 2, m), finished by them.
@@ -82,15 +88,33 @@ class Pipeline:
         Raises Cancelled, StepDown, or NetworkError for NaN and infinity.
         """
         self._waiting["mix"].put(mix)
-        for name, stream in self._streams.items():
-            self._waiting[name].put(stream.push(mix))
+        if self._companion:
+            self._behind.put(mix)
+            return self._follow(self._companion.push(mix))
+        self._hear(mix)
         return self._take()
 
     def finish(self) -> Audio:
         """End the song; returns the samples still owed. Shape: (4, 2, m)."""
-        for name, stream in self._streams.items():
-            self._waiting[name].put(stream.finish())
-        return self._take()
+        found = [self._follow(self._companion.finish())] if self._companion else []
+        for source, stream in self._streams.items():
+            self._waiting[source].put(stream.finish())
+        return np.concatenate([*found, self._take()], axis=2)
+
+    def _hear(self, mix: Audio) -> None:
+        for source, stream in self._streams.items():
+            self._waiting[source].put(stream.push(mix))
+
+    def _follow(self, stems: Audio) -> Audio:
+        # A companion answers a minute late, and then with much at once. Until then the mixture is
+        # all that is kept; then the members hear it piece by piece. Shape: (4, 2, n) -> (4, 2, m)
+        found = [stems[:, :, :0]]
+        for start in range(0, stems.shape[2], PIECE):
+            piece = stems[:, :, start : start + PIECE]
+            self._waiting[COMPANION].put(piece)
+            self._hear(self._behind.take(piece.shape[2]))
+            found.append(self._take())
+        return np.concatenate(found, axis=2)
 
     def _open_companion(self, companion: Companion, level: Level) -> CompanionStream:
         network, spec, _ = companion
@@ -112,7 +136,13 @@ class Pipeline:
     def _take(self) -> Audio:
         # What is ready in all streams. Shape: (4, 2, n)
         ready = min(fifo.samples for fifo in self._waiting.values())
-        found = {name: fifo.take(ready) for name, fifo in self._waiting.items()}
+        starts = range(0, ready, PIECE)
+        nothing = np.zeros((len(SOURCES), CHANNELS, 0), dtype=np.float32)
+        return np.concatenate([nothing, *(self._join(min(PIECE, ready - at)) for at in starts)], 2)
+
+    def _join(self, samples: int) -> Audio:
+        # Shape: (4, 2, samples)
+        found = {name: fifo.take(samples) for name, fifo in self._waiting.items()}
         mix, companion = found.pop("mix"), found.pop(COMPANION, None)
         with np.errstate(over="ignore", invalid="ignore"):
             rest = mix.copy()
@@ -193,7 +223,7 @@ class Fifo:
         while (left := samples - sum(block.shape[-1] for block in taken)) > 0:
             taken.append(self._blocks.popleft())
         if left < 0:
-            self._blocks.appendleft(taken[-1][..., left:])
+            self._blocks.appendleft(taken[-1][..., left:].copy())  # not to keep what is taken
             taken[-1] = taken[-1][..., :left]
         self.samples -= samples
         return np.concatenate(taken, axis=-1)

@@ -16,6 +16,7 @@ from mdx.descent import Descent
 from mdx.engine import Engine
 from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.ladder import Ladder, load_ladder
+from mdx.machine import hold_no_freed_memory
 from mdx.pipeline import Way
 from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung
 from mdx.stages import Stages
@@ -65,7 +66,9 @@ class Separator:
         sources = spec.stems if sources is None else sources
         if not sources or not set(sources) <= set(spec.stems):
             raise ConfigError("sources", got=list(sources), expected=f"some of {list(spec.stems)}")
-        engine = Engine(runtime=runtime, provider=provider, threads=threads)
+        # Beside a companion, of a gigabyte by itself, memory is worth some time.
+        lean = spec.companion is not None
+        engine = Engine(runtime=runtime, provider=provider, threads=threads, lean=lean)
         ladder: Ladder
         if spec.two_stems:
             ladder = load_two_stems(
@@ -76,6 +79,8 @@ class Separator:
                 spec, folder, engine, precision,
                 limited=limited, spend=spend_budget, sources=sources,
             )  # fmt: skip
+        if lean:
+            hold_no_freed_memory()
         separator = cls(ladder, threads=engine.workers, sources=sources)
         if limited:
             separator._costs = ladder.measure()
@@ -231,9 +236,10 @@ class Separator:
         else:
             way = begin(self.ladder.rungs[0], samples)
         wanted = [names.index(source) for source in self.sources]
+        kept = slice(None) if self.sources == names else wanted  # a list would copy all of it
         for block in mixture:
-            yield way.push(block)[wanted]
-        yield way.finish()[wanted]
+            yield way.push(block)[kept]
+        yield way.finish()[kept]
 
 
 def _write_quality(path: Path, deadline: Deadline | None, sources: Sequence[str]) -> None:

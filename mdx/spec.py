@@ -97,7 +97,7 @@ class CompanionSpec:
     overlap: float = 0.5  # of two segments, as a share of one
     normalise: str = "stereo"  # by mean and deviation of both channels, or of their mean: mono
     shifts: int = 0  # random shifts, seeded, whose outputs are averaged
-    batch: int = 4  # segments in one call: they share the way of the LSTM's weights from memory
+    batch: int = 2  # segments in one call: they share the way of the LSTM's weights from memory
 
     def __post_init__(self) -> None:
         require(0 < self.segment < math.inf, "segment", self.segment, "seconds above 0")

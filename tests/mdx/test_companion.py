@@ -13,6 +13,7 @@ from mdx.companion import (
     Level,
     longest_input,
     measure_level,
+    stem_samples,
     step_of,
     valid_length,
 )
@@ -55,6 +56,14 @@ def test_valid_lengths_are_those_of_the_network() -> None:
     for samples in [*range(1, 9000, 7), 40 * SAMPLE_RATE, 40 * SAMPLE_RATE + 1]:
         assert valid_length(samples) == net.valid_length(samples)
         assert valid_length(samples) - samples < MAX_SHIFT
+
+
+def test_stems_are_as_long_as_the_network_makes_them() -> None:
+    net = Demucs(DemucsSpec(channels=1))
+    for samples in [*range(1, 100_000, 9001), 7 * SAMPLE_RATE]:
+        length = valid_length(samples)
+        with torch.no_grad():
+            assert stem_samples(length) == net(torch.zeros(1, 2, length)).shape[3] >= samples
 
 
 @pytest.mark.parametrize("shifts", [0, 2])

@@ -17,6 +17,7 @@ import mdx.separator
 from benchmarks.memory import peak_memory, write_song
 from mdx.budget import Limit
 from mdx.errors import ConfigError, NetworkError, WeightsError
+from mdx.openvino_net import OpenVinoNetwork
 from mdx.separator import Separator
 from mdx.spec import MODELS, SAMPLE_RATE, SOURCES, Audio, StftSpec
 from mdx.weights import int8_name, register_weights
@@ -260,8 +261,12 @@ def test_what_is_missing_below_costs_its_own_rungs_only(
 
 
 def test_calls_are_shorter_under_a_limit(stocked: Path) -> None:
+    system = yaml.safe_load((stocked / "demucs_v2.yaml").read_text())
+    system["companion"]["batch"] = 4
+    path = stocked / "four_a_call.yaml"
+    path.write_text(yaml.safe_dump(system))
     for limited, batch in ((False, 4), (True, 2)):
-        separator = Separator.load(stocked / "demucs_v2.yaml", threads=1, limited=limited)
+        separator = Separator.load(path, threads=1, limited=limited)
         assert separator.ladder.companion and separator.ladder.companion.batch == batch
 
 
@@ -332,3 +337,19 @@ def test_a_wrong_submission_is_refused(case: str, stocked: Path) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         Separator.load(path, threads=1)
     assert str(path) in str(caught.value)
+
+
+def test_separators_hold_little_memory_beside_a_companion(
+    stocked: Path, tiny_system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leans = []
+
+    def note(graph: bytes, name: str, *, threads: int, lean: bool) -> OpenVinoNetwork:
+        leans.append(lean)
+        return OpenVinoNetwork(graph, name, threads=threads, lean=lean)
+
+    monkeypatch.setattr("mdx.engine.OpenVinoNetwork", note)
+    for system, lean in ((tiny_system, False), (stocked / "leaderboard_a.yaml", True)):
+        Separator.load(system, runtime="openvino", threads=1)
+        assert leans == [lean] * 4
+        leans.clear()
