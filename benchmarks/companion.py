@@ -1,11 +1,13 @@
 """`python -m benchmarks.companion`: Demucs-v2's time and memory by how it is run.
 
-That is precision, segment, overlap, and segments in one call. SDR is that of the stems against
-those of the reference: float32, with the segment and the overlap of the released submission, one
-segment after another. By default a network of the released size with random weights hears
-noise, for time and memory: its SDR says little, as such a network depends on where a segment
-begins, which a trained one hardly does. `--weights` and `--song` take real ones. Settings are
-interleaved, every run is a process of its own, and figures are medians.
+That is precision, segment, overlap, and segments in one call. By default a network of the released
+size with random weights hears noise, for time and memory; `--weights` and `--song` take real ones.
+Settings are interleaved, every run is a process of its own, and figures are medians.
+
+SDR is that of a setting's stems against those of the reference: float32, with the segment and the
+overlap of the released submission, one segment after another. Of random weights it would tell
+nothing, as they depend on where a segment begins, which trained ones hardly do: it is told of
+`--weights`, or of the network and the song that `--judge` names.
 """
 
 import argparse
@@ -69,33 +71,42 @@ def run_once(system: Path, song: Path, out: Path, precision: str) -> Run:
 
 
 def measure(
-    settings: list[Setting], folder: Path, weights: str, song: Path, runs: int
-) -> list[list[str]]:
-    """A row of the table for every setting, the reference first."""
-    settings = [REFERENCE, *(setting for setting in settings if setting != REFERENCE)]
+    settings: list[Setting], folder: Path, weights: str, song: Path, runs: int,
+    sdrs: dict[Setting, float],
+) -> list[list[str]]:  # fmt: skip
+    """A row of the table for every setting, the reference first; `sdrs` are told beside it."""
     found: dict[Setting, list[Run]] = {setting: [] for setting in settings}
-    sdrs: dict[Setting, str] = {}
-    with tempfile.TemporaryDirectory() as name, sf.SoundFile(song) as file:
-        duration = file.frames / file.samplerate
+    with tempfile.TemporaryDirectory() as out:
+        duration = sf.info(song).duration
         for _, setting in itertools.product(range(runs), settings):
             system = write_system(folder, weights, setting)
-            out = Path(name) / ("reference" if setting == REFERENCE else "other")
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                run = pool.submit(run_once, system, song, out, setting.precision).result()
+                run = pool.submit(run_once, system, song, Path(out), setting.precision).result()
             found[setting].append(run)
-            if setting != REFERENCE and setting not in sdrs:
-                sdrs[setting] = f"{mean_sdr(Path(name) / 'reference', out):.1f}"
     seconds = {key: statistics.median(run.seconds for run in runs) for key, runs in found.items()}
     return [
         [
             str(setting),
             f"{seconds[setting] / duration:.3f}",
             f"{seconds[REFERENCE] / seconds[setting]:.2f}",
-            sdrs.get(setting, "-"),
+            f"{sdrs[setting]:.1f}" if setting in sdrs else "-",
             f"{statistics.median(run.peak_memory for run in found[setting]) / 1e6:.0f}",
         ]
         for setting in settings
     ]
+
+
+def judge(settings: list[Setting], folder: Path, weights: str, song: Path) -> dict[Setting, float]:
+    """The SDR of every other setting's stems against the first one's, in dB."""
+    found = {}
+    with tempfile.TemporaryDirectory() as name:
+        first, other = Path(name) / "first", Path(name) / "other"
+        for setting in settings:
+            out = first if setting == settings[0] else other
+            run_once(write_system(folder, weights, setting), song, out, setting.precision)
+            if out == other:
+                found[setting] = mean_sdr(first, other)
+    return found
 
 
 def mean_sdr(reference: Path, estimate: Path) -> float:
@@ -135,20 +146,27 @@ def write_system(folder: Path, weights: str, setting: Setting) -> Path:
 
 
 def make_weights(folder: Path, name: str, channels: int) -> None:
-    """Write a network with random weights, once."""
+    """Write a network with random weights and its int8 twin, once."""
+    from models.convert import quantise
     from models.demucs import DemucsSpec, random_demucs
     from models.export_companion import export_companion
 
-    if not (folder / name).exists():
+    if not (folder / int8_name(name)).exists():
         export_companion(random_demucs(DemucsSpec(channels=channels), seed=0), folder / name)
         register_weights(folder, name, made_by=COMMAND)
+        quantise(folder, name)
 
 
-def take_weights(folder: Path, name: str, path: Path) -> None:
-    """Copy a converted network, by its path."""
+def take_weights(folder: Path, path: Path) -> str:
+    """Copy a converted network, and make its int8 twin; returns its name there."""
+    from models.convert import quantise
+
+    name = f"copy-of-{path.name}"
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, folder / name)
     register_weights(folder, name, made_by=COMMAND)
+    quantise(folder, name)
+    return name
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -158,9 +176,13 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, help="a converted float32 network instead")
     parser.add_argument("--seconds", type=int, default=60, help="of noise (default: 60)")
     parser.add_argument("--song", type=Path, help="a song instead of noise")
+    parser.add_argument(
+        "--judge", type=Path, nargs=2, metavar=("NETWORK", "SONG"),
+        help="a converted float32 network and a song that SDR is told by",
+    )  # fmt: skip
     parser.add_argument("--segments", default="10,20,40", help="seconds (default: %(default)s)")
     parser.add_argument("--overlaps", default="0.5,0.25,0.1", help="(default: %(default)s)")
-    parser.add_argument("--batches", default="1,4", help="(default: %(default)s)")
+    parser.add_argument("--batches", default="1,2,4", help="(default: %(default)s)")
     parser.add_argument("--precisions", default="float32,int8", help="(default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--readme", type=Path, help="put the table into this README")
@@ -169,33 +191,37 @@ def get_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Print the table."""
-    from models.convert import quantise
-
     args = get_parser().parse_args()
-    settings = [
+    wanted = [
         Setting(precision, float(segment), float(overlap), int(batch))
         for precision in args.precisions.split(",")
         for segment in args.segments.split(",")
         for overlap in args.overlaps.split(",")
         for batch in args.batches.split(",")
     ]
-    what = f"{args.channels} channels, random weights" if not args.weights else args.weights.name
-    name = f"random-{args.channels}.onnx" if not args.weights else f"copy-of-{args.weights.name}"
+    settings = [REFERENCE, *(setting for setting in wanted if setting != REFERENCE)]
+    what, name = f"{args.channels} channels, random weights", f"random-{args.channels}.onnx"
     if args.weights:
-        take_weights(FOLDER, name, args.weights)
+        what, name = args.weights.name, take_weights(FOLDER, args.weights)
     else:
         make_weights(FOLDER, name, args.channels)
-    made = not args.weights and (FOLDER / int8_name(name)).exists()
-    if any(setting.precision == "int8" for setting in settings) and not made:
-        quantise(FOLDER, name)
     with tempfile.TemporaryDirectory() as folder:
         song = args.song or Path(folder) / "song.wav"
         if not args.song:
             write_song(song, args.seconds)
-        rows = measure(settings, FOLDER, name, song, args.runs)
+        sdrs = {}
+        if args.judge:
+            sdrs = judge(settings, FOLDER, take_weights(FOLDER, args.judge[0]), args.judge[1])
+        elif args.weights:
+            sdrs = judge(settings, FOLDER, name, song)
+        rows = measure(settings, FOLDER, name, song, args.runs, sdrs)
         seconds = sf.info(song).duration
     words = f"{seconds:.0f} s of {'a song' if args.song else 'noise'}, medians of {args.runs}"
     title = f"Demucs-v2 ({what}), {words}; {cpu_model()}, {available_cpus()} CPUs"
+    if args.judge:
+        title += (
+            f"; SDR of {args.judge[0].name} on {sf.info(args.judge[1]).duration:.0f} s of music"
+        )
     section = f"{title}\n\n{markdown_table(HEADER, rows)}"
     print(section)
     if args.readme:

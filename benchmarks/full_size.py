@@ -64,14 +64,18 @@ def _write_networks(folder: Path) -> None:
     register_weights(folder, "released.onnx", made_by=COMMAND)
 
 
-def write_network(folder: Path, name: str, *, dim_t: int) -> "TfcTdfUNet":
-    """Write a network of random weights and its int8 twin, for chunks of so many frames."""
+def write_network(folder: Path, name: str, *, dim_t: int, released: bool = False) -> "TfcTdfUNet":
+    """Write a network of random weights and its int8 twin, for chunks of so many frames.
+
+    The graph is prepared by us, or as the released files are.
+    """
     from models.export import export_onnx
     from models.quantize.graph import quantise, read_graph
     from models.tfc_tdf import TfcTdfSpec, random_network
 
     network = random_network(TfcTdfSpec(dim_f=DIM_F), seed=0)
-    export_onnx(network, folder / name, dim_f=DIM_F, dim_t=dim_t)
+    net = as_released(network) if released else network
+    export_onnx(net, folder / name, dim_f=DIM_F, dim_t=dim_t, prepare=not released)
     content = (folder / name).read_bytes()
     stft = Stft(StftSpec(N_FFT["drums"], HOP, DIM_F, dim_t))
     rng = np.random.default_rng(0)

@@ -8,7 +8,15 @@ import pytest
 import soundfile as sf
 
 from benchmarks import companion
-from benchmarks.companion import REFERENCE, Run, Setting, mean_sdr, measure, write_system
+from benchmarks.companion import (
+    REFERENCE,
+    Run,
+    Setting,
+    judge,
+    mean_sdr,
+    measure,
+    write_system,
+)
 from mdx.spec import SAMPLE_RATE, SOURCES, CompanionSpec
 from mdx.systems import find_system
 from tests.tiny import noise
@@ -51,9 +59,8 @@ class Here:
         return self
 
     def result(self) -> Run:
-        system, _, out, precision = self.arguments
-        assert isinstance(out, Path) and isinstance(system, Path)
-        write_stems(out, gain=1.0 if precision == "float32" else 0.5)
+        system = self.arguments[0]
+        assert isinstance(system, Path)
         return Run(seconds=8.0 if "40-0.5-1" in system.name else 2.0, peak_memory=3_000_000)
 
 
@@ -63,12 +70,23 @@ def test_settings_are_told_against_the_reference(
     monkeypatch.setattr(companion, "ProcessPoolExecutor", Here)
     song = tmp_path / "song.wav"
     sf.write(song, np.zeros((4 * SAMPLE_RATE, 2)), SAMPLE_RATE)
-    settings = [Setting("int8", 10, 0.25, 4), REFERENCE]
-    rows = measure(settings, tmp_path, "x.onnx", song, runs=2)
-    write_stems(tmp_path / "a", gain=1.0)
-    write_stems(tmp_path / "b", gain=0.5)
-    sdr = mean_sdr(tmp_path / "a", tmp_path / "b")
+    other = Setting("int8", 10, 0.25, 4)
+    rows = measure([REFERENCE, other], tmp_path, "x.onnx", song, runs=2, sdrs={other: 40.04})
     assert rows == [
         ["float32, 40 s, overlap 0.5, batch 1", "2.000", "1.00", "-", "3"],
-        ["int8, 10 s, overlap 0.25, batch 4", "0.500", "4.00", f"{sdr:.1f}", "3"],
+        ["int8, 10 s, overlap 0.25, batch 4", "0.500", "4.00", "40.0", "3"],
     ]
+
+
+def test_settings_are_judged_by_their_stems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(system: Path, song: Path, out: Path, precision: str) -> None:
+        write_stems(out, gain=1.0 if precision == "float32" else 0.5)
+
+    monkeypatch.setattr(companion, "run_once", run)
+    settings = [REFERENCE, REFERENCE._replace(precision="int8")]
+    sdrs = judge(settings, tmp_path, "x.onnx", tmp_path / "song.wav")
+    write_stems(tmp_path / "a", gain=1.0)
+    write_stems(tmp_path / "b", gain=0.5)
+    assert sdrs == {settings[1]: mean_sdr(tmp_path / "a", tmp_path / "b")}
