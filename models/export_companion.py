@@ -59,7 +59,7 @@ def companion_graph(net: Demucs) -> onnx.ModelProto:
     """The graph of a network with its weights."""
     spec = net.spec
     graph = Graph()
-    signals = graph.one_by_one(lambda body, mix: [encode_tiles(body, mix, net)], "input")
+    signals = [graph.one_by_one(lambda body, mix: encode_tiles(body, mix, net), "input")]
     for block in net.encoder[OUTER:]:
         signals.append(encode(graph, signals[-1], block, spec.stride))
     x = _recur(graph, signals[-1], net.lstm.lstm, net.lstm.linear)
@@ -69,11 +69,11 @@ def companion_graph(net: Demucs) -> onnx.ModelProto:
         x = decode(graph, x, graph.cut(skip, *ends), block, spec)
         lost = spec.stride * (lost + spec.context - 1)
 
-    def leave(body: Graph, mix: str, x: str) -> list[str]:
+    def leave(body: Graph, mix: str, x: str) -> str:
         stems = decode_tiles(body, mix, x, net, lost)
-        return [body.add("Reshape", stems, body.numbers(0, len(SOURCES), CHANNELS, -1))]
+        return body.add("Reshape", stems, body.numbers(0, len(SOURCES), CHANNELS, -1))
 
-    (stems,) = graph.one_by_one(leave, "input", x)
+    stems = graph.one_by_one(leave, "input", x)
     graph.nodes.append(helper.make_node("Identity", [stems], ["output"]))
     before: list[str | int | None] = ["batch", CHANNELS, "samples"]
     after: list[str | int | None] = ["batch", len(SOURCES), CHANNELS, "stem_samples"]

@@ -1,6 +1,6 @@
 """Writing an ONNX graph by hand, node by node."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Graph:
         return self.add("Shape", x, start=axis, end=axis + 1)
 
     def affine(self, number: str, *, times: int = 1, add: int = 0, over: int = 1) -> str:
-        """Add (times * number + add) / over, rounded down, of whole numbers."""
+        """Add (times * number + add) / over, of whole numbers; a division drops the rest."""
         for operator, value, neutral in (("Mul", times, 1), ("Add", add, 0), ("Div", over, 1)):
             if value != neutral:
                 number = self.add(operator, number, self.numbers(value))
@@ -62,32 +62,27 @@ class Graph:
 
     def one_by_one(
         self,
-        write: Callable[..., Sequence[str]],
+        write: Callable[..., str],
         *inputs: str,
         kind: int = TensorProto.FLOAT,
         axis: int = 0,
-    ) -> list[str]:
+    ) -> str:
         """What the members of a batch become one after another, so that one's memory is enough.
 
         `write` gets a graph of its own and the names of its inputs, as batches of one, and returns
-        those of its outputs; it may use what is in this graph by name. Outputs are stacked along an
-        axis of what is left of one without its batch. Its constants are in that graph as well:
-        onnxruntime prepares weights for its fastest convolutions only there.
+        that of its output, a batch of one as well; it may use what is in this graph by name. The
+        members' outputs, without the batch, are stacked along an axis. Constants are in the graph
+        they were added to: onnxruntime prepares weights for its fastest convolutions only there.
 
         Shape: (batch, ...) -> (batch, ...) with axis 0
         """
         body = Graph(f"{self._prefix}body_{len(self.nodes)}_")
         names = [f"{body._prefix}input_{index}" for index in range(len(inputs))]
         made = write(body, *(body.add("Unsqueeze", name, body.numbers(0)) for name in names))
-        made = [body.add("Squeeze", name, body.numbers(0)) for name in made]
+        made = body.add("Squeeze", made, body.numbers(0))
         starts = [helper.make_tensor_value_info(name, kind, None) for name in names]
-        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in made]
-        inside = helper.make_graph(body.nodes, "body", starts, ends, body.constants)
-        outputs = [f"{body._prefix}output_{index}" for index in range(len(made))]
-        self.nodes.append(
-            helper.make_node(
-                "Scan", inputs, outputs, name=f"{body._prefix}Scan", body=inside,
-                num_scan_inputs=len(inputs), scan_output_axes=[axis] * len(made),
-            )
-        )  # fmt: skip
-        return outputs
+        end = helper.make_tensor_value_info(made, TensorProto.FLOAT, None)
+        inside = helper.make_graph(body.nodes, "body", starts, [end], body.constants)
+        return self.add(
+            "Scan", *inputs, body=inside, num_scan_inputs=len(inputs), scan_output_axes=[axis]
+        )

@@ -43,8 +43,8 @@ def encode_tiles(graph: Graph, mix: str, net: Demucs) -> str:
         steps = graph.affine(steps, add=spec.stride - spec.kernel, over=spec.stride)
     mix, window = _surrounded(graph, mix, spec, spans[0])
 
-    def write(body: Graph, tile: str) -> list[str]:
-        return [_encode_tile(body, mix, tile, net, spans, window)[-1]]
+    def write(body: Graph, tile: str) -> str:
+        return _encode_tile(body, mix, tile, net, spans, window)[-1]
 
     return _by_tiles(graph, write, steps, STEPS)
 
@@ -70,7 +70,7 @@ def decode_tiles(graph: Graph, mix: str, x: str, net: Demucs, lost: int) -> str:
     mix, window = _surrounded(graph, mix, spec, spans[0])
     x = graph.pad(x, -inputs[-1].start, inputs[-1].end, rank=4, mode="constant")
 
-    def write(body: Graph, tile: str) -> list[str]:
+    def write(body: Graph, tile: str) -> str:
         encoded = _encode_tile(body, mix, tile, net, spans, window)
         y = body.part(x, body.affine(tile, times=STEPS), inputs[-1].steps)
         for level in reversed(range(OUTER)):
@@ -82,7 +82,7 @@ def decode_tiles(graph: Graph, mix: str, x: str, net: Demucs, lost: int) -> str:
             ends = spec.kernel - spec.stride
             y = body.cut(y, body.numbers(ends), body.numbers(-ends))
         y = _held(body, y, tile, _decoded(spec, inputs[0]), steps[0], spec)
-        return [halve_rate(body, y)]
+        return halve_rate(body, y)
 
     return _by_tiles(graph, write, graph.affine(steps[0], over=RATE), _samples(spec))
 
@@ -168,11 +168,11 @@ def _held(body: Graph, x: str, tile: str, span: Span, steps: str, spec: DemucsSp
     return body.add("Gather", x, body.add("Sub", place, body.affine(start, add=span.start)), axis=3)
 
 
-def _by_tiles(graph: Graph, write: Callable[..., list[str]], steps: str, size: int) -> str:
+def _by_tiles(graph: Graph, write: Callable[..., str], steps: str, size: int) -> str:
     # The tiles of so many steps, side by side. Shape: each (1, width, 1, size)
     count = graph.add("Squeeze", graph.affine(steps, add=size - 1, over=size))
     first, one = graph.constant(np.array(0)), graph.constant(np.array(1))
     tiles = graph.add("Range", first, count, one)
-    (stacked,) = graph.one_by_one(write, tiles, kind=TensorProto.INT64, axis=2)
+    stacked = graph.one_by_one(write, tiles, kind=TensorProto.INT64, axis=2)
     x = graph.add("Reshape", stacked, graph.numbers(0, 1, -1))
     return graph.cut(graph.add("Unsqueeze", x, graph.numbers(0)), graph.numbers(0), steps)
