@@ -2,12 +2,12 @@
 
 That is precision, segment, overlap, and segments in one call. By default a network of the released
 size with random weights hears noise, for time and memory; `--weights` and `--song` take real ones.
-Settings are interleaved, every run is a process of its own, and figures are medians.
+Settings are interleaved, every timed run is a process of its own, and figures are medians.
 
 SDR is that of a setting's stems against those of the reference: float32, with the segment and the
 overlap of the released submission, one segment after another. Of random weights it would tell
-nothing, as they depend on where a segment begins, which trained ones hardly do: it is told of
-`--weights`, or of the network and the song that `--judge` names.
+nothing, as they depend on where a segment begins, and the more so the less a network has learnt: it
+is told of `--weights`, or of the network and the song that `--judge` names.
 """
 
 import argparse
@@ -151,7 +151,7 @@ def make_weights(folder: Path, name: str, channels: int) -> None:
     from models.demucs import DemucsSpec, random_demucs
     from models.export_companion import export_companion
 
-    if not (folder / int8_name(name)).exists():
+    if not all((folder / file).exists() for file in (name, int8_name(name))):
         export_companion(random_demucs(DemucsSpec(channels=channels), seed=0), folder / name)
         register_weights(folder, name, made_by=COMMAND)
         quantise(folder, name)

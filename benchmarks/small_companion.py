@@ -1,8 +1,8 @@
 """`python -m benchmarks.small_companion`: trains a small Demucs-v2 on demo songs, for minutes.
 
 No released weights can be had everywhere, and a network of random ones does not tell what shorter
-segments, less overlap or int8 cost: it depends on where a segment begins, which a trained one
-hardly does. `benchmarks.companion --judge` asks this one. It is worth nothing beyond that.
+segments, less overlap or int8 cost: it depends on where a segment begins, and the more so the less
+a network has learnt. `benchmarks.companion --judge` asks this one; it is worth nothing beyond that.
 
 Source: the absolute error on waveforms, and parts of a few seconds, as Demucs-v2 was trained with.
 """
@@ -85,7 +85,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--songs", type=Path, required=True, help="in MUSDB18-HQ layout")
     parser.add_argument("--out", type=Path, default=OUT, help="(default: %(default)s)")
     parser.add_argument("--channels", type=int, default=8, help="(default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=2000, help="(default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=600, help="(default: %(default)s)")
     return parser
 
 

@@ -45,6 +45,8 @@ class OnnxCompanion:
     def __call__(self, mix: Audio) -> Audio:
         """Shape: (batch, 2, n) -> (batch, 4, 2, m), as CompanionNetwork has it."""
         batch, _, samples = mix.shape
+        # The graph itself does not see a surplus of some samples, which would shift its skips.
+        assert valid_length(stem_samples(samples)) == samples, samples
         shape = (batch, len(ORDER), CHANNELS, stem_samples(samples))
         # In memory of the session's own they would keep it from being given back.
         stems: Audio = np.empty(shape, dtype=np.float32)

@@ -23,7 +23,7 @@ class Engine:
     runtime: str = "auto"  # onnxruntime; for int8 OpenVINO, on Linux on an x86 CPU with VNNI
     provider: str = "cpu"  # of onnxruntime; OpenVINO runs on the CPU here
     threads: int | None = None  # None: one for every CPU that this process may use
-    lean: bool = False  # in OpenVINO networks hold little memory between calls, for some time
+    lean: bool = False  # OpenVINO holds little memory between calls, at the cost of some time
 
     def __post_init__(self) -> None:
         for key, allowed in (("runtime", RUNTIMES), ("provider", tuple(PROVIDERS))):

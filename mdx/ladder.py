@@ -26,7 +26,8 @@ from mdx.watch import Watch
 from mdx.weights import name_for, read_weights, weights_file
 
 log = logging.getLogger(__name__)
-# Segments in one call under a time limit: it is kept between calls, which should be short.
+# Segments in one call under a time limit, at most, where a system has more: the limit is kept
+# between calls, which should be short.
 LIMITED_BATCH = 2
 
 Members = Mapping[str, Member]  # by source

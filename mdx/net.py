@@ -93,12 +93,13 @@ def open_session(
             graph,
             sess_options=options,
             providers=list(dict.fromkeys((wanted, PROVIDERS["cpu"]))),
+            enable_fallback=0,  # to the CPU, when a provider fails in the middle of a song
         )
     except Exception as error:  # onnxruntime's errors share no public base class
         raise NetworkError(
             name, got=f"a file onnxruntime cannot load ({error})", expected="an ONNX network"
         ) from error
-    # It would keep the bytes for ever, for a fallback to another provider that is refused here.
+    # It would keep the bytes for ever, for that fallback.
     session._model_bytes = None
     active = session.get_providers()[0]
     if active != wanted:

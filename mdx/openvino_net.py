@@ -17,7 +17,7 @@ class OpenVinoNetwork:
     def __init__(self, graph: bytes, name: str, *, threads: int, lean: bool = False) -> None:
         """Compile the bytes of an ONNX file, or take them from the cache compiled.
 
-        A `lean` network gives the memory of its signals back after each chunk, for some more time.
+        A `lean` network gives the memory of its signals back after each chunk, which takes time.
         Raises NetworkError for another layout, or where OpenVINO is missing or cannot do it.
         """
         try:

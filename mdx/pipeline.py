@@ -71,7 +71,7 @@ class Pipeline:
             for source, member in members.items()
         }
         self._companion: CompanionStream | None = None
-        self._behind = Fifo()  # mixture that members are still to hear, where there is a companion
+        self._unheard = Fifo()  # mixture that waits for a companion's answer
         self._shares: Audio = np.ones((len(SOURCES), 1, 1), dtype=np.float32)  # of the members
         if companion:
             partner, level = companion
@@ -87,9 +87,8 @@ class Pipeline:
 
         Raises Cancelled, StepDown, or NetworkError for NaN and infinity.
         """
-        self._waiting["mix"].put(mix)
         if self._companion:
-            self._behind.put(mix)
+            self._unheard.put(mix)
             return self._follow(self._companion.push(mix))
         self._hear(mix)
         return self._take()
@@ -102,6 +101,7 @@ class Pipeline:
         return np.concatenate([*found, self._take()], axis=2)
 
     def _hear(self, mix: Audio) -> None:
+        self._waiting["mix"].put(mix)
         for source, stream in self._streams.items():
             self._waiting[source].put(stream.push(mix))
 
@@ -112,7 +112,7 @@ class Pipeline:
         for start in range(0, stems.shape[2], PIECE):
             piece = stems[:, :, start : start + PIECE]
             self._waiting[COMPANION].put(piece)
-            self._hear(self._behind.take(piece.shape[2]))
+            self._hear(self._unheard.take(piece.shape[2]))
             found.append(self._take())
         return np.concatenate(found, axis=2)
 

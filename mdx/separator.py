@@ -59,8 +59,9 @@ class Separator:
         `provider` are those of mdx.engine, `precision` is that of mdx.weights. Stems of `sources`
         are made, by default all that the system has; fewer do without the Mixer, which needs all.
         `limited` loads the lower rungs of the system's ladder as well, and measures how fast all of
-        them are here; `spend_budget` puts a slower and better one on top. Raises ConfigError,
-        WeightsError or NetworkError: nothing missing is ever replaced.
+        them are here; `spend_budget` puts a slower and better one on top. A system with a companion
+        has this process's C library hold less memory from now on. Raises ConfigError, WeightsError
+        or NetworkError: nothing missing is ever replaced.
         """
         spec, folder = find_system(system)
         sources = spec.stems if sources is None else sources

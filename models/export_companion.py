@@ -58,6 +58,7 @@ def _difference(net: Demucs, draft: Path, samples: int) -> float:
 def companion_graph(net: Demucs) -> onnx.ModelProto:
     """The graph of a network with its weights."""
     spec = net.spec
+    assert spec.depth >= OUTER and spec.stride < spec.kernel <= spec.stride * spec.context
     graph = Graph()
     signals = [graph.one_by_one(lambda body, mix: encode_tiles(body, mix, net), "input")]
     for block in net.encoder[OUTER:]:
@@ -66,7 +67,7 @@ def companion_graph(net: Demucs) -> onnx.ModelProto:
     lost = 0  # steps that a level has less than its skip, by the convolutions inside it
     for skip, block in zip(signals[:0:-1], net.decoder[: spec.depth - OUTER], strict=True):
         ends = (graph.numbers(lost // 2), graph.affine(graph.length(skip, 3), add=lost // 2 - lost))
-        x = decode(graph, x, graph.cut(skip, *ends), block, spec)
+        x = decode(graph, x, graph.cut(skip, *ends), block, spec.stride)
         lost = spec.stride * (lost + spec.context - 1)
 
     def leave(body: Graph, mix: str, x: str) -> str:

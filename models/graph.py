@@ -64,15 +64,16 @@ class Graph:
         self,
         write: Callable[..., str],
         *inputs: str,
-        kind: int = TensorProto.FLOAT,
+        element: int = TensorProto.FLOAT,
         axis: int = 0,
     ) -> str:
         """What the members of a batch become one after another, so that one's memory is enough.
 
         `write` gets a graph of its own and the names of its inputs, as batches of one, and returns
         that of its output, a batch of one as well; it may use what is in this graph by name. The
-        members' outputs, without the batch, are stacked along an axis. Constants are in the graph
-        they were added to: onnxruntime prepares weights for its fastest convolutions only there.
+        members' outputs, without the batch, are stacked along an axis; `element` is the type of the
+        inputs. Weights are to be constants of the graph that is written: onnxruntime prepares them
+        for its fastest convolutions only there.
 
         Shape: (batch, ...) -> (batch, ...) with axis 0
         """
@@ -80,7 +81,7 @@ class Graph:
         names = [f"{body._prefix}input_{index}" for index in range(len(inputs))]
         made = write(body, *(body.add("Unsqueeze", name, body.numbers(0)) for name in names))
         made = body.add("Squeeze", made, body.numbers(0))
-        starts = [helper.make_tensor_value_info(name, kind, None) for name in names]
+        starts = [helper.make_tensor_value_info(name, element, None) for name in names]
         end = helper.make_tensor_value_info(made, TensorProto.FLOAT, None)
         inside = helper.make_graph(body.nodes, "body", starts, [end], body.constants)
         return self.add(

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from mdx.spec import CHANNELS, Audio
-from models.demucs import INPUT_SCALE, RATE, SOURCES, DemucsSpec
+from models.demucs import INPUT_SCALE, RATE, SOURCES
 from models.graph import Graph
 from models.resample import kernel_reach, sinc_kernels
 
@@ -42,7 +42,10 @@ def _filter(graph: Graph, x: str, kernels: Audio, **attributes: Any) -> str:
 
 
 def encode(graph: Graph, x: str, block: nn.Module, stride: int, *, phases: int = 1) -> str:
-    """A level on the way in; where phases lie side by side as channels, its kernel is shorter."""
+    """A level on the way in; where phases lie side by side as channels, its kernel is shorter.
+
+    Shape: (batch, channels, 1, steps) -> (batch, width, 1, fewer steps)
+    """
     first, _, second, _ = block.children()
     assert isinstance(first, nn.Conv1d) and isinstance(second, nn.Conv1d)
     out, channels, kernel = first.weight.shape
@@ -54,16 +57,19 @@ def encode(graph: Graph, x: str, block: nn.Module, stride: int, *, phases: int =
 
 
 def decode(
-    graph: Graph, x: str, skip: str, block: nn.Module, spec: DemucsSpec, *, inside: str = ""
+    graph: Graph, x: str, skip: str, block: nn.Module, stride: int, *, inside: str = ""
 ) -> str:
-    """A level on the way out; of a tile, `inside` is 0 for steps that the whole has not, else 1."""
+    """A level on the way out; of a tile, `inside` is 0 for steps that the whole has not, else 1.
+
+    Shape: (batch, width, 1, steps), the same -> (batch, width of the level outside, 1, more steps)
+    """
     first, _, second, *rest = block.children()
     assert isinstance(first, nn.Conv1d) and isinstance(second, nn.ConvTranspose1d)
     assert second.bias is not None
     x = _gate(graph, graph.add("Add", x, skip), first)
     if inside:
         x = graph.add("Mul", x, inside)
-    x = _convolve(graph, x, second.weight, second.bias, spec.stride, "ConvTranspose")
+    x = _convolve(graph, x, second.weight, second.bias, stride, "ConvTranspose")
     return graph.add("Relu", x) if rest else x
 
 

@@ -77,7 +77,8 @@ def decode_tiles(graph: Graph, mix: str, x: str, net: Demucs, lost: int) -> str:
             start = skips[level].start - spans[level].start
             skip = body.part(encoded[level], body.numbers(start), skips[level].steps)
             inside = _inside(body, tile, level, inputs[level], steps[level + 1], spec)
-            y = decode(body, y, skip, net.decoder[spec.depth - 1 - level], spec, inside=inside)
+            block = net.decoder[spec.depth - 1 - level]
+            y = decode(body, y, skip, block, spec.stride, inside=inside)
             # In both ends steps from beyond the span would have a part.
             ends = spec.kernel - spec.stride
             y = body.cut(y, body.numbers(ends), body.numbers(-ends))
@@ -173,6 +174,6 @@ def _by_tiles(graph: Graph, write: Callable[..., str], steps: str, size: int) ->
     count = graph.add("Squeeze", graph.affine(steps, add=size - 1, over=size))
     first, one = graph.constant(np.array(0)), graph.constant(np.array(1))
     tiles = graph.add("Range", first, count, one)
-    stacked = graph.one_by_one(write, tiles, kind=TensorProto.INT64, axis=2)
+    stacked = graph.one_by_one(write, tiles, element=TensorProto.INT64, axis=2)
     x = graph.add("Reshape", stacked, graph.numbers(0, 1, -1))
     return graph.cut(graph.add("Unsqueeze", x, graph.numbers(0)), graph.numbers(0), steps)

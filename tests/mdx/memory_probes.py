@@ -1,11 +1,16 @@
 """Memory of processes that have done nothing else; each function is for one of its own."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
-from mdx.machine import hold_no_freed_memory
+from mdx.companion import valid_length
+from mdx.companion_net import OnnxCompanion
+from mdx.machine import hold_no_freed_memory, peak_memory
+from mdx.net import OnnxNetwork
 from mdx.openvino_net import OpenVinoNetwork
+from mdx.spec import SAMPLE_RATE
 
 MB = 1_000_000
 
@@ -13,7 +18,7 @@ MB = 1_000_000
 def resident() -> int:
     """Megabytes that the process holds now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 // MB
+    return pages * os.sysconf("SC_PAGE_SIZE") // MB
 
 
 def after_large_blocks(*, hold_none: bool) -> int:
@@ -34,3 +39,20 @@ def after_a_chunk(path: Path, *, lean: bool) -> int:
     before = resident()
     network(np.zeros((4, network.dim_f, network.dim_t), dtype=np.float32))
     return resident() - before
+
+
+def after_segments(path: Path) -> float:
+    """What a companion's call leaves behind, as a share of its stems, which are let go."""
+    companion = OnnxCompanion(path, path.name, precision="float32", threads=1)
+    mix = np.zeros((2, 2, valid_length(10 * SAMPLE_RATE)), dtype=np.float32)
+    before = resident()
+    size = companion(mix).nbytes / MB
+    return (resident() - before) / size
+
+
+def while_in_a_network(path: Path) -> float:
+    """What a separator takes at its busiest above rest, in signals of its outermost level."""
+    network = OnnxNetwork(path.read_bytes(), path.name, threads=1)
+    before = resident()
+    network(np.zeros((4, network.dim_f, network.dim_t), dtype=np.float32))
+    return ((peak_memory() or 0) / MB - before) / (32 * network.dim_f * network.dim_t * 4 / MB)

@@ -61,6 +61,14 @@ def test_a_graph_of_any_length_and_batch(tmp_path: Path) -> None:
         np.testing.assert_array_equal(network(mix), np.stack([mix[..., END:-END]] * 4, axis=1))
 
 
+@pytest.mark.parametrize("surplus", [-1, 4, 32, 100, 1400])
+def test_a_length_that_is_not_valid_is_never_run(surplus: int, tmp_path: Path) -> None:
+    path = graph(tmp_path / "x.onnx")
+    network = OnnxCompanion(path, "x.onnx", precision="float32", threads=1)
+    with pytest.raises(AssertionError):
+        network(noise(valid_length(3000) + surplus)[None])
+
+
 @pytest.mark.parametrize(
     ("shape", "stems"),
     [

@@ -10,12 +10,19 @@ from typing import Any
 import pytest
 
 from mdx.net import OnnxNetwork
+from models.demucs import DemucsSpec, random_demucs
 from models.export import export_onnx
+from models.export_companion import export_companion
 from models.tfc_tdf import TfcTdfSpec, random_network
-from tests.mdx.memory_probes import after_a_chunk, after_large_blocks
+from tests.mdx.memory_probes import (
+    after_a_chunk,
+    after_large_blocks,
+    after_segments,
+    while_in_a_network,
+)
 from tests.mdx.test_net import graph
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it")
 
 
 def in_a_process(probe: Any, *args: object, **options: object) -> Any:
@@ -23,12 +30,14 @@ def in_a_process(probe: Any, *args: object, **options: object) -> Any:
         return pool.submit(probe, *args, **options).result()
 
 
+@linux
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others give memory back or cannot")
 def test_large_blocks_go_back_to_the_system() -> None:
     assert in_a_process(after_large_blocks, hold_none=False) > 300  # why it is done at all
     assert in_a_process(after_large_blocks, hold_none=True) < 20
 
 
+@linux
 def test_a_lean_network_gives_the_memory_of_its_signals_back(tmp_path: Path) -> None:
     path = tmp_path / "x.onnx"
     export_onnx(random_network(TfcTdfSpec(dim_f=256), seed=0), path, dim_f=256, dim_t=256)
@@ -42,3 +51,18 @@ def test_a_session_does_not_keep_the_bytes_of_its_graph() -> None:
     before = sys.getrefcount(content)
     network = OnnxNetwork(content, "x.onnx", threads=1)
     assert network.dim_f == 48 and sys.getrefcount(content) == before
+
+
+@linux
+def test_a_signal_of_a_network_is_free_when_nothing_needs_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.onnx"
+    export_onnx(random_network(TfcTdfSpec(dim_f=1024), seed=0), path, dim_f=1024, dim_t=256)
+    # Four of the outermost level; where signals take over each other's memory it is six.
+    assert 2 < in_a_process(while_in_a_network, path) < 5
+
+
+@linux
+def test_a_companion_leaves_little_behind(tmp_path: Path) -> None:
+    path = tmp_path / "x.onnx"
+    export_companion(random_demucs(DemucsSpec(channels=16), seed=0), path)
+    assert in_a_process(after_segments, path) < 1.2  # of its stems; 1.7 where all of it is kept

@@ -6,6 +6,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
+from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 from mdx.errors import NetworkError
 from mdx.net import PROVIDERS, OnnxNetwork
@@ -75,6 +76,18 @@ def test_a_provider_that_is_not_there_is_never_replaced() -> None:
                    if provider not in ort.get_available_providers())  # fmt: skip
     with pytest.raises(NetworkError, match=f"provider {missing}: got onnxruntime with .*expected"):
         OnnxNetwork(graph([1, 4, 48, 32]), "x.onnx", threads=1, provider=missing)
+
+
+def test_a_provider_that_fails_in_a_song_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = OnnxNetwork(graph([1, 4, 48, 32]), "x.onnx", threads=1)
+
+    class Failing:
+        def run(self, *_: object) -> None:
+            raise EPFail("out of memory")
+
+    monkeypatch.setattr(network._session, "_sess", Failing())
+    with pytest.raises(EPFail, match="out of memory"):
+        network(np.zeros((4, 48, 32), dtype=np.float32))
 
 
 def test_a_provider_that_drops_out_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

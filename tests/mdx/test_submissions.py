@@ -121,7 +121,7 @@ def loaded(path: Path) -> Separator:
     ("name", "samples"),
     [
         *(("leaderboard_a", n) for n in (2, 5_000, 8_821, 17_639, 17_640, 17_641, 26_460, 26_461)),
-        ("leaderboard_a", 60_000),  # four segments in one call, and some behind it
+        ("leaderboard_a", 60_000),  # two calls of two segments each, and some behind them
         *(("leaderboard_b", n) for n in (5_000, 17_641, 26_461)),
         *(("demucs_v2", n) for n in (5_000, 13_231, 17_640, 26_460, 26_461, 80_000)),
         *((name, 20_000) for name in ("mdx_net", "mdx_net_no_mixer")),
@@ -166,12 +166,28 @@ def test_a_file_gives_what_its_array_gives(name: str, shelf: Path, tmp_path: Pat
             assert np.abs(found - stems[source]).max() < 1e-6 * np.abs(found).max()
 
 
-def test_a_longer_song_takes_no_more_memory(shelf: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("piece", [1, 700, 30_000])
+def test_pieces_of_an_answer_may_have_any_size(
+    piece: int, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mix = noise(3_000 if piece == 1 else 60_000)
+    separator = loaded(shelf / "leaderboard_a.yaml")
+    expected = separator.separate(mix, SAMPLE_RATE)
+    monkeypatch.setattr("mdx.pipeline.PIECE", piece)
+    found = separator.separate(mix, SAMPLE_RATE)
+    for source in SOURCES:
+        assert (
+            np.abs(found[source] - expected[source]).max() <= 1e-6 * np.abs(expected[source]).max()
+        )
+
+
+@pytest.mark.parametrize("name", ["demucs_v2", "leaderboard_a"])
+def test_a_longer_song_takes_no_more_memory(name: str, shelf: Path, tmp_path: Path) -> None:
     peaks = []
     for seconds in (10, 60):  # arrays of the long song's stems would take 80 MB more
         song = tmp_path / f"{seconds}.wav"
         write_song(song, seconds)
-        peaks.append(peak_memory(str(shelf / "demucs_v2.yaml"), song, tmp_path / "out"))
+        peaks.append(peak_memory(str(shelf / f"{name}.yaml"), song, tmp_path / "out"))
     assert peaks[1] - peaks[0] < 10.0, peaks
 
 
@@ -342,14 +358,15 @@ def test_a_wrong_submission_is_refused(case: str, stocked: Path) -> None:
 def test_separators_hold_little_memory_beside_a_companion(
     stocked: Path, tiny_system: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leans = []
+    leans: list[bool | str] = []
 
     def note(graph: bytes, name: str, *, threads: int, lean: bool) -> OpenVinoNetwork:
         leans.append(lean)
         return OpenVinoNetwork(graph, name, threads=threads, lean=lean)
 
     monkeypatch.setattr("mdx.engine.OpenVinoNetwork", note)
+    monkeypatch.setattr("mdx.separator.hold_no_freed_memory", lambda: leans.append("libc"))
     for system, lean in ((tiny_system, False), (stocked / "leaderboard_a.yaml", True)):
         Separator.load(system, runtime="openvino", threads=1)
-        assert leans == [lean] * 4
+        assert leans == [lean] * 4 + ["libc"] * lean
         leans.clear()
