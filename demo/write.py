@@ -49,10 +49,7 @@ def _workers(jobs: int) -> Iterator[Any]:
 
 
 def _settle_in() -> None:
-    # Interrupts are the parent's; and threads that wait for each other where other processes want
-    # the CPUs as well take many times as long as one thread does.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threadpool_limits(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # interrupts are the parent's
 
 
 def _write_song(out: Path, drafts: Path, request: Request) -> Path:
@@ -62,7 +59,10 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
         raise DemoError(f"{folder} exists and holds no song of ours; choose another --out")
     if _is_complete(folder, request):
         return folder
-    stems, facts = render_song(request)
+    # Two threads would round sums in another way than one does; and where other processes want the
+    # CPUs as well, threads that wait for each other take many times as long.
+    with threadpool_limits(1):
+        stems, facts = render_song(request)
     mixture = sum((x.astype(np.int32) for x in stems.values()), start=np.zeros(1, np.int32))
     draft = drafts / folder.name
     draft.mkdir()

@@ -85,6 +85,9 @@ def test_a_provider_that_fails_in_a_song_is_not_replaced(monkeypatch: pytest.Mon
         def run(self, *_: object) -> None:
             raise EPFail("out of memory")
 
+        def is_webgpu_graph_capture_enabled(self) -> bool:
+            return False
+
     monkeypatch.setattr(network._session, "_sess", Failing())
     with pytest.raises(EPFail, match="out of memory"):
         network(np.zeros((4, 48, 32), dtype=np.float32))
