@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Self
 
 from evaluator.music_demixing import MusicDemixingPredictor
-from mdx.budget import ROUND_1, find_limit, parse_limit
-from mdx.engine import RUNTIMES
 from mdx.errors import ConfigError, MdxError
+from mdx.limit.policy import ROUND_1, find_limit, parse_limit
 from mdx.machine import peak_memory
-from mdx.net import PROVIDERS
+from mdx.runtimes.onnx import PROVIDERS
+from mdx.runtimes.runtime import RUNTIMES
 from mdx.separator import Separator, stem_paths
-from mdx.spec import SOURCES, track_name
 from mdx.stages import Stages
-from mdx.systems import find_system, system_names
-from mdx.weights import PRECISIONS
+from mdx.systems.find import find_system, system_names
+from mdx.systems.spec import SOURCES, track_name
+from mdx.systems.weights import PRECISIONS
 
 DEFAULT_SYSTEM = "demo"  # what is submitted where the environment names no other
 

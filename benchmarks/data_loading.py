@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.memory import write_song
 from evaluator.tables import markdown_table
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 from training.config import SeparatorConfig, read_config
 from training.examples import Examples
 from training.songs import Song, find_songs

@@ -10,9 +10,9 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, shape_inference
 
 from mdx.machine import available_cpus
-from mdx.spec import SAMPLE_RATE, StftSpec
-from mdx.systems import find_system
-from mdx.weights import read_weights
+from mdx.systems.find import find_system
+from mdx.systems.spec import SAMPLE_RATE, StftSpec
+from mdx.systems.weights import read_weights
 from models.quantize.graph import read_graph
 
 SIDE = 2048  # of the matrices whose product measures the machine

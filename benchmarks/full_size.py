@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 
-from mdx.spec import SOURCES, StftSpec
-from mdx.stft import Stft
-from mdx.weights import describe, int8_name, register_weights
+from mdx.estimators.stft import Stft
+from mdx.systems.spec import SOURCES, StftSpec
+from mdx.systems.weights import describe, int8_name, register_weights
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -25,8 +25,8 @@ from evaluator.json_files import write_json
 from evaluator.replay import Submission, separate_song
 from evaluator.tables import markdown_table, replace_section
 from mdx.machine import available_cpus, cpu_model
-from mdx.spec import SOURCES
-from mdx.systems import find_system
+from mdx.systems.find import find_system
+from mdx.systems.spec import SOURCES
 
 METHODS = {  # runtime and precision; the released submission's way has neither
     "original": ("onnxruntime", "float32"),

@@ -20,8 +20,8 @@ from evaluator.replay import SongFailed, Submission, separate_song
 from evaluator.scores import score_stems
 from evaluator.tables import markdown_table
 from evaluator.test_sets import DEMO_SONGS, Song, find_test_set
-from mdx.budget import Deadline, Limit
-from mdx.spec import LAST_RESORT, SOURCES, Rung
+from mdx.limit.policy import Deadline, Limit
+from mdx.systems.spec import LAST_RESORT, SOURCES, Rung
 
 CHECKS = 20_000
 

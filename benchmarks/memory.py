@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile as sf
 
-from mdx.spec import SAMPLE_RATE
+from mdx.systems.spec import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -19,7 +19,7 @@ from benchmarks.memory import measure_command
 from evaluator.bss_eval import framewise_metrics
 from evaluator.metrics import framewise_sdr
 from evaluator.score_files import METRICS
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
 
 METHODS = ("museval", "full", "sdr")
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from benchmarks.memory import ROOT, Usage, measure_command, write_song
 from evaluator.tables import markdown_table
-from mdx.net import OnnxNetwork
-from mdx.systems import find_system
-from mdx.weights import read_weights
+from mdx.runtimes.onnx import OnnxNetwork
+from mdx.systems.find import find_system
+from mdx.systems.weights import read_weights
 
 SECONDS = 60  # of the song
 SOURCE = "vocals"

@@ -14,12 +14,12 @@ import numpy as np
 import onnxruntime as ort
 import soundfile as sf
 
+from mdx.combine.mixer import Mixer, read_mixer
+from mdx.estimators.stft import Stft
 from mdx.machine import peak_memory
-from mdx.mixer import Mixer, read_mixer
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftSpec
-from mdx.stft import Stft
-from mdx.systems import find_system
-from mdx.weights import read_weights
+from mdx.systems.find import find_system
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftSpec
+from mdx.systems.weights import read_weights
 
 
 def separate_whole(mix: Audio, spec: SeparatorSpec, folder: Path) -> Audio:

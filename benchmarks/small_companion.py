@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mdx.errors import MdxError
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.demucs import SOURCES as ORDER
 from models.demucs import Demucs, DemucsSpec, centre, random_demucs
 from models.export_companion import export_companion

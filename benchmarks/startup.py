@@ -16,8 +16,8 @@ from benchmarks.memory import ROOT, write_song
 CHILD = """
 import os, sys, time
 import predict
-from mdx.net import OnnxNetwork
-from mdx.openvino_net import OpenVinoNetwork
+from mdx.runtimes.onnx import OnnxNetwork
+from mdx.runtimes.openvino import OpenVinoNetwork
 
 def stop(network, spectrogram):
     print(time.time(), flush=True)

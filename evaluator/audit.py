@@ -17,8 +17,8 @@ from evaluator.scores import score_stems
 from evaluator.systems import System
 from evaluator.tables import markdown_table
 from evaluator.test_sets import Song
-from mdx.budget import Limit, parse_limit
 from mdx.errors import AudioError, ConfigError
+from mdx.limit.policy import Limit, parse_limit
 from mdx.machine import available_cpus
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy import fft, linalg
 
 from evaluator.metrics import Frames, framewise_sdr
-from mdx.spec import CHANNELS, SAMPLE_RATE, Audio
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
 TAPS = 512
 BLOCK = 1 << 13  # samples of a transform while correlations are gathered

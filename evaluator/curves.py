@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from evaluator.figures import STAGES, figure_json
 from mdx.errors import ConfigError
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 
 FILE = "curve.csv"  # <runs>/<source>/curve.csv: step, name (loss or sdr), value
 TITLES = {"loss": "loss, relative to its first value", "sdr": "SDR of validation songs, dB"}

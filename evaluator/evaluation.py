@@ -18,10 +18,10 @@ from evaluator.replay import SongFailed, Submission, separate_song
 from evaluator.scores import BASELINE, score_scaled_mixture, score_stems
 from evaluator.systems import System
 from evaluator.test_sets import Song, TestSet
-from mdx.budget import ROUND_1, find_limit, parse_limit
 from mdx.errors import AudioError
+from mdx.limit.policy import ROUND_1, find_limit, parse_limit
 from mdx.machine import available_cpus
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 
 # What the submission reads from the environment, and what decides about its stems.
 ENVIRONMENT = ("MDX_RUNTIME", "MDX_PROVIDER")

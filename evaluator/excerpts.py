@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from mdx.spec import CHANNELS, SOURCES, Audio
+from mdx.systems.spec import CHANNELS, SOURCES, Audio
 
 MIXTURE = "mixture"
 # Of LAME's variable bit rates: 80 to 100 kbit/s for a mixture, far less for a bass.

@@ -10,7 +10,7 @@ from pathlib import Path
 from mdx.errors import AudioError
 
 ROOT = Path(__file__).resolve().parent.parent
-SEPARATION = ("predict.py", "evaluator/music_demixing.py", "mdx/*.py")
+SEPARATION = ("predict.py", "evaluator/music_demixing.py", "mdx/**/*.py")
 SCORING = tuple(f"evaluator/{name}.py" for name in ("metrics", "bss_eval", "scores", "score_files"))
 PACKAGES = ("numpy", "onnxruntime", "openvino", "scipy", "soundfile", "soxr")
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mdx.errors import AudioError
-from mdx.spec import SAMPLE_RATE, Audio
+from mdx.systems.spec import SAMPLE_RATE, Audio
 
 DELTA = np.float32(1e-7)
 

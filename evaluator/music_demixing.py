@@ -16,7 +16,7 @@ from pathlib import Path
 import soundfile as sf
 
 from mdx.errors import ConfigError, MdxError, OutputError
-from mdx.spec import SOURCES, track_name
+from mdx.systems.spec import SOURCES, track_name
 
 
 class MusicDemixingPredictor:

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 from evaluator.test_sets import DEMO_SONGS, SUBSETS
-from mdx.budget import ROUND_1
-from mdx.weights import PRECISIONS
+from mdx.limit.policy import ROUND_1
+from mdx.systems.weights import PRECISIONS
 
 
 def get_parser() -> argparse.ArgumentParser:

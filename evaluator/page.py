@@ -22,7 +22,7 @@ from evaluator.spectrograms import spectrogram_figure
 from evaluator.tables import HEADER, TITLES, decibels
 from mdx.errors import ConfigError
 from mdx.machine import available_cpus
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 
 TEMPLATES = Path(__file__).with_name("html")
 REACHED = ("scored", "unscored")  # states of songs whose stems were written

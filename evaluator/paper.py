@@ -7,7 +7,7 @@ from evaluator.published import Published, Recipe, Row, Table
 from evaluator.scores import METRICS
 from evaluator.systems import MIXER, System
 from evaluator.test_sets import TestSet
-from mdx.spec import COMPANION, SOURCES
+from mdx.systems.spec import COMPANION, SOURCES
 
 # Two evaluations of the same stems differ by up to 0.13 dB where one is of MUSDB18 and the other of
 # MUSDB18-HQ (published.yaml); on the same files, runtimes and PCM_16 move a median far less.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from evaluator.scores import COLUMNS, METRICS
 from mdx.errors import ConfigError
-from mdx.mappings import build, read_mapping
-from mdx.spec import SystemSpec
+from mdx.systems.mappings import build, read_mapping
+from mdx.systems.spec import SystemSpec
 
 PATH = Path(__file__).with_name("published.yaml")
 

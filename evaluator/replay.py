@@ -17,8 +17,8 @@ import soundfile as sf
 
 from evaluator.children import ROOT, Children, Killed, Limits
 from evaluator.disturbances import Disturbance
-from mdx.budget import Limit, parse_limit
 from mdx.errors import MdxError, OutputError
+from mdx.limit.policy import Limit, parse_limit
 
 NO_LIMIT = Limit()
 SETUP_SECONDS = "900"  # the challenge's limit for loading

@@ -11,7 +11,7 @@ from evaluator.bss_eval import framewise_metrics
 from evaluator.metrics import Frames, framewise_sdr, global_sdr, median_over_frames
 from evaluator.score_files import write_score_file
 from mdx.errors import AudioError
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
 
 BASELINE = "ScaledMixture"  # the name of the challenge's simplest one
 COLUMNS = ("song", *SOURCES)  # the leaderboard's: the mean over sources, then each of them

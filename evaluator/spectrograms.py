@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from evaluator.excerpts import MIXTURE, Excerpt
 from evaluator.figures import figure_json, plain
-from mdx.spec import Audio
+from mdx.systems.spec import Audio
 
 WINDOW = 4096  # samples; a bin of 11 Hz keeps the notes of a bass apart
 HOP = 1024  # samples at most, so that no sample is left out

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import soundfile as sf
 
 from mdx.errors import AudioError, ConfigError, OutputError
-from mdx.spec import SAMPLE_RATE
+from mdx.systems.spec import SAMPLE_RATE
 
 SUFFIX = ".stem.mp4"
 STREAMS = ("mixture", "drums", "bass", "other", "vocals")  # MUSDB18's order, not KUIELab's

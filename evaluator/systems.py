@@ -8,9 +8,9 @@ from evaluator.fingerprints import ROOT, hash_facts, hash_file
 from evaluator.scores import BASELINE
 from evaluator.test_sets import MUSDB18_TESTS, TestSet
 from mdx.errors import ConfigError
-from mdx.spec import COMPANION, SOURCES, SystemSpec
-from mdx.systems import find_system
-from mdx.weights import int8_name, name_for, read_manifest
+from mdx.systems.find import find_system
+from mdx.systems.spec import COMPANION, SOURCES, SystemSpec
+from mdx.systems.weights import int8_name, name_for, read_manifest
 
 MIXER = "mixer"
 TRAINED_ON_TEST = "trained on test"
@@ -72,7 +72,7 @@ class System:
 def read_systems(given: list[str], precision: str = "float32") -> list[System]:
     """Read the systems of a run; raises ConfigError, also for two of one name or other stems.
 
-    `precision` is that of mdx.weights; raises WeightsError where a system does not have it.
+    `precision` is that of mdx.systems.weights; raises WeightsError where a system does not have it.
     """
     systems = [_read_system(name, precision) for name in given]
     names = [BASELINE, *(system.name for system in systems)]

@@ -9,7 +9,7 @@ from evaluator.score_files import METRICS as MUSEVAL_METRICS
 from evaluator.score_files import Medians
 from evaluator.scores import COLUMNS
 from mdx.errors import ConfigError
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 
 HEADER = [f"SDR_{column}" for column in COLUMNS]
 TITLES = {

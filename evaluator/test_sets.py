@@ -15,7 +15,7 @@ import soundfile as sf
 
 from evaluator.stem_mp4 import SUFFIX
 from mdx.errors import AudioError
-from mdx.spec import MUSDB18_TEST, SOURCES
+from mdx.systems.spec import MUSDB18_TEST, SOURCES
 
 SUBSETS = ("test", "train")
 DEMO_SONGS = Path("out/demo/songs/test")

@@ -9,7 +9,7 @@ from evaluator.fingerprints import package_versions
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
 from mdx.machine import available_cpus, cpu_model
-from mdx.spec import COMPANION, SOURCES
+from mdx.systems.spec import COMPANION, SOURCES
 
 ROUND_1_SECONDS = 240.0  # the challenge's first limit, for every song
 ROUND_2_RATIO = 1.57  # its second: this many times the song's duration

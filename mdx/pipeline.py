@@ -6,14 +6,14 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from mdx.chunks import ChunkStream
-from mdx.companion import CompanionNetwork, CompanionStream, Level, longest_input
+from mdx.combine.mixer import Mixer
 from mdx.errors import NetworkError
-from mdx.mixer import Mixer
-from mdx.net import Network
-from mdx.spec import CHANNELS, COMPANION, SOURCES, Audio, CompanionSpec
-from mdx.stft import Stft
-from mdx.watch import Watch
+from mdx.estimators.chunks import ChunkStream
+from mdx.estimators.companion import CompanionNetwork, CompanionStream, Level, longest_input
+from mdx.estimators.stft import Stft
+from mdx.monitor import Watch
+from mdx.runtimes.onnx import Network
+from mdx.systems.spec import CHANNELS, COMPANION, SOURCES, Audio, CompanionSpec
 
 PIECE = 2**17  # samples that are worked on at a time where more are ready
 

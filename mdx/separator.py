@@ -9,21 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-from mdx.audio import BLOCK, SongReader, check_sample_rate, resample
-from mdx.budget import Deadline, Limit
-from mdx.companion import Level, measure_level
-from mdx.descent import Descent
-from mdx.engine import Engine
+from mdx.audio.read import BLOCK, SongReader, check_sample_rate
+from mdx.audio.resample import resample
+from mdx.audio.write import SUBTYPES, StemWriter
 from mdx.errors import AudioError, ConfigError, OutputError
-from mdx.ladder import Ladder, load_ladder
+from mdx.estimators.companion import Level, measure_level
+from mdx.limit.fallback import Descent
+from mdx.limit.ladder import Ladder, load_ladder
+from mdx.limit.policy import Deadline, Limit
 from mdx.machine import hold_no_freed_memory
+from mdx.monitor import Progress, Watch
 from mdx.pipeline import Way
-from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung
+from mdx.runtimes.runtime import Engine
 from mdx.stages import Stages
-from mdx.stems import SUBTYPES, StemWriter
-from mdx.systems import find_system
+from mdx.systems.find import find_system
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung
 from mdx.two_stems import load_two_stems
-from mdx.watch import Progress, Watch
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +57,9 @@ class Separator:
         """Load a system by name, or by the path of its YAML; weights are verified on the way.
 
         `threads` are by default as many as there are CPUs for this process; `runtime` and
-        `provider` are those of mdx.engine, `precision` is that of mdx.weights. Stems of `sources`
-        are made, by default all that the system has; fewer do without the Mixer, which needs all.
+        `provider` are those of mdx.runtimes, `precision` is that of mdx.systems.weights. Stems of
+        `sources` are made, by default all that the system has; fewer do without the Mixer, which
+        needs all.
         `limited` loads the lower rungs of the system's ladder as well, and measures how fast all of
         them are here; `spend_budget` puts a slower and better one on top. A system with a companion
         has this process's C library hold less memory from now on. Raises ConfigError, WeightsError

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mdx.companion import Level
-from mdx.engine import Engine
 from mdx.errors import ConfigError, NetworkError, WeightsError
-from mdx.ladder import Ladder, load_member
+from mdx.estimators.companion import Level
+from mdx.estimators.stft import Stft
+from mdx.estimators.uvr import UvrStream, uvr_step
+from mdx.limit.ladder import Ladder, load_member
+from mdx.monitor import Watch
 from mdx.pipeline import Fifo, Member, Way, check_finite, way_through
-from mdx.spec import (
+from mdx.runtimes.runtime import Engine
+from mdx.systems.spec import (
     CHANNELS,
     LAST_RESORT,
     Audio,
@@ -22,10 +25,7 @@ from mdx.spec import (
     SystemSpec,
     TwoStemsSpec,
 )
-from mdx.stft import Stft
-from mdx.uvr import UvrStream, uvr_step
-from mdx.watch import Watch
-from mdx.weights import name_for
+from mdx.systems.weights import name_for
 
 log = logging.getLogger(__name__)
 LOWEST_BINS = 3  # which the network is not shown

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from mdx.errors import MdxError, WeightsError
-from mdx.spec import MODELS, SAMPLE_RATE
-from mdx.weights import (
+from mdx.systems.spec import MODELS, SAMPLE_RATE
+from mdx.systems.weights import (
     MANIFEST,
     WeightsEntry,
     describe_file,

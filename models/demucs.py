@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mdx.spec import CHANNELS
+from mdx.systems.spec import CHANNELS
 from models.resample import resample
 
 SOURCES = ("drums", "bass", "other", "vocals")  # the order of the output

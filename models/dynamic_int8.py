@@ -16,8 +16,8 @@ from onnx import helper, numpy_helper
 
 from mdx.errors import NetworkError
 from mdx.machine import available_cpus
-from mdx.net import open_session
-from mdx.spec import CHANNELS, Audio
+from mdx.runtimes.onnx import open_session
+from mdx.systems.spec import CHANNELS, Audio
 from models.prepare import drop_unused
 
 CONTRIB = "com.microsoft"  # operators of onnxruntime's own

@@ -13,7 +13,7 @@ from torch import nn
 
 from mdx.errors import NetworkError
 from mdx.machine import available_cpus
-from mdx.net import OnnxNetwork
+from mdx.runtimes.onnx import OnnxNetwork
 from models.prepare import split_normalisation
 
 OPSET = 18

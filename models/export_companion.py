@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from mdx.machine import available_cpus
-from mdx.net import open_session
-from mdx.spec import CHANNELS
+from mdx.runtimes.onnx import open_session
+from mdx.systems.spec import CHANNELS
 from models.demucs import SOURCES, Demucs
 from models.export import OPSET, keep_where_equal
 from models.graph import Graph

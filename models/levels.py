@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from mdx.spec import CHANNELS, Audio
+from mdx.systems.spec import CHANNELS, Audio
 from models.demucs import INPUT_SCALE, RATE, SOURCES
 from models.graph import Graph
 from models.resample import kernel_reach, sinc_kernels

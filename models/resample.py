@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from mdx.spec import Audio
+from mdx.systems.spec import Audio
 
 ZEROS = 24  # zero crossings of the sinc on either side
 ROLLOFF = 0.945  # of the lower Nyquist frequency: where the filter cuts off

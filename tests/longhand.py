@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mdx.spec import SAMPLE_RATE, Audio, StftSpec
+from mdx.systems.spec import SAMPLE_RATE, Audio, StftSpec
 
 MAX_SHIFT = SAMPLE_RATE // 2
 

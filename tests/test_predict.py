@@ -13,8 +13,8 @@ import pytest
 import soundfile as sf
 import yaml
 
-from mdx.spec import SAMPLE_RATE, SOURCES
-from mdx.systems import system_names
+from mdx.systems.find import system_names
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.tiny import noise
 
 ROOT = Path(__file__).resolve().parent.parent

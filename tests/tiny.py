@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from mdx.spec import SOURCES, Audio, StftSpec
+from mdx.systems.spec import SOURCES, Audio, StftSpec
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, random_network
 
 # All sizes differ, so that the chunks of two sources never line up by chance.

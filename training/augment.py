@@ -20,7 +20,7 @@ import soundfile as sf
 
 from mdx.errors import AudioError, ConfigError, MdxError, OutputError
 from mdx.machine import available_cpus
-from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES
 from training.rules import describe_data
 from training.songs import FULL_SCALE, VARIANT, Song, Stems, find_songs, split_songs, to_int16
 from training.stretch import stretch_stem

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mdx.errors import AudioError
-from mdx.spec import SOURCES, Audio
+from mdx.systems.spec import SOURCES, Audio
 from training.config import DataConfig
 from training.songs import Song, Stems
 from training.stretch import stretch_stem

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from mdx.separator import Separator
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.mixer import INPUTS, Mixer
 from training.config import MixerConfig
 from training.files import replace_file

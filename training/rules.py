@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdx.errors import ConfigError
-from mdx.spec import MUSDB18_TRAIN
+from mdx.systems.spec import MUSDB18_TRAIN
 from training.musdb18 import ROOT, TEST_LIST, find_training_tracks, read_keys
 from training.songs import Song, group_tracks
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import soundfile as sf
 
 from mdx.errors import AudioError
-from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio
 from training.musdb18 import VALIDATION_LIST, find_training_tracks, read_keys, track_key
 
 HELD_OUT = 7  # one track in so many is for validation, where no list says which

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mdx.errors import ConfigError
-from mdx.spec import SAMPLE_RATE, Audio
+from mdx.systems.spec import SAMPLE_RATE, Audio
 
 
 def stretch_stem(audio: Audio, *, semitones: float, tempo: float) -> Audio:

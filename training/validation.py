@@ -5,16 +5,16 @@ import torch
 from torch import nn
 
 from evaluator.metrics import global_sdr
-from mdx.net import Network
+from mdx.estimators.stft import Stft
+from mdx.monitor import Watch
 from mdx.pipeline import Member, Pipeline
-from mdx.spec import SOURCES, Audio, StftSpec
-from mdx.stft import Stft
-from mdx.watch import Watch
+from mdx.runtimes.onnx import Network
+from mdx.systems.spec import SOURCES, Audio, StftSpec
 from training.songs import Song, Stems
 
 
 class TorchNetwork:
-    """A network in torch where the runtime expects one in onnxruntime (mdx.net.Network)."""
+    """A network in torch where an onnxruntime one is expected (mdx.runtimes.onnx.Network)."""
 
     runtime = "torch"
     precision = "float32"

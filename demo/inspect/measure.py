@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import signal
 
 from demo.loudness import integrated_loudness
-from mdx.spec import SAMPLE_RATE, Audio
+from mdx.systems.spec import SAMPLE_RATE, Audio
 
 HERTZ = (60, 120, 250, 500, 1000, 2000, 4000, 8000, 12000, 15000)  # centres of the table's bands
 CENTRES = 1000 * 10 ** (np.arange(-16, 13) / 10)  # Hz; the third octaves from 25 Hz to 16 kHz

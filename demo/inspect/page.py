@@ -13,7 +13,7 @@ from evaluator.excerpts import cut_excerpt, mp3_uri
 from evaluator.json_files import write_text
 from evaluator.page import get_tools
 from evaluator.spectrograms import spectrogram_figure
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 
 TEMPLATES = Path(__file__).with_name("html")
 # Facts of a song in the order of its line; a unit follows some.

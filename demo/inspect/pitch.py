@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from demo.inspect.songs import Notes
 from mdx.errors import ConfigError
-from mdx.spec import SAMPLE_RATE, Audio
+from mdx.systems.spec import SAMPLE_RATE, Audio
 
 LOWEST, HIGHEST = 60.0, 1600.0  # Hz that are searched
 VOICED = 0.5  # confidence from which the tracker calls a frame voiced

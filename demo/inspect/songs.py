@@ -14,7 +14,7 @@ import soundfile as sf
 
 from evaluator.excerpts import MIXTURE
 from mdx.errors import AudioError, ConfigError
-from mdx.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio
 
 FILES = (MIXTURE, *SOURCES)
 FACTS = "song.json"

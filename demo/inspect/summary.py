@@ -12,7 +12,7 @@ from demo.inspect.songs import FILES, Song
 from evaluator.excerpts import MIXTURE
 from evaluator.tables import markdown_table
 from mdx.errors import AudioError
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 
 VOICES = ("one voice", "doubled", "harmony")
 SINGER = "vocals"

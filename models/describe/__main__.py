@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdx.errors import ConfigError, MdxError, NetworkError
-from mdx.spec import SAMPLE_RATE, StftSpec, TwoStemsSpec
-from mdx.weights import describe
+from mdx.systems.spec import SAMPLE_RATE, StftSpec, TwoStemsSpec
+from mdx.systems.weights import describe
 from models.describe.graph import Graph, read_content, read_graph, uvr_hash
 from models.describe.records import Record, find_record, likely_n_fft, other_stem
 from models.describe.system import (

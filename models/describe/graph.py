@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdx.errors import NetworkError
-from mdx.net import OnnxNetwork
+from mdx.runtimes.onnx import OnnxNetwork
 
 TAIL = 10_000 * 1024  # bytes at a file's end by which UVR knows it
 # Fields of the file's outermost message, by number; source: onnx.proto.

@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 
 from mdx.errors import ConfigError, OutputError
-from mdx.spec import SystemSpec, TwoStemsSpec
-from mdx.weights import describe, read_manifest, write_entry
+from mdx.systems.spec import SystemSpec, TwoStemsSpec
+from mdx.systems.weights import describe, read_manifest, write_entry
 
 CUT_OFF_MATTERS = ("vocals", "instrumental")  # stems whose rest is that below the cut-off, in UVR
 

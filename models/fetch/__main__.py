@@ -16,7 +16,7 @@ from typing import Self
 from tqdm import tqdm
 
 from mdx.errors import DownloadError, MdxError, WeightsError
-from mdx.weights import CONVERT
+from mdx.systems.weights import CONVERT
 from models.fetch.download import discard, download
 from models.fetch.place import is_there, settle, take_from, unpack
 from models.fetch.wanted import Wanted, find_wanted

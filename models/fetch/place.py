@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISLNK
 
 from mdx.errors import DownloadError, WeightsError
-from mdx.weights import MANIFEST, WeightsEntry, describe_file, write_entry
+from mdx.systems.weights import MANIFEST, WeightsEntry, describe_file, write_entry
 from models.fetch.download import check_room
 from models.fetch.wanted import Wanted
 

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from mdx.errors import WeightsError
-from mdx.spec import SystemSpec
-from mdx.systems import find_system
-from mdx.weights import MANIFEST, WeightsEntry, checkpoint_of, read_manifest, weights_path
+from mdx.systems.find import find_system
+from mdx.systems.spec import SystemSpec
+from mdx.systems.weights import MANIFEST, WeightsEntry, checkpoint_of, read_manifest, weights_path
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from pathlib import Path
 import onnx
 
 from mdx.errors import AudioError, ConfigError, MdxError
+from mdx.estimators.stft import Stft
 from mdx.machine import available_cpus
-from mdx.net import OnnxNetwork
-from mdx.spec import SOURCES, SeparatorSpec, StftSpec
-from mdx.stft import Stft
-from mdx.systems import find_system
-from mdx.weights import describe, int8_name, read_weights, register_weights
+from mdx.runtimes.onnx import OnnxNetwork
+from mdx.systems.find import find_system
+from mdx.systems.spec import SOURCES, SeparatorSpec, StftSpec
+from mdx.systems.weights import describe, int8_name, read_weights, register_weights
 from models.quantize.graph import check_installed, quantise, read_graph
 from models.quantize.loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss
 from models.quantize.search import Outcome, find_outcome

@@ -7,7 +7,7 @@ import onnx
 from onnx import numpy_helper
 
 from mdx.errors import ConfigError
-from mdx.spec import Audio
+from mdx.systems.spec import Audio
 from models.prepare import drop_unused
 
 QUANTISE, DEQUANTISE = "QuantizeLinear", "DequantizeLinear"

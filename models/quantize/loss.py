@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluator.metrics import framewise_sdr, global_sdr, median_over_frames
-from mdx.spec import SAMPLE_RATE, Audio
+from mdx.systems.spec import SAMPLE_RATE, Audio
 
 MAX_LOSS = 0.01  # dB of SDR, in either metric: half of what is promised, which is for all songs
 QUIET = -60.0  # dBFS of a frame of the float32 estimate

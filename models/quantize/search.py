@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 
 from mdx.machine import available_cpus
-from mdx.net import OnnxNetwork
-from mdx.spec import Audio
+from mdx.runtimes.onnx import OnnxNetwork
+from mdx.systems.spec import Audio
 from models.quantize.graph import in_float32, int8_layers
 from models.quantize.loss import Loss
 

@@ -8,11 +8,11 @@ import numpy as np
 import soundfile as sf
 
 from evaluator.test_sets import Song, find_test_set
-from mdx.chunks import ChunkStream
 from mdx.errors import AudioError
-from mdx.net import Network
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio
-from mdx.stft import Stft
+from mdx.estimators.chunks import ChunkStream
+from mdx.estimators.stft import Stft
+from mdx.runtimes.onnx import Network
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.blend import DEMUCS, HEADER, SETTINGS, row, write_system
 from evaluator.replay import Separation
-from mdx.spec import SOURCES
-from mdx.systems import find_system
+from mdx.systems.find import find_system
+from mdx.systems.spec import SOURCES
 
 
 def test_the_system_is_leaderboard_a_s_but_for_its_weights(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from benchmarks.companion import (
     measure,
     write_system,
 )
-from mdx.spec import SAMPLE_RATE, SOURCES, CompanionSpec
-from mdx.systems import find_system
+from mdx.systems.find import find_system
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, CompanionSpec
 from tests.tiny import noise
 
 

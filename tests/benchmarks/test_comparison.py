@@ -20,8 +20,8 @@ from benchmarks.comparison import (
     table,
 )  # fmt: skip
 from benchmarks.held_out import score, score_with_mixer, write_system
-from mdx.systems import find_system
-from mdx.weights import register_weights
+from mdx.systems.find import find_system
+from mdx.systems.weights import register_weights
 from models.export import export_onnx
 from models.tfc_tdf import count_parameters
 from tests.training.miniature import write_songs

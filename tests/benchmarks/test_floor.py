@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.floor import operations, song_operations
 from benchmarks.limit import check_cost, curve
-from mdx.spec import SAMPLE_RATE, SOURCES
-from mdx.systems import find_system
+from mdx.systems.find import find_system
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.quantize.graph import read_graph
 from tests.tiny import TINY
 

@@ -11,11 +11,11 @@ import torch
 from benchmarks.full_size import as_released
 from benchmarks.inference import recall, section, table
 from benchmarks.original import separate_whole
-from mdx.engine import Engine
-from mdx.ladder import load_ladder
+from mdx.limit.ladder import load_ladder
+from mdx.runtimes.runtime import Engine
 from mdx.separator import Separator
-from mdx.spec import SOURCES
-from mdx.systems import find_system
+from mdx.systems.find import find_system
+from mdx.systems.spec import SOURCES
 from tests.tiny import TINY, noise, tiny_network
 
 TOLERANCE = 1e-5  # of the peak: a batch is added up in another order

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.small_companion import AllStems, loss_of, train
 from mdx.errors import AudioError
-from mdx.spec import SAMPLE_RATE
+from mdx.systems.spec import SAMPLE_RATE
 from models.demucs import SOURCES as ORDER
 from models.demucs import DemucsSpec, random_demucs
 from tests.tiny import noise

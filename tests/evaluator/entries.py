@@ -8,8 +8,8 @@ from evaluator.published import Published
 from evaluator.scores import METRICS
 from evaluator.systems import System
 from evaluator.test_sets import Song, TestSet
-from mdx.spec import MUSDB18_TRAIN
-from mdx.systems import find_system
+from mdx.systems.find import find_system
+from mdx.systems.spec import MUSDB18_TRAIN
 
 SONGS = tuple(Song(f"song {n}", Path("nowhere")) for n in range(50))
 MUSDB18 = TestSet("MUSDB18 test", SONGS, whole=True)

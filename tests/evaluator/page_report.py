@@ -9,7 +9,7 @@ import soundfile as sf
 
 from evaluator.report import SCHEMA, VERSION
 from evaluator.scores import COLUMNS, METRICS
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.tiny import noise
 
 SYSTEMS = ("first", "last")

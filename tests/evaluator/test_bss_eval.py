@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 from evaluator.bss_eval import framewise_metrics
 from evaluator.metrics import framewise_sdr
 from mdx.errors import AudioError
-from mdx.spec import SOURCES, Audio
+from mdx.systems.spec import SOURCES, Audio
 
 TOLERANCE = 1e-6  # dB: both solve large systems in float64, in different ways
 WINDOW, TAPS = 6000, 48  # small, because museval is slow

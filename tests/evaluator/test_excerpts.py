@@ -10,7 +10,7 @@ import soundfile as sf
 
 from evaluator.excerpts import cut_excerpt, mp3_uri
 from evaluator.spectrograms import EDGES, spectrogram
-from mdx.spec import SAMPLE_RATE
+from mdx.systems.spec import SAMPLE_RATE
 from tests.tiny import noise
 
 

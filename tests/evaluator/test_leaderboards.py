@@ -16,7 +16,7 @@ from evaluator.systems import read_systems
 from evaluator.tables import board_table, paper_table, relation_lines
 from evaluator.test_sets import TestSet
 from mdx.errors import ConfigError
-from mdx.spec import MUSDB18_TEST, MUSDB18_TRAIN, SOURCES
+from mdx.systems.spec import MUSDB18_TEST, MUSDB18_TRAIN, SOURCES
 from tests.evaluator.entries import MUSDB18, SONGS, make_entry, make_system
 
 PAPER = {"bass": 7.33, "drums": 7.07, "other": 5.81, "vocals": 8.91}  # v2 + Mixer, final text

@@ -16,17 +16,17 @@ from evaluator.replay import JUMPING_CLOCK, SongFailed, Submission, separate_son
 from evaluator.run import main
 from evaluator.systems import read_systems
 from evaluator.test_sets import find_test_set
-from mdx.budget import Limit, parse_limit
 from mdx.errors import ConfigError
+from mdx.limit.policy import Limit, parse_limit
 from mdx.machine import available_cpus
 from mdx.separator import Separator
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 from tests.evaluator.runs import read_report
 
 # Networks as slow as those of a large system, and one song on which they hang in native code.
 SLOW = """
 import ctypes, os
-from mdx.net import OnnxNetwork
+from mdx.runtimes.onnx import OnnxNetwork
 
 run = OnnxNetwork.__call__
 

@@ -9,7 +9,7 @@ import pytest
 
 from evaluator.metrics import framewise_sdr, global_sdr, median_over_frames
 from mdx.errors import AudioError
-from mdx.spec import SOURCES, Audio
+from mdx.systems.spec import SOURCES, Audio
 
 MUSEVAL_TOLERANCE = 1e-9  # dB: float64 sums in another order
 RATE = 1000  # samples a frame in these tests; museval is slow

@@ -9,7 +9,7 @@ import soundfile as sf
 
 from evaluator.music_demixing import MusicDemixingPredictor
 from mdx.errors import MdxError
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 
 
 class Copies(MusicDemixingPredictor):

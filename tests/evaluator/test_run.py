@@ -15,7 +15,7 @@ from evaluator.run import main
 from evaluator.score_files import aggregate
 from evaluator.tables import board_table, update_readme
 from mdx.errors import MdxError
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 from tests.evaluator.runs import evaluate, read_report, without_timing
 
 

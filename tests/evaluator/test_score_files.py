@@ -12,7 +12,7 @@ from evaluator.metrics import Frames
 from evaluator.run import main
 from evaluator.score_files import METRICS, aggregate, write_score_file
 from mdx.errors import AudioError, OutputError
-from mdx.spec import SOURCES
+from mdx.systems.spec import SOURCES
 
 needs_museval = pytest.mark.skipif(
     not (shutil.which("ffmpeg") and shutil.which("ffprobe")),

@@ -14,7 +14,7 @@ from evaluator.run import main
 from evaluator.stem_mp4 import STREAMS, decode_track
 from evaluator.test_sets import TestSet, find_test_set
 from mdx.errors import AudioError, ConfigError, OutputError
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 
 KNOWN = (Path(__file__).parents[2] / "evaluator" / "musdb18_test.txt").read_text().splitlines()
 needs_ffmpeg = pytest.mark.skipif(

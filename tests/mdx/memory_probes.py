@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mdx.companion import valid_length
-from mdx.companion_net import OnnxCompanion
+from mdx.estimators.companion import valid_length
 from mdx.machine import hold_no_freed_memory, peak_memory
-from mdx.net import OnnxNetwork
-from mdx.openvino_net import OpenVinoNetwork
-from mdx.spec import SAMPLE_RATE
+from mdx.runtimes.companion_net import OnnxCompanion
+from mdx.runtimes.onnx import OnnxNetwork
+from mdx.runtimes.openvino import OpenVinoNetwork
+from mdx.systems.spec import SAMPLE_RATE
 
 MB = 1_000_000
 

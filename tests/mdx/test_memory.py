@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mdx.net import OnnxNetwork
+from mdx.runtimes.onnx import OnnxNetwork
 from models.demucs import DemucsSpec, random_demucs
 from models.export import export_onnx
 from models.export_companion import export_companion
@@ -20,7 +20,7 @@ from tests.mdx.memory_probes import (
     after_segments,
     while_in_a_network,
 )
-from tests.mdx.test_net import graph
+from tests.mdx.runtimes.test_onnx import graph
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it")
 

@@ -18,11 +18,11 @@ from mdx.errors import (
     OutputError,
     WeightsError,
 )
-from mdx.ladder import Ladder
+from mdx.estimators.stft import Stft
+from mdx.limit.ladder import Ladder
 from mdx.pipeline import Member
 from mdx.separator import Separator
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio, Rung
-from mdx.stft import Stft
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, Rung
 from tests.longhand import separate_longhand
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 

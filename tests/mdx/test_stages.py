@@ -7,8 +7,8 @@ import pytest
 
 from mdx.machine import available_cpus, cpu_model, peak_memory
 from mdx.separator import Separator
-from mdx.spec import SOURCES
 from mdx.stages import Stages
+from mdx.systems.spec import SOURCES
 
 
 def test_time_is_added_up_even_where_something_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,12 +15,12 @@ import yaml
 
 import mdx.separator
 from benchmarks.memory import peak_memory, write_song
-from mdx.budget import Limit
 from mdx.errors import ConfigError, NetworkError, WeightsError
-from mdx.openvino_net import OpenVinoNetwork
+from mdx.limit.policy import Limit
+from mdx.runtimes.openvino import OpenVinoNetwork
 from mdx.separator import Separator
-from mdx.spec import MODELS, SAMPLE_RATE, SOURCES, Audio, StftSpec
-from mdx.weights import int8_name, register_weights
+from mdx.systems.spec import MODELS, SAMPLE_RATE, SOURCES, Audio, StftSpec
+from mdx.systems.weights import int8_name, register_weights
 from models.demucs import DemucsSpec, random_demucs
 from models.export import export_onnx
 from models.export_companion import export_companion
@@ -364,7 +364,7 @@ def test_separators_hold_little_memory_beside_a_companion(
         leans.append(lean)
         return OpenVinoNetwork(graph, name, threads=threads, lean=lean)
 
-    monkeypatch.setattr("mdx.engine.OpenVinoNetwork", note)
+    monkeypatch.setattr("mdx.runtimes.runtime.OpenVinoNetwork", note)
     monkeypatch.setattr("mdx.separator.hold_no_freed_memory", lambda: leans.append("libc"))
     for system, lean in ((tiny_system, False), (stocked / "leaderboard_a.yaml", True)):
         Separator.load(system, runtime="openvino", threads=1)

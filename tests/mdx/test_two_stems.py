@@ -12,12 +12,12 @@ import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 import mdx.separator
-from mdx.budget import Limit
 from mdx.errors import ConfigError, MdxError, NetworkError, WeightsError
+from mdx.limit.policy import Limit
 from mdx.separator import Separator
-from mdx.spec import SAMPLE_RATE, Audio
-from mdx.systems import read_system
-from mdx.weights import int8_name, register_weights
+from mdx.systems.find import read_system
+from mdx.systems.spec import SAMPLE_RATE, Audio
+from mdx.systems.weights import int8_name, register_weights
 from predict import Submission, main
 from tests.tiny import TINY, noise
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mdx.companion import valid_length
+from mdx.estimators.companion import valid_length
 from mdx.machine import peak_memory
-from mdx.net import open_session
-from mdx.spec import CHANNELS, SAMPLE_RATE
+from mdx.runtimes.onnx import open_session
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE
 
 
 def memory_of_calls(path: Path, batches: list[int]) -> list[int]:

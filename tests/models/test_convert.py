@@ -14,8 +14,8 @@ import yaml
 from onnxruntime import InferenceSession
 
 from mdx.errors import WeightsError
-from mdx.spec import MODELS
-from mdx.weights import WeightsEntry, name_for, read_weights, write_entry
+from mdx.systems.spec import MODELS
+from mdx.systems.weights import WeightsEntry, name_for, read_weights, write_entry
 from models.convert import convert, find_folder, main, network_of, read_state
 from models.demucs import DemucsSpec, random_demucs
 

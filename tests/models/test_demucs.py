@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from mdx import companion
+from mdx.estimators import companion
 from models.demucs import INPUT_SCALE, SOURCES, Demucs, DemucsSpec, centre, random_demucs
 from models.resample import kernel_reach, resample, sinc_kernels
 from models.tfc_tdf import count_parameters

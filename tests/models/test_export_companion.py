@@ -12,10 +12,10 @@ import torch
 from onnxruntime import InferenceSession, SessionOptions
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from mdx.companion import valid_length
 from mdx.errors import NetworkError
-from mdx.net import precision_of
-from mdx.spec import SAMPLE_RATE, Audio
+from mdx.estimators.companion import valid_length
+from mdx.runtimes.onnx import precision_of
+from mdx.systems.spec import SAMPLE_RATE, Audio
 from models import export_companion as module
 from models.demucs import Demucs, DemucsSpec, random_demucs
 from models.dynamic_int8 import quantise_companion

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mdx.net import OnnxNetwork
-from mdx.openvino_net import OpenVinoNetwork
+from mdx.runtimes.onnx import OnnxNetwork
+from mdx.runtimes.openvino import OpenVinoNetwork
 from models.prepare import split_normalisation
 
 BINS, FRAMES, CHANNELS = 24, 6, 4

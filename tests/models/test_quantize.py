@@ -11,13 +11,13 @@ import yaml
 
 from evaluator.metrics import global_sdr
 from mdx.errors import ConfigError, MdxError, WeightsError
+from mdx.estimators.stft import Stft
 from mdx.machine import has_vnni
-from mdx.net import OnnxNetwork
-from mdx.openvino_net import OpenVinoNetwork
+from mdx.runtimes.onnx import OnnxNetwork
+from mdx.runtimes.openvino import OpenVinoNetwork
 from mdx.separator import Separator
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio
-from mdx.stft import Stft
-from mdx.weights import name_for, register_weights
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.weights import name_for, register_weights
 from models.quantize.__main__ import main
 from models.quantize.graph import in_float32, int8_layers, quantise, read_graph
 from models.quantize.loss import FRAME, Loss, measure_loss, quiet_noise

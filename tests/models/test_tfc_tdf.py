@@ -11,7 +11,7 @@ from torch.nn import functional
 
 import models.export
 from mdx.errors import ConfigError, NetworkError
-from mdx.net import OnnxNetwork
+from mdx.runtimes.onnx import OnnxNetwork
 from models.export import export_onnx
 from models.tfc_tdf import TfcTdf, TfcTdfSpec, TfcTdfUNet, count_parameters, random_network
 

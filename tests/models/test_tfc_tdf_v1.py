@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mdx.errors import ConfigError
-from mdx.net import OnnxNetwork
+from mdx.runtimes.onnx import OnnxNetwork
 from models.export import MAX_RELATIVE_ERROR, export_onnx
 from models.tfc_tdf import count_parameters
 from models.tfc_tdf_v1 import DenseTfcTdf, TfcTdfV1Spec, TfcTdfV1UNet

@@ -10,7 +10,7 @@ import soundfile as sf
 import torch
 from torch import nn
 
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training.config import DataConfig, SeparatorConfig
 from training.fit import fit
 from training.origin import Origin

@@ -10,7 +10,7 @@ import pytest
 import soundfile as sf
 
 from mdx.errors import ConfigError, OutputError
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training import augment
 from training.augment import Variant, main, make_grid, write_variants
 from training.songs import Song, find_songs, split_songs

@@ -9,8 +9,8 @@ import torch
 import yaml
 
 from mdx.errors import ConfigError
-from mdx.spec import SOURCES
-from mdx.systems import find_system
+from mdx.systems.find import find_system
+from mdx.systems.spec import SOURCES
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, count_parameters
 from models.tfc_tdf_v1 import TfcTdfV1Spec, TfcTdfV1UNet
 from training.config import (

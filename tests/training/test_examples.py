@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from mdx.errors import AudioError, ConfigError
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training.config import DataConfig
 from training.examples import Examples, Part
 from training.songs import Song, find_songs

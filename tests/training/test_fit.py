@@ -21,9 +21,9 @@ from torch import Tensor
 
 from mdx.errors import AudioError, ConfigError, NetworkError, OutputError, WeightsError
 from mdx.machine import available_cpus
-from mdx.net import OnnxNetwork
-from mdx.spec import SAMPLE_RATE
-from mdx.weights import read_weights
+from mdx.runtimes.onnx import OnnxNetwork
+from mdx.systems.spec import SAMPLE_RATE
+from mdx.systems.weights import read_weights
 from tests.training.miniature import CONFIG, V1, load, run, skip_export, write_songs
 from training.hardware import Hardware
 from training.module import SeparatorModule

@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from mdx.weights import MANIFEST, read_weights, register_weights
+from mdx.systems.weights import MANIFEST, read_weights, register_weights
 from models.mixer import Mixer
 from tests.training.miniature import CONFIG, load, write_songs
 from training import rules

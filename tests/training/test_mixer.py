@@ -7,10 +7,10 @@ import pytest
 import soundfile as sf
 import torch
 
+from mdx.combine.mixer import read_mixer
 from mdx.errors import OutputError
-from mdx.mixer import read_mixer
 from mdx.separator import Separator
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
 from models.mixer import Mixer
 from training.config import MixerConfig
 from training.mixer import train_mixer, write_mixer

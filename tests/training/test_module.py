@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mdx.errors import NetworkError
-from mdx.spec import SOURCES
-from mdx.stft import Stft
+from mdx.estimators.stft import Stft
+from mdx.systems.spec import SOURCES
 from models.tfc_tdf import TfcTdfSpec, random_network
 from tests.tiny import TINY, noise
 from tests.training.miniature import CONFIG, V1

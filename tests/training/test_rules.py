@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mdx.errors import ConfigError
-from mdx.spec import MUSDB18_TRAIN
+from mdx.systems.spec import MUSDB18_TRAIN
 from training import musdb18
 from training.rules import DEMO_SONGS, check_rules, describe_data
 from training.songs import Song

@@ -10,7 +10,7 @@ import soundfile as sf
 import yaml
 
 from mdx.errors import AudioError
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training import musdb18
 from training.musdb18 import find_training_tracks, read_keys, track_key
 from training.songs import FULL_SCALE, Song, Stems, find_songs, split_songs, to_int16

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mdx.errors import NetworkError
-from mdx.net import OnnxNetwork
+from mdx.runtimes.onnx import OnnxNetwork
 from mdx.separator import Separator
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.tiny import TINY, noise, tiny_network
 from tests.training.miniature import write_songs
 from training.songs import find_songs

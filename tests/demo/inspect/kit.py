@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
-from mdx.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
 
 SECONDS = 3.0
 # Sung one after the other, [start, duration, pitch, text]; the last one is held longest.

@@ -16,7 +16,7 @@ from demo.inspect.page import Page, caption, facts_line
 from demo.inspect.songs import FILES, Song, find_songs, spread
 from demo.inspect.summary import HEADER, make_tables, measure_songs, pitch_lines
 from mdx.errors import ConfigError
-from mdx.spec import SAMPLE_RATE
+from mdx.systems.spec import SAMPLE_RATE
 from tests.demo.inspect.kit import facts_of, write_song
 
 NASTY = '<img src=x onerror="alert(1)">'

@@ -16,7 +16,7 @@ from demo.inspect.measure import (
     measure,
 )
 from demo.loudness import integrated_loudness
-from mdx.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.demo.inspect.kit import SECONDS, Values, stereo, times
 
 NOISE_DB = 1.0  # what a few seconds of noise are off in a third octave above 250 Hz

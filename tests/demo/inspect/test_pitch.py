@@ -8,7 +8,7 @@ import pytest
 from demo.inspect.pitch import Contour, Errors, PitchTracker, compare
 from demo.inspect.songs import Notes
 from mdx.errors import ConfigError
-from mdx.spec import SAMPLE_RATE
+from mdx.systems.spec import SAMPLE_RATE
 from tests.demo.inspect.kit import NOTES, Values, stereo, sung, times, voice
 
 FRAME = 0.016  # seconds

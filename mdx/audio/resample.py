@@ -1,0 +1,31 @@
+"""Resampling a stream of blocks."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import soxr
+
+from mdx.systems.spec import Audio
+
+
+def resample(blocks: Iterable[Audio], source_rate: int, target_rate: int) -> Iterator[Audio]:
+    """Resample a stream of blocks with soxr, high quality and without delay.
+
+    Shape: (..., n) -> (..., m), the leading axes alike in all blocks.
+    """
+    if source_rate == target_rate:
+        yield from blocks
+        return
+    stream: soxr.ResampleStream | None = None
+    lead: tuple[int, ...] = ()
+    channels = 0
+    for block in blocks:
+        if stream is None:
+            lead = block.shape[:-1]
+            channels = int(np.prod(lead))
+            stream = soxr.ResampleStream(source_rate, target_rate, channels, dtype="float32")
+        frames = stream.resample_chunk(np.ascontiguousarray(block.reshape(channels, -1).T))
+        yield frames.T.reshape(*lead, -1)
+    if stream is not None:
+        frames = stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+        yield frames.T.reshape(*lead, -1)

@@ -1,0 +1,1 @@
+"""What turns a chunk of the mixture into stems: front ends around networks, and one overlap-add."""

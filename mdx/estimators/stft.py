@@ -1,0 +1,79 @@
+"""STFT and its inverse between a chunk of audio and the spectrogram a network sees."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from mdx.systems.spec import CHANNELS, Audio, StftSpec
+
+BLOCK = 16  # frames transformed at a time: they stay in the cache, all of a chunk would not
+
+
+class Stft:
+    """Both directions for one separator: float32, periodic Hann, centred frames, reflected ends.
+
+    The same conventions as torch.stft(center=True) and torch.istft.
+    """
+
+    def __init__(self, spec: StftSpec, *, workers: int = 1) -> None:
+        self.spec = spec
+        self._workers = workers
+        n = np.arange(spec.n_fft)
+        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * n / spec.n_fft)).astype(np.float32)
+        squared = np.broadcast_to(self._window**2, (1, spec.dim_t, spec.n_fft))
+        # What overlapping windows add up to, at every sample that is kept.
+        self._envelope = self._overlap_add(lambda block: squared[:, block], 1)
+
+    def forward(self, chunk: Audio) -> Audio:
+        """Shape: (2, spec.chunk) -> (4, dim_f, dim_t); channels L.re, L.im, R.re, R.im.
+
+        In memory the bins of a frame lie side by side, as they leave the transform.
+        """
+        spec = self.spec
+        padded = np.pad(chunk, ((0, 0), (spec.trim, spec.trim)), mode="reflect")
+        frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft, axis=1)
+        frames = frames[:, :: spec.hop]
+        parts = np.empty((CHANNELS, 2, spec.dim_t, spec.dim_f), dtype=np.float32)
+        for start in range(0, spec.dim_t, BLOCK):
+            block = slice(start, start + BLOCK)
+            bins = fft.rfft(frames[:, block] * self._window, axis=2, workers=self._workers)
+            parts[:, 0, block] = bins.real[:, :, : spec.dim_f]
+            parts[:, 1, block] = bins.imag[:, :, : spec.dim_f]
+        return parts.reshape(2 * CHANNELS, spec.dim_t, spec.dim_f).transpose(0, 2, 1)
+
+    def inverse(self, spectrogram: Audio) -> Audio:
+        """Shape: (4, dim_f, dim_t) -> (2, spec.chunk); the bins cut away are zero."""
+        spec = self.spec
+        parts = spectrogram.reshape(CHANNELS, 2, spec.dim_f, spec.dim_t).transpose(0, 1, 3, 2)
+
+        def frames(block: slice) -> Audio:
+            size = len(range(spec.dim_t)[block])
+            bins: npt.NDArray[np.complex64] = np.zeros(
+                (CHANNELS, size, spec.n_bins), dtype=np.complex64
+            )
+            bins.real[:, :, : spec.dim_f] = parts[:, 0, block]
+            bins.imag[:, :, : spec.dim_f] = parts[:, 1, block]
+            found: Audio = fft.irfft(
+                bins, n=spec.n_fft, axis=2, overwrite_x=True, workers=self._workers
+            )
+            found *= self._window
+            return found
+
+        audio: Audio = self._overlap_add(frames, CHANNELS) / self._envelope
+        return audio
+
+    def _overlap_add(self, frames: Callable[[slice], Audio], channels: int) -> Audio:
+        # Frames are cut into slices of one hop, so that each slice position is added in one go.
+        # Shape: (channels, block, n_fft) for all blocks of dim_t -> (channels, chunk)
+        spec = self.spec
+        slices = -(-spec.n_fft // spec.hop)
+        total = np.zeros((channels, spec.dim_t + slices, spec.hop), dtype=np.float32)
+        for start in range(0, spec.dim_t, BLOCK):
+            found = frames(slice(start, start + BLOCK))
+            for index in range(slices):
+                part = found[:, :, index * spec.hop : (index + 1) * spec.hop]
+                stop = start + index + part.shape[1]
+                total[:, start + index : stop, : part.shape[2]] += part
+        return total.reshape(channels, -1)[:, spec.trim : spec.trim + spec.chunk]

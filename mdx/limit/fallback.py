@@ -1,0 +1,107 @@
+"""Walking down a system's rungs in the middle of a song, without a click."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mdx.limit.policy import Deadline, StepDown
+from mdx.pipeline import Way
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung
+
+RUN_UP = SAMPLE_RATE  # samples that a new rung hears before the first one it is taken for
+FADE = SAMPLE_RATE // 10  # samples over which it takes the old one's place
+
+
+class Descent:
+    """A song under a limit: the same blocks as a Way, from one rung after another.
+
+    What was given out stays. The mixture since then, and FADE samples of stems, are kept for the
+    rung below, which starts from there.
+    """
+
+    def __init__(
+        self,
+        samples: int,
+        deadline: Deadline,
+        open_way: Callable[[Rung, int], Way],
+        *,
+        stems: int = len(SOURCES),
+    ) -> None:
+        """`samples` are expected; `open_way` gets a rung and the samples still to come."""
+        self._samples = samples
+        self._deadline = deadline
+        self._open_way = open_way
+        self._mix: Audio = np.zeros((CHANNELS, 0), dtype=np.float32)  # from `_from` on
+        self._from = 0
+        nothing = np.zeros((stems, CHANNELS, 0), dtype=np.float32)
+        self._given = 0  # samples of the song that were given out
+        self._held: Audio = nothing  # stems from there on
+        self._old: Audio = nothing  # stems of the rung above, behind those held
+        self._ramp: Audio = np.zeros(0, dtype=np.float32)  # the new rung's share in place of them
+        self._skip = 0  # samples of the new rung's run-up
+        self._start()
+
+    def push(self, mix: Audio) -> Audio:
+        """Take the next samples of the song. Shape: (2, n) -> (stems, 2, m)."""
+        self._mix = np.concatenate([self._mix, mix], axis=1)
+        given = [self._held[:, :, :0]]
+        try:
+            given.append(self._accept(self._way.push(mix)))
+        except StepDown:
+            self._go_on_below(given, ended=False)
+        self._forget()
+        return np.concatenate(given, axis=2)
+
+    def finish(self) -> Audio:
+        """End the song; returns the samples still owed. Shape: (stems, 2, m)."""
+        given: list[Audio] = []
+        try:
+            given.append(self._accept(self._way.finish()))
+        except StepDown:
+            self._go_on_below(given, ended=True)
+        return np.concatenate([*given, self._held], axis=2)
+
+    def _go_on_below(self, given: list[Audio], *, ended: bool) -> None:
+        while True:
+            self._start()
+            try:
+                given.append(self._accept(self._way.push(self._mix)))
+                if ended:
+                    given.append(self._accept(self._way.finish()))
+            except StepDown:
+                continue
+            return
+
+    def _start(self) -> None:
+        self._forget()
+        self._old = np.concatenate([self._held, self._old], axis=2)
+        self._held = self._held[:, :, :0]
+        length = self._old.shape[2]
+        self._ramp = (np.arange(1, length + 1) / (length + 1)).astype(np.float32)
+        self._skip = self._given - self._from
+        left = max(self._samples - self._from, self._mix.shape[1])
+        rung = self._deadline.begin(left, self._given)
+        self._way = self._open_way(rung, left)
+
+    def _accept(self, stems: Audio) -> Audio:
+        # New stems fade in where there are old ones; the last ones wait for what comes next.
+        skipped = min(self._skip, stems.shape[2])
+        self._skip -= skipped
+        stems = stems[:, :, skipped:]
+        count = min(self._old.shape[2], stems.shape[2])
+        if count:
+            old, ramp = self._old[:, :, :count], self._ramp[:count]
+            stems = np.concatenate(
+                [old + (stems[:, :, :count] - old) * ramp, stems[:, :, count:]], axis=2
+            )
+            self._old, self._ramp = self._old[:, :, count:], self._ramp[count:]
+        self._held = np.concatenate([self._held, stems], axis=2)
+        ready = max(0, self._held.shape[2] - FADE)
+        given, self._held = self._held[:, :, :ready], self._held[:, :, ready:]
+        self._given += ready
+        return given
+
+    def _forget(self) -> None:
+        start = max(0, self._given - RUN_UP)
+        self._mix = self._mix[:, start - self._from :]
+        self._from = start

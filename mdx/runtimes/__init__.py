@@ -1,0 +1,1 @@
+"""What runs a network: onnxruntime or OpenVINO, its device, threads and precision."""

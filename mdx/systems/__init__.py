@@ -1,0 +1,1 @@
+"""What a system is made of: its description, its weights and their manifest."""

@@ -1,0 +1,56 @@
+"""scipy's transforms against torch.stft and torch.istft."""
+
+import numpy as np
+import pytest
+import torch
+
+from mdx.estimators.stft import Stft
+from mdx.systems.spec import StftSpec
+
+TOLERANCE = 1e-5  # of the peak: float32 rounding over sums of n_fft terms
+
+SPECS = [
+    StftSpec(6144, 1024, 2048, 16),
+    StftSpec(4096, 1024, 2049, 16),
+    StftSpec(16384, 1024, 2048, 24),
+    StftSpec(7680, 1024, 3072, 16),  # n_fft no multiple of the hop, as some published models have
+    StftSpec(256, 128, 1, 9),
+]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_forward_equals_torch(spec: StftSpec) -> None:
+    chunk = np.random.default_rng(1).standard_normal((2, spec.chunk)).astype(np.float32)
+    window = torch.hann_window(spec.n_fft, periodic=True)
+    left, right = torch.stft(
+        torch.from_numpy(chunk), spec.n_fft, spec.hop, window=window, return_complex=True
+    )
+    expected = torch.stack([left.real, left.imag, right.real, right.imag])[:, : spec.dim_f].numpy()
+    got = Stft(spec).forward(chunk)
+    assert got.dtype == np.float32
+    assert got.shape == (4, spec.dim_f, spec.dim_t)
+    assert np.abs(got - expected).max() < TOLERANCE * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_inverse_equals_torch_on_any_spectrogram(spec: StftSpec) -> None:
+    rng = np.random.default_rng(2)
+    spectrogram = rng.standard_normal((4, spec.dim_f, spec.dim_t)).astype(np.float32)
+    left_re, left_im, right_re, right_im = torch.from_numpy(spectrogram)
+    bins = torch.zeros(2, spec.n_bins, spec.dim_t, dtype=torch.complex64)
+    bins[0, : spec.dim_f] = torch.complex(left_re, left_im)
+    bins[1, : spec.dim_f] = torch.complex(right_re, right_im)
+    window = torch.hann_window(spec.n_fft, periodic=True)
+    expected = torch.istft(bins, spec.n_fft, spec.hop, window=window).numpy()
+    got = Stft(spec).inverse(spectrogram)
+    assert got.dtype == np.float32
+    assert got.shape == (2, spec.chunk) == expected.shape
+    assert np.abs(got - expected).max() < TOLERANCE * np.abs(expected).max()
+
+
+def test_round_trip_of_the_full_band_is_the_identity() -> None:
+    spec = StftSpec(4096, 1024, 2049, 16)
+    chunk = np.random.default_rng(3).standard_normal((2, spec.chunk)).astype(np.float32)
+    stft = Stft(spec, workers=2)
+    again = stft.inverse(stft.forward(chunk))
+    assert np.abs(again - chunk).max() < TOLERANCE * np.abs(chunk).max()

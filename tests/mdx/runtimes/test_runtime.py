@@ -1,0 +1,190 @@
+"""Which runtime runs a network: by name, by itself, and where one is missing or fails."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdx.errors import ConfigError, MdxError, NetworkError
+from mdx.machine import available_cpus, cgroup_quota, has_bf16, has_vnni
+from mdx.runtimes.openvino import OpenVinoNetwork
+from mdx.runtimes.runtime import Engine, _warn
+from mdx.separator import Separator
+from mdx.systems.spec import SOURCES
+from tests.mdx.runtimes.test_onnx import graph
+from tests.tiny import noise
+
+TOLERANCE = 2e-5  # of the peak: two engines add float32 in different orders
+
+
+def test_openvino_separates_like_onnxruntime(tiny_system: Path) -> None:
+    mix = noise(9000)
+    one = Separator.load(tiny_system, runtime="onnxruntime").separate(mix, 44100)
+    separator = Separator.load(tiny_system, runtime="openvino", threads=1)
+    assert separator.runtime.startswith("openvino 2") and separator.precision == "float32"
+    two = separator.separate(mix, 44100)
+    for source in SOURCES:
+        assert np.abs(one[source] - two[source]).max() <= TOLERANCE * np.abs(one[source]).max()
+
+
+def test_float32_is_onnxruntime_s_unless_asked_otherwise() -> None:
+    network = Engine().open(graph([1, 4, 48, 32]), "x.onnx")
+    assert network.runtime.startswith("onnxruntime")
+
+
+@pytest.mark.parametrize("batch", ["batch_size", 1])
+@pytest.mark.parametrize("lean", [False, True])
+def test_openvino_reads_the_size_of_a_graph(batch: int | str, lean: bool) -> None:
+    network = OpenVinoNetwork(graph([batch, 4, 48, 32]), "x.onnx", threads=1, lean=lean)
+    assert (network.dim_f, network.dim_t) == (48, 32)
+    spectrogram = np.random.default_rng(0).standard_normal((4, 48, 32)).astype(np.float32)
+    for _ in range(2):
+        np.testing.assert_array_equal(network(spectrogram), spectrogram)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        graph(["batch", 4, 48]),
+        graph(["batch", 2, 48, 32]),
+        graph(["batch", 4, 48, "frames"]),
+        graph([8, 4, 48, 32]),
+        graph(["batch", 4, 48, 32], out=["batch", 4, 32, 48]),
+        b"",
+        b"hello",
+    ],
+)
+def test_openvino_refuses_what_onnxruntime_refuses(content: bytes) -> None:
+    with pytest.raises(NetworkError, match=r"x\.onnx: got ") as caught:
+        OpenVinoNetwork(content, "x.onnx", threads=1)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"runtime": "tflite"}, "runtime: got 'tflite', expected one of auto"),
+        ({"provider": "tpu"}, "provider: got 'tpu', expected one of cpu"),
+        ({"runtime": "openvino", "provider": "cuda"}, "expected cpu with openvino"),
+        ({"threads": 0}, "threads: got 0, expected at least 1"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Engine(**options)  # type: ignore[arg-type]
+
+
+class Broken:
+    """In OpenVINO's place: it cannot compile anything."""
+
+    def __init__(self, graph: bytes, name: str, *, threads: int, lean: bool) -> None:
+        raise NetworkError(name, got="an unknown operator", expected="an ONNX network")
+
+
+def test_where_openvino_fails_onnxruntime_takes_its_place_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mdx.runtimes.runtime.OpenVinoNetwork", Broken)
+    monkeypatch.setattr("mdx.runtimes.runtime.precision_of", lambda graph: "int8")
+    monkeypatch.setattr("mdx.runtimes.runtime._prefers_openvino", lambda: True)
+    _warn.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        network = Engine().open(graph([1, 4, 48, 32]), "x.onnx")
+    assert network.runtime.startswith("onnxruntime")
+    assert "an unknown operator" in caplog.text and "takes OpenVINO's place" in caplog.text
+    with pytest.raises(NetworkError, match="an unknown operator"):
+        Engine(runtime="openvino").open(graph([1, 4, 48, 32]), "x.onnx")
+
+
+def test_without_openvino_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr("mdx.runtimes.runtime.precision_of", lambda graph: "int8")
+    monkeypatch.setattr("mdx.runtimes.runtime._prefers_openvino", lambda: True)
+    _warn.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(4):
+            network = Engine().open(graph([1, 4, 48, 32]), "x.onnx")
+            assert network.runtime.startswith("onnxruntime")
+    assert caplog.text.count("got no package") == caplog.text.count("pip install openvino") == 1
+    with pytest.raises(MdxError, match=r"expected openvino; pip install"):
+        Engine(runtime="openvino").open(graph([1, 4, 48, 32]), "x.onnx")
+
+
+def test_a_home_that_cannot_be_written_costs_only_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert OpenVinoNetwork(graph([1, 4, 48, 32]), "x.onnx", threads=1).dim_f == 48
+
+
+def test_a_compiled_network_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    OpenVinoNetwork(graph([1, 4, 48, 32]), "x.onnx", threads=1)
+    assert list((tmp_path / "mdx" / "openvino").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("files", "line", "quota"),
+    [
+        ({"a/b/cpu.max": "150000 100000"}, "0::/a/b", 1.5),
+        ({"a/b/cpu.max": "max 100000"}, "0::/a/b", None),
+        ({"a/cpu.max": "50000 100000", "a/b/cpu.max": "max 100000"}, "0::/a/b", 0.5),
+        ({"cpu.max": "200000 100000"}, "0::/", 2.0),
+        ({"cpu.max": "200000 100000"}, "0::/not/seen/from/inside", 2.0),
+        ({}, "0::/", None),
+        (
+            {"cpu/x/cpu.cfs_quota_us": "300000", "cpu/x/cpu.cfs_period_us": "100000"},
+            "4:cpu,cpuacct:/x",
+            3.0,
+        ),
+        (
+            {"cpu/x/cpu.cfs_quota_us": "-1", "cpu/x/cpu.cfs_period_us": "100000"},
+            "4:cpu,cpuacct:/x",
+            None,
+        ),
+        ({"cpu.max": "nonsense"}, "0::/", None),
+    ],
+)
+def test_a_container_s_quota_is_found(
+    tmp_path: Path, files: dict[str, str], line: str, quota: float | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    (tmp_path / "membership").write_text(line + "\n")
+    assert cgroup_quota(tmp_path / "membership", tmp_path) == quota
+
+
+@pytest.mark.parametrize(("quota", "cpus"), [(None, 3), (0.5, 1), (1.5, 2), (2.0, 2), (64.0, 3)])
+def test_threads_follow_affinity_and_quota(
+    monkeypatch: pytest.MonkeyPatch, quota: float | None, cpus: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {4, 5, 7}, raising=False)
+    monkeypatch.setattr("mdx.machine.cgroup_quota", lambda: quota)
+    assert available_cpus() == cpus == Engine().workers
+    assert Engine(threads=9).workers == 9
+
+
+@pytest.mark.parametrize(
+    ("asked", "flags", "expected"),
+    [
+        (has_vnni, "fpu avx2", False),
+        (has_vnni, "avx2 avx512_vnni", True),
+        (has_vnni, "avx_vnni", True),
+        (has_bf16, "fma avx512f", False),
+        (has_bf16, "avx512_bf16", True),
+        (has_bf16, "amx_bf16", True),
+    ],
+)
+def test_what_a_cpu_can_do_is_told_by_its_flags(
+    tmp_path: Path, asked: Callable[[Path], bool], flags: str, expected: bool
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
+    assert asked(tmp_path / "cpuinfo") is expected
+    assert asked(tmp_path / "missing") is False
