@@ -14,6 +14,7 @@ from evaluator.music_demixing import MusicDemixingPredictor
 from mdx.errors import ConfigError, MdxError
 from mdx.limit.policy import ROUND_1, find_limit, parse_limit
 from mdx.machine import peak_memory
+from mdx.runtimes.memory import save_memory
 from mdx.runtimes.onnx import PROVIDERS
 from mdx.runtimes.runtime import RUNTIMES
 from mdx.separator import Separator, stem_paths
@@ -46,11 +47,12 @@ class Submission(MusicDemixingPredictor):
                 expected=f"the challenge's four stems, {', '.join(SOURCES)}",
                 hint="name a FILE to separate with it",
             )
-        limit = find_limit(None, spec.limit) or parse_limit(ROUND_1)
+        limit = find_limit(None, spec.limit) or ROUND_1
         # Whatever the policy, the kit ends a song after its own number of seconds.
-        kit = os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", ROUND_1)
+        kit = os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", str(ROUND_1))
         most = parse_limit(kit, "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS").value
         self.limit = replace(limit, most=most)
+        save_memory()
         self.separator = Separator.load(
             system,
             runtime=os.environ.get("MDX_RUNTIME", "auto"),
@@ -163,6 +165,7 @@ def separate_songs(args: argparse.Namespace) -> int:
     folders = song_folders(args.files, args.out)
     threads = threads_of_environment() if args.threads is None else args.threads
     limit = find_limit(args.limit, find_system(args.system)[0].limit)
+    save_memory()
     separator = Separator.load(
         args.system,
         sources=args.source,

@@ -6,35 +6,39 @@ process of its own, loading included.
 """
 
 import argparse
-import dataclasses
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks.companion import make_weights
-from benchmarks.full_size import FOLDER, HOP, N_FFT, make_full_size, write_network
+from benchmarks.demucs_v2 import make_weights
+from benchmarks.full_size import (
+    FOLDER,
+    make_full_size,
+    spectrogram_estimators,
+    write_network,
+)
 from benchmarks.memory import write_song
 from evaluator.children import Children
 from evaluator.replay import Submission, separate_song
 from evaluator.tables import markdown_table, replace_section
 from mdx.machine import available_cpus, cpu_model
 from mdx.systems.find import find_system
-from mdx.systems.spec import COMPANION, SOURCES
+from mdx.systems.spec import SOURCES
 from mdx.systems.weights import int8_name
 
 FRAMES = 512  # of the released files
 NETWORK, DEMUCS = "released-512.onnx", "random-64.onnx"
 SECTION = "blend"  # of the README
-# Precision, then segment (seconds), overlap and segments in a call of the companion.
+# Precision, then segment (seconds), overlap and segments in a call of Demucs-v2.
 SETTINGS = (
     ("float32", 40.0, 0.5, 2),
     ("int8", 40.0, 0.5, 2),
     ("int8", 40.0, 0.25, 2),
 )
 HEADER = [
-    "setting", "seconds", "of its duration", "memory, MB", "separators", "companion", "STFTs",
+    "setting", "seconds", "of its duration", "memory, MB", "separators", "Demucs-v2", "STFTs",
     "rest", "loading",
 ]  # fmt: skip
 
@@ -50,23 +54,23 @@ def make_weights_once(folder: Path = FOLDER) -> None:
 def write_system(folder: Path, segment: float, overlap: float, batch: int) -> Path:
     """The YAML of leaderboard A's system, made of these networks."""
     spec, _ = find_system("leaderboard_a")
-    assert spec.companion is not None and spec.blend is not None
-    companion = dataclasses.replace(
-        spec.companion, weights=DEMUCS, segment=segment, overlap=overlap, batch=batch
-    )
+    (demucs,) = (part for part in spec.estimators if part.kind == "waveform")
+    (blend,) = (step for step in spec.combine if step.kind == "blend")
+    how = {**demucs.options, "segment": segment, "overlap": overlap, "batch": batch}
+    waveform = {"kind": "waveform", "name": demucs.name, "makes": list(demucs.makes)}
     system = {
         "name": "blend",
         "description": "leaderboard A's sizes, random weights",
         "training_data": [],
         "leaderboard": "none",
-        "profile": "kuielab",
-        "separators": {
-            source: {"weights": NETWORK, "n_fft": N_FFT[source], "hop": HOP} for source in SOURCES
-        },
-        "mixer": "mixer.npz",
-        "companion": dataclasses.asdict(companion),
-        "blend": dict(spec.blend),
-    }
+        "estimators": [
+            *spectrogram_estimators(NETWORK), {**waveform, "weights": DEMUCS, **how},
+        ],
+        "combine": [
+            {"kind": "mixer", "weights": "mixer.npz"},
+            {"kind": "blend", "estimator": demucs.name, **blend.options},
+        ],
+    }  # fmt: skip
     path = folder / "blend.yaml"
     path.write_text(yaml.safe_dump(system, sort_keys=False), encoding="utf-8")
     return path
@@ -77,11 +81,11 @@ def row(setting: tuple[str, float, float, int], seconds: int, run: Any) -> list[
     precision, segment, overlap, batch = setting
     stages = dict(run.stages)
     separators = sum(stages.pop(source) for source in SOURCES)
-    companion = stages.pop(COMPANION)
+    demucs = stages.pop("demucs_v2")
     stft = stages.pop("stft") + stages.pop("istft")
-    rest = run.seconds - separators - companion - stft
+    rest = run.seconds - separators - demucs - stft
     total = run.setup_seconds + run.seconds
-    parts = [separators, companion, stft, rest, run.setup_seconds]
+    parts = [separators, demucs, stft, rest, run.setup_seconds]
     return [
         f"{precision}, segments of {segment:g} s, overlap {overlap:g}, {batch} a call",
         f"{total:.1f}",

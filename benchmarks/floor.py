@@ -9,9 +9,10 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, shape_inference
 
+from mdx.estimators.stft import StftSpec
 from mdx.machine import available_cpus
 from mdx.systems.find import find_system
-from mdx.systems.spec import SAMPLE_RATE, StftSpec
+from mdx.systems.spec import SAMPLE_RATE
 from mdx.systems.weights import read_weights
 from models.quantize.graph import read_graph
 
@@ -48,10 +49,11 @@ def song_operations(system: str | Path, seconds: int) -> int:
     """Multiplications and additions of a system's networks over a song."""
     spec, folder = find_system(system)
     total = 0
-    for separator in spec.separators.values():
-        graph = read_graph(read_weights(folder, separator.weights))
+    for part in spec.estimators:
+        assert part.kind == "spectrogram" and part.weights is not None
+        graph = read_graph(read_weights(folder, part.weights))
         _, _, bins, frames = (d.dim_value for d in graph.graph.input[0].type.tensor_type.shape.dim)
-        stft = StftSpec(separator.n_fft, separator.hop, bins, frames)
+        stft = StftSpec(part.options["n_fft"], part.options["hop"], bins, frames)
         total += operations(graph) * -(-seconds * SAMPLE_RATE // stft.step)
     return total
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 
-from mdx.estimators.stft import Stft
-from mdx.systems.spec import SOURCES, StftSpec
+from mdx.estimators.stft import Stft, StftSpec
+from mdx.systems.spec import SOURCES
 from mdx.systems.weights import describe, int8_name, register_weights
 
 if TYPE_CHECKING:
@@ -94,9 +94,17 @@ def _system(name: str, weights: str) -> dict[str, object]:
         "description": "the paper's sizes, random weights",
         "training_data": [],
         "leaderboard": "none",
-        "profile": "kuielab",
-        "separators": {
-            source: {"weights": weights, "n_fft": N_FFT[source], "hop": HOP} for source in SOURCES
-        },
-        "mixer": "mixer.npz",
+        "estimators": spectrogram_estimators(weights),
+        "combine": [{"kind": "mixer", "weights": "mixer.npz"}],
     }
+
+
+def spectrogram_estimators(weights: str) -> list[dict[str, object]]:
+    """The four sources' estimators around one network, as a system's YAML has them."""
+    return [
+        {
+            "kind": "spectrogram", "makes": [source], "weights": weights, "n_fft": N_FFT[source],
+            "hop": HOP,
+        }
+        for source in SOURCES
+    ]  # fmt: skip

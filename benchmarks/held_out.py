@@ -28,20 +28,23 @@ def write_system(
     Sources without a config get the demo's network. Returns the YAML's path.
     """
     spec, folder = find_system(DEMO)
-    separators = {}
+    demo = {part.name: part for part in spec.estimators}
+    estimators = []
     for source in SOURCES:
         if source in configs:
             config = configs[source]
             file, n_fft, hop = f"{name}/{source}.onnx", config.n_fft, config.hop
         else:
-            demo = spec.separators[source]
-            file, n_fft, hop = demo.weights, demo.n_fft, demo.hop
+            file = spec.networks[source]
+            n_fft, hop = (demo[source].options[key] for key in ("n_fft", "hop"))
             _copy(folder / file, weights, file)
-        separators[source] = {"weights": file, "n_fft": n_fft, "hop": hop}
+        estimators.append(
+            {"kind": "spectrogram", "makes": [source], "weights": file, "n_fft": n_fft, "hop": hop}
+        )
     values = {
         "name": name, "description": "networks of a comparison", "training_data": [],
-        "leaderboard": "none", "profile": "kuielab", "separators": separators,
-        **({"mixer": mixer} if mixer else {}),
+        "leaderboard": "none", "estimators": estimators,
+        **({"combine": [{"kind": "mixer", "weights": mixer}]} if mixer else {}),
     }  # fmt: skip
     path = weights / f"{name}{'-mixer' if mixer else ''}.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")

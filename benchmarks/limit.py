@@ -20,8 +20,10 @@ from evaluator.replay import SongFailed, Submission, separate_song
 from evaluator.scores import score_stems
 from evaluator.tables import markdown_table
 from evaluator.test_sets import DEMO_SONGS, Song, find_test_set
-from mdx.limit.policy import Deadline, Limit
-from mdx.systems.spec import LAST_RESORT, SOURCES, Rung
+from mdx.estimators.protocol import Geometry
+from mdx.limit.deadline import Deadline
+from mdx.limit.policy import Limit
+from mdx.systems.spec import LAST_RESORT, SOURCES, QualityLevel
 
 CHECKS = 20_000
 
@@ -65,16 +67,16 @@ def run_once(system: str, song: Song, rng: np.random.Generator, out: Path) -> di
 
 
 def check_cost() -> float:
-    """Seconds that the deadline takes for looking at the clock before and after a chunk."""
-    rungs = (Rung(), LAST_RESORT)
+    """Seconds that the deadline takes for looking at the clock before and after a segment."""
+    levels = (QualityLevel(estimators=SOURCES), LAST_RESORT)
     costs = {("float32", source): 1e-6 for source in SOURCES}
-    steps = dict.fromkeys(SOURCES, 1)
-    deadline = Deadline(1e9, rungs, costs, steps, started=time.monotonic())
+    geometries = dict.fromkeys(SOURCES, Geometry(1, 1))
+    deadline = Deadline(1e9, levels, costs, geometries, started=time.monotonic())
     deadline.begin(10**9)
     started = time.perf_counter()
     for _ in range(CHECKS):
-        deadline.before_chunk()
-        deadline.after_chunk("bass")
+        deadline.before_segment("bass")
+        deadline.after_segment("bass", count=1, share=1.0)
     return (time.perf_counter() - started) / CHECKS
 
 
@@ -105,7 +107,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    print(f"looking at the clock takes {1e6 * check_cost():.1f} microseconds a chunk")
+    print(f"looking at the clock takes {1e6 * check_cost():.1f} microseconds a segment")
     rng = np.random.default_rng(args.seed)
     rows = []
     with tempfile.TemporaryDirectory() as name:

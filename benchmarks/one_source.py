@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.memory import ROOT, Usage, measure_command, write_song
 from evaluator.tables import markdown_table
+from mdx.estimators.spectrogram import check_layout
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.find import find_system
 from mdx.systems.weights import read_weights
@@ -57,17 +58,19 @@ def prepare_peer(system: Path, folder: Path) -> Path:
     The lists that it would download say where the model is, and what its STFT is.
     """
     spec, weights = find_system(system)
-    separator = spec.separators[SOURCE]
-    content = read_weights(weights, separator.weights)
-    network = OnnxNetwork(content, separator.weights, threads=1)
+    (part,) = (part for part in spec.estimators if part.makes == (SOURCE,))
+    assert part.weights is not None
+    content = read_weights(weights, part.weights)
+    dim_f, dim_t = check_layout(part.weights, OnnxNetwork(content, part.weights, threads=1))
     folder.mkdir()
     path = folder / "model.onnx"
-    shutil.copy(weights / separator.weights, path)
+    shutil.copy(weights / part.weights, path)
     lists: dict[str, dict[str, str]] = {name: {} for name in OTHER_LISTS}
     lists["mdx_download_list"] = {"MDX-Net Model: benchmark": path.name}
     record = {
-        "compensate": 1.0, "mdx_dim_f_set": network.dim_f,
-        "mdx_dim_t_set": network.dim_t.bit_length() - 1, "mdx_n_fft_scale_set": separator.n_fft,
+        "compensate": 1.0, "mdx_dim_f_set": dim_f,
+        "mdx_dim_t_set": dim_t.bit_length() - 1,
+        "mdx_n_fft_scale_set": part.options["n_fft"],
         "primary_stem": SOURCE.capitalize(),
     }  # fmt: skip
     known = {hashlib.md5(content[-TAIL:], usedforsecurity=False).hexdigest(): record}

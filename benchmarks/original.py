@@ -15,20 +15,22 @@ import onnxruntime as ort
 import soundfile as sf
 
 from mdx.combine.mixer import Mixer, read_mixer
-from mdx.estimators.stft import Stft
+from mdx.estimators.stft import Stft, StftSpec
 from mdx.machine import peak_memory
 from mdx.systems.find import find_system
-from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, SeparatorSpec, StftSpec
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, EstimatorSpec
 from mdx.systems.weights import read_weights
 
 
-def separate_whole(mix: Audio, spec: SeparatorSpec, folder: Path) -> Audio:
+def separate_whole(mix: Audio, part: EstimatorSpec, folder: Path) -> Audio:
     """One source of a song at once. Shape: (2, samples) -> the same."""
+    assert part.weights is not None
     session = ort.InferenceSession(
-        read_weights(folder, spec.weights), providers=["CPUExecutionProvider"]
+        read_weights(folder, part.weights), providers=["CPUExecutionProvider"]
     )
     (end,) = session.get_inputs()
-    stft = Stft(StftSpec(spec.n_fft, spec.hop, end.shape[2], end.shape[3]))
+    options = part.options
+    stft = Stft(StftSpec(options["n_fft"], options["hop"], end.shape[2], end.shape[3]))
     size, samples = stft.spec, mix.shape[1]
     padding = size.step - samples % size.step
     padded = np.pad(mix, ((0, 0), (size.trim, padding + size.trim)))
@@ -47,7 +49,8 @@ def main() -> None:
     spec, folder = find_system(system)
     audio, _ = sf.read(song, dtype="float32", always_2d=True)
     mix = np.ascontiguousarray(audio.T)
-    stems = np.stack([separate_whole(mix, spec.separators[s], folder) for s in SOURCES])
+    parts = {part.name: part for part in spec.estimators}
+    stems = np.stack([separate_whole(mix, parts[source], folder) for source in SOURCES])
     if spec.mixer is not None:
         mixer: Mixer = read_mixer(read_weights(folder, spec.mixer), spec.mixer)
         stems = mixer(stems, mix)

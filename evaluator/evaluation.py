@@ -19,7 +19,7 @@ from evaluator.scores import BASELINE, score_scaled_mixture, score_stems
 from evaluator.systems import System
 from evaluator.test_sets import Song, TestSet
 from mdx.errors import AudioError
-from mdx.limit.policy import ROUND_1, find_limit, parse_limit
+from mdx.limit.policy import ROUND_1, find_limit
 from mdx.machine import available_cpus
 from mdx.systems.spec import SOURCES
 
@@ -114,7 +114,7 @@ class Evaluation:
 
     def _separate(self, system: System, song: Song, results: Path, known: Record | None) -> Record:
         options = self._options
-        limit = find_limit(options.limit, system.spec.limit) or parse_limit(ROUND_1)
+        limit = find_limit(options.limit, system.spec.limit) or ROUND_1
         key = hash_facts(
             hash_files([song.folder / "mixture.wav"]), system.key, self._separation_code,
             options.subtype, str(limit), options.spend_budget,

@@ -19,8 +19,8 @@ STAGES = {
     "other": "#DDCC77",
     "vocals": "#AA4499",
     "istft": "#6699CC",
-    "companion": "#117733",
-    "mixer": "#332288",  # the darkest, for the shortest of bars
+    "demucs_v2": "#117733",
+    "combine": "#332288",  # the darkest, for the shortest of bars
     "write": "#882255",
     "rest": "#BBBBBB",
     "all stages": "#BBBBBB",  # of a submission that does not tell

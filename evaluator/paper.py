@@ -5,9 +5,9 @@ from typing import Any
 
 from evaluator.published import Published, Recipe, Row, Table
 from evaluator.scores import METRICS
-from evaluator.systems import MIXER, System
+from evaluator.systems import MIXER, System, demucs_of
 from evaluator.test_sets import TestSet
-from mdx.systems.spec import COMPANION, SOURCES
+from mdx.systems.spec import SOURCES
 
 # Two evaluations of the same stems differ by up to 0.13 dB where one is of MUSDB18 and the other of
 # MUSDB18-HQ (published.yaml); on the same files, runtimes and PCM_16 move a median far less.
@@ -15,7 +15,8 @@ TOLERANCE = 0.1  # dB, for every source
 
 SQUEEZED, TWICE = "squeezed by the limit", "both polarities"  # marks of other stems than usual
 REPRODUCED, OUTSIDE, NOT_COMPARABLE = "reproduced", "outside", "not comparable"
-RELATIONS = {MIXER: "with Mixer >= without", COMPANION: "with companion >= without"}
+DEMUCS = "demucs_v2"  # the estimator of that name, or what a system calls it
+RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"}
 
 
 def check_paper(
@@ -25,7 +26,7 @@ def check_paper(
 
     A row is reproduced or outside only where a system of the run is made of the released files,
     runs them as they were run, on all songs of the row's test set, and has a score for each; else
-    it is not comparable, with the reason. `relations` tells whether a Mixer and a companion helped.
+    it is not comparable, with the reason. `relations` tells whether a Mixer and Demucs-v2 helped.
     """
     means = {entry["system"]: entry for entry in entries}
     rows = [
@@ -52,7 +53,7 @@ def _check_row(
         return _not_comparable("other weights")
     made = [system for system in made if _is_run_by(system, row.recipe, published)]
     if not made:
-        return _not_comparable("a companion that is run otherwise")
+        return _not_comparable("Demucs-v2 is run otherwise")
     entry = means[made[0].name]
     if table.test_set != test_set.name or not test_set.whole:
         return _not_comparable("other test set")
@@ -84,10 +85,11 @@ def _is_made_by(system: System, recipe: Recipe, published: Published) -> bool:
     files = dict(published.released[recipe.weights]) if recipe.weights else {}
     if not recipe.mixer:
         files.pop(MIXER, None)
-    if _without(COMPANION, system) != files:
+    demucs = demucs_of(system.spec)
+    if _without(demucs.name if demucs else DEMUCS, system) != files:
         return False
     if recipe.companion is None:
-        return COMPANION not in system.weights
+        return demucs is None
     checkpoint = published.companions[recipe.companion].checkpoint
     return system.origin is not None and system.origin.startswith(checkpoint)
 
@@ -127,9 +129,12 @@ def _check_relations(
 
 
 def _differ_by(part: str, whole: System, bare: System) -> bool:
-    # In a Mixer or a companion alone: a companion that both have is run and blended alike.
-    runs = [(system.spec.companion, system.spec.blend) for system in (whole, bare)]
-    alike = part == COMPANION or runs[0] == runs[1]
+    # In a Mixer or Demucs-v2 alone: a Demucs-v2 that both have is run and blended alike.
+    runs = [
+        (demucs_of(system.spec), [step for step in system.spec.combine if step.kind == "blend"])
+        for system in (whole, bare)
+    ]
+    alike = part == DEMUCS or runs[0] == runs[1]
     return alike and part in whole.weights and bare.weights == _without(part, whole)
 
 

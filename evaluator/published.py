@@ -35,10 +35,12 @@ class Companion:
 
     def is_run_by(self, spec: SystemSpec) -> bool:
         """Whether a system runs its companion like that, whatever its weights."""
-        run = spec.companion
+        run = next((part.options for part in spec.estimators if part.kind == "waveform"), None)
+        blend = next((step.options for step in spec.combine if step.kind == "blend"), {})
         return run is not None and (
-            (run.segment, run.overlap, run.normalise, run.shifts, spec.blend)
-            == (self.segment, self.overlap, self.normalise, self.shifts, self.blend)
+            (run.get("segment"), run.get("overlap"), run.get("normalise"), run.get("shifts", 0))
+            == (self.segment, self.overlap, self.normalise, self.shifts)
+            and blend.get("shares") == self.blend
         )
 
 

@@ -168,9 +168,12 @@ def _quality(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {"rungs": [], "squeezed": False}
     quality = json.loads(path.read_text(encoding="utf-8"))
-    rungs = [decision["rung"] for decision in quality["decisions"]]
-    whole = {quality["rungs"][0], quality["rungs"][0].removesuffix(" twice")}
-    return {"rungs": rungs, "squeezed": not set(rungs) <= whole}
+    levels = quality["levels"]
+    used = [levels[decision["index"]] for decision in quality["decisions"]]
+    best = levels[0] | {"both_polarities": None}
+    same = ("precision", "estimators", "mixer")
+    squeezed = any(level[key] != best[key] for level in used for key in same)
+    return {"rungs": [level["label"] for level in used], "squeezed": squeezed}
 
 
 def _absolute(system: str) -> str:

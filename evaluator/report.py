@@ -80,7 +80,7 @@ def _squeezed(name: str, test_set: TestSet, outcome: Outcome) -> list[str]:
     )
     marks = [f"{count} of {len(test_set.songs)} songs {SQUEEZED}"] if count else []
     rungs = [rung for s in separations if s for run in s["runs"] for rung in run["rungs"]]
-    return [*marks, *([TWICE] if any(rung.endswith(" twice") for rung in rungs) else [])]
+    return [*marks, *([TWICE] if any(rung.endswith("both polarities") for rung in rungs) else [])]
 
 
 def _songs(name: str, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:

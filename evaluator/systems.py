@@ -9,7 +9,7 @@ from evaluator.scores import BASELINE
 from evaluator.test_sets import MUSDB18_TESTS, TestSet
 from mdx.errors import ConfigError
 from mdx.systems.find import find_system
-from mdx.systems.spec import COMPANION, SOURCES, SystemSpec
+from mdx.systems.spec import SOURCES, EstimatorSpec, SystemSpec
 from mdx.systems.weights import int8_name, name_for, read_manifest
 
 MIXER = "mixer"
@@ -23,11 +23,11 @@ class System:
     given: str  # the name or path by which it was asked for
     spec: SystemSpec
     precision: str  # asked for: float32, int8 or auto
-    # sha256 by source, of the Mixer and of the companion; None for a missing file
+    # sha256 by estimator, and of the Mixer; None for a missing file
     weights: dict[str, str | None]
     # likewise, of int8 networks that a limit may lead to
     below: dict[str, str | None]
-    origin: str | None = None  # sha256 of the checkpoint that the companion was converted from
+    origin: str | None = None  # sha256 of the checkpoint that Demucs-v2 was converted from
 
     @property
     def name(self) -> str:
@@ -38,7 +38,7 @@ class System:
     def key(self) -> str:
         """A hash of all that decides about its stems."""
         spec = self.spec
-        made_of = (spec.separators, spec.companion, spec.blend, spec.profile, spec.ladder)
+        made_of = (spec.estimators, spec.combine, spec.stems, spec.both_polarities, spec.ladder)
         return hash_facts(made_of, self.weights, self.below)
 
     def marks(self, test_set: TestSet) -> list[str]:
@@ -92,22 +92,26 @@ def _read_system(given: str, precision: str) -> System:
             f"system '{given}'", got=f"the stems {', '.join(spec.stems)}",
             expected=f"the four of a test set, {', '.join(SOURCES)}",
         )  # fmt: skip
-    networks = {source: separator.weights for source, separator in spec.separators.items()}
-    if spec.companion is not None:
-        networks[COMPANION] = spec.companion.weights
+    networks = spec.networks
     files = {role: name_for(precision, folder, name) for role, name in networks.items()}
     if spec.mixer is not None:
         files[MIXER] = spec.mixer
     weights = _hash(folder, files)
     below = _hash(folder, {role: int8_name(name) for role, name in networks.items()})
-    origin = _origin(folder, files[COMPANION], weights) if spec.companion else None
+    demucs = demucs_of(spec)
+    origin = _origin(folder, files[demucs.name], weights[demucs.name]) if demucs else None
     return System(given, spec, precision, weights, below, origin)
 
 
-def _origin(folder: Path, name: str, weights: dict[str, str | None]) -> str | None:
+def demucs_of(spec: SystemSpec) -> EstimatorSpec | None:
+    """The system's Demucs-v2, by itself or in a blend; None where it has none."""
+    return next((part for part in spec.estimators if part.kind == "waveform"), None)
+
+
+def _origin(folder: Path, name: str, sha256: str | None) -> str | None:
     # What a network was made from, by a manifest that means this very file.
     entry = read_manifest(folder).get(name)
-    return entry.parent if entry and entry.sha256 == weights[COMPANION] else None
+    return entry.parent if entry and entry.sha256 == sha256 else None
 
 
 def _hash(folder: Path, files: dict[str, str]) -> dict[str, str | None]:

@@ -67,7 +67,7 @@ def relation_lines(check: Mapping[str, Any]) -> list[str]:
         for relation in check["relations"]
     ]
     return lines or [
-        "with Mixer or companion >= without: not in this run, which has no such pair of systems"
+        "with Mixer or Demucs-v2 >= without: not in this run, which has no such pair of systems"
     ]
 
 

@@ -9,12 +9,12 @@ from evaluator.fingerprints import package_versions
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
 from mdx.machine import available_cpus, cpu_model
-from mdx.systems.spec import COMPANION, SOURCES
+from mdx.systems.spec import SOURCES
 
 ROUND_1_SECONDS = 240.0  # the challenge's first limit, for every song
 ROUND_2_RATIO = 1.57  # its second: this many times the song's duration
 # In the order of the signal.
-STAGES = ("read", "stft", *SOURCES, "istft", COMPANION, "mixer", "write")
+STAGES = ("read", "stft", *SOURCES, "istft", "demucs_v2", "combine", "write")
 LONGEST_SONG = 430.0  # seconds of MUSDB18's longest test song (Georgia Wonder - Siren)
 
 

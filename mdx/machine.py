@@ -1,14 +1,11 @@
 """What the machine offers and what this process takes of it."""
 
-import ctypes
 import math
 import os
 import platform
 import sys
 from contextlib import suppress
 from pathlib import Path
-
-M_MMAP_THRESHOLD = -3  # as malloc.h has it
 
 
 def available_cpus() -> int:
@@ -105,15 +102,3 @@ def peak_memory() -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def hold_no_freed_memory() -> None:
-    """Have the C library, where it is glibc, give freed memory back to the system.
-
-    That is what it holds by now, and from now on blocks of a megabyte and more: of its own accord
-    it keeps ever larger ones. It holds for the whole process.
-    """
-    with suppress(OSError, AttributeError):
-        glibc = ctypes.CDLL("libc.so.6")
-        glibc.mallopt(M_MMAP_THRESHOLD, 1 << 20)
-        glibc.malloc_trim(0)

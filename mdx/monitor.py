@@ -1,17 +1,19 @@
-"""What goes on beside a song's way through the networks: progress, cancelling, the time limit."""
+"""What a caller sees of a song at work: progress, seconds by stage, and cancelling."""
 
 import threading
 from collections.abc import Callable
 
 from mdx.errors import Cancelled
-from mdx.limit.policy import Deadline
 from mdx.stages import Stages
 
-Progress = Callable[[int, int, str], None]  # chunks done, chunks in all (expected), stage
+Progress = Callable[[int, int, str], None]  # segments done, in all (expected), stage
 
 
-class Watch:
-    """Counts chunks for the caller's progress, and ends the song where the caller asks for it."""
+class Monitor:
+    """Counts segments for the caller's progress; it only observes, and raises only Cancelled.
+
+    A segment is what one call of one estimator covers; a silent one counts, though no network runs.
+    """
 
     def __init__(
         self,
@@ -20,50 +22,46 @@ class Watch:
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
         stages: Stages | None = None,
-        deadline: Deadline | None = None,
     ) -> None:
+        """`progress` is called from the thread at work; `cancel` is looked at between segments."""
         self.stages = stages or Stages()
-        self.deadline = deadline
         self._song = song
         self._total = 0
         self._done = 0
         self._progress = progress
         self._cancel = cancel
 
-    def expect(self, chunks: int) -> None:
-        """Say how many chunks are still to come."""
-        self._total = self._done + chunks
+    def expect(self, segments: int) -> None:
+        """Say how many segments are still to come."""
+        self._total = self._done + segments
 
     def check(self) -> None:
         """Raise Cancelled where the caller wants no more."""
         if self._cancel and self._cancel.is_set():
             raise Cancelled(self._song)
 
-    def before_chunk(self, source: str) -> None:
-        """Raises Cancelled, or StepDown where the time limit does not allow this chunk."""
+    def before_segment(self, estimator: str) -> None:
+        """Raise Cancelled where the caller wants no more; else name the stage."""
         self.check()
-        if self.deadline:
-            self.deadline.before_chunk()
-        self._tell(source)
+        self._report(estimator)
 
-    def after_chunk(self, source: str, *, share: float = 1.0, count: int = 1) -> None:
-        """Count the chunks of a call; `share` is how long each was, of a whole one."""
-        if self.deadline:
-            self.deadline.after_chunk(source, share=share, count=count)
+    def after_segment(self, estimator: str, *, count: int, share: float) -> None:
+        """Count the segments of a call."""
+        del share
         self._done += count
         self._total = max(self._total, self._done)
-        self._tell(source)
+        self._report(estimator)
 
-    def skip_chunk(self, source: str) -> None:
-        """Count a silent chunk, which needs no network."""
-        if self.deadline:
-            self.deadline.skip_chunk(source)
+    def skip_segment(self, estimator: str, *, count: int) -> None:
+        """Count silent segments, which are done as well; raises Cancelled."""
+        self.check()
+        self.after_segment(estimator, count=count, share=1.0)
 
     def finish(self) -> None:
         """Say that all is done."""
         self._done = self._total
-        self._tell("done")
+        self._report("done")
 
-    def _tell(self, stage: str) -> None:
+    def _report(self, stage: str) -> None:
         if self._progress:
             self._progress(self._done, self._total, stage)

@@ -1,194 +1,149 @@
-"""A song's way through a rung: STFT, network, inverse, Mixer, blend, block by block."""
+"""A song at one quality level: every estimator's stream, lined up and combined block by block."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from mdx.combine.mixer import Mixer
+from mdx.combine.protocol import Combiner
 from mdx.errors import NetworkError
-from mdx.estimators.chunks import ChunkStream
-from mdx.estimators.companion import CompanionNetwork, CompanionStream, Level, longest_input
-from mdx.estimators.stft import Stft
-from mdx.monitor import Watch
-from mdx.runtimes.onnx import Network
-from mdx.systems.spec import CHANNELS, COMPANION, SOURCES, Audio, CompanionSpec
+from mdx.estimators.normalise import Normalisation
+from mdx.estimators.overlap_add import OverlapAdd
+from mdx.estimators.protocol import Estimator, SegmentListener
+from mdx.stages import Stages
+from mdx.systems.spec import CHANNELS, Audio
 
-PIECE = 2**17  # samples that are worked on at a time where more are ready
-
-
-class Member(NamedTuple):
-    """A network and the STFT around it."""
-
-    network: Network
-    stft: Stft
+PIECE = 2**17  # samples that are combined at a time where more are ready
+FAR_BEHIND = 2  # times the latency of all others: the estimator that makes them wait
 
 
-class Companion(NamedTuple):
-    """A network that makes all stems at once, how it is run, and what it is worth beside others."""
-
-    network: CompanionNetwork
-    spec: CompanionSpec
-    blend: Mapping[str, float]  # the separators' share of each source
-
-
-class Way(Protocol):
-    """A song's way through a rung, in blocks: all samples, in order, some chunks late."""
+class Stream(Protocol):
+    """Blocks of mixture in, blocks of stems out: all samples, in order, some segments late."""
 
     def push(self, mix: Audio) -> Audio:
         """Take the next samples of the song. Shape: (2, n) -> (stems, 2, m), finished by them."""
         ...
 
     def finish(self) -> Audio:
-        """End the song; returns the samples still owed. Shape: (stems, 2, m)."""
+        """End the song; returns the samples still pending. Shape: (stems, 2, m)."""
         ...
 
 
 class Pipeline:
-    """Blocks of mixture in, blocks of four stems out: all samples, in order, some chunks late.
+    """The Stream of one quality level; without estimators, every stem is a share of the mixture.
 
-    Beside a companion, its stems are blended with those of the members, after the Mixer; a source
-    without a member is the companion's alone. Without a companion, such a source gets an equal
-    share of what the others leave of the mixture.
+    One estimator may answer a minute late, and then with much at once (Demucs-v2). The others get
+    each piece of the mixture once its stems for that piece are there: until then the mixture is all
+    that is kept.
     """
 
     def __init__(
         self,
-        members: Mapping[str, Member],
-        mixer: Mixer | None,
-        watch: Watch,
+        stems: Sequence[str],
+        estimators: Sequence[Estimator],
+        combiners: Sequence[Combiner],
         *,
-        both_polarities: bool = False,
-        companion: tuple[Companion, Level] | None = None,
+        listeners: Sequence[SegmentListener] = (),
+        stages: Stages | None = None,
+        normalisations: Mapping[str, Normalisation] | None = None,
     ) -> None:
-        """`mixer` needs all four members; `both_polarities` averages f(x) and -f(-x)."""
-        self._mixer = mixer
-        self._watch = watch
-        self._both_polarities = both_polarities
+        """`combiners` must leave all `stems`; `normalisations` are of the song, by way."""
+        self._stems = tuple(stems)
+        self._combiners = tuple(combiners)
+        self._stages = stages or Stages()
+        self._makes = {estimator.name: estimator.makes for estimator in estimators}
+        self._aside = {step.estimator for step in combiners}
+        known = normalisations or {}
         self._streams = {
-            source: _open(source, member, watch, both_polarities=both_polarities)
-            for source, member in members.items()
-        }
-        self._companion: CompanionStream | None = None
-        self._unheard = Fifo()  # mixture that waits for a companion's answer
-        self._shares: Audio = np.ones((len(SOURCES), 1, 1), dtype=np.float32)  # of the members
-        if companion:
-            partner, level = companion
-            self._companion = self._open_companion(partner, level)
-            for index, source in enumerate(SOURCES):
-                self._shares[index] = partner.blend[source] if source in members else 0.0
-        self._waiting = {name: Fifo() for name in ("mix", *self._streams)}
-        if self._companion:
-            self._waiting[COMPANION] = Fifo()
+            estimator.name: OverlapAdd(
+                estimator, listeners=listeners, stages=self._stages,
+                normalisation=known[estimator.normalise] if estimator.normalise else None,
+            )
+            for estimator in estimators
+        }  # fmt: skip
+        self._leader = _find_leader(estimators)
+        self._ahead = Fifo()  # mixture that waits for the leader
+        self._waiting = {name: Fifo() for name in (None, *self._streams)}  # None: the mixture
 
     def push(self, mix: Audio) -> Audio:
-        """Take the next samples of the song. Shape: (2, n) -> (4, 2, m), finished by them.
+        """Take the next samples of the song. Shape: (2, n) -> (stems, 2, m), finished by them.
 
-        Raises Cancelled, StepDown, or NetworkError for NaN and infinity.
+        Raises NetworkError for NaN and infinity, and whatever a listener raises.
         """
-        if self._companion:
-            self._unheard.put(mix)
-            return self._follow(self._companion.push(mix))
-        self._hear(mix)
-        return self._take()
+        if self._leader is None:
+            self._pass_on(mix)
+            return self._take()
+        self._ahead.put(mix)
+        return self._follow(self._streams[self._leader].push(mix))
 
     def finish(self) -> Audio:
-        """End the song; returns the samples still owed. Shape: (4, 2, m)."""
-        found = [self._follow(self._companion.finish())] if self._companion else []
-        for source, stream in self._streams.items():
-            self._waiting[source].put(stream.finish())
+        """End the song; returns the samples still pending. Shape: (stems, 2, m)."""
+        found = []
+        if self._leader is not None:
+            found.append(self._follow(self._streams[self._leader].finish()))
+        for name, stream in self._streams.items():
+            if name != self._leader:
+                self._waiting[name].put(stream.finish())
         return np.concatenate([*found, self._take()], axis=2)
 
-    def _hear(self, mix: Audio) -> None:
-        self._waiting["mix"].put(mix)
-        for source, stream in self._streams.items():
-            self._waiting[source].put(stream.push(mix))
-
-    def _follow(self, stems: Audio) -> Audio:
-        # A companion answers a minute late, and then with much at once. Until then the mixture is
-        # all that is kept; then the members hear it piece by piece. Shape: (4, 2, n) -> (4, 2, m)
-        found = [stems[:, :, :0]]
-        for start in range(0, stems.shape[2], PIECE):
-            piece = stems[:, :, start : start + PIECE]
-            self._waiting[COMPANION].put(piece)
-            self._hear(self._unheard.take(piece.shape[2]))
+    def _follow(self, estimates: Audio) -> Audio:
+        # What the leader has finished, and then the others. Shape: (makes, 2, n) -> (stems, 2, m)
+        found = [self._nothing()]
+        for start in range(0, estimates.shape[2], PIECE):
+            piece = estimates[:, :, start : start + PIECE]
+            self._waiting[self._leader].put(piece)
+            self._pass_on(self._ahead.take(piece.shape[2]))
             found.append(self._take())
         return np.concatenate(found, axis=2)
 
-    def _open_companion(self, companion: Companion, level: Level) -> CompanionStream:
-        network, spec, _ = companion
-        watch, both_polarities = self._watch, self._both_polarities
-        longest = longest_input(spec)
-
-        def process(segments: Audio) -> Audio:
-            watch.before_chunk(COMPANION)
-            with watch.stages.time(COMPANION), np.errstate(over="ignore", invalid="ignore"):
-                found = network(segments)
-                if both_polarities:
-                    found = np.float32(0.5) * (found - network(-segments))
-            count, _, samples = segments.shape
-            watch.after_chunk(COMPANION, share=samples / longest, count=count)
-            return found
-
-        return CompanionStream(spec, level, process, lambda: watch.skip_chunk(COMPANION))
+    def _pass_on(self, mix: Audio) -> None:
+        self._waiting[None].put(mix)
+        for name, stream in self._streams.items():
+            if name != self._leader:
+                self._waiting[name].put(stream.push(mix))
 
     def _take(self) -> Audio:
-        # What is ready in all streams. Shape: (4, 2, n)
+        # What is ready in all streams. Shape: (stems, 2, n)
         ready = min(fifo.samples for fifo in self._waiting.values())
-        starts = range(0, ready, PIECE)
-        nothing = np.zeros((len(SOURCES), CHANNELS, 0), dtype=np.float32)
-        return np.concatenate([nothing, *(self._join(min(PIECE, ready - at)) for at in starts)], 2)
+        pieces = [self._combine(min(PIECE, ready - at)) for at in range(0, ready, PIECE)]
+        return np.concatenate([self._nothing(), *pieces], axis=2)
 
-    def _join(self, samples: int) -> Audio:
-        # Shape: (4, 2, samples)
+    def _combine(self, samples: int) -> Audio:
+        # Shape: (stems, 2, samples)
         found = {name: fifo.take(samples) for name, fifo in self._waiting.items()}
-        mix, companion = found.pop("mix"), found.pop(COMPANION, None)
-        with np.errstate(over="ignore", invalid="ignore"):
-            rest = mix.copy()
-            for stem in found.values():
-                rest -= stem
-            rest /= max(1, len(SOURCES) - len(found))
-            stems: Audio = np.stack([found.get(source, rest) for source in SOURCES])
-            if self._mixer:
-                with self._watch.stages.time("mixer"):
-                    stems = self._mixer(stems, mix)
-            if companion is not None:
-                stems = companion + self._shares * (stems - companion)
-        check_finite(stems)
-        return stems
+        mix = found[None]
+        parts = {
+            name: dict(zip(made, found[name], strict=True)) for name, made in self._makes.items()
+        }
+        stems: Mapping[str, Audio] = {
+            stem: audio
+            for name, made in parts.items()
+            if name not in self._aside
+            for stem, audio in made.items()
+        }
+        with self._stages.time("combine"), np.errstate(over="ignore", invalid="ignore"):
+            for step in self._combiners:
+                aside = None if step.estimator is None else parts.get(step.estimator)
+                stems = step(stems, aside, mix)
+        together = np.stack([stems[stem] for stem in self._stems])
+        check_finite(together)
+        return together
+
+    def _nothing(self) -> Audio:
+        return np.zeros((len(self._stems), CHANNELS, 0), dtype=np.float32)
 
 
-def way_through(
-    name: str, member: Member, watch: Watch, *, both_polarities: bool = False, lowest_bins: int = 0
-) -> Callable[[Audio], Audio]:
-    """What a chunk goes through: STFT, network, inverse, under the eyes of a watch.
-
-    `both_polarities` averages f(x) and -f(-x); the network is shown zeros in place of the
-    `lowest_bins`. Shape: (2, chunk) -> the same.
-    """
-    network, stft = member
-
-    def process(chunk: Audio) -> Audio:
-        watch.before_chunk(name)
-        with np.errstate(over="ignore", invalid="ignore"):  # found out by check_finite
-            with watch.stages.time("stft"):
-                spectrogram = stft.forward(chunk)
-                spectrogram[:, :lowest_bins] = 0
-            with watch.stages.time(name):
-                found = network(spectrogram)
-                if both_polarities:
-                    found = np.float32(0.5) * (found - network(-spectrogram))
-            with watch.stages.time("istft"):
-                estimate = stft.inverse(found)
-        watch.after_chunk(name)
-        return estimate
-
-    return process
+def _find_leader(estimators: Sequence[Estimator]) -> str | None:
+    ordered = sorted(estimators, key=lambda estimator: estimator.geometry.latency)
+    if len(ordered) < 2:
+        return None
+    latest, next_latest = ordered[-1].geometry.latency, ordered[-2].geometry.latency
+    return ordered[-1].name if latest >= FAR_BEHIND * next_latest else None
 
 
 def check_finite(stems: Audio) -> None:
-    """Raise NetworkError for NaN and infinity."""
+    """Raise NetworkError for NaN and infinity, in an array of any shape."""
     if not np.isfinite(stems).all():
         raise NetworkError(
             "stems",
@@ -198,13 +153,8 @@ def check_finite(stems: Audio) -> None:
         )
 
 
-def _open(source: str, member: Member, watch: Watch, *, both_polarities: bool) -> ChunkStream:
-    process = way_through(source, member, watch, both_polarities=both_polarities)
-    return ChunkStream(member.stft.spec, process, lambda: watch.skip_chunk(source))
-
-
 class Fifo:
-    """Where the mixture and streams with chunks of their own wait for each other."""
+    """Where the mixture and streams with segments of their own wait for each other."""
 
     def __init__(self) -> None:
         self._blocks: deque[Audio] = deque()

@@ -13,40 +13,48 @@ from mdx.audio.read import BLOCK, SongReader, check_sample_rate
 from mdx.audio.resample import resample
 from mdx.audio.write import SUBTYPES, StemWriter
 from mdx.errors import AudioError, ConfigError, OutputError
-from mdx.estimators.companion import Level, measure_level
-from mdx.limit.fallback import Descent
-from mdx.limit.ladder import Ladder, load_ladder
-from mdx.limit.policy import Deadline, Limit
-from mdx.machine import hold_no_freed_memory
-from mdx.monitor import Progress, Watch
-from mdx.pipeline import Way
-from mdx.runtimes.runtime import Engine
+from mdx.estimators.front_ends import front_end_of
+from mdx.estimators.normalise import Normalisation, measure
+from mdx.limit.cost import segment_cost
+from mdx.limit.deadline import Costs, Deadline
+from mdx.limit.fallback import Fallback
+from mdx.limit.ladder import Ladder
+from mdx.limit.policy import Limit
+from mdx.loading import load_ladder
+from mdx.monitor import Monitor, Progress
+from mdx.pipeline import Stream
+from mdx.runtimes.runtime import Runtime
 from mdx.stages import Stages
 from mdx.systems.find import find_system
-from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung
-from mdx.two_stems import load_two_stems
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio
 
 log = logging.getLogger(__name__)
 
 
 class Separator:
-    """A system, loaded and ready: any number of songs can be separated with it."""
+    """A system, loaded and ready: any number of songs can be separated with it.
+
+    Several threads may use one Separator at once, on every runtime. The process it runs in is left
+    as it is: a program that wants to hold less memory calls mdx.runtimes.memory.save_memory first.
+    """
 
     def __init__(
-        self, ladder: Ladder, *, threads: int = 1, sources: Sequence[str] | None = None
-    ) -> None:
-        """`threads` is what is told of it; networks and STFTs bring their own.
+        self, ladder: Ladder, *, threads: int = 1, sources: Sequence[str] | None = None,
+        costs: Costs | None = None,
+    ) -> None:  # fmt: skip
+        """`threads` are only reported: networks and STFTs are configured separately.
 
-        `sources` are the stems that are made: by default all that the ladder has.
+        `sources` are the stems that are made, by default all that the ladder has; `costs` are the
+        seconds of a segment, which a time limit needs.
         """
         self.ladder = ladder
         self.threads = threads
         self.sources = tuple(s for s in ladder.stems if sources is None or s in sources)
-        # The engines and precisions at work on the best rung, each once: usually one of both.
-        networks = ladder.networks(ladder.rungs[0])
+        # The runtimes and precisions at work on the best level, each once: usually one of both.
+        networks = [part.network for part in ladder.running(ladder.levels[0]) if part.network]
         self.runtime = ", ".join(sorted({network.runtime for network in networks}))
         self.precision = ", ".join(sorted({network.precision for network in networks}))
-        self._costs: dict[tuple[str, str], float] | None = None
+        self._costs = costs
 
     @classmethod
     def load(
@@ -58,36 +66,25 @@ class Separator:
 
         `threads` are by default as many as there are CPUs for this process; `runtime` and
         `provider` are those of mdx.runtimes, `precision` is that of mdx.systems.weights. Stems of
-        `sources` are made, by default all that the system has; fewer do without the Mixer, which
-        needs all.
-        `limited` loads the lower rungs of the system's ladder as well, and measures how fast all of
-        them are here; `spend_budget` puts a slower and better one on top. A system with a companion
-        has this process's C library hold less memory from now on. Raises ConfigError, WeightsError
-        or NetworkError: nothing missing is ever replaced.
+        `sources` are made, by default all that the system has; the Mixer needs the estimators of
+        all. `limited` loads the lower quality levels of the system's ladder as well, and measures
+        how fast all of them are here; `spend_budget` puts a slower and better one on top. Raises
+        ConfigError, WeightsError or NetworkError: nothing missing is ever replaced.
         """
         spec, folder = find_system(system)
         sources = spec.stems if sources is None else sources
         if not sources or not set(sources) <= set(spec.stems):
             raise ConfigError("sources", got=list(sources), expected=f"some of {list(spec.stems)}")
-        # Beside a companion, of a gigabyte by itself, memory is worth some time.
-        lean = spec.companion is not None
-        engine = Engine(runtime=runtime, provider=provider, threads=threads, lean=lean)
-        ladder: Ladder
-        if spec.two_stems:
-            ladder = load_two_stems(
-                spec, folder, engine, precision, limited=limited, spend=spend_budget
-            )
-        else:
-            ladder = load_ladder(
-                spec, folder, engine, precision,
-                limited=limited, spend=spend_budget, sources=sources,
-            )  # fmt: skip
-        if lean:
-            hold_no_freed_memory()
-        separator = cls(ladder, threads=engine.workers, sources=sources)
+        # Beside an estimator of a gigabyte, memory is worth some time.
+        lean = any(front_end_of(part).heavy for part in spec.estimators)
+        engine = Runtime(runtime, provider=provider, threads=threads, lean=lean)
+        ladder = load_ladder(
+            spec, folder, engine, precision, limited=limited, spend=spend_budget, stems=sources
+        )
+        costs = None
         if limited:
-            separator._costs = ladder.measure()
-        return separator
+            costs = {key: segment_cost(part) for key, part in ladder.estimators.items()}
+        return cls(ladder, threads=engine.workers, sources=sources, costs=costs)
 
     def separate(
         self,
@@ -118,12 +115,14 @@ class Separator:
         def blocks() -> Iterator[Audio]:
             return (mix[:, start : start + BLOCK] for start in range(0, samples, BLOCK))
 
-        watch = Watch("mix", progress=progress, cancel=cancel)
-        level = self._level(blocks(), sample_rate, watch) if self.ladder.companion else None
-        way = self._stream(blocks(), sample_rate, samples, watch, level)
-        stems = np.concatenate(list(way), axis=2)
-        watch.check()
-        watch.finish()
+        monitor = Monitor("mix", progress=progress, cancel=cancel)
+        normalisations = self._normalise(blocks(), sample_rate, monitor)
+        frames = -(-samples * SAMPLE_RATE // sample_rate)
+        stream = self._open(frames, monitor, normalisations, None)
+        parts = self._separate_blocks(blocks(), sample_rate, stream, monitor)
+        stems = np.concatenate(list(parts), axis=2)
+        monitor.check()
+        monitor.finish()
         stems = np.pad(stems, ((0, 0), (0, 0), (0, max(0, samples - stems.shape[2]))))
         return {source: stems[index, :, :samples] for index, source in enumerate(self.sources)}
 
@@ -153,17 +152,19 @@ class Separator:
         with SongReader(Path(path), downmix=downmix) as song:
             rate, frames = song.sample_rate, song.frames
             deadline = self._deadline(limit, frames / rate, started)
-            watch = Watch(path, progress=progress, cancel=cancel, stages=stages, deadline=deadline)
-            level = self._level_of_file(song, downmix, watch) if self.ladder.companion else None
+            monitor = Monitor(path, progress=progress, cancel=cancel, stages=stages)
+            normalisations = self._normalise_file(song, downmix, monitor)
             with StemWriter(paths, sample_rate=rate, frames=frames, subtype=subtype) as writer:
-                for stems in self._stream(song.blocks(), rate, frames, watch, level):
+                samples = -(-frames * SAMPLE_RATE // rate)
+                stream = self._open(samples, monitor, normalisations, deadline)
+                for stems in self._separate_blocks(song.blocks(), rate, stream, monitor):
                     # Resampled there and back, a song may differ from itself by a sample.
-                    with watch.stages.time("write"):
+                    with monitor.stages.time("write"):
                         writer.append(stems[:, :, : song.position - writer.written])
                 missing = song.position - writer.written
                 writer.append(np.zeros((len(paths), CHANNELS, missing), dtype=np.float32))
-                watch.check()
-        watch.finish()
+                monitor.check()
+        monitor.finish()
         _write_quality(paths[self.sources[0]].parent / "quality.json", deadline, self.sources)
         return paths
 
@@ -184,21 +185,28 @@ class Separator:
             )
         return {source: paths[source] for source in self.sources}
 
-    def _level_of_file(self, song: SongReader, downmix: bool, watch: Watch) -> Level:
-        # A first pass over the song, by a reader of its own.
+    def _normalise_file(
+        self, song: SongReader, downmix: bool, monitor: Monitor
+    ) -> dict[str, Normalisation]:
+        # A first pass over the song, by a reader of its own, where an estimator asks for it.
+        if not self.ladder.normalise_by:
+            return {}
         with SongReader(song.path, downmix=downmix) as first:
-            return self._level(first.blocks(), song.sample_rate, watch)
+            return self._normalise(first.blocks(), song.sample_rate, monitor)
 
-    def _level(self, blocks: Iterable[Audio], sample_rate: int, watch: Watch) -> Level:
-        # What the companion's input is normalised by. Shape: (2, n) blocks at the song's rate
+    def _normalise(
+        self, blocks: Iterable[Audio], sample_rate: int, monitor: Monitor
+    ) -> dict[str, Normalisation]:
+        # Shape: (2, n) blocks at the song's rate
         def checked() -> Iterator[Audio]:
             for block in blocks:
-                watch.check()
+                monitor.check()
                 yield block
 
-        assert self.ladder.companion is not None
-        mixture = watch.stages.each("read", resample(checked(), sample_rate, SAMPLE_RATE))
-        return measure_level(mixture, self.ladder.companion.normalise)
+        if not self.ladder.normalise_by:
+            return {}
+        mixture = monitor.stages.each("read", resample(checked(), sample_rate, SAMPLE_RATE))
+        return measure(mixture, self.ladder.normalise_by)
 
     def _deadline(self, limit: Limit | None, duration: float, started: float) -> Deadline | None:
         seconds = limit.seconds(duration) if limit else None
@@ -206,43 +214,39 @@ class Separator:
             return None
         if self._costs is None:
             raise ConfigError("limit", got=str(limit), expected="none", hint="load with limited")
-        return Deadline(
-            seconds, self.ladder.rungs, self._costs, self.ladder.steps(), started=started
+        levels, geometries = self.ladder.levels, self.ladder.geometries
+        return Deadline(seconds, levels, self._costs, geometries, started=started)
+
+    def _open(
+        self, samples: int, monitor: Monitor, normalisations: Mapping[str, Normalisation],
+        deadline: Deadline | None,
+    ) -> Stream:  # fmt: skip
+        # A song of so many samples at 44.1 kHz, as far as that is known.
+        if deadline is not None:
+            return Fallback(
+                samples, deadline, self.ladder, monitor, normalisations=normalisations
+            )  # fmt: skip
+        best = self.ladder.levels[0]
+        monitor.expect(self.ladder.count_segments(best, samples))
+        return self.ladder.open(
+            best, listeners=[monitor], stages=monitor.stages, normalisations=normalisations
         )
 
-    def _stream(
-        self,
-        blocks: Iterable[Audio],
-        sample_rate: int,
-        frames: int,
-        watch: Watch,
-        level: Level | None,
+    def _separate_blocks(
+        self, blocks: Iterable[Audio], sample_rate: int, stream: Stream, monitor: Monitor
     ) -> Iterator[Audio]:
         # Shape: (2, n) blocks at the song's rate -> (sources, 2, m) blocks at the song's rate
-        mixture = watch.stages.each("read", resample(blocks, sample_rate, SAMPLE_RATE))
-        samples = int(-(-frames * SAMPLE_RATE // sample_rate))
-        stems = self._separate_blocks(mixture, samples, watch, level)
-        return resample(stems, SAMPLE_RATE, sample_rate)
-
-    def _separate_blocks(
-        self, mixture: Iterable[Audio], samples: int, watch: Watch, level: Level | None
-    ) -> Iterator[Audio]:
-        # Shape: (2, n) blocks at 44.1 kHz -> (sources, 2, m) blocks at 44.1 kHz
-        def begin(rung: Rung, left: int) -> Way:
-            watch.expect(self.ladder.count_chunks(rung, left))
-            return self.ladder.open(rung, watch, level)
-
+        mixture = monitor.stages.each("read", resample(blocks, sample_rate, SAMPLE_RATE))
         names = self.ladder.stems
-        way: Way
-        if watch.deadline:
-            way = Descent(samples, watch.deadline, begin, stems=len(names))
-        else:
-            way = begin(self.ladder.rungs[0], samples)
         wanted = [names.index(source) for source in self.sources]
         kept = slice(None) if self.sources == names else wanted  # a list would copy all of it
-        for block in mixture:
-            yield way.push(block)[kept]
-        yield way.finish()[kept]
+
+        def stems() -> Iterator[Audio]:
+            for block in mixture:
+                yield stream.push(block)[kept]
+            yield stream.finish()[kept]
+
+        return resample(stems(), SAMPLE_RATE, sample_rate)
 
 
 def _write_quality(path: Path, deadline: Deadline | None, sources: Sequence[str]) -> None:

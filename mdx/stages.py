@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Stages:
-    """Seconds by stage: read, stft, one a network, istft, mixer, write."""
+    """Seconds by stage: read, stft, one for each estimator, istft, combine, write."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

@@ -28,8 +28,8 @@ from mdx.systems.weights import (
     write_entry,
 )
 from models.demucs import Demucs, DemucsSpec
-from models.dynamic_int8 import quantise_companion
-from models.export_companion import export_companion
+from models.dynamic_int8 import quantise_demucs
+from models.export_demucs import export_demucs
 
 log = logging.getLogger("convert")
 WEIGHTS = MODELS / "weights"  # of the systems that come with the repository
@@ -59,7 +59,7 @@ def convert(checkpoint: Path, folder: Path, name: str) -> float:
         )  # fmt: skip
     net = network_of(read_state(checkpoint), checkpoint)
     log.info("%s: %s channels, %s", checkpoint, net.spec.channels, found)
-    error = export_companion(net, target)
+    error = export_demucs(net, target)
     command = f"{COMMAND} {checkpoint.name} --out {name}"
     _register(folder, name, origin or found, parent=found.sha256, command=command)
     return error
@@ -75,7 +75,7 @@ def quantise(folder: Path, name: str) -> float:
         samples = Demucs(DemucsSpec(channels=1)).valid_length(HEARD)
     with weights_file(folder, name) as path:
         origin = read_manifest(folder)[name]
-        snr = quantise_companion(path, weights_path(folder, int8_name(name)), samples=samples)
+        snr = quantise_demucs(path, weights_path(folder, int8_name(name)), samples=samples)
     command = f"{COMMAND} --int8 {name}"
     _register(folder, int8_name(name), origin, parent=origin.sha256, command=command)
     return snr

@@ -1,4 +1,4 @@
-"""Demucs-v2, the companion of the separators in the blend, in torch: for conversion and export.
+"""Demucs-v2, for the blend, in torch: for conversion and export.
 
 A U-Net on the waveform with a recurrent middle; it makes all stems at once.
 

@@ -24,8 +24,8 @@ CONTRIB = "com.microsoft"  # operators of onnxruntime's own
 LARGEST = 127
 
 
-def quantise_companion(path: Path, target: Path, *, samples: int) -> float:
-    """Write the int8 network of a float32 one that export_companion wrote.
+def quantise_demucs(path: Path, target: Path, *, samples: int) -> float:
+    """Write the int8 network of a float32 one that export_demucs wrote.
 
     Returns its SNR against float32 in dB on noise of that many samples, a valid length. Raises
     NetworkError where the file is none, or has no LSTM in float32.

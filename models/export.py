@@ -42,7 +42,7 @@ def export_onnx(
         onnx.save(model, draft)
         with torch.no_grad():
             expected = net(example)[0].numpy()
-        got = OnnxNetwork(draft.read_bytes(), path.name, threads=available_cpus())(spectrogram)
+        got = OnnxNetwork(draft, path.name, threads=available_cpus())(spectrogram[np.newaxis])[0]
         error = float(np.abs(got - expected).max() / np.abs(expected).max())
         keep_where_equal(draft, path, error, MAX_RELATIVE_ERROR)
     return error

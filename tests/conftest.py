@@ -18,12 +18,13 @@ from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 def tiny_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The YAML of a system of four random networks and a random Mixer, in a folder of its own."""
     folder = tmp_path_factory.mktemp("tiny")
-    separators = {}
+    estimators: list[dict[str, object]] = []
     for source, spec in TINY.items():
         path = folder / f"{source}.onnx"
         export_onnx(tiny_network(source), path, dim_f=spec.dim_f, dim_t=spec.dim_t)
         register_weights(folder, path.name, made_by="a test")
-        separators[source] = {"weights": path.name, "n_fft": spec.n_fft, "hop": spec.hop}
+        sizes = {"weights": path.name, "n_fft": spec.n_fft, "hop": spec.hop}
+        estimators.append({"kind": "spectrogram", "makes": [source], **sizes})
     np.savez(folder / "mixer.npz", weight=tiny_mixer())
     register_weights(folder, "mixer.npz", made_by="a test")
     system = {
@@ -31,9 +32,8 @@ def tiny_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "description": "random networks for tests",
         "training_data": [],
         "leaderboard": "none",
-        "profile": "kuielab",
-        "separators": separators,
-        "mixer": "mixer.npz",
+        "estimators": estimators,
+        "combine": [{"kind": "mixer", "weights": "mixer.npz"}],
     }
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(system))

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mdx.systems.spec import SAMPLE_RATE, Audio, StftSpec
+from mdx.estimators.stft import StftSpec
+from mdx.systems.spec import SAMPLE_RATE, Audio
 
 MAX_SHIFT = SAMPLE_RATE // 2
 

@@ -58,7 +58,7 @@ def test_stems_asked_for_alone_are_those_without_the_mixer(
     assert child.returncode == 0, child.stderr
     assert {path.name for path in (tmp_path / "song").iterdir()} == {"vocals.wav", "drums.wav"}
     system = yaml.safe_load(tiny_copy.read_text())
-    del system["mixer"]
+    del system["combine"]
     tiny_copy.write_text(yaml.safe_dump(system))
     assert run(song, "-o", tmp_path / "all", "--system", tiny_copy, "--int24").returncode == 0
     for source in ("vocals", "drums"):

@@ -1,10 +1,14 @@
 """The makings of the tiny system: sizes, networks in torch, a Mixer, and noise to feed it."""
 
 import functools
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
-from mdx.systems.spec import SOURCES, Audio, StftSpec
+from mdx.estimators.stft import StftSpec
+from mdx.systems.spec import SOURCES, Audio
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, random_network
 
 # All sizes differ, so that the chunks of two sources never line up by chance.
@@ -32,3 +36,11 @@ def noise(samples: int, *, seed: int = 0) -> Audio:
     """A loud random song. Shape: (2, samples)."""
     rng = np.random.default_rng([seed, samples])
     return rng.uniform(-0.5, 0.5, (2, samples)).astype(np.float32)
+
+
+def edit_system(path: Path, changes: dict[str, Any] | None = None, **estimators: Any) -> None:
+    """Change a system's YAML: keys of its own, and keys of its estimators by their name or stem."""
+    system = yaml.safe_load(path.read_text()) | (changes or {})
+    for part in system["estimators"]:
+        part |= estimators.get(part.get("name", part["makes"][0]), {})
+    path.write_text(yaml.safe_dump(system, sort_keys=False))

@@ -9,8 +9,9 @@ from typing import Any
 from torch import nn
 
 from mdx.errors import ConfigError
+from mdx.estimators.stft import StftSpec
 from mdx.systems.mappings import build, read_mapping
-from mdx.systems.spec import SOURCES, StftSpec
+from mdx.systems.spec import SOURCES
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 from models.tfc_tdf_v1 import TfcTdfV1Spec, TfcTdfV1UNet
 

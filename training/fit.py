@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mdx.errors import AudioError, ConfigError
-from mdx.systems.spec import StftSpec
+from mdx.estimators.stft import StftSpec
 from mdx.systems.weights import register_weights
 from models.export import export_onnx
 from training.checkpoints import SafeCheckpointIO, check_run, describe_run

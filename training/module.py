@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from typing_extensions import override
 
 from mdx.errors import NetworkError
-from mdx.systems.spec import StftSpec
+from mdx.estimators.stft import StftSpec
 from training.config import SeparatorConfig
 from training.spectrogram import spectrogram, waveform
 

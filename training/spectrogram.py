@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mdx.systems.spec import StftSpec
+from mdx.estimators.stft import StftSpec
 
 
 def spectrogram(audio: Tensor, spec: StftSpec) -> Tensor:

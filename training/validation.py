@@ -5,30 +5,33 @@ import torch
 from torch import nn
 
 from evaluator.metrics import global_sdr
-from mdx.estimators.stft import Stft
-from mdx.monitor import Watch
-from mdx.pipeline import Member, Pipeline
-from mdx.runtimes.onnx import Network
-from mdx.systems.spec import SOURCES, Audio, StftSpec
+from mdx.estimators.overlap_add import OverlapAdd
+from mdx.estimators.spectrogram import Spectrogram, SpectrogramOptions
+from mdx.estimators.stft import StftSpec
+from mdx.pipeline import check_finite
+from mdx.runtimes.network import FLOAT32, End, Network
+from mdx.systems.spec import SOURCES, Audio, EstimatorSpec
 from training.songs import Song, Stems
 
 
 class TorchNetwork:
-    """A network in torch where an onnxruntime one is expected (mdx.runtimes.onnx.Network)."""
+    """A network in torch where an ONNX one is expected (mdx.runtimes.network.Network)."""
 
     runtime = "torch"
     precision = "float32"
 
     def __init__(self, net: nn.Module, spec: StftSpec, device: torch.device) -> None:
-        self.dim_f, self.dim_t = spec.dim_f, spec.dim_t
+        shape = (1, 4, spec.dim_f, spec.dim_t)
+        self.input, self.output = (End(name, FLOAT32, shape) for name in ("input", "output"))
         self._net = net
         self._device = device
 
-    def __call__(self, spectrogram: Audio) -> Audio:
-        """Shape: (4, dim_f, dim_t) -> the same."""
+    def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
+        """Shape: (1, 4, dim_f, dim_t) -> the same."""
+        assert out is None
         with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(spectrogram))[None].to(self._device)
-            found: Audio = self._net(x)[0].cpu().numpy()
+            x = torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
+            found: Audio = self._net(x).cpu().numpy()
         return found
 
 
@@ -46,9 +49,11 @@ def score_song(network: Network, spec: StftSpec, source: str, song: Song) -> flo
 
 def separate(network: Network, spec: StftSpec, source: str, mix: Audio) -> Audio:
     """What a network finds in a whole song. Shape: (2, samples) -> the same."""
-    pipeline = Pipeline({source: Member(network, Stft(spec))}, None, Watch(source))
-    stems = np.concatenate([pipeline.push(mix), pipeline.finish()], axis=2)
-    found: Audio = stems[SOURCES.index(source)]
+    estimator = EstimatorSpec("spectrogram", (source,), weights=source)
+    options = SpectrogramOptions(spec.n_fft, spec.hop, spec.dim_f, spec.dim_t)
+    stream = OverlapAdd(Spectrogram(estimator, options, network, workers=1))
+    found: Audio = np.concatenate([stream.push(mix), stream.finish()], axis=2)[0]
+    check_finite(found)
     return found
 
 

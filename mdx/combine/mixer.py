@@ -6,9 +6,11 @@ Source: paper, section 2.3; the file formats are our `.npz` and the original `mi
 import io
 import re
 import zipfile
+from typing import ClassVar
 
 import numpy as np
 
+from mdx.combine.protocol import Stems
 from mdx.errors import WeightsError
 from mdx.systems.spec import CHANNELS, SOURCES, Audio
 
@@ -31,6 +33,23 @@ class Mixer:
         """Shape: stems (4, 2, samples), mix (2, samples) -> (4, 2, samples)."""
         mixed: Audio = self.matrix @ np.concatenate([stems.reshape(ROWS, -1), mix])
         return mixed.reshape(stems.shape)
+
+
+class MixerStep:
+    """The Mixer as a step of a system, which must make the four stems of SOURCES."""
+
+    kind: ClassVar[str] = "mixer"
+    needs_all: ClassVar[bool] = True
+    estimator: str | None = None
+
+    def __init__(self, mixer: Mixer) -> None:
+        self._mixer = mixer
+
+    def __call__(self, stems: Stems, aside: Stems | None, mix: Audio) -> Stems:
+        """As mdx.combine.protocol.Combiner has it."""
+        del aside
+        mixed = self._mixer(np.stack([stems[source] for source in SOURCES]), mix)
+        return dict(zip(SOURCES, mixed, strict=True))
 
 
 def read_mixer(content: bytes, name: str) -> Mixer:

@@ -1,14 +1,66 @@
 """STFT and its inverse between a chunk of audio and the spectrogram a network sees."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from mdx.systems.spec import CHANNELS, Audio, StftSpec
+from mdx.errors import ConfigError
+from mdx.systems.spec import CHANNELS, Audio
 
 BLOCK = 16  # frames transformed at a time: they stay in the cache, all of a chunk would not
+
+
+@dataclass(frozen=True)
+class StftSpec:
+    """Sizes of one separator: everything else about its chunks follows from these four."""
+
+    n_fft: int  # samples
+    hop: int  # samples
+    dim_f: int  # frequency bins that the network sees, counted from 0 Hz
+    dim_t: int  # frames of one chunk
+
+    def __post_init__(self) -> None:
+        if self.n_fft % 2 or self.hop < 1 or self.n_fft < 2 * self.hop:
+            raise ConfigError(
+                "STFT",
+                got=f"n_fft {self.n_fft}, hop {self.hop}",
+                expected="an even n_fft of at least twice the hop",
+            )
+        if not 1 <= self.dim_f <= self.n_bins:
+            raise ConfigError(
+                "STFT",
+                got=f"dim_f {self.dim_f}",
+                expected=f"1 to {self.n_bins}, the bins of n_fft {self.n_fft}",
+            )
+        if self.step < 1:
+            raise ConfigError(
+                "STFT",
+                got=f"{self.dim_t} frames of hop {self.hop}: a chunk of {self.chunk} samples",
+                expected=f"a chunk longer than n_fft {self.n_fft}, which is trimmed away",
+            )
+
+    @property
+    def n_bins(self) -> int:
+        """Bins of the whole spectrum, 0 Hz and Nyquist included."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def chunk(self) -> int:
+        """Samples that one call of the network covers."""
+        return self.hop * (self.dim_t - 1)
+
+    @property
+    def trim(self) -> int:
+        """Samples dropped at either end of a chunk, where frames see padding."""
+        return self.n_fft // 2
+
+    @property
+    def step(self) -> int:
+        """Samples of output that one chunk yields."""
+        return self.chunk - self.n_fft
 
 
 class Stft:

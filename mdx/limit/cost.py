@@ -1,43 +1,30 @@
-"""What networks cost on this machine, by trying them on noise."""
+"""What estimators cost on this machine, by trying them on noise."""
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 
-from mdx.estimators.companion import batch_of, longest_input, valid_length
-from mdx.pipeline import Companion, Member
-from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
+from mdx.estimators.protocol import Estimator
+from mdx.stages import Stages
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE
 
 ENOUGH = 0.1  # seconds by which a cost is measured, or one call where that is more
-PROBE = 2 * SAMPLE_RATE  # samples by which the cost of a companion's segment is measured
+PROBE = 2 * SAMPLE_RATE  # samples that are enough where time grows with length
 
 
-def chunk_cost(member: Member) -> float:
-    """Seconds of a separator's chunk, with the STFT around it."""
-    network, stft = member
-    return _fastest(lambda chunk: stft.inverse(network(stft.forward(chunk))), stft.spec.chunk)
+def segment_cost(estimator: Estimator) -> float:
+    """Seconds of one whole segment, as one of a full call, at the machine's best.
 
-
-def segment_cost(companion: Companion) -> float:
-    """Seconds of a companion's whole segment, as one of a full call.
-
-    They are those of a shorter one, as many times as it is longer: time grows with length.
+    Where time grows with length they are those of a shorter one, as many times as it is longer.
     """
-    network, spec, _ = companion
-    longest, batch = longest_input(spec), batch_of(spec)
-    probe = min(longest, valid_length(PROBE))
-    seconds = _fastest(lambda segment: network(np.stack([segment] * batch)), probe)
-    return seconds / batch * longest / probe
-
-
-def _fastest(process: Callable[[Audio], object], samples: int) -> float:
-    # Seconds for so many samples of noise, at the machine's best.
+    geometry = estimator.geometry
+    length = geometry.segment if estimator.fixed_length else min(geometry.segment, PROBE)
     rng = np.random.default_rng(0)
-    chunk = rng.uniform(-0.1, 0.1, (CHANNELS, samples)).astype(np.float32)
+    shape = (geometry.batch, CHANNELS, geometry.before + length + geometry.after)
+    segments = rng.uniform(-0.1, 0.1, shape).astype(np.float32)
     fastest, started = float("inf"), time.monotonic()
     while fastest == float("inf") or time.monotonic() - started < ENOUGH:
         before = time.monotonic()
-        process(chunk)
+        estimator(segments, stages=Stages(), rng=rng)
         fastest = min(fastest, time.monotonic() - before)
-    return fastest
+    return fastest / geometry.batch * geometry.segment / length

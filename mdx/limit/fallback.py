@@ -1,44 +1,50 @@
-"""Walking down a system's rungs in the middle of a song, without a click."""
+"""Falling back to lower quality levels in the middle of a song, without a click."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import numpy as np
 
-from mdx.limit.policy import Deadline, StepDown
-from mdx.pipeline import Way
-from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio, Rung
+from mdx.estimators.normalise import Normalisation
+from mdx.limit.deadline import Deadline, TooSlow
+from mdx.limit.ladder import Ladder
+from mdx.monitor import Monitor
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
-RUN_UP = SAMPLE_RATE  # samples that a new rung hears before the first one it is taken for
+WARM_UP = SAMPLE_RATE  # samples that a new level gets before the first one it is used for
 FADE = SAMPLE_RATE // 10  # samples over which it takes the old one's place
 
 
-class Descent:
-    """A song under a limit: the same blocks as a Way, from one rung after another.
+class Fallback:
+    """A song under a limit: the Stream of one quality level after another.
 
-    What was given out stays. The mixture since then, and FADE samples of stems, are kept for the
-    rung below, which starts from there.
+    It alone knows the deadline: it chooses the level, and listens between segments. What was given
+    out stays. The mixture since then, and FADE samples of stems, are kept for the level below,
+    which starts from there.
     """
 
     def __init__(
         self,
         samples: int,
         deadline: Deadline,
-        open_way: Callable[[Rung, int], Way],
+        ladder: Ladder,
+        monitor: Monitor,
         *,
-        stems: int = len(SOURCES),
+        normalisations: Mapping[str, Normalisation] | None = None,
     ) -> None:
-        """`samples` are expected; `open_way` gets a rung and the samples still to come."""
+        """`samples` are expected; `normalisations` are those of the ladder's `normalise_by`."""
         self._samples = samples
         self._deadline = deadline
-        self._open_way = open_way
+        self._ladder = ladder
+        self._monitor = monitor
+        self._normalisations = normalisations
         self._mix: Audio = np.zeros((CHANNELS, 0), dtype=np.float32)  # from `_from` on
         self._from = 0
-        nothing = np.zeros((stems, CHANNELS, 0), dtype=np.float32)
+        nothing = np.zeros((len(ladder.stems), CHANNELS, 0), dtype=np.float32)
         self._given = 0  # samples of the song that were given out
         self._held: Audio = nothing  # stems from there on
-        self._old: Audio = nothing  # stems of the rung above, behind those held
-        self._ramp: Audio = np.zeros(0, dtype=np.float32)  # the new rung's share in place of them
-        self._skip = 0  # samples of the new rung's run-up
+        self._old: Audio = nothing  # stems of the level above, behind those held
+        self._ramp: Audio = np.zeros(0, dtype=np.float32)  # the new level's share in their place
+        self._skip = 0  # samples of the new level's warm-up
         self._start()
 
     def push(self, mix: Audio) -> Audio:
@@ -46,18 +52,18 @@ class Descent:
         self._mix = np.concatenate([self._mix, mix], axis=1)
         given = [self._held[:, :, :0]]
         try:
-            given.append(self._accept(self._way.push(mix)))
-        except StepDown:
+            given.append(self._accept(self._stream.push(mix)))
+        except TooSlow:
             self._go_on_below(given, ended=False)
         self._forget()
         return np.concatenate(given, axis=2)
 
     def finish(self) -> Audio:
-        """End the song; returns the samples still owed. Shape: (stems, 2, m)."""
+        """End the song; returns the samples still pending. Shape: (stems, 2, m)."""
         given: list[Audio] = []
         try:
-            given.append(self._accept(self._way.finish()))
-        except StepDown:
+            given.append(self._accept(self._stream.finish()))
+        except TooSlow:
             self._go_on_below(given, ended=True)
         return np.concatenate([*given, self._held], axis=2)
 
@@ -65,10 +71,10 @@ class Descent:
         while True:
             self._start()
             try:
-                given.append(self._accept(self._way.push(self._mix)))
+                given.append(self._accept(self._stream.push(self._mix)))
                 if ended:
-                    given.append(self._accept(self._way.finish()))
-            except StepDown:
+                    given.append(self._accept(self._stream.finish()))
+            except TooSlow:
                 continue
             return
 
@@ -80,8 +86,13 @@ class Descent:
         self._ramp = (np.arange(1, length + 1) / (length + 1)).astype(np.float32)
         self._skip = self._given - self._from
         left = max(self._samples - self._from, self._mix.shape[1])
-        rung = self._deadline.begin(left, self._given)
-        self._way = self._open_way(rung, left)
+        level = self._deadline.begin(left, self._given)
+        self._monitor.expect(self._ladder.count_segments(level, left))
+        # After a segment, in reverse: the deadline reads the clock before the caller's progress.
+        self._stream = self._ladder.open(
+            level, listeners=(self._monitor, self._deadline), stages=self._monitor.stages,
+            normalisations=self._normalisations,
+        )  # fmt: skip
 
     def _accept(self, stems: Audio) -> Audio:
         # New stems fade in where there are old ones; the last ones wait for what comes next.
@@ -102,6 +113,6 @@ class Descent:
         return given
 
     def _forget(self) -> None:
-        start = max(0, self._given - RUN_UP)
+        start = max(0, self._given - WARM_UP)
         self._mix = self._mix[:, start - self._from :]
         self._from = start

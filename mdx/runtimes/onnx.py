@@ -1,18 +1,18 @@
-"""A network on disk, behind one small protocol; its graph tells its size."""
+"""A network in onnxruntime."""
 
 import functools
-from collections.abc import Sequence
+import mmap
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 import numpy as np
 import onnxruntime as ort
 
 from mdx.errors import NetworkError
+from mdx.runtimes.network import End
 from mdx.systems.spec import Audio
 
-LAYOUT = "one float32 input and output of shape (batch, 4, F, T) with fixed F and T"
-PROVIDERS = {
+PROVIDERS: Mapping[str, str] = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
@@ -21,55 +21,51 @@ PROVIDERS = {
 }
 
 
-class Network(Protocol):
-    """A separator network: spectrograms of the mixture in, spectrograms of one source out."""
-
-    dim_f: int  # frequency bins
-    dim_t: int  # frames
-    runtime: str  # the engine, its version and its device
-    precision: str
-
-    def __call__(self, spectrogram: Audio) -> Audio:
-        """Shape: (4, dim_f, dim_t) -> the same; channels L.re, L.im, R.re, R.im."""
-        ...
-
-
-class End(NamedTuple):
-    """An input or output of a graph."""
-
-    name: str
-    kind: str
-    shape: Sequence[int | str | None]  # what is no int is not fixed
-
-
 class OnnxNetwork:
-    """A network in onnxruntime, fed one chunk a call (batches are slower and larger)."""
+    """A network in onnxruntime, whose sessions several threads may run at once."""
 
-    def __init__(self, graph: bytes, name: str, *, threads: int, provider: str = "cpu") -> None:
-        """Make a session from the bytes of an ONNX file.
+    def __init__(
+        self, graph: Path | bytes, name: str, *, threads: int, provider: str = "cpu",
+        lean: bool = False,
+    ) -> None:  # fmt: skip
+        """Make a session from an ONNX file, or from its bytes, which onnxruntime then keeps.
 
-        Raises NetworkError for another layout, or as open_session does: onnxruntime itself would go
-        on without a provider that is missing.
+        `provider` is a key of PROVIDERS; a `lean` network holds little memory between calls.
+        Raises NetworkError for several inputs or outputs, or as open_session does.
         """
         self._session = open_session(graph, name, threads=threads, provider=provider)
-        self.dim_f, self.dim_t = check_layout(name, *ends_of(self._session))
-        self.runtime = runtime_of(self._session)
+        inputs, outputs = (
+            [End(end.name, end.type, end.shape) for end in ends]
+            for ends in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        self.input, self.output = only_ends(name, inputs, outputs)
+        self.runtime = f"onnxruntime {ort.__version__} {self._session.get_providers()[0]}"
         self.precision = precision_of(graph)
-        self._input = self._session.get_inputs()[0].name
+        self._options = ort.RunOptions()
+        if lean:
+            self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
-    def __call__(self, spectrogram: Audio) -> Audio:
-        """Shape: (4, dim_f, dim_t) -> the same."""
-        output: Audio = self._session.run(None, {self._input: spectrogram[np.newaxis]})[0][0]
-        return output
+    def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
+        """Run the network; with `out`, into that array. Shapes: those of both ends."""
+        if out is None:
+            feeds = {self.input.name: values}
+            found: Audio = self._session.run(None, feeds, self._options)[0]
+            return found
+        # In memory of the session's own, the output would keep it from being given back.
+        ends = self._session.io_binding()
+        ends.bind_cpu_input(self.input.name, np.ascontiguousarray(values))
+        ends.bind_output(self.output.name, "cpu", 0, np.float32, out.shape, out.ctypes.data)
+        self._session.run_with_iobinding(ends, self._options)
+        return out
 
 
 def open_session(
-    graph: bytes | Path, name: str, *, threads: int, provider: str
+    graph: Path | bytes, name: str, *, threads: int, provider: str
 ) -> ort.InferenceSession:
-    """Load an ONNX file from its bytes, or from its path where it is too large to hold twice.
+    """Load an ONNX file, or its bytes.
 
     `provider` is a key of PROVIDERS. Raises NetworkError where onnxruntime cannot load it, or where
-    the provider is not the one at work.
+    the provider is not the one at work: onnxruntime itself would go on without it.
     """
     wanted = PROVIDERS[provider]
     if wanted not in ort.get_available_providers():
@@ -81,12 +77,11 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Networks run in turn, so one arena serves all: of its own, each would hold the memory of
-    # its busiest moment for ever. A memory pattern would be one large block on top of that.
-    _share_arena()
+    # The arena of `share_arena`, where the process has asked for one.
     options.add_session_config_entry("session.use_env_allocators", "1")
+    # A memory pattern would be one large block on top of the arena, and buffer reuse would keep
+    # memory allocated until the last consumer has run.
     options.enable_mem_pattern = False
-    # A signal that is to take over another's memory would keep it from being free till then.
     options.enable_mem_reuse = False
     try:
         session = ort.InferenceSession(
@@ -99,51 +94,36 @@ def open_session(
         raise NetworkError(
             name, got=f"a file onnxruntime cannot load ({error})", expected="an ONNX network"
         ) from error
-    # It would keep the bytes for ever, for that fallback.
-    session._model_bytes = None
     active = session.get_providers()[0]
     if active != wanted:
         raise NetworkError(name, got=f"a session on {active}", expected=wanted)
     return session
 
 
-def ends_of(session: ort.InferenceSession) -> tuple[list[End], list[End]]:
-    """Inputs and outputs of a session's graph."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    found = [[End(end.name, end.type, end.shape) for end in ends] for ends in (inputs, outputs)]
-    return found[0], found[1]
+def only_ends(name: str, inputs: list[End], outputs: list[End]) -> tuple[End, End]:
+    """The one input and the one output of a graph; raises NetworkError where there are others."""
+    if len(inputs) != 1 or len(outputs) != 1:
+        got = ", ".join(map(str, (*inputs, *outputs)))
+        raise NetworkError(name, got=got, expected="a network with one input and one output")
+    return inputs[0], outputs[0]
 
 
-def runtime_of(session: ort.InferenceSession) -> str:
-    """The engine of a session, its version and its device."""
-    return f"onnxruntime {ort.__version__} {session.get_providers()[0]}"
-
-
-def check_layout(name: str, inputs: Sequence[End], outputs: Sequence[End]) -> tuple[int, int]:
-    """The bins and frames that a graph takes; raises NetworkError where it is no MDX-Net."""
-    shape = inputs[0].shape if len(inputs) == len(outputs) == 1 else []
-    bins, frames = shape[2:] if len(shape) == 4 else (None, None)
-    if (
-        not isinstance(bins, int)
-        or not isinstance(frames, int)
-        or shape[1] != 4
-        or (isinstance(shape[0], int) and shape[0] != 1)
-        or list(outputs[0].shape[1:]) != list(shape[1:])
-        or not inputs[0].kind == outputs[0].kind == "tensor(float)"
-    ):
-        ends = [f"{end.name} {end.kind} {list(end.shape)}" for end in (*inputs, *outputs)]
-        raise NetworkError(name, got=", ".join(ends), expected=LAYOUT)
-    return bins, frames
-
-
-def precision_of(graph: bytes) -> str:
+def precision_of(graph: Path | bytes) -> str:
     """int8 or float32: a quantised graph takes and gives float32 too, its operators tell it."""
-    return "int8" if b"QuantizeLinear" in graph else "float32"
+    if isinstance(graph, bytes):
+        return "int8" if b"QuantizeLinear" in graph else "float32"
+    with graph.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return "float32" if content.find(b"QuantizeLinear") < 0 else "int8"
 
 
 @functools.cache
-def _share_arena() -> None:
-    # onnxruntime keeps one for its process, whoever asks for it first.
+def share_arena() -> None:
+    """Have all networks of this process take their memory from one arena.
+
+    They run in turn: with an arena of its own, each would hold the memory of its busiest moment
+    for ever. onnxruntime keeps it for the whole process, so it is for a program to ask for, not
+    for a library; networks that are loaded before do without it.
+    """
     info = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
     )

@@ -1,24 +1,25 @@
-"""A network in OpenVINO on the CPU: the same ONNX file by another engine."""
+"""A network in OpenVINO on the CPU: the same ONNX file in another runtime."""
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mdx.errors import NetworkError
-from mdx.runtimes.onnx import End, check_layout, precision_of
+from mdx.runtimes.network import FLOAT32, End
+from mdx.runtimes.onnx import only_ends, precision_of
 from mdx.systems.spec import Audio
 
 
 class OpenVinoNetwork:
-    """A network compiled by OpenVINO, fed one chunk a call."""
+    """A network compiled by OpenVINO; threads that call it at once wait for each other."""
 
-    def __init__(self, graph: bytes, name: str, *, threads: int, lean: bool = False) -> None:
-        """Compile the bytes of an ONNX file, or take them from the cache compiled.
+    def __init__(self, graph: Path | bytes, name: str, *, threads: int, lean: bool = False) -> None:
+        """Compile an ONNX file or its bytes, or take it from the cache compiled.
 
-        A `lean` network gives the memory of its signals back after each chunk, which takes time.
-        Raises NetworkError for another layout, or where OpenVINO is missing or cannot do it.
+        A `lean` network gives the memory of its signals back after each call, which takes time.
+        Raises NetworkError where OpenVINO is missing or cannot do it, for several inputs or
+        outputs, or where any axis but the batch is not fixed.
         """
         try:
             import openvino as ov
@@ -29,11 +30,14 @@ class OpenVinoNetwork:
             ) from error  # fmt: skip
         core = ov.Core()
         try:
-            model = core.read_model(model=graph, weights=b"")
-            inputs, outputs = map(_end, model.inputs), map(_end, model.outputs)
-            self.dim_f, self.dim_t = check_layout(name, list(inputs), list(outputs))
-            model.reshape({0: [1, 4, self.dim_f, self.dim_t]})
-            model = _turned(ov, model)
+            weights = {"weights": b""} if isinstance(graph, bytes) else {}
+            model = core.read_model(model=graph, **weights)
+            inputs, outputs = [_end(end) for end in model.inputs], [_end(e) for e in model.outputs]
+            self.input, self.output = only_ends(name, inputs, outputs)
+            self._fix_batch(name, model)
+            self._transposed = len(self.input.shape) > 3
+            if self._transposed:
+                model = _transpose_ends(ov, model, self.input, self.output)
             self._compiled = core.compile_model(model, "CPU", _settings(threads))
         except NetworkError:
             raise
@@ -43,26 +47,47 @@ class OpenVinoNetwork:
                 name, got=f"a file OpenVINO cannot load ({reason})", expected="an ONNX network"
             ) from error
         self._request = self._compiled.create_infer_request()
+        self._lock = threading.Lock()
         self._lean = lean
         self.runtime = f"openvino {ov.get_version().split('-')[0]} CPU"
         self.precision = precision_of(graph)
 
-    def __call__(self, spectrogram: Audio) -> Audio:
-        """Shape: (4, dim_f, dim_t) -> the same."""
-        turned = spectrogram.transpose(0, 2, 1)[np.newaxis]
-        outputs = self._request.infer([turned], share_inputs=True)
-        output: Audio = outputs[0][0].transpose(0, 2, 1)
-        if self._lean:
-            self._compiled.release_memory()
-        return output
+    def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
+        """Run the network; with `out`, into that array. Shapes: those of both ends."""
+        if self._transposed:
+            values = values.swapaxes(-1, -2)
+        # A request holds one call's signals: one for each thread would multiply its memory, and
+        # every call keeps all threads of the network busy as it is.
+        with self._lock:
+            found: Audio = self._request.infer([values], share_inputs=True)[0]
+            if self._lean:
+                self._compiled.release_memory()
+        if self._transposed:
+            found = found.swapaxes(-1, -2)
+        if out is None:
+            return found
+        out[...] = found
+        return out
+
+    def _fix_batch(self, name: str, model: Any) -> None:
+        batch, *sizes = self.input.shape
+        if batch not in (1, None) or not all(isinstance(size, int) for size in sizes):
+            raise NetworkError(
+                name, got=str(self.input), expected="a batch of 1 and fixed sizes with OpenVINO",
+                hint="use the runtime onnxruntime",
+            )  # fmt: skip
+        model.reshape({0: [1, *sizes]})
 
 
-def _turned(ov: Any, model: Any) -> Any:
+def _transpose_ends(ov: Any, model: Any, first: End, last: End) -> Any:
     # Frames before bins, as our STFT leaves them in memory and as TFC-TDF-U-Net v2 computes: where
-    # a graph begins and ends by turning them itself, OpenVINO drops both turns.
+    # a graph begins and ends by transposing them itself, OpenVINO drops both.
     steps = ov.preprocess.PrePostProcessor(model)
-    steps.input().preprocess().convert_layout([0, 1, 3, 2])
-    steps.output().postprocess().convert_layout([0, 1, 3, 2])
+    for part, rank in (
+        (steps.input().preprocess(), len(first.shape)),
+        (steps.output().postprocess(), len(last.shape)),
+    ):
+        part.convert_layout([*range(rank - 2), rank - 1, rank - 2])
     return steps.build()
 
 
@@ -85,7 +110,6 @@ def _settings(threads: int) -> dict[str, Any]:
 
 
 def _end(end: Any) -> End:
-    kinds = {"f32": "tensor(float)"}
     kind = end.element_type.get_type_name()
     shape = [size.get_length() if size.is_static else None for size in end.partial_shape]
-    return End(end.any_name, kinds.get(kind, f"tensor({kind})"), shape)
+    return End(end.any_name, FLOAT32 if kind == "f32" else f"tensor({kind})", shape)

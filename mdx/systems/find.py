@@ -1,18 +1,34 @@
 """Systems by name, or by the path of a YAML file of your own."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mdx.errors import ConfigError
 from mdx.systems.mappings import build, read_mapping
 from mdx.systems.spec import (
     MODELS,
-    SOURCES,
-    CompanionSpec,
-    Rung,
-    SeparatorSpec,
+    CombinerSpec,
+    EstimatorSpec,
+    QualityLevel,
     SystemSpec,
-    TwoStemsSpec,
+    require,
 )
+
+# Keys that systems had before, and what says the same today.
+OLD_KEYS = {
+    "separators": "estimators: [{kind: spectrogram, makes: [SOURCE], weights: ..., n_fft: ...}]",
+    "companion": "estimators: [{kind: waveform, name: demucs_v2, makes: [...], weights: ...}]",
+    "two_stems": "estimators: [{kind: spectrogram, geometry: uvr, ...}], combine: [{kind: rest}]",
+    "profile": "geometry: kuielab or uvr, of each estimator",
+    "mixer": "combine: [{kind: mixer, weights: ...}]",
+    "blend": "combine: [{kind: blend, estimator: NAME, shares: {SOURCE: SHARE}}]",
+}
+OLD_LEVEL_KEYS = {
+    "sources": "estimators: [NAME, ...], those that run",
+    "companion": "estimators: [NAME, ...], those that run",
+}
+Values = Mapping[str, Any]
 
 
 def system_names() -> list[str]:
@@ -39,48 +55,64 @@ def find_system(system: str | Path) -> tuple[SystemSpec, Path]:
 
 
 def read_system(path: Path) -> SystemSpec:
-    """Read one system from a YAML file; unknown or missing keys raise ConfigError."""
+    """Read one system from a YAML file; unknown, old or missing keys raise ConfigError."""
     values = read_mapping(path)
-    separators = values.get("separators", {})
-    if not isinstance(separators, dict) or set(separators) not in (set(SOURCES), set()):
-        got = list(separators) if isinstance(separators, dict) else separators
-        raise ConfigError(f"{path}: separators", got=got, expected=f"the keys {list(SOURCES)}")
-    values["separators"] = {
-        source: build(SeparatorSpec, separators[source], f"{path}: {source}")
-        for source in SOURCES
-        if source in separators
-    }
-    data = values.get("training_data", [])
-    if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
-        raise ConfigError(f"{path}: training_data", got=repr(data), expected="a list of names")
-    if "training_data" in values:
-        values["training_data"] = tuple(data)
-    if "ladder" in values:
-        companion = values.get("companion") is not None
-        values["ladder"] = _build_ladder(values["ladder"], f"{path}: ladder", companion=companion)
-    for key, cls in (("companion", CompanionSpec), ("two_stems", TwoStemsSpec)):
-        if values.get(key) is not None:
-            values[key] = build(cls, values[key], f"{path}: {key}")
-    blend = values.get("blend")
-    if blend is not None and not (isinstance(blend, dict) and all(map(_is_number, blend.values()))):
-        raise ConfigError(f"{path}: blend", got=repr(blend), expected="a number for every source")
+    _refuse_old(values, OLD_KEYS, str(path))
+    where = f"{path}: "
+    for key in ("training_data", "stems"):
+        if key in values:
+            values[key] = _names(values[key], f"{where}{key}")
+    for key, make in (("estimators", _estimator), ("combine", _combiner), ("ladder", _level)):
+        if key in values:
+            parts = _list(values[key], f"{where}{key}")
+            values[key] = tuple(make(part, f"{where}{key}") for part in parts)
     return build(SystemSpec, values, str(path))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _estimator(values: Values, where: str) -> EstimatorSpec:
+    require("makes" in values, where, "an estimator without 'makes'", "the stems that it makes")
+    values = {**values, "makes": _names(values["makes"], f"{where}: makes")}
+    return build(EstimatorSpec, _split(values, EstimatorSpec, where), where)
 
 
-def _build_ladder(rungs: object, where: str, *, companion: bool) -> tuple[Rung, ...]:
-    if not isinstance(rungs, list) or not rungs:
-        raise ConfigError(where, got=repr(rungs), expected="a list of rungs, the best first")
-    built = []
-    for values in rungs:
-        sources = values.get("sources", list(SOURCES)) if isinstance(values, dict) else []
-        if not isinstance(sources, list) or not all(source in SOURCES for source in sources):
-            raise ConfigError(where, got=repr(sources), expected=f"some of {list(SOURCES)}")
-        ordered = tuple(source for source in SOURCES if source in sources)
-        if isinstance(values, dict):
-            values = {"companion": companion, **values, "sources": ordered}
-        built.append(build(Rung, values, where))
-    return tuple(built)
+def _combiner(values: Values, where: str) -> CombinerSpec:
+    return build(CombinerSpec, _split(values, CombinerSpec, where), where)
+
+
+def _level(values: Values, where: str) -> QualityLevel:
+    _refuse_old(values, OLD_LEVEL_KEYS, where)
+    if "estimators" in values:
+        values = {**values, "estimators": _names(values["estimators"], f"{where}: estimators")}
+    return build(QualityLevel, values, where)
+
+
+def _split(values: Values, cls: type, where: str) -> dict[str, Any]:
+    # What every part of its class has, and as its options what only its own kind knows.
+    require("kind" in values, where, f"{dict(values)}", "the key 'kind'")
+    own = {key: value for key, value in values.items() if key in _KEYS[cls]}
+    return {**own, "options": {key: values[key] for key in values if key not in own}}
+
+
+_KEYS = {
+    EstimatorSpec: ("kind", "weights", "name", "makes"),
+    CombinerSpec: ("kind", "weights", "estimator"),
+}
+
+
+def _list(values: object, where: str) -> list[Values]:
+    fine = isinstance(values, list) and all(isinstance(part, dict) for part in values)
+    require(fine, where, repr(values), "a list of mappings")
+    assert isinstance(values, list)
+    return values
+
+
+def _names(values: object, where: str) -> tuple[str, ...]:
+    fine = isinstance(values, list) and all(isinstance(name, str) for name in values)
+    require(fine, where, repr(values), "a list of names")
+    assert isinstance(values, list)
+    return tuple(values)
+
+
+def _refuse_old(values: Values, old: Mapping[str, str], where: str) -> None:
+    for key, today in old.items():
+        require(key not in values, where, f"the old key '{key}'", today)

@@ -20,7 +20,7 @@ MANIFEST = "manifest.yaml"
 QUANTISE = "python -m models.quantize SYSTEM --data FOLDER"
 FETCH = "python -m models.fetch SYSTEM"
 CONVERT = "python -m models.convert {checkpoint} --out {name}"
-QUANTISE_COMPANION = "python -m models.convert --int8 {name}"
+QUANTISE_CONVERTED = "python -m models.convert --int8 {name}"
 PRECISIONS = ("float32", "int8", "auto")
 
 
@@ -189,10 +189,10 @@ def name_for(precision: str, folder: Path, name: str) -> str:
 
 
 def _maker(entries: Mapping[str, WeightsEntry], name: str) -> str:
-    # The command that makes int8 of a float32 network: those that are converted are companions.
+    # The command that makes int8 of a float32 network: a converted one has its own.
     converted = name in entries and entries[name].parent is not None
     if converted or checkpoint_of(entries, name):
-        return QUANTISE_COMPANION.format(name=name)
+        return QUANTISE_CONVERTED.format(name=name)
     return QUANTISE
 
 

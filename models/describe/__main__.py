@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdx.errors import ConfigError, MdxError, NetworkError
-from mdx.systems.spec import SAMPLE_RATE, StftSpec, TwoStemsSpec
+from mdx.estimators.stft import StftSpec
+from mdx.systems.spec import SAMPLE_RATE
 from mdx.systems.weights import describe
 from models.describe.graph import Graph, read_content, read_graph, uvr_hash
 from models.describe.records import Record, find_record, likely_n_fft, other_stem
 from models.describe.system import (
-    CUT_OFF_MATTERS,
     check_name,
     name_inside,
     two_stems_system,
@@ -140,15 +140,14 @@ def write(
     check_complete(settings, graph, network, why="no more than its graph")
     n_fft, primary, compensate = settings.n_fft, settings.primary, settings.compensate
     assert n_fft is not None and primary is not None and compensate is not None
+    weights, size = name_inside(network, path), stft_of(graph, n_fft, network)
     try:
-        two_stems = TwoStemsSpec(
-            weights=name_inside(network, path), n_fft=n_fft, hop=HOP,
-            dim_f=graph.dim_f, dim_t=graph.dim_t, primary=primary, secondary=other_stem(primary),
-            compensate=compensate, match_cutoff=primary.lower() in CUT_OFF_MATTERS,
+        system = two_stems_system(
+            path.stem, weights, size, primary=primary, secondary=other_stem(primary),
+            gain=compensate, uvr_hash=uvr_hash(content),
         )  # fmt: skip
     except ConfigError as error:
         raise error.within(network) from error
-    system = two_stems_system(two_stems, path.stem, uvr_hash(content))
     write_system(system, path, content, overwrite=overwrite)
     print(f"system      {path}: python predict.py SONG --system {path}")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdx.errors import NetworkError
+from mdx.estimators.spectrogram import check_layout
 from mdx.runtimes.onnx import OnnxNetwork
 
 TAIL = 10_000 * 1024  # bytes at a file's end by which UVR knows it
@@ -63,7 +64,8 @@ def read_graph(content: bytes, path: Path) -> Graph:
             if domain in (b"", b"ai.onnx") and isinstance(version, int):
                 opset = version
     origin = " ".join(" ".join(producer).split())  # one line, whatever it holds
-    return Graph(network.dim_f, network.dim_t, network.precision, opset, origin)
+    dim_f, dim_t = check_layout(str(path), network)
+    return Graph(dim_f, dim_t, network.precision, opset, origin)
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

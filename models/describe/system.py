@@ -2,26 +2,52 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from mdx.errors import ConfigError, OutputError
-from mdx.systems.spec import SystemSpec, TwoStemsSpec
+from mdx.estimators.spectrogram import SpectrogramOptions, uvr
+from mdx.estimators.stft import StftSpec
+from mdx.systems.spec import CombinerSpec, EstimatorSpec, SystemSpec
 from mdx.systems.weights import describe, read_manifest, write_entry
 
 CUT_OFF_MATTERS = ("vocals", "instrumental")  # stems whose rest is that below the cut-off, in UVR
+HIDDEN_BINS = 3  # the lowest ones, which UVR does not show a network
+BAND_LIMIT = "below_cut_off"  # the estimator of the mixture as far as the network sees it
 
 
-def two_stems_system(two_stems: TwoStemsSpec, name: str, uvr_hash: str) -> SystemSpec:
-    """The system of one network; raises ConfigError for a name that is none."""
+def two_stems_system(
+    name: str, weights: str, size: StftSpec, *, primary: str, secondary: str, gain: float,
+    uvr_hash: str,
+) -> SystemSpec:  # fmt: skip
+    """The system of one network, which finds the primary stem; raises ConfigError for bad values.
+
+    Source: the MDX-Net separation of Ultimate Vocal Remover.
+    """
+    stems = tuple(stem.lower().replace(" ", "_") for stem in (primary, secondary))
+    options: dict[str, Any] = {
+        "n_fft": size.n_fft, "hop": size.hop, "dim_f": size.dim_f, "dim_t": size.dim_t,
+        "geometry": "uvr", "gain": gain, "hidden_bins": HIDDEN_BINS,
+    }  # fmt: skip
+    SpectrogramOptions(**options)
+    uvr(size)
+    estimators = [EstimatorSpec("spectrogram", stems[:1], weights=weights, options=options)]
+    rest = CombinerSpec("rest")
+    if primary.lower() in CUT_OFF_MATTERS:
+        limits = {key: options[key] for key in ("n_fft", "hop", "dim_f", "hidden_bins")}
+        estimators.append(
+            EstimatorSpec("band_limit", ("mixture",), name=BAND_LIMIT, options=limits)
+        )
+        rest = CombinerSpec("rest", estimator=BAND_LIMIT)
     return SystemSpec(
         name=name,
-        description=f"{two_stems.primary} by {two_stems.weights} (UVR hash {uvr_hash}), and "
-        f"{two_stems.secondary} as the rest",
+        description=f"{primary} by {weights} (UVR hash {uvr_hash}), and {secondary} as the rest",
         training_data=("unknown",),
         leaderboard="none",
-        profile="uvr",
-        two_stems=two_stems,
+        stems=stems,
+        estimators=tuple(estimators),
+        combine=(rest,),
         licence="of the weights: unknown, ask who published them",
     )
 
@@ -51,33 +77,39 @@ def write_system(system: SystemSpec, path: Path, content: bytes, *, overwrite: b
     Raises ConfigError, before anything is written, where that would replace a file or an entry of
     another network, unless `overwrite` says so; OutputError where it cannot be written.
     """
-    spec = system.two_stems
-    assert spec is not None
+    (name,) = system.networks.values()
     folder = path.resolve().parent
     if path.exists() and not overwrite:
         raise ConfigError(path, got="a file that is there already", expected="a new one",
                           hint="--overwrite replaces it")  # fmt: skip
-    found, entry = describe(content), read_manifest(folder).get(spec.weights)
+    found, entry = describe(content), read_manifest(folder).get(name)
     known = entry is not None and (entry.sha256, entry.bytes) == (found.sha256, found.bytes)
     if entry is not None and not known and not overwrite:
-        raise ConfigError(folder / "manifest.yaml", got=f"{entry} for '{spec.weights}'",
+        raise ConfigError(folder / "manifest.yaml", got=f"{entry} for '{name}'",
                           expected=found, hint="--overwrite replaces the entry")  # fmt: skip
     text = yaml.safe_dump(_plain(system), sort_keys=False, width=100, allow_unicode=True)
     try:
         if not known:
             made_by = "unknown; entered by python -m models.describe"
-            write_entry(folder, spec.weights, replace(found, made_by=made_by))
+            write_entry(folder, name, replace(found, made_by=made_by))
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(path, got=error.strerror, expected="a folder to write into") from error
 
 
 def _plain(system: SystemSpec) -> dict[str, object]:
-    # What a reader needs: defaults are left out of the whole, and what is None of the network.
-    assert system.two_stems is not None
+    # What a reader needs: what is at its default is left out.
     values = {key: getattr(system, key) for key in ("name", "description")}
     values["training_data"] = list(system.training_data)
-    values |= {key: getattr(system, key) for key in ("leaderboard", "profile")}
-    parts = asdict(system.two_stems)
-    values["two_stems"] = {key: value for key, value in parts.items() if value is not None}
+    values |= {"leaderboard": system.leaderboard, "stems": list(system.stems)}
+    values["estimators"] = [_plain_part(part) for part in system.estimators]
+    values["combine"] = [_plain_part(step) for step in system.combine]
     return {**values, "licence": system.licence}
+
+
+def _plain_part(part: EstimatorSpec | CombinerSpec) -> dict[str, object]:
+    values = {key: value for key, value in asdict(part).items() if value is not None}
+    options = values.pop("options")
+    if isinstance(part, EstimatorSpec):
+        values["makes"] = list(part.makes)
+    return {**values, **options}

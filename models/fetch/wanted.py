@@ -48,7 +48,7 @@ class Wanted:
 def find_wanted(system: str | Path) -> list[Wanted]:
     """The files of a system that its manifest has a URL for, be they here or not.
 
-    A companion that is not converted yet is wanted as the checkpoint that it is made from. Raises
+    A network that is not converted yet is wanted as the checkpoint that it is made from. Raises
     ConfigError for an unknown system; WeightsError where a file is neither here nor published.
     """
     spec, folder = find_system(system)
@@ -72,6 +72,5 @@ def find_wanted(system: str | Path) -> list[Wanted]:
 
 def weights_names(spec: SystemSpec) -> list[str]:
     """Names of all files that a system is made of, without int8 networks."""
-    names = [separator.weights for separator in spec.separators.values()]
-    names += [spec.mixer] if spec.mixer else []
-    return names + [part.weights for part in (spec.companion, spec.two_stems) if part]
+    mixer = [] if spec.mixer is None else [spec.mixer]
+    return [*spec.networks.values(), *mixer]

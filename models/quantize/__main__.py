@@ -15,16 +15,21 @@ from pathlib import Path
 import onnx
 
 from mdx.errors import AudioError, ConfigError, MdxError
-from mdx.estimators.stft import Stft
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.find import find_system
-from mdx.systems.spec import SOURCES, SeparatorSpec, StftSpec
+from mdx.systems.spec import SOURCES, EstimatorSpec
 from mdx.systems.weights import describe, int8_name, read_weights, register_weights
 from models.quantize.graph import check_installed, quantise, read_graph
-from models.quantize.loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss
+from models.quantize.loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss, worst_of
 from models.quantize.search import Outcome, find_outcome
-from models.quantize.songs import Excerpt, estimate, read_excerpts, spectrograms
+from models.quantize.songs import (
+    Excerpt,
+    estimate,
+    make_estimator,
+    read_excerpts,
+    spectrograms,
+)
 
 log = logging.getLogger("quantize")
 RANGES, NOISE = 32, 4  # chunks that set the ranges, and that layers are compared on
@@ -35,34 +40,41 @@ quiet, dBFS | layers in float32 |
 ----------: | ----------------: |"""
 
 
-def quantise_source(
-    source: str, spec: SeparatorSpec, folder: Path, excerpts: Sequence[Excerpt], command: str
+def quantise_estimator(
+    part: EstimatorSpec, folder: Path, excerpts: Sequence[Excerpt], command: str
 ) -> Outcome:
-    """Quantise one network; its file is written and registered where the loss holds.
+    """Quantise one network; its file is written and registered where the loss holds for its stems.
 
-    Raises AudioError where no song has the source, WeightsError and NetworkError as loading does.
+    Raises AudioError where no song has one of them, WeightsError and NetworkError as loading does.
     """
-    content = read_weights(folder, spec.weights)
-    network = OnnxNetwork(content, spec.weights, threads=available_cpus())
-    stft = Stft(StftSpec(spec.n_fft, spec.hop, network.dim_f, network.dim_t))
-    heard = [excerpt for excerpt in excerpts if excerpt.stems[source].any()]
+    assert part.weights is not None
+    content = read_weights(folder, part.weights)
+    network = OnnxNetwork(content, part.weights, threads=available_cpus())
+    heard = [e for e in excerpts if all(e.stems[stem].any() for stem in part.makes)]
     if not heard:
-        raise AudioError("calibration songs", got=f"none with {source}", expected="at least one")
-    references = [excerpt.stems[source] for excerpt in heard]
-    before = [estimate(excerpt.mix, network, stft) for excerpt in heard]
+        missing = f"none with {' and '.join(part.makes)}"
+        raise AudioError("calibration songs", got=missing, expected="at least one")
+    before = [estimate(excerpt.mix, make_estimator(part, network)) for excerpt in heard]
 
     def measure(graph: onnx.ModelProto) -> Loss:
-        int8 = OnnxNetwork(graph.SerializeToString(), source, threads=available_cpus())
-        after = [estimate(excerpt.mix, int8, stft) for excerpt in heard]
-        return measure_loss(source, references, before, after)
+        int8 = OnnxNetwork(graph.SerializeToString(), part.name, threads=available_cpus())
+        after = [estimate(excerpt.mix, make_estimator(part, int8)) for excerpt in heard]
+        losses = [
+            measure_loss(
+                stem, [excerpt.stems[stem] for excerpt in heard],
+                [stems[index] for stems in before], [stems[index] for stems in after],
+            )
+            for index, stem in enumerate(part.makes)
+        ]  # fmt: skip
+        return worst_of(losses)
 
     parent = read_graph(content)
-    chunks = spectrograms(excerpts, stft, count=RANGES)
+    chunks = spectrograms(excerpts, part, network, count=RANGES)
     quantised = quantise(parent, chunks)
     few = chunks[:: -(-len(chunks) // NOISE)]
-    outcome = find_outcome(source, quantised, parent, few, measure)
+    outcome = find_outcome(part.name, quantised, parent, few, measure)
     if outcome.loss.holds:
-        name = int8_name(spec.weights)
+        name = int8_name(part.weights)
         draft = folder / f"{name}.tmp"
         draft.write_bytes(outcome.graph.SerializeToString())
         os.replace(draft, folder / name)
@@ -97,7 +109,12 @@ def get_parser() -> argparse.ArgumentParser:
         default=30.0,
         help="of each song, its middle (default: %(default)s)",
     )
-    parser.add_argument("--source", choices=SOURCES, action="append", help="(default: all four)")
+    parser.add_argument(
+        "--source",
+        choices=SOURCES,
+        action="append",
+        help="only networks that make it; may be repeated (default: all)",
+    )
     return parser
 
 
@@ -113,18 +130,22 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         check_installed()
         system, folder = find_system(args.system)
-        files = [separator.weights for separator in system.separators.values()]
-        if len(set(files)) < len(SOURCES):
-            raise ConfigError(args.system, got=files, expected="a weights file for every source")
+        parts = [part for part in system.estimators if part.kind == "spectrogram"]
+        files = [part.weights for part in parts]
+        if not parts or len(set(files)) < len(files):
+            expected = "a weights file for every estimator of spectrograms"
+            raise ConfigError(args.system, got=files, expected=expected)
         if args.songs < 1 or not args.seconds > 0:
             raise ConfigError("--songs and --seconds", got=f"{args.songs} of {args.seconds} s",
                               expected="at least one, of some length")  # fmt: skip
         excerpts = read_excerpts(args.data, count=args.songs, seconds=args.seconds)
         rows = []
-        for source in args.source or SOURCES:
-            outcome = quantise_source(source, system.separators[source], folder, excerpts, command)
-            rows.append(row(source, outcome))
-            refused += [] if outcome.loss.holds else [source]
+        for part in parts:
+            if args.source and not set(args.source) & set(part.makes):
+                continue
+            outcome = quantise_estimator(part, folder, excerpts, command)
+            rows.append(row(part.name, outcome))
+            refused += [] if outcome.loss.holds else [part.name]
     except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -56,6 +56,11 @@ def measure_loss(
     )
 
 
+def worst_of(losses: Sequence[Loss]) -> Loss:
+    """The loss that decides where a network makes several stems: the first that does not hold."""
+    return min(losses, key=lambda loss: (loss.holds, -loss.decibels))
+
+
 def quiet_noise(before: Sequence[Audio], after: Sequence[Audio]) -> float:
     """Level of what was added to frames of 0.1 s below -60 dBFS, in dBFS (0: a full-scale square).
 

@@ -76,7 +76,7 @@ def _by_noise(
     # Layers by the noise that each, quantised alone, adds to the output; the worst first.
     def run(graph: onnx.ModelProto, name: str) -> Audio:
         network = OnnxNetwork(graph.SerializeToString(), name, threads=available_cpus())
-        return np.stack([network(spectrogram) for spectrogram in spectrograms])
+        return np.stack([network(spectrogram[np.newaxis])[0] for spectrogram in spectrograms])
 
     expected = run(parent, "float32")
     noise = {}

@@ -1,4 +1,4 @@
-"""Excerpts of songs with true stems, and one network's way through them."""
+"""Excerpts of songs with true stems, and what one estimator makes of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ import soundfile as sf
 
 from evaluator.test_sets import Song, find_test_set
 from mdx.errors import AudioError
-from mdx.estimators.chunks import ChunkStream
-from mdx.estimators.stft import Stft
-from mdx.runtimes.onnx import Network
-from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.estimators.overlap_add import OverlapAdd
+from mdx.estimators.spectrogram import Spectrogram, SpectrogramOptions
+from mdx.runtimes.network import Network
+from mdx.systems.mappings import build
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, EstimatorSpec
 
 
 @dataclass(frozen=True)
@@ -37,24 +38,48 @@ def read_excerpts(
     return [_read(songs[index], seconds) for index in chosen]
 
 
-def estimate(mix: Audio, network: Network, stft: Stft) -> Audio:
-    """What one network finds in a mixture. Shape: (2, samples) -> the same."""
-    stream = ChunkStream(stft.spec, lambda chunk: stft.inverse(network(stft.forward(chunk))))
-    return np.concatenate([stream.push(mix), stream.finish()], axis=1)
+def make_estimator(part: EstimatorSpec, network: Network) -> Spectrogram:
+    """The estimator of a system around another network; raises ConfigError or NetworkError."""
+    options = build(SpectrogramOptions, part.options, part.name)
+    return Spectrogram(part, options, network, workers=1)
 
 
-def spectrograms(excerpts: Sequence[Excerpt], stft: Stft, *, count: int) -> list[Audio]:
-    """Up to `count` chunks from all over the excerpts, as the network will see them."""
-    found: list[Audio] = []
+def estimate(mix: Audio, estimator: Spectrogram) -> Audio:
+    """The stems that an estimator makes of a mixture.
 
-    def look(chunk: Audio) -> Audio:
-        found.append(stft.forward(chunk))
-        return chunk
+    Shape: (2, samples) -> (makes, 2, samples)
+    """
+    stream = OverlapAdd(estimator)
+    return np.concatenate([stream.push(mix), stream.finish()], axis=2)
 
+
+class Recorder:
+    """A network that gives silence out, and keeps the spectrograms that it gets."""
+
+    runtime, precision = "none", "float32"
+
+    def __init__(self, network: Network) -> None:
+        self.input, self.output = network.input, network.output
+        self.found: list[Audio] = []  # of shape (4, dim_f, dim_t)
+
+    def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
+        """Shape: (1, 4, dim_f, dim_t) -> that of the network's output."""
+        assert out is None
+        self.found.append(values[0].copy())
+        return np.zeros([int(size or 1) for size in (1, *self.output.shape[1:])], dtype=np.float32)
+
+
+def spectrograms(
+    excerpts: Sequence[Excerpt], part: EstimatorSpec, network: Network, *, count: int
+) -> list[Audio]:
+    """Up to `count` chunks from all over the excerpts, as the network will see them.
+
+    Shape: (4, dim_f, dim_t) each
+    """
+    recorder = Recorder(network)
     for excerpt in excerpts:
-        stream = ChunkStream(stft.spec, look)
-        stream.push(excerpt.mix)
-        stream.finish()
+        estimate(excerpt.mix, make_estimator(part, recorder))
+    found = recorder.found
     if not found:
         raise AudioError("calibration songs", got="only silence", expected="music")
     chosen = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int))

@@ -13,15 +13,17 @@ from mdx.systems.spec import SOURCES
 def test_the_system_is_leaderboard_a_s_but_for_its_weights(tmp_path: Path) -> None:
     spec, _ = find_system(write_system(tmp_path, 40.0, 0.5, 2))
     sent, _ = find_system("leaderboard_a")
-    assert spec.blend == sent.blend and spec.companion is not None and sent.companion is not None
-    assert (spec.companion.weights, spec.companion.batch) == (DEMUCS, 2)
-    assert spec.companion.normalise == sent.companion.normalise
-    for source in SOURCES:
-        assert spec.separators[source].n_fft == sent.separators[source].n_fft
+    assert spec.combine[1:] == sent.combine[1:] and spec.names == sent.names
+    ours, theirs = spec.estimators[-1], sent.estimators[-1]
+    assert (ours.weights, ours.options["batch"]) == (DEMUCS, 2)
+    assert ours.options["normalise"] == theirs.options["normalise"]
+    for part, model in zip(spec.estimators[:4], sent.estimators, strict=False):
+        assert part.options["n_fft"] == model.options["n_fft"]
 
 
 def test_the_columns_add_up_to_the_seconds() -> None:
-    stages = {"read": 1.0, "stft": 2.0, "istft": 3.0, "mixer": 0.5, "companion": 20.0, "write": 1.5}
+    stages = {"read": 1.0, "stft": 2.0, "istft": 3.0, "combine": 0.5, "write": 1.5}
+    stages["demucs_v2"] = 20.0
     stages |= dict.fromkeys(SOURCES, 10.0)
     run = Separation(4.0, 70.0, stages, 2_000_000_000, 2, None, None, None, [], squeezed=False)
     cells = row(SETTINGS[0], 100, run)

@@ -75,12 +75,11 @@ def test_a_network_is_scored_alone_and_with_a_mixer(tmp_path: Path, data: Path) 
     register_weights(weights, "x/drums.onnx", made_by="a test")
     system = write_system(weights, "x", {"drums": config})
     spec, _ = find_system(system)
-    assert spec.separators["drums"].n_fft == config.n_fft
-    demo = find_system("demo_no_mixer")[0].separators["bass"]
-    assert (spec.separators["bass"].weights, spec.separators["bass"].n_fft) == (
-        "demo/bass.onnx",
-        demo.n_fft,
-    )
+    parts = {part.name: part for part in spec.estimators}
+    assert parts["drums"].options["n_fft"] == config.n_fft
+    (demo,) = (part for part in find_system("demo_no_mixer")[0].estimators if part.name == "bass")
+    assert parts["bass"].weights == "demo/bass.onnx"
+    assert parts["bass"].options["n_fft"] == demo.options["n_fft"]
     alone = score(system, data / "test", ("drums",))
     mixed = score_with_mixer(system, data, ("drums",), configs={"drums": config})
     # A network of random weights finds nothing; the Mixer makes up for it from the mixture.

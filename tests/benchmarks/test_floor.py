@@ -40,7 +40,7 @@ def test_operations_by_hand() -> None:
 def test_a_song_takes_a_whole_number_of_chunks(tiny_system: Path) -> None:
     spec, folder = find_system(tiny_system)
     chunk = {
-        source: operations(read_graph((folder / spec.separators[source].weights).read_bytes()))
+        source: operations(read_graph((folder / spec.networks[source]).read_bytes()))
         for source in SOURCES
     }
     expected = sum(chunk[source] * -(-2 * SAMPLE_RATE // TINY[source].step) for source in SOURCES)

@@ -191,7 +191,7 @@ def test_repeats_tell_how_the_time_varies(
         share = max(row["seconds"]) / (1.57 * row["duration"])
         assert row["share_of_round_2_limit"] == pytest.approx(share, abs=1e-3)
         assert set(row["stages"]) == {
-            "read", "stft", *SOURCES, "istft", "mixer", "write", "rest",
+            "read", "stft", *SOURCES, "istft", "combine", "write", "rest",
         }  # fmt: skip
         assert sum(row["stages"].values()) == pytest.approx(row["seconds"][-1], abs=0.02)
         assert row["peak_memory"] > 10_000_000 and row["threads"] >= 1

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mdx.estimators.companion import valid_length
-from mdx.machine import hold_no_freed_memory, peak_memory
-from mdx.runtimes.companion_net import OnnxCompanion
+from mdx.estimators.demucs_v2 import stem_samples, valid_length
+from mdx.estimators.spectrogram import check_layout
+from mdx.machine import peak_memory
+from mdx.runtimes.memory import save_memory
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.runtimes.openvino import OpenVinoNetwork
 from mdx.systems.spec import SAMPLE_RATE
@@ -21,10 +22,10 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // MB
 
 
-def after_large_blocks(*, hold_none: bool) -> int:
+def after_large_blocks(*, saving: bool) -> int:
     """Megabytes still held of 400 that were freed, below a small block that was not."""
-    if hold_none:
-        hold_no_freed_memory()
+    if saving:
+        save_memory()
     np.ones(2 * MB, dtype=np.float32)  # once freed, glibc takes blocks of this size from its heap
     before = resident()
     blocks = [np.ones(2 * MB, dtype=np.float32) for _ in range(50)]
@@ -33,26 +34,36 @@ def after_large_blocks(*, hold_none: bool) -> int:
     return resident() - before if small.any() else 0
 
 
+def after_loading(path: Path) -> int:
+    """Megabytes that a network in onnxruntime holds once it is loaded, above those before it."""
+    before = resident()
+    network = OnnxNetwork(path, path.name, threads=1)
+    return resident() - before if network.input else 0
+
+
 def after_a_chunk(path: Path, *, lean: bool) -> int:
     """Megabytes that a network in OpenVINO holds after a chunk, above those before it."""
-    network = OpenVinoNetwork(path.read_bytes(), path.name, threads=1, lean=lean)
+    network = OpenVinoNetwork(path, path.name, threads=1, lean=lean)
     before = resident()
-    network(np.zeros((4, network.dim_f, network.dim_t), dtype=np.float32))
+    network(np.zeros((1, 4, *check_layout(path.name, network)), dtype=np.float32))
     return resident() - before
 
 
 def after_segments(path: Path) -> float:
-    """What a companion's call leaves behind, as a share of its stems, which are let go."""
-    companion = OnnxCompanion(path, path.name, precision="float32", threads=1)
-    mix = np.zeros((2, 2, valid_length(10 * SAMPLE_RATE)), dtype=np.float32)
+    """What a call of Demucs-v2 leaves behind, as a share of its stems, which are let go."""
+    save_memory()
+    network = OnnxNetwork(path, path.name, threads=1, lean=True)
+    samples = valid_length(10 * SAMPLE_RATE)
+    mix = np.zeros((2, 2, samples), dtype=np.float32)
     before = resident()
-    size = companion(mix).nbytes / MB
+    size = network(mix, np.empty((2, 4, 2, stem_samples(samples)), np.float32)).nbytes / MB
     return (resident() - before) / size
 
 
 def while_in_a_network(path: Path) -> float:
     """What a separator takes at its busiest above rest, in signals of its outermost level."""
-    network = OnnxNetwork(path.read_bytes(), path.name, threads=1)
+    network = OnnxNetwork(path, path.name, threads=1)
+    dim_f, dim_t = check_layout(path.name, network)
     before = resident()
-    network(np.zeros((4, network.dim_f, network.dim_t), dtype=np.float32))
-    return ((peak_memory() or 0) / MB - before) / (32 * network.dim_f * network.dim_t * 4 / MB)
+    network(np.zeros((1, 4, dim_f, dim_t), dtype=np.float32))
+    return ((peak_memory() or 0) / MB - before) / (32 * dim_f * dim_t * 4 / MB)

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-import yaml
 
 import mdx.separator
 from mdx.errors import (
@@ -18,13 +17,13 @@ from mdx.errors import (
     OutputError,
     WeightsError,
 )
-from mdx.estimators.stft import Stft
+from mdx.estimators.spectrogram import Spectrogram, SpectrogramOptions
 from mdx.limit.ladder import Ladder
-from mdx.pipeline import Member
 from mdx.separator import Separator
-from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, Rung
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, EstimatorSpec, QualityLevel
 from tests.longhand import separate_longhand
-from tests.tiny import TINY, noise, tiny_mixer, tiny_network
+from tests.streams import FunctionNetwork
+from tests.tiny import TINY, edit_system, noise, tiny_mixer, tiny_network
 
 TOLERANCE = 1e-5  # of the peak: float32 rounding through STFT, some twenty layers and the Mixer
 
@@ -89,18 +88,15 @@ def test_other_rates_come_back_at_their_own_rate_and_length(
 
 
 def test_resampling_does_not_shift_or_scale_a_stem(tmp_path: Path) -> None:
-    class Identity:
-        runtime, precision = "none", "float32"
-
-        def __init__(self, dim_f: int, dim_t: int) -> None:
-            self.dim_f, self.dim_t = dim_f, dim_t
-
-        def __call__(self, spectrogram: Audio) -> Audio:
-            return spectrogram
-
     # All bins but Nyquist pass: what comes back must be the song itself.
-    members = {s: Member(Identity(z.dim_f, z.dim_t), Stft(z)) for s, z in TINY.items()}
-    separator = Separator(Ladder([Rung()], {"float32": members}))
+    estimators = {}
+    for source, size in TINY.items():
+        network = FunctionNetwork(lambda values: values, [1, 4, size.dim_f, size.dim_t])
+        spec = EstimatorSpec("spectrogram", (source,), weights="x.onnx")
+        options = SpectrogramOptions(size.n_fft, size.hop)
+        estimators["float32", source] = Spectrogram(spec, options, network, workers=1)
+    level = QualityLevel(mixer=False, estimators=SOURCES)
+    separator = Separator(Ladder(SOURCES, (level,), estimators, (), frozenset()))
     rate, time = 48000, np.arange(48000) / 48000
     mix = np.stack([np.sin(2 * np.pi * 100 * time), np.cos(2 * np.pi * 150 * time)])
     stem = separator.separate(mix.astype(np.float32), rate)["drums"]
@@ -135,7 +131,7 @@ def test_a_silent_song_has_four_silent_stems(tiny: Separator, tmp_path: Path) ->
         assert stem.shape == (20_000, 2) and not stem.any()
 
 
-def test_progress_counts_every_chunk(tiny: Separator) -> None:
+def test_progress_counts_every_segment(tiny: Separator) -> None:
     calls: list[tuple[int, int, str]] = []
     samples = 10_000
     tiny.separate(noise(samples), SAMPLE_RATE, progress=lambda *call: calls.append(call))
@@ -218,9 +214,7 @@ def test_misuse_is_refused(tiny: Separator, tiny_system: Path, song: Path, tmp_p
 
 
 def test_sizes_that_cannot_be_name_the_network(tiny_copy: Path) -> None:
-    system = yaml.safe_load(tiny_copy.read_text())
-    system["separators"]["other"]["n_fft"] = 511
-    tiny_copy.write_text(yaml.safe_dump(system))
+    edit_system(tiny_copy, other={"n_fft": 511})
     with pytest.raises(ConfigError, match=r"^other\.onnx: STFT: got n_fft 511"):
         Separator.load(tiny_copy)
 
@@ -242,9 +236,7 @@ def test_an_impossible_sample_rate_is_refused(tiny: Separator, rate: int) -> Non
 def test_a_yaml_that_contradicts_the_graph_is_refused(
     tiny_copy: Path, key: str, value: int
 ) -> None:
-    system = yaml.safe_load(tiny_copy.read_text())
-    system["separators"]["drums"][key] = value
-    tiny_copy.write_text(yaml.safe_dump(system))
+    edit_system(tiny_copy, drums={key: value})
     with pytest.raises(NetworkError, match=f"drums.onnx: got {key} .* in the graph.*{key} {value}"):
         Separator.load(tiny_copy)
 
@@ -263,3 +255,48 @@ def test_every_error_is_one_line(tiny_copy: Path) -> None:
     with pytest.raises(MdxError) as caught:
         Separator.load(tiny_copy)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_threads_share_a_separator(tiny_system: Path, tmp_path: Path, runtime: str) -> None:
+    separator = Separator.load(tiny_system, threads=1, runtime=runtime)
+    songs = [noise(20_000 + 777 * index, seed=index) for index in range(4)]
+    alone = [separator.separate(song, SAMPLE_RATE) for song in songs]
+    found: dict[int, dict[str, Audio]] = {}
+
+    def work(index: int) -> None:
+        found[index] = separator.separate(songs[index], SAMPLE_RATE)
+
+    def fail() -> None:
+        def progress(done: int, total: int, stage: str) -> None:
+            if done == 3:
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            separator.separate(songs[0], SAMPLE_RATE, progress=progress)
+
+    def cancel() -> None:
+        event = threading.Event()
+        event.set()
+        with pytest.raises(Cancelled):
+            separator.separate(songs[0], SAMPLE_RATE, cancel=event)
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(4)]
+    threads += [threading.Thread(target=target) for target in (fail, cancel)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for index, stems in enumerate(alone):
+        for source in SOURCES:
+            np.testing.assert_array_equal(found[index][source], stems[source])
+
+
+def test_silent_chunks_count_as_progress(tiny: Separator) -> None:
+    mix = np.zeros((2, 20_000), dtype=np.float32)
+    mix[:, :2000] = noise(2000)
+    calls: list[tuple[int, int, str]] = []
+    tiny.separate(mix, SAMPLE_RATE, progress=lambda *call: calls.append(call))
+    total = sum(-(-20_000 // spec.step) for spec in TINY.values())
+    assert [call[0] for call in calls if call[2] != "done"][-1] == total
+    assert {call[1] for call in calls} == {total}

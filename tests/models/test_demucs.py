@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from mdx.estimators import companion
+from mdx.estimators import demucs_v2
 from models.demucs import INPUT_SCALE, SOURCES, Demucs, DemucsSpec, centre, random_demucs
 from models.resample import kernel_reach, resample, sinc_kernels
 from models.tfc_tdf import count_parameters
@@ -96,7 +96,7 @@ def test_valid_lengths(samples: int) -> None:
     with torch.device("meta"):
         net = Demucs(SMALL)
     size = net.valid_length(samples)
-    assert size == companion.valid_length(samples)
+    assert size == demucs_v2.valid_length(samples)
     assert steps_through(size) == (True, size - LOST) and size - LOST >= samples
     if samples >= 3414:  # a shorter one that fits would not do
         fitting = [n for n in range(size - 2200, size) if steps_through(n)[0]]

@@ -253,14 +253,20 @@ def test_a_written_system_is_read_and_its_weights_are_accepted(
     path = below.parent.parent / "mine.yaml"
     assert main([str(below), *model_data(below, record()), "--write", str(path)]) == 0
     system = read_system(path)
-    assert (system.name, system.profile, system.leaderboard) == ("mine", "uvr", "none")
+    assert (system.name, system.leaderboard) == ("mine", "none")
     assert system.stems == ("instrumental", "vocals")
-    spec = system.two_stems
-    assert spec is not None
-    assert (spec.weights, spec.n_fft, spec.hop) == ("nets/found.onnx", 5120, 1024)
-    assert (spec.dim_f, spec.dim_t, spec.compensate) == (2048, 256, 1.021)
-    assert (spec.overlap, spec.denoise, spec.match_cutoff) == (None, False, True)
-    assert read_weights(path.parent, spec.weights) == below.read_bytes()
+    part, crop = system.estimators
+    assert (part.kind, part.makes, part.weights) == (
+        "spectrogram", ("instrumental",), "nets/found.onnx",
+    )  # fmt: skip
+    assert part.options == {
+        "n_fft": 5120, "hop": 1024, "dim_f": 2048, "dim_t": 256, "geometry": "uvr",
+        "gain": 1.021, "hidden_bins": 3,
+    }  # fmt: skip
+    assert crop.options == {"n_fft": 5120, "hop": 1024, "dim_f": 2048, "hidden_bins": 3}
+    (rest,) = system.combine
+    assert (crop.kind, rest.kind, rest.estimator) == ("band_limit", "rest", crop.name)
+    assert read_weights(path.parent, "nets/found.onnx") == below.read_bytes()
 
 
 def test_a_written_system_separates(onnx_file: Path, song: Path, tmp_path: Path) -> None:
@@ -282,9 +288,10 @@ def test_only_vocals_and_instrumental_match_the_cut_off(onnx_file: Path) -> None
     path = onnx_file.with_name("drums.yaml")
     options = model_data(onnx_file, record(primary_stem="Drums", compensate=2))
     assert main([str(onnx_file), *options, "--write", str(path)]) == 0
-    spec = read_system(path).two_stems
-    assert spec is not None
-    assert (spec.stems, spec.match_cutoff, spec.compensate) == (("drums", "no_drums"), False, 2.0)
+    spec = read_system(path)
+    (part,), (rest,) = spec.estimators, spec.combine
+    assert spec.stems == ("drums", "no_drums") and part.options["gain"] == 2.0
+    assert (rest.kind, rest.estimator) == ("rest", None)
 
 
 def test_nothing_is_overwritten_without_being_told(
@@ -333,5 +340,5 @@ def test_what_cannot_be_written_is_an_error(
     assert "expected the name of one folder" in text
     text = failure("--n-fft", 6144, "--primary", "Bass", "--compensate", "nan", "--write",
                    tmp_path / "x.yaml")  # fmt: skip
-    assert "compensate: got nan" in text
+    assert "gain: got nan" in text
     assert not list(tmp_path.glob("*.yaml"))

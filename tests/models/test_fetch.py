@@ -53,7 +53,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
         nets = {f"nets/{source}.onnx": content for source, content in NETS.items()}
         shelf.files["/nets.zip?download=1"] = zipped(nets)
         shelf.files["/mixer.ckpt"] = MIXER
-        shelf.files["/companion.th"] = CHECKPOINT
+        shelf.files["/demucs.th"] = CHECKPOINT
         yield shelf
 
 
@@ -67,14 +67,24 @@ def system(shelf: Shelf, tmp_path: Path) -> Path:
         "description": "files at a server",
         "training_data": [],
         "leaderboard": "none",
-        "profile": "kuielab",
-        "separators": {
-            source: {"weights": f"mine/{source}.onnx", "n_fft": 512, "hop": 64} for source in NETS
-        },
-        "mixer": "mine/mixer.ckpt",
-        "companion": {"weights": "other/companion.onnx"},
-        "blend": dict.fromkeys(SOURCES, 0.5),
-    }
+        "estimators": [
+            *(
+                {
+                    "kind": "spectrogram", "makes": [source], "weights": f"mine/{source}.onnx",
+                    "n_fft": 512, "hop": 64,
+                }
+                for source in NETS
+            ),
+            {
+                "kind": "waveform", "name": "demucs", "makes": list(SOURCES),
+                "weights": "other/demucs.onnx",
+            },
+        ],
+        "combine": [
+            {"kind": "mixer", "weights": "mine/mixer.ckpt"},
+            {"kind": "blend", "estimator": "demucs", "shares": dict.fromkeys(SOURCES, 0.5)},
+        ],
+    }  # fmt: skip
     (folder / "mine.yaml").write_text(yaml.safe_dump(spec))
     url = f"{shelf.root}/nets.zip?download=1"
     manifest: dict[str, dict[str, Any]] = {
@@ -85,9 +95,9 @@ def system(shelf: Shelf, tmp_path: Path) -> Path:
         for source, content in NETS.items()
     }  # fmt: skip
     manifest["mine/mixer.ckpt"] = {"sha256": digest(MIXER), "url": f"{shelf.root}/mixer.ckpt"}
-    manifest["other/companion.th"] = {
-        "sha256": digest(CHECKPOINT)[:8], "url": f"{shelf.root}/companion.th", "made_by": "them",
-        "becomes": "other/companion.onnx",
+    manifest["other/demucs.th"] = {
+        "sha256": digest(CHECKPOINT)[:8], "url": f"{shelf.root}/demucs.th", "made_by": "them",
+        "becomes": "other/demucs.onnx",
     }  # fmt: skip
     (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest))
     return folder / "mine.yaml"
@@ -98,7 +108,7 @@ def files_of(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in paths} - {"mine.yaml", "manifest.yaml"}
 
 
-WHOLE = {*(f"mine/{source}.onnx" for source in NETS), "mine/mixer.ckpt", "other/companion.th"}
+WHOLE = {*(f"mine/{source}.onnx" for source in NETS), "mine/mixer.ckpt", "other/demucs.th"}
 
 
 def test_all_files_of_a_system_come(
@@ -112,8 +122,8 @@ def test_all_files_of_a_system_come(
     assert len(shelf.asked) == 3  # the zip of four once
     said = capsys.readouterr().out
     assert "mine/bass.onnx: fetched (free)" in said
-    checkpoint = folder / "other" / "companion.th"
-    assert f"python -m models.convert {checkpoint} --out other/companion.onnx" in said
+    checkpoint = folder / "other" / "demucs.th"
+    assert f"python -m models.convert {checkpoint} --out other/demucs.onnx" in said
 
 
 def test_what_is_there_is_not_fetched_again(
@@ -136,11 +146,11 @@ def test_only_what_is_missing_is_unpacked(shelf: Shelf, system: Path) -> None:
     assert (system.parent / "mine" / "drums.onnx").stat().st_ino == before.st_ino
 
 
-def test_a_converted_companion_needs_no_checkpoint(shelf: Shelf, system: Path) -> None:
+def test_a_converted_network_needs_no_checkpoint(shelf: Shelf, system: Path) -> None:
     (system.parent / "other").mkdir()
-    (system.parent / "other" / "companion.onnx").write_bytes(b"converted")
+    (system.parent / "other" / "demucs.onnx").write_bytes(b"converted")
     assert main([str(system)]) == 0
-    assert "/companion.th" not in [path for path, _ in shelf.asked]
+    assert "/demucs.th" not in [path for path, _ in shelf.asked]
 
 
 def test_the_first_digits_become_the_whole_sha256(system: Path) -> None:
@@ -148,20 +158,20 @@ def test_the_first_digits_become_the_whole_sha256(system: Path) -> None:
     others = {name: entry for name, entry in read_manifest(folder).items() if "mine" in name}
     assert main([str(system)]) == 0
     entries = read_manifest(folder)
-    entry = entries["other/companion.th"]
+    entry = entries["other/demucs.th"]
     assert (entry.sha256, entry.bytes) == (digest(CHECKPOINT), len(CHECKPOINT))
     assert entry.made_by == "them" and entry.url and entry.becomes
     assert {name: entries[name] for name in others if others[name].member} == {
         name: entry for name, entry in others.items() if entry.member
     }
-    assert read_weights(folder, "other/companion.th") == CHECKPOINT
+    assert read_weights(folder, "other/demucs.th") == CHECKPOINT
 
 
 @pytest.mark.parametrize(
     ("path", "content", "lost"),
     [
         ("/mixer.ckpt", b"a mixes", {"mine/mixer.ckpt"}),  # another checksum
-        ("/companion.th", CHECKPOINT[:-1], {"other/companion.th"}),
+        ("/demucs.th", CHECKPOINT[:-1], {"other/demucs.th"}),
         (
             "/nets.zip?download=1",
             zipped({f"{source}.onnx": NETS[source][::-1] for source in NETS}),
@@ -261,12 +271,12 @@ def test_a_folder_of_downloads_will_do(shelf: Shelf, system: Path, tmp_path: Pat
     folder.mkdir()
     (folder / "nets.zip").write_bytes(shelf.files["/nets.zip?download=1"])
     (folder / "mixer.ckpt").write_bytes(MIXER)
-    (folder / "companion.th").write_bytes(CHECKPOINT)
+    (folder / "demucs.th").write_bytes(CHECKPOINT)
     assert main([str(system), "--from", str(folder)]) == 0
     assert not shelf.asked
     assert files_of(system.parent) == WHOLE
     assert read_weights(system.parent, "mine/vocals.onnx") == NETS["vocals"]
-    assert files_of(folder) == {"nets.zip", "mixer.ckpt", "companion.th"}
+    assert files_of(folder) == {"nets.zip", "mixer.ckpt", "demucs.th"}
 
 
 def test_of_namesakes_in_a_folder_the_one_that_fits_is_taken(system: Path, tmp_path: Path) -> None:
@@ -342,7 +352,7 @@ def test_a_zip_that_is_not_as_expected_writes_nothing(
 ) -> None:  # fmt: skip
     shelf.files["/nets.zip?download=1"] = archive
     assert main([str(system)]) == 1
-    assert files_of(system.parent) == {"mine/mixer.ckpt", "other/companion.th"}
+    assert files_of(system.parent) == {"mine/mixer.ckpt", "other/demucs.th"}
     assert {path.name for path in tmp_path.iterdir()} == {"system"}
     assert re.search(message, capsys.readouterr().err)
 

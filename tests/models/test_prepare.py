@@ -46,10 +46,10 @@ def linear_and_normalisation(seed: int, frames: int = FRAMES) -> onnx.ModelProto
 def test_the_function_stays_the_same(seed: int) -> None:
     model = linear_and_normalisation(seed)
     spectrogram = np.random.default_rng(seed).standard_normal((4, BINS, FRAMES)).astype(np.float32)
-    before = OnnxNetwork(model.SerializeToString(), "x", threads=1)(spectrogram)
+    before = OnnxNetwork(model.SerializeToString(), "x", threads=1)(spectrogram[np.newaxis])[0]
     assert split_normalisation(model) == 1
     onnx.checker.check_model(model, full_check=True)
-    after = OnnxNetwork(model.SerializeToString(), "x", threads=1)(spectrogram)
+    after = OnnxNetwork(model.SerializeToString(), "x", threads=1)(spectrogram[np.newaxis])[0]
     np.testing.assert_allclose(after, before, atol=1e-5 * np.abs(before).max(), rtol=0)
     kinds = [node.op_type for node in model.graph.node]
     assert kinds == ["Mul", "MatMul", "Add", "Relu"]

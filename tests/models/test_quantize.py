@@ -16,17 +16,25 @@ from mdx.machine import has_vnni
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.runtimes.openvino import OpenVinoNetwork
 from mdx.separator import Separator
-from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, EstimatorSpec
 from mdx.systems.weights import name_for, register_weights
 from models.quantize.__main__ import main
 from models.quantize.graph import in_float32, int8_layers, quantise, read_graph
 from models.quantize.loss import FRAME, Loss, measure_loss, quiet_noise
 from models.quantize.search import find_outcome
-from models.quantize.songs import estimate, read_excerpts, spectrograms
-from tests.tiny import TINY, noise
+from models.quantize.songs import (
+    estimate,
+    make_estimator,
+    read_excerpts,
+    spectrograms,
+)
+from tests.streams import FunctionNetwork
+from tests.tiny import TINY, edit_system, noise
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # NNCF's own, and those of what it imports
 STFT = Stft(TINY["vocals"])
+SIZES = {"n_fft": STFT.spec.n_fft, "hop": STFT.spec.hop}
+PART = EstimatorSpec("spectrogram", ("vocals",), weights="x.onnx", options=SIZES)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +57,9 @@ def quantised(parent: onnx.ModelProto, chunks: list[Audio]) -> onnx.ModelProto:
 
 
 def run(graph: onnx.ModelProto, spectrogram: Audio) -> Audio:
-    return OnnxNetwork(graph.SerializeToString(), "x.onnx", threads=1)(spectrogram)
+    network = OnnxNetwork(graph.SerializeToString(), "x.onnx", threads=1)
+    output: Audio = network(spectrogram[np.newaxis])[0]
+    return output
 
 
 def decibels(signal: Audio, error: Audio) -> float:
@@ -71,9 +81,9 @@ def test_both_runtimes_compute_the_same_int8(
     one = OnnxNetwork(content, "x.onnx", threads=1)
     two = OpenVinoNetwork(content, "x.onnx", threads=1)
     assert (one.precision, two.precision) == ("int8", "int8")
-    expected = one(chunks[3])
+    expected = one(chunks[3][np.newaxis])
     # They round halves differently, which is far below the noise of int8 itself.
-    assert decibels(expected, two(chunks[3]) - expected) > 40
+    assert decibels(expected, two(chunks[3][np.newaxis]) - expected) > 40
 
 
 def test_the_first_and_the_last_convolution_stay_float32(quantised: onnx.ModelProto) -> None:
@@ -194,15 +204,16 @@ def test_a_loss_holds_where_nobody_would_miss_float32(
     assert Loss((5.0, 5.0), (5.0, after), noise_level).holds is holds
 
 
-def test_one_network_s_way_through_a_song_is_the_separator_s(tiny_system: Path) -> None:
+def test_one_network_s_stem_of_a_song_is_the_separator_s(tiny_system: Path) -> None:
     mix = noise(9000)
     network = OnnxNetwork((tiny_system.parent / "vocals.onnx").read_bytes(), "x.onnx", threads=1)
     system = yaml.safe_load(tiny_system.read_text())
-    del system["mixer"]
+    del system["combine"]
     bare = tiny_system.parent / "bare.yaml"
     bare.write_text(yaml.safe_dump(system))
     expected = Separator.load(bare, threads=1).separate(mix, SAMPLE_RATE)["vocals"]
-    np.testing.assert_array_equal(estimate(mix, network, STFT), expected)
+    (found,) = estimate(mix, make_estimator(PART, network))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_excerpts_are_the_middle_of_songs_spread_over_the_set(test_set: Path) -> None:
@@ -216,8 +227,9 @@ def test_excerpts_are_the_middle_of_songs_spread_over_the_set(test_set: Path) ->
 
 def test_spectrograms_are_spread_over_the_songs(test_set: Path) -> None:
     excerpts = read_excerpts(test_set, count=2, seconds=9)
-    everything = spectrograms(excerpts, STFT, count=1000)
-    few = spectrograms(excerpts, STFT, count=3)
+    network = FunctionNetwork(lambda values: values, [1, 4, 128, 40])
+    everything = spectrograms(excerpts, PART, network, count=1000)
+    few = spectrograms(excerpts, PART, network, count=3)
     assert len(few) == 3 and few[0].shape == (4, 128, 40)
     np.testing.assert_array_equal(few[0], everything[0])
     np.testing.assert_array_equal(few[2], everything[-1])
@@ -295,8 +307,8 @@ def test_precision_that_is_not_there(tiny_copy: Path, caplog: pytest.LogCaptureF
         ("missing", "drums.wav: got"),
         ("length", "drums.wav: got shape"),
         ("count", "--songs and --seconds: got 0 of 30.0 s"),
-        ("shared", "expected a weights file for every source"),
-        ("companion", "got [], expected a weights file for every source"),
+        ("shared", "expected a weights file for every estimator"),
+        ("waveform", "got [], expected a weights file for every estimator"),
     ],
 )
 def test_bad_input_costs_one_line(
@@ -316,10 +328,9 @@ def test_bad_input_costs_one_line(
         sf.write(stem, noise(5000).T, SAMPLE_RATE)
     elif damage == "count":
         more = ["--songs", "0"]
-    elif damage == "companion":
-        system = yaml.safe_load(tiny_copy.read_text()) | {"companion": {"weights": "demucs.onnx"}}
-        del system["separators"], system["mixer"]
-        tiny_copy.write_text(yaml.safe_dump(system))
+    elif damage == "waveform":
+        part = {"kind": "waveform", "makes": list(SOURCES), "weights": "demucs.onnx"}
+        edit_system(tiny_copy, {"estimators": [part], "combine": []})
     else:
         tiny_copy.write_text(tiny_copy.read_text().replace("drums.onnx", "bass.onnx"))
     assert main([str(tiny_copy), "--data", str(data), *more]) == 1

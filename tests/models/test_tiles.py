@@ -7,7 +7,7 @@ from onnxruntime import InferenceSession
 
 from models import tiles
 from models.demucs import Demucs, DemucsSpec, random_demucs
-from models.export_companion import companion_graph
+from models.export_demucs import demucs_graph
 
 SAME = 1e-5  # of the peak: float32 rounding in another order
 STEP = 32  # samples of the song for a step behind the outer levels
@@ -21,7 +21,7 @@ def difference(net: Demucs, samples: int) -> float:
     mix = np.random.default_rng(samples).standard_normal(shape).astype(np.float32)
     with torch.no_grad():
         expected = net(torch.from_numpy(mix)).numpy()
-    (got,) = InferenceSession(companion_graph(net).SerializeToString()).run(None, {"input": mix})
+    (got,) = InferenceSession(demucs_graph(net).SerializeToString()).run(None, {"input": mix})
     assert got.shape == expected.shape
     return float(np.abs(got - expected).max() / np.abs(expected).max())
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mdx.estimators.stft import Stft
-from mdx.systems.spec import StftSpec
+from mdx.errors import ConfigError
+from mdx.estimators.stft import Stft, StftSpec
 
 TOLERANCE = 1e-5  # of the peak: float32 rounding over sums of n_fft terms
 
@@ -54,3 +54,23 @@ def test_round_trip_of_the_full_band_is_the_identity() -> None:
     stft = Stft(spec, workers=2)
     again = stft.inverse(stft.forward(chunk))
     assert np.abs(again - chunk).max() < TOLERANCE * np.abs(chunk).max()
+
+
+def test_sizes_of_the_released_vocals_network() -> None:
+    spec = StftSpec(n_fft=6144, hop=1024, dim_f=2048, dim_t=512)
+    # Numbers of the released inference code: hop * (2 * 256 - 1), n_fft / 2, chunk - n_fft.
+    assert (spec.n_bins, spec.chunk, spec.trim, spec.step) == (3073, 523264, 3072, 517120)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ((6145, 1024, 2048, 256), "n_fft 6145"),
+        ((1024, 1024, 512, 256), "twice the hop"),
+        ((4096, 1024, 2050, 256), "dim_f 2050"),
+        ((4096, 1024, 2048, 5), "a chunk of 4096 samples"),
+    ],
+)
+def test_impossible_sizes_are_refused(sizes: tuple[int, int, int, int], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        StftSpec(*sizes)

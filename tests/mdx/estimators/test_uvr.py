@@ -1,11 +1,16 @@
 """The streamed overlap-add against the whole song done longhand."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from mdx.errors import ConfigError
-from mdx.estimators.uvr import UvrStream, uvr_step
-from mdx.systems.spec import Audio, StftSpec
+from mdx.estimators.overlap_add import OverlapAdd
+from mdx.estimators.spectrogram import uvr
+from mdx.estimators.stft import StftSpec
+from mdx.systems.spec import Audio
+from tests.streams import FunctionEstimator, Skips, stream
 
 TOLERANCE = 1e-5  # of the peak: float32 sums of a few chunks
 SPEC = StftSpec(n_fft=32, hop=8, dim_f=17, dim_t=13)  # chunk 96, trim 16, step 64
@@ -14,9 +19,11 @@ GAINS = np.random.default_rng(0).uniform(-1, 1, (2, SPEC.chunk)).astype(np.float
 
 
 def process(chunk: Audio) -> Audio:
-    """What a network could do: not the same at any two places of a chunk."""
+    """What a network could do: not the same at any two places of a chunk, which is filled up."""
+    size = chunk.shape[1]
+    chunk = np.pad(chunk, ((0, 0), (0, SPEC.chunk - size)))
     mixed: Audio = chunk * GAINS + np.float32(0.5) * chunk[::-1, ::-1]
-    return mixed
+    return mixed[:, :size]
 
 
 def longhand(mix: Audio, overlap: float | None) -> Audio:
@@ -40,13 +47,15 @@ def longhand(mix: Audio, overlap: float | None) -> Audio:
     return out
 
 
+def make(process: Callable[[Audio], Audio], overlap: float | None, *skips: Skips) -> OverlapAdd:
+    """A stream of chunks through a function."""
+    return OverlapAdd(FunctionEstimator(process, uvr(SPEC, overlap)), listeners=skips)
+
+
 def run(mix: Audio, sizes: list[int], overlap: float | None) -> Audio:
     """Stream a song in blocks of the given sizes, which cover it."""
-    stream = UvrStream(SPEC, process, overlap=overlap)
-    ends = np.cumsum(sizes)
-    assert ends[-1] >= mix.shape[1]
-    parts = [stream.push(block) for block in np.split(mix, ends[:-1], axis=1)]
-    return np.concatenate([*parts, stream.finish()], axis=1)
+    out: Audio = stream(make(process, overlap), mix, sizes)[0]
+    return out
 
 
 @pytest.mark.parametrize("overlap", OVERLAPS)
@@ -66,7 +75,7 @@ def test_streamed_equals_longhand_for_random_lengths_and_blocks(overlap: float |
 
 @pytest.mark.parametrize("overlap", OVERLAPS)
 def test_streamed_equals_longhand_around_every_boundary(overlap: float | None) -> None:
-    sizes = {SPEC.step, SPEC.chunk, SPEC.trim, uvr_step(SPEC, overlap)}
+    sizes = {SPEC.step, SPEC.chunk, SPEC.trim, uvr(SPEC, overlap).step}
     lengths = {1, 2} | {n * size + more for size in sizes for n in (1, 3) for more in (-1, 0, 1)}
     for samples in sorted(lengths - {0}):
         mix = np.random.default_rng(samples).standard_normal((2, samples)).astype(np.float32)
@@ -77,31 +86,30 @@ def test_streamed_equals_longhand_around_every_boundary(overlap: float | None) -
 
 @pytest.mark.parametrize("overlap", OVERLAPS)
 def test_the_identity_gives_the_song_back_and_little_waits(overlap: float | None) -> None:
-    stream = UvrStream(SPEC, lambda chunk: chunk, overlap=overlap)
+    overlap_add = make(lambda chunk: chunk, overlap)
     mix = np.random.default_rng(2).standard_normal((2, 5000)).astype(np.float32)
     parts = []
     for block in np.split(mix, 50, axis=1):
-        parts.append(stream.push(block))
+        parts.append(overlap_add.push(block)[0])
         pushed, given = 100 * len(parts), sum(part.shape[1] for part in parts)
-        assert pushed - given < SPEC.chunk + uvr_step(SPEC, overlap)
-    out = np.concatenate([*parts, stream.finish()], axis=1)
+        assert pushed - given < SPEC.chunk + uvr(SPEC, overlap).step
+    out = np.concatenate([*parts, overlap_add.finish()[0]], axis=1)
     assert np.abs(out - mix).max() < TOLERANCE * np.abs(mix).max()
 
 
 def test_a_silent_chunk_skips_the_network_and_is_silent() -> None:
-    skipped: list[None] = []
+    skips = Skips()
     seen: list[Audio] = []
 
     def loud(chunk: Audio) -> Audio:
         seen.append(chunk)
         return np.ones_like(chunk)
 
-    stream = UvrStream(SPEC, loud, lambda: skipped.append(None), overlap=0.5)
     mix = np.zeros((2, 480), dtype=np.float32)
     mix[:, 400] = 1  # sample 416 of the padded song: chunks of 96 from 336 and 384 hold it
-    out = np.concatenate([stream.push(mix), stream.finish()], axis=1)
-    assert len(seen) == 2
-    assert len(skipped) == len(range(0, 16 + 480, 48)) - 2
+    (out,) = stream(make(loud, 0.5, skips), mix, [480])
+    assert len(seen) == skips.called == 2
+    assert skips.skipped == len(range(0, 16 + 480, 48)) - 2
     assert not out[:, : 336 - 16].any() and out[:, 400].all()
 
 
@@ -112,24 +120,22 @@ def test_chunks_behind_the_end_are_not_computed() -> None:
         seen.append(chunk)
         return chunk
 
-    stream = UvrStream(SPEC, count, overlap=0.75)  # step 24
-    stream.push(np.ones((2, 128), dtype=np.float32))
-    stream.finish()
+    stream(make(count, 0.75), np.ones((2, 128), dtype=np.float32), [128])  # step 24
     assert len(seen) == -(-(SPEC.trim + 128) // 24)
 
 
 def test_an_empty_song_yields_nothing() -> None:
-    assert UvrStream(SPEC, lambda chunk: chunk).finish().shape == (2, 0)
+    assert make(lambda chunk: chunk, None).finish().shape == (1, 2, 0)
 
 
 @pytest.mark.parametrize("overlap", [-0.1, 1.0, 0.999, 0.001, float("nan")])
 def test_overlaps_that_leave_gaps_or_never_end_are_refused(overlap: float) -> None:
     with pytest.raises(ConfigError, match=r"overlap: got .*expected 0, or 0\.02 .*to 0\.99"):
-        uvr_step(SPEC, overlap)
+        uvr(SPEC, overlap)
 
 
 def test_the_smallest_overlap_leaves_no_sample_without_weight() -> None:
     least = 2 / SPEC.chunk
-    assert uvr_step(SPEC, least) == SPEC.chunk - 2
+    assert uvr(SPEC, least).step == SPEC.chunk - 2
     mix = np.random.default_rng(3).standard_normal((2, 400)).astype(np.float32)
     assert np.isfinite(run(mix, [400], least)).all()

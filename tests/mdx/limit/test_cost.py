@@ -1,4 +1,4 @@
-"""What a time limit believes of the machine: the costs of networks as they are called."""
+"""What a time limit believes of the machine: the costs of estimators as they are called."""
 
 from types import SimpleNamespace
 
@@ -6,27 +6,34 @@ import numpy as np
 import pytest
 
 import mdx.limit.cost
-from mdx.estimators.companion import longest_input
+from mdx.estimators.protocol import Geometry
 from mdx.limit.cost import segment_cost
-from mdx.pipeline import Companion
-from mdx.systems.spec import SAMPLE_RATE, Audio, CompanionSpec
+from mdx.stages import Stages
+from mdx.systems.spec import SAMPLE_RATE, Audio
+from tests.streams import FunctionEstimator
 
 
-@pytest.mark.parametrize(
-    ("batch", "shifts", "expected"), [(1, 0, 1.5), (2, 0, 1.0), (5, 0, 0.7), (5, 2, 1.5)]
-)
+@pytest.mark.parametrize(("batch", "expected"), [(1, 1.5), (2, 1.0), (5, 0.7)])
+@pytest.mark.parametrize("fixed_length", [False, True])
 @pytest.mark.parametrize("segment", [1.0, 40.0])
 def test_a_segment_costs_its_part_of_a_full_call(
-    batch: int, shifts: int, expected: float, segment: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    batch: int, expected: float, segment: float, fixed_length: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     now = 0.0
     monkeypatch.setattr(mdx.limit.cost, "time", SimpleNamespace(monotonic=lambda: now))
+    seen = []
 
-    def network(mix: Audio) -> Audio:
-        nonlocal now
-        now += (1 + 0.5 * len(mix)) * mix.shape[2] / SAMPLE_RATE
-        return np.stack([mix] * 4, axis=1)
+    class Timed(FunctionEstimator):
+        def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
+            nonlocal now
+            now += (1 + 0.5 * len(segments)) * segments.shape[2] / SAMPLE_RATE
+            seen.append(segments.shape)
+            return super().__call__(segments, stages=stages, rng=rng)
 
-    spec = CompanionSpec("x.onnx", segment, shifts=shifts, batch=batch)
-    cost = segment_cost(Companion(network, spec, {}))  # type: ignore[arg-type]
-    assert cost == pytest.approx(expected * longest_input(spec) / SAMPLE_RATE)
+    samples = int(segment * SAMPLE_RATE)
+    geometry = Geometry(samples, samples, batch=batch)
+    cost = segment_cost(Timed(lambda part: part, geometry, fixed_length=fixed_length))
+    assert cost == pytest.approx(expected * segment)
+    longest = samples if fixed_length else min(samples, 2 * SAMPLE_RATE)
+    assert set(seen) == {(batch, 2, longest)}

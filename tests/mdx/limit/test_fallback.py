@@ -1,4 +1,4 @@
-"""Stepping down in mid-song: nothing is late, lost, doubled or clicks."""
+"""Falling back in mid-song: nothing is late, lost, doubled or clicks."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,23 +8,27 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mdx.estimators.companion import Level, longest_input
-from mdx.estimators.stft import Stft
-from mdx.limit.fallback import FADE, RUN_UP, Descent
+from mdx.combine.blend import Blend
+from mdx.combine.protocol import Combiner
+from mdx.combine.rest import Rest
+from mdx.estimators.normalise import Normalisation
+from mdx.estimators.protocol import Estimator
+from mdx.estimators.spectrogram import Spectrogram, SpectrogramOptions
+from mdx.estimators.stft import StftSpec
+from mdx.estimators.waveform import Waveform, WaveformOptions
+from mdx.limit.deadline import Deadline
+from mdx.limit.fallback import FADE, WARM_UP, Fallback
 from mdx.limit.ladder import Ladder
-from mdx.limit.policy import Deadline
-from mdx.monitor import Watch
-from mdx.pipeline import Companion, Member
+from mdx.monitor import Monitor
 from mdx.systems.spec import (
-    COMPANION,
     LAST_RESORT,
     SAMPLE_RATE,
     SOURCES,
     Audio,
-    CompanionSpec,
-    Rung,
-    StftSpec,
+    EstimatorSpec,
+    QualityLevel,
 )
+from tests.streams import FunctionNetwork
 from tests.tiny import noise
 
 # Chunks of about half a second, each source its own, so that streams are never in step.
@@ -32,17 +36,24 @@ SIZES = {
     source: StftSpec(n_fft=2048, hop=1024, dim_f=1025, dim_t=frames)
     for source, frames in zip(SOURCES, (20, 24, 29, 33), strict=True)
 }
-RUNGS = (
-    Rung("float32"), Rung("int8"), Rung("int8", sources=("drums", "vocals")), LAST_RESORT,
+DEMUCS = "demucs_v2"
+ALL = (*SOURCES, DEMUCS)
+PLAIN = (
+    QualityLevel("float32", estimators=SOURCES), QualityLevel("int8", estimators=SOURCES),
+    QualityLevel("int8", estimators=("drums", "vocals")), LAST_RESORT,
 )  # fmt: skip
-BLENDED = (Rung("float32"), Rung("int8"), Rung("int8", companion=False), LAST_RESORT)
-PARTNER = CompanionSpec("x.onnx", segment=1.0, overlap=0.5, batch=2)
+BLENDED = (
+    QualityLevel("float32", estimators=ALL), QualityLevel("int8", estimators=ALL),
+    QualityLevel("int8", estimators=SOURCES), LAST_RESORT,
+)  # fmt: skip
+PARTNER = WaveformOptions(segment=1.0, overlap=0.5, batch=2, lengths="any")
 ALONE = 1.5  # times as long takes a segment that shares its call with no other
 SHARES = {"bass": 0.5, "drums": 0.5, "other": 0.7, "vocals": 0.9}
-LEVEL = Level(0.1, 0.25)
-SECONDS = {"float32": 0.4, "int8": 0.1}  # a chunk, on the machine at its best
+NORMALISATION = Normalisation(0.1, 0.25)
+SECONDS = {"float32": 0.4, "int8": 0.1}  # a segment, on the machine at its best
 GAINS = {"float32": 0.6, "int8": 0.5}
-SLOWER = 2  # times: a segment of the companion
+SLOWER = 2  # times: a segment of Demucs-v2
+Levels = Sequence[QualityLevel]
 
 
 @dataclass
@@ -62,65 +73,88 @@ class Machine:
             self.now += self.freezes.pop(0)[1]
 
 
-class Gain:
-    """A network that turns its input down, and takes time for it."""
+def turn_down(machine: Machine, precision: str) -> Callable[[Audio], Audio]:
+    """What a spectrogram network does here: it takes time for it."""
 
-    def __init__(self, machine: Machine, precision: str, stft: StftSpec) -> None:
-        self.machine, self.precision, self.runtime = machine, precision, "none"
-        self.dim_f, self.dim_t = stft.dim_f, stft.dim_t
-
-    def __call__(self, spectrogram: Audio) -> Audio:
-        self.machine.work(SECONDS[self.precision])
-        found: Audio = spectrogram * np.float32(GAINS[self.precision])
+    def function(spectrogram: Audio) -> Audio:
+        machine.work(SECONDS[precision])
+        found: Audio = spectrogram * np.float32(GAINS[precision])
         return found
 
+    return function
 
-class Partner:
-    """A companion that gives every stem half of its input, and takes time for it."""
 
-    def __init__(self, machine: Machine, precision: str) -> None:
-        self.machine, self.precision, self.runtime = machine, precision, "none"
+def spectrogram_estimator(source: str, function: Callable[[Audio], Audio]) -> Estimator:
+    """An estimator of one source around a function."""
+    size = SIZES[source]
+    network = FunctionNetwork(function, [1, 4, size.dim_f, size.dim_t])
+    spec = EstimatorSpec("spectrogram", (source,), weights="x.onnx")
+    options = SpectrogramOptions(size.n_fft, size.hop)
+    return Spectrogram(spec, options, network, workers=1)
 
-    def __call__(self, mix: Audio) -> Audio:
+
+def demucs_estimator(machine: Machine, precision: str) -> Estimator:
+    """In Demucs-v2's place: every stem is half of the input, and takes time."""
+
+    def function(mix: Audio) -> Audio:
         # A call costs the same whatever its batch, and each segment something more.
         calls = len(mix) * (2 - ALONE) + 2 * (ALONE - 1)
-        share = mix.shape[2] / longest_input(PARTNER)
-        self.machine.work(SLOWER * SECONDS[self.precision] * calls * share)
+        share = mix.shape[2] / PARTNER.samples
+        if mix.shape[2] > 1:  # else it is the check of the network
+            machine.work(SLOWER * SECONDS[precision] * calls * share)
         return np.stack([np.float32(0.5) * mix] * len(SOURCES), axis=1)
 
-
-def make_ladder(machine: Machine, rungs: Sequence[Rung] = RUNGS) -> Ladder:
-    members = {
-        precision: {s: Member(Gain(machine, precision, z), Stft(z)) for s, z in SIZES.items()}
-        for precision in SECONDS
-    }
-    companions = {kind: Companion(Partner(machine, kind), PARTNER, SHARES) for kind in SECONDS}
-    return Ladder(rungs, members, companions=companions if rungs is BLENDED else None)
+    network = FunctionNetwork(function, ["b", 2, "n"], ["b", 4, 2, "m"])
+    spec = EstimatorSpec("waveform", SOURCES, weights="x.onnx", name=DEMUCS)
+    return Waveform(spec, PARTNER, network, workers=1)
 
 
-def make_deadline(machine: Machine, seconds: float, rungs: Sequence[Rung] = RUNGS) -> Deadline:
+def make_ladder(machine: Machine, levels: Levels = PLAIN) -> Ladder:
+    estimators: dict[tuple[str, str], Estimator] = {}
+    for precision in SECONDS:
+        for source in SOURCES:
+            function = turn_down(machine, precision)
+            estimators[precision, source] = spectrogram_estimator(source, function)
+        if levels is BLENDED:
+            estimators[precision, DEMUCS] = demucs_estimator(machine, precision)
+    combiners: list[Combiner] = [Blend(DEMUCS, SHARES)] if levels is BLENDED else []
+    return Ladder(
+        SOURCES, tuple(levels), estimators, (*combiners, Rest(SOURCES)), frozenset(SOURCES)
+    )
+
+
+def make_deadline(
+    ladder: Ladder, machine: Machine, seconds: float, levels: Levels = PLAIN
+) -> Deadline:
     costs = {(kind, source): SECONDS[kind] for kind in SECONDS for source in SOURCES}
-    steps = {source: size.step for source, size in SIZES.items()}
-    if rungs is BLENDED:
-        costs |= {(kind, COMPANION): SLOWER * SECONDS[kind] for kind in SECONDS}
-        steps[COMPANION] = PARTNER.stride
-    return Deadline(seconds, rungs, costs, steps, started=0.0, clock=machine.clock)
+    costs |= {(kind, DEMUCS): SLOWER * SECONDS[kind] for kind in SECONDS}
+    geometries = ladder.geometries
+    return Deadline(seconds, levels, costs, geometries, started=0.0, clock=machine.clock)
+
+
+def make_fallback(
+    samples: int, machine: Machine, seconds: float, levels: Levels = PLAIN
+) -> tuple[Fallback, Deadline]:
+    ladder = make_ladder(machine, levels)
+    deadline = make_deadline(ladder, machine, seconds, levels)
+    normalisations = {"stereo": NORMALISATION}
+    monitor = Monitor("song")
+    return Fallback(samples, deadline, ladder, monitor, normalisations=normalisations), deadline
 
 
 def run(
-    mix: Audio, machine: Machine, seconds: float, rungs: Sequence[Rung] = RUNGS
+    mix: Audio, machine: Machine, seconds: float, levels: Levels = PLAIN
 ) -> tuple[Audio, Deadline]:
     """A song under a limit, in blocks of uneven length."""
-    ladder, deadline = make_ladder(machine, rungs), make_deadline(machine, seconds, rungs)
-    watch = Watch("song", deadline=deadline)
-    descent = Descent(mix.shape[1], deadline, lambda rung, left: ladder.open(rung, watch, LEVEL))
-    parts = [descent.push(block) for block in blocks(mix)]
-    return np.concatenate([*parts, descent.finish()], axis=2), deadline
+    fallback, deadline = make_fallback(mix.shape[1], machine, seconds, levels)
+    parts = [fallback.push(block) for block in blocks(mix)]
+    return np.concatenate([*parts, fallback.finish()], axis=2), deadline
 
 
-def run_whole(mix: Audio, rung: Rung, rungs: Sequence[Rung] = RUNGS) -> Audio:
-    """A song on one rung from end to end."""
-    pipeline = make_ladder(Machine(), rungs).open(rung, Watch("song"), LEVEL)
+def run_whole(mix: Audio, level: QualityLevel, levels: Levels = PLAIN) -> Audio:
+    """A song at one quality level from end to end."""
+    ladder = make_ladder(Machine(), levels)
+    pipeline = ladder.open(level, normalisations={"stereo": NORMALISATION})
     parts = [pipeline.push(block) for block in blocks(mix)]
     return np.concatenate([*parts, pipeline.finish()], axis=2)
 
@@ -135,28 +169,28 @@ def blocks(mix: Audio) -> Iterable[Audio]:
 
 
 @pytest.mark.parametrize("samples", [1, 1000, FADE, FADE + 1, 100_000, 10 * SAMPLE_RATE])
-def test_without_pressure_it_is_the_best_rung_bit_for_bit(samples: int) -> None:
+def test_without_pressure_it_is_the_best_level_bit_for_bit(samples: int) -> None:
     mix = noise(samples)
     stems, deadline = run(mix, Machine(), 1000)
-    np.testing.assert_array_equal(stems, run_whole(mix, RUNGS[0]))
+    np.testing.assert_array_equal(stems, run_whole(mix, PLAIN[0]))
     assert [decision["index"] for decision in deadline.summary()["decisions"]] == [0]
 
 
-@pytest.mark.parametrize(("rungs", "seconds", "slow"), [(RUNGS, 60, 15), (BLENDED, 85, 30)])
-def test_a_step_down_fades_from_one_rung_into_the_other(
-    rungs: Sequence[Rung], seconds: float, slow: float
+@pytest.mark.parametrize(("levels", "seconds", "slow"), [(PLAIN, 60, 15), (BLENDED, 85, 30)])
+def test_a_fallback_fades_from_one_level_into_the_other(
+    levels: Levels, seconds: float, slow: float
 ) -> None:
     mix = noise(12 * SAMPLE_RATE)
     machine = Machine(slowness=lambda now: 1.0 if now < slow else 3.0)
-    stems, deadline = run(mix, machine, seconds, rungs)
+    stems, deadline = run(mix, machine, seconds, levels)
     first, second = deadline.summary()["decisions"]
     assert (first["index"], second["index"]) == (0, 1)
     place = round(second["position"] * SAMPLE_RATE)
     assert 2 * SAMPLE_RATE < place < 10 * SAMPLE_RATE
-    above, below = run_whole(mix, rungs[0], rungs), run_whole(mix, rungs[1], rungs)
+    above, below = run_whole(mix, levels[0], levels), run_whole(mix, levels[1], levels)
     np.testing.assert_array_equal(stems[:, :, :place], above[:, :, :place])
     after = slice(place + FADE, None)
-    # Chunks lie elsewhere, so that equal means equal up to rounding.
+    # Segments lie elsewhere, so that equal means equal up to rounding.
     assert np.abs(stems - below)[:, :, after].max() < 1e-5
     fade = slice(place, place + FADE)
     change, whole = (stems - above)[:, :, fade], (below - above)[:, :, fade]
@@ -168,14 +202,14 @@ def test_a_step_down_fades_from_one_rung_into_the_other(
 def test_the_last_resort_is_a_quarter_of_the_mixture_each() -> None:
     mix = noise(5 * SAMPLE_RATE)
     stems, deadline = run(mix, Machine(), 0.01)
-    assert deadline.summary()["decisions"][0]["rung"] == "scaled mixture"
+    assert deadline.summary()["decisions"][0]["index"] == len(PLAIN) - 1
     for stem in stems:
         np.testing.assert_array_equal(stem, mix / 4)
 
 
 def test_sources_without_a_network_share_what_the_others_leave() -> None:
     mix = noise(4 * SAMPLE_RATE)
-    stems = dict(zip(SOURCES, run_whole(mix, RUNGS[2]), strict=True))
+    stems = dict(zip(SOURCES, run_whole(mix, PLAIN[2]), strict=True))
     assert np.abs(stems["drums"] - 0.5 * mix).max() < 1e-5
     rest = (mix - stems["drums"] - stems["vocals"]) / 2
     for source in ("bass", "other"):
@@ -183,17 +217,18 @@ def test_sources_without_a_network_share_what_the_others_leave() -> None:
 
 
 def test_the_mean_of_both_polarities_has_no_even_part() -> None:
-    class Bent(Gain):
-        def __call__(self, spectrogram: Audio) -> Audio:
-            found = super().__call__(spectrogram)
-            found += np.float32(0.1) * np.square(spectrogram)
-            return found
+    machine = Machine()
 
-    machine, size = Machine(), SIZES["bass"]
-    members = {s: Member(Bent(machine, "float32", z), Stft(z)) for s, z in SIZES.items()}
-    rung = Rung(both_polarities=True)
-    pipeline = Ladder([rung], {"float32": members}).open(rung, Watch("song"))
-    mix = noise(3 * size.step)
+    def bent(spectrogram: Audio) -> Audio:
+        found = turn_down(machine, "float32")(spectrogram)
+        found += np.float32(0.1) * np.square(spectrogram)
+        return found
+
+    level = QualityLevel(both_polarities=True, estimators=SOURCES)
+    estimators = {("float32", source): spectrogram_estimator(source, bent) for source in SOURCES}
+    ladder = Ladder(SOURCES, (level,), estimators, (Rest(SOURCES),), frozenset(SOURCES))
+    pipeline = ladder.open(level)
+    mix = noise(3 * SIZES["bass"].step)
     stems = np.concatenate([pipeline.push(mix), pipeline.finish()], axis=2)
     assert np.abs(stems - 0.6 * mix).max() < 1e-5
     assert machine.now == pytest.approx(
@@ -201,25 +236,29 @@ def test_the_mean_of_both_polarities_has_no_even_part() -> None:
     )
 
 
-def test_a_rung_without_its_companion_is_the_separators_alone() -> None:
+def test_a_level_without_demucs_is_the_separators_alone() -> None:
     mix = noise(5 * SAMPLE_RATE)
-    blended, alone = (run_whole(mix, rung, BLENDED) for rung in (BLENDED[1], BLENDED[2]))
-    # The companion's half is one of what lies around the song's mean.
-    companion = np.float32(0.5) * (mix - np.float32(LEVEL.mean)) + np.float32(LEVEL.mean)
+    blended, alone = (run_whole(mix, level, BLENDED) for level in (BLENDED[1], BLENDED[2]))
+    # Demucs' half is one of what lies around the song's mean.
+    demucs = np.float32(0.5) * (mix - np.float32(NORMALISATION.mean)) + np.float32(
+        NORMALISATION.mean
+    )
     assert np.abs(alone - 0.5 * mix).max() < 1e-5
     for index, source in enumerate(SOURCES):
-        expected = SHARES[source] * 0.5 * mix + (1 - SHARES[source]) * companion
+        expected = SHARES[source] * 0.5 * mix + (1 - SHARES[source]) * demucs
         assert np.abs(blended[index] - expected).max() < 1e-5
 
 
-def test_beside_a_companion_a_source_without_a_network_is_the_companion_s() -> None:
+def test_beside_demucs_a_source_without_an_estimator_of_its_own_is_demucs() -> None:
     mix = noise(3 * SAMPLE_RATE)
-    rung = Rung("int8", sources=("vocals",))
-    stems = run_whole(mix, rung, BLENDED)
-    companion = np.float32(0.5) * (mix - np.float32(LEVEL.mean)) + np.float32(LEVEL.mean)
+    level = QualityLevel("int8", estimators=("vocals", DEMUCS))
+    stems = run_whole(mix, level, BLENDED)
+    demucs = np.float32(0.5) * (mix - np.float32(NORMALISATION.mean)) + np.float32(
+        NORMALISATION.mean
+    )
     for index in range(3):
-        assert np.abs(stems[index] - companion).max() < 1e-5
-    assert np.abs(stems[3] - 0.9 * 0.5 * mix - np.float32(0.1) * companion).max() < 1e-5
+        assert np.abs(stems[index] - demucs).max() < 1e-5
+    assert np.abs(stems[3] - 0.9 * 0.5 * mix - np.float32(0.1) * demucs).max() < 1e-5
 
 
 def changing(pace: npt.NDArray[np.float64], now: float) -> float:
@@ -227,45 +266,40 @@ def changing(pace: npt.NDArray[np.float64], now: float) -> float:
     return float(pace[int(now / 3) % len(pace)])
 
 
-@pytest.mark.parametrize(("rungs", "songs", "lowest"), [(RUNGS, 150, 3), (BLENDED, 60, 2)])
-def test_never_late_whatever_the_machine_does(
-    rungs: Sequence[Rung], songs: int, lowest: int
-) -> None:
+@pytest.mark.parametrize(("levels", "songs", "lowest"), [(PLAIN, 150, 3), (BLENDED, 60, 2)])
+def test_never_late_whatever_the_machine_does(levels: Levels, songs: int, lowest: int) -> None:
     seen = set()
-    longest = SECONDS["float32"] * (SLOWER * PARTNER.batch if rungs is BLENDED else 1)
+    longest = SECONDS["float32"] * (SLOWER * PARTNER.batch if levels is BLENDED else 1)
     for seed in range(songs):
         rng = np.random.default_rng(seed)
         mix = noise(int(rng.integers(1, 14 * SAMPLE_RATE)), seed=seed)
-        limit = float(rng.uniform(15, 80)) * (2 if rungs is BLENDED else 1)
+        limit = float(rng.uniform(15, 80)) * (2 if levels is BLENDED else 1)
         pace = rng.choice([1.0, 1.0, 2.0, 5.0, 20.0], 40)
-        # A chunk may be as slow as the reserve allows: a tenth of the limit.
+        # A segment may be as slow as the safety margin allows: a tenth of the limit.
         freezes = [(float(rng.uniform(0, limit / 2)), float(rng.uniform(0, limit / 4)))]
         pace = np.minimum(pace, 0.1 * limit / longest)
         machine = Machine(
             slowness=partial(changing, pace), freezes=freezes if seed % 3 == 0 else []
         )
-        stems, deadline = run(mix, machine, limit, rungs)
+        stems, deadline = run(mix, machine, limit, levels)
         assert machine.now <= limit, seed
         assert stems.shape == (4, 2, mix.shape[1]) and np.isfinite(stems).all()
         indices = [decision["index"] for decision in deadline.summary()["decisions"]]
         assert indices == sorted(set(indices))
         seen.add(tuple(indices))
-        # Whatever the rungs, no stem is louder than the loudest of them.
-        assert np.abs(stems).max() <= 0.7 * np.abs(mix).max() + LEVEL.mean * (rungs is BLENDED)
+        # Whatever the levels, no stem is louder than the loudest of them.
+        assert np.abs(stems).max() <= 0.7 * np.abs(mix).max() + NORMALISATION.mean * (
+            levels is BLENDED
+        )
     assert len(seen) > 4 and (0,) in seen and any(lowest in indices for indices in seen)
 
 
-@pytest.mark.parametrize("rungs", [RUNGS, BLENDED])
-def test_what_is_kept_for_a_step_does_not_grow_with_the_song(rungs: Sequence[Rung]) -> None:
-    machine = Machine()
-    ladder, deadline = make_ladder(machine, rungs), make_deadline(machine, 10_000, rungs)
-    watch = Watch("song", deadline=deadline)
-    descent = Descent(
-        60 * SAMPLE_RATE, deadline, lambda rung, left: ladder.open(rung, watch, LEVEL)
-    )
+@pytest.mark.parametrize("levels", [PLAIN, BLENDED])
+def test_what_is_kept_for_a_fallback_does_not_grow_with_the_song(levels: Levels) -> None:
+    fallback, _ = make_fallback(60 * SAMPLE_RATE, Machine(), 10_000, levels)
     longest = max(size.chunk for size in SIZES.values())
-    if rungs is BLENDED:
-        longest = longest_input(PARTNER) + (PARTNER.batch - 1) * PARTNER.stride
+    if levels is BLENDED:
+        longest = PARTNER.samples + (PARTNER.batch - 1) * PARTNER.step
     for _ in range(60):
-        descent.push(noise(SAMPLE_RATE))
-        assert descent._mix.shape[1] <= RUN_UP + longest + FADE + SAMPLE_RATE
+        fallback.push(noise(SAMPLE_RATE))
+        assert fallback._mix.shape[1] <= WARM_UP + longest + FADE + SAMPLE_RATE

@@ -1,7 +1,8 @@
-"""Which rungs a system has: what its YAML says, as far as the networks are there."""
+"""Which quality levels a system has: what its YAML says, as far as the networks are there."""
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,36 +13,36 @@ from mdx.separator import Separator
 from mdx.systems.find import find_system, read_system
 
 
-def rungs(system: Path, **options: object) -> list[str]:
-    separator = Separator.load(system, threads=1, **options)  # type: ignore[arg-type]
-    return [str(rung) for rung in separator.ladder.rungs]
+def levels(system: Path, **options: Any) -> list[str]:
+    ladder = Separator.load(system, threads=1, **options).ladder
+    return [level.label(ladder.levels[0]) for level in ladder.levels]
 
 
-def test_without_a_limit_there_is_one_rung(quantised_copy: Path) -> None:
-    assert rungs(quantised_copy) == ["float32"]
-    assert rungs(quantised_copy, spend_budget=True) == ["float32 twice", "float32"]
+def test_without_a_limit_there_is_one_level(quantised_copy: Path) -> None:
+    assert levels(quantised_copy) == ["float32"]
+    assert levels(quantised_copy, spend_budget=True) == ["float32, both polarities", "float32"]
 
 
 def test_a_limit_brings_what_is_there(quantised_copy: Path, tiny_system: Path) -> None:
-    assert rungs(tiny_system, limited=True) == ["float32", "scaled mixture"]
-    assert rungs(quantised_copy, limited=True) == ["float32", "int8", "scaled mixture"]
-    assert rungs(quantised_copy, limited=True, precision="int8") == ["int8", "scaled mixture"]
+    assert levels(tiny_system, limited=True) == ["float32", "scaled mixture"]
+    assert levels(quantised_copy, limited=True) == ["float32", "int8", "scaled mixture"]
+    assert levels(quantised_copy, limited=True, precision="int8") == ["int8", "scaled mixture"]
 
 
 def test_auto_is_what_it_comes_to(quantised_copy: Path, tiny_system: Path) -> None:
-    assert rungs(quantised_copy, limited=True, precision="auto") == ["int8", "scaled mixture"]
-    assert rungs(tiny_system, limited=True, precision="auto") == ["float32", "scaled mixture"]
+    assert levels(quantised_copy, limited=True, precision="auto") == ["int8", "scaled mixture"]
+    assert levels(tiny_system, limited=True, precision="auto") == ["float32", "scaled mixture"]
 
 
-def test_an_int8_network_that_is_gone_costs_its_rungs_only(
+def test_an_int8_network_that_is_gone_costs_its_levels_only(
     quantised_copy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (quantised_copy.parent / "bass.int8.onnx").unlink()
     with caplog.at_level(logging.WARNING):
-        assert rungs(quantised_copy, limited=True) == ["float32", "scaled mixture"]
+        assert levels(quantised_copy, limited=True) == ["float32", "scaled mixture"]
     assert "bass.int8.onnx" in caplog.text and "goes without int8" in caplog.text
     with pytest.raises(WeightsError, match=r"bass\.int8\.onnx"):
-        rungs(quantised_copy, precision="int8")
+        levels(quantised_copy, precision="int8")
 
 
 def test_a_ladder_of_one_s_own(quantised_copy: Path) -> None:
@@ -50,22 +51,23 @@ def test_a_ladder_of_one_s_own(quantised_copy: Path) -> None:
     system["ladder"] = [
         {"precision": "float32"},
         {"precision": "float32", "mixer": False},
-        {"precision": "int8", "sources": ["vocals", "drums"]},
-        {"sources": []},
+        {"precision": "int8", "estimators": ["vocals", "drums"]},
+        {"estimators": []},
     ]
     quantised_copy.write_text(yaml.safe_dump(system))
     assert find_system(quantised_copy)[0].limit == "ratio:1.57"
-    assert rungs(quantised_copy, limited=True) == [
+    assert levels(quantised_copy, limited=True) == [
         "float32", "float32, no Mixer", "int8, drums and vocals", "scaled mixture",
     ]  # fmt: skip
 
 
 def test_fewer_sources_go_down_the_same_ladder_without_the_mixer(quantised_copy: Path) -> None:
-    found = rungs(quantised_copy, limited=True, sources=["vocals"])
-    assert found == ["float32, vocals", "int8, vocals", "scaled mixture"]
+    found = levels(quantised_copy, limited=True, sources=["vocals"])
+    assert found == ["float32", "int8", "scaled mixture"]
     separator = Separator.load(quantised_copy, threads=1, sources=["vocals", "bass"])
     assert separator.sources == ("bass", "vocals")
-    assert list(separator.ladder.members(separator.ladder.rungs[0])) == ["bass", "vocals"]
+    assert separator.ladder.levels[0].estimators == ("bass", "vocals")
+    assert not separator.ladder.levels[0].mixer
 
 
 def test_int8_is_asked_of_the_sources_that_are_made(
@@ -77,27 +79,28 @@ def test_int8_is_asked_of_the_sources_that_are_made(
     entries["drums.int8.onnx"]["parent"] = "0" * 64
     manifest.write_text(yaml.safe_dump(entries))
     with caplog.at_level(logging.WARNING):
-        found = rungs(quantised_copy, limited=True, sources=["vocals"])
-        auto = rungs(quantised_copy, limited=True, sources=["vocals"], precision="auto")
-    assert found == ["float32, vocals", "int8, vocals", "scaled mixture"]
-    assert auto == ["int8, vocals", "scaled mixture"]
+        found = levels(quantised_copy, limited=True, sources=["vocals"])
+        auto = levels(quantised_copy, limited=True, sources=["vocals"], precision="auto")
+    assert found == ["float32", "int8", "scaled mixture"]
+    assert auto == ["int8", "scaled mixture"]
     assert not caplog.text
     system = yaml.safe_load(quantised_copy.read_text())
-    system["ladder"] = [{"precision": "int8", "sources": ["other", "vocals"]}]
+    system["ladder"] = [{"precision": "int8", "estimators": ["other", "vocals"]}]
     quantised_copy.write_text(yaml.safe_dump(system))
-    assert rungs(quantised_copy, limited=True)[1] == "int8, other and vocals"
+    assert levels(quantised_copy, limited=True)[1] == "int8, other and vocals"
 
 
 @pytest.mark.parametrize("sources", [[], ["piano"], ["vocals", "piano"]])
 def test_other_sources_are_refused(tiny_system: Path, sources: list[str]) -> None:
     with pytest.raises(ConfigError, match="sources"):
-        rungs(tiny_system, sources=sources)
+        levels(tiny_system, sources=sources)
 
 
 @pytest.mark.parametrize(
     "ladder",
-    ["float32", [], ["float32"], [{"precison": "int8"}], [{"sources": [["drums"]]}],
-     [{"sources": ["piano"]}], [{"sources": "drums"}], [{"mixer": "no"}], [3]],
+    ["float32", [], ["float32"], [{"precison": "int8"}], [{"estimators": [["drums"]]}],
+     [{"estimators": ["piano"]}], [{"estimators": "drums"}],
+     [{"sources": ["drums"]}], [{"mixer": "no"}], [3]],
 )  # fmt: skip
 def test_other_ladders_are_refused(ladder: object, tiny_copy: Path) -> None:
     system = yaml.safe_load(tiny_copy.read_text())

@@ -11,13 +11,13 @@ import pytest
 from mdx.errors import ConfigError, MdxError, NetworkError
 from mdx.machine import available_cpus, cgroup_quota, has_bf16, has_vnni
 from mdx.runtimes.openvino import OpenVinoNetwork
-from mdx.runtimes.runtime import Engine, _warn
+from mdx.runtimes.runtime import Runtime, _warn
 from mdx.separator import Separator
 from mdx.systems.spec import SOURCES
-from tests.mdx.runtimes.test_onnx import graph
+from tests.mdx.runtimes.test_networks import graph
 from tests.tiny import noise
 
-TOLERANCE = 2e-5  # of the peak: two engines add float32 in different orders
+TOLERANCE = 2e-5  # of the peak: two runtimes add float32 in different orders
 
 
 def test_openvino_separates_like_onnxruntime(tiny_system: Path) -> None:
@@ -30,102 +30,84 @@ def test_openvino_separates_like_onnxruntime(tiny_system: Path) -> None:
         assert np.abs(one[source] - two[source]).max() <= TOLERANCE * np.abs(one[source]).max()
 
 
-def test_float32_is_onnxruntime_s_unless_asked_otherwise() -> None:
-    network = Engine().open(graph([1, 4, 48, 32]), "x.onnx")
+def test_float32_is_onnxruntime_s_unless_asked_otherwise(network_file: Path) -> None:
+    network = Runtime().open(network_file, "x.onnx")
     assert network.runtime.startswith("onnxruntime")
 
 
-@pytest.mark.parametrize("batch", ["batch_size", 1])
-@pytest.mark.parametrize("lean", [False, True])
-def test_openvino_reads_the_size_of_a_graph(batch: int | str, lean: bool) -> None:
-    network = OpenVinoNetwork(graph([batch, 4, 48, 32]), "x.onnx", threads=1, lean=lean)
-    assert (network.dim_f, network.dim_t) == (48, 32)
-    spectrogram = np.random.default_rng(0).standard_normal((4, 48, 32)).astype(np.float32)
-    for _ in range(2):
-        np.testing.assert_array_equal(network(spectrogram), spectrogram)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        graph(["batch", 4, 48]),
-        graph(["batch", 2, 48, 32]),
-        graph(["batch", 4, 48, "frames"]),
-        graph([8, 4, 48, 32]),
-        graph(["batch", 4, 48, 32], out=["batch", 4, 32, 48]),
-        b"",
-        b"hello",
-    ],
-)
-def test_openvino_refuses_what_onnxruntime_refuses(content: bytes) -> None:
-    with pytest.raises(NetworkError, match=r"x\.onnx: got ") as caught:
-        OpenVinoNetwork(content, "x.onnx", threads=1)
-    assert "\n" not in str(caught.value)
+@pytest.fixture
+def network_file(tmp_path: Path) -> Path:
+    """A small network as a file."""
+    path = tmp_path / "x.onnx"
+    path.write_bytes(graph([1, 4, 48, 32]))
+    return path
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"runtime": "tflite"}, "runtime: got 'tflite', expected one of auto"),
+        ({"name": "tflite"}, "runtime: got 'tflite', expected one of auto"),
         ({"provider": "tpu"}, "provider: got 'tpu', expected one of cpu"),
-        ({"runtime": "openvino", "provider": "cuda"}, "expected cpu with openvino"),
+        ({"name": "openvino", "provider": "cuda"}, "expected cpu with openvino"),
         ({"threads": 0}, "threads: got 0, expected at least 1"),
     ],
 )
 def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Engine(**options)  # type: ignore[arg-type]
+        Runtime(**options)  # type: ignore[arg-type]
 
 
 class Broken:
     """In OpenVINO's place: it cannot compile anything."""
 
-    def __init__(self, graph: bytes, name: str, *, threads: int, lean: bool) -> None:
+    def __init__(self, path: Path, name: str, *, threads: int, lean: bool) -> None:
         raise NetworkError(name, got="an unknown operator", expected="an ONNX network")
 
 
 def test_where_openvino_fails_onnxruntime_takes_its_place_and_says_why(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    network_file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("mdx.runtimes.runtime.OpenVinoNetwork", Broken)
-    monkeypatch.setattr("mdx.runtimes.runtime.precision_of", lambda graph: "int8")
-    monkeypatch.setattr("mdx.runtimes.runtime._prefers_openvino", lambda: True)
+    monkeypatch.setattr("mdx.runtimes.runtime.precision_of", lambda path: "int8")
+    monkeypatch.setattr("mdx.runtimes.runtime._has_fast_int8", lambda: True)
     _warn.cache_clear()
     with caplog.at_level(logging.WARNING):
-        network = Engine().open(graph([1, 4, 48, 32]), "x.onnx")
+        network = Runtime().open(network_file, "x.onnx")
     assert network.runtime.startswith("onnxruntime")
     assert "an unknown operator" in caplog.text and "takes OpenVINO's place" in caplog.text
     with pytest.raises(NetworkError, match="an unknown operator"):
-        Engine(runtime="openvino").open(graph([1, 4, 48, 32]), "x.onnx")
+        Runtime("openvino").open(network_file, "x.onnx")
 
 
 def test_without_openvino_it_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    network_file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    monkeypatch.setattr("mdx.runtimes.runtime.precision_of", lambda graph: "int8")
-    monkeypatch.setattr("mdx.runtimes.runtime._prefers_openvino", lambda: True)
+    monkeypatch.setattr("mdx.runtimes.runtime.precision_of", lambda path: "int8")
+    monkeypatch.setattr("mdx.runtimes.runtime._has_fast_int8", lambda: True)
     _warn.cache_clear()
     with caplog.at_level(logging.WARNING):
         for _ in range(4):
-            network = Engine().open(graph([1, 4, 48, 32]), "x.onnx")
+            network = Runtime().open(network_file, "x.onnx")
             assert network.runtime.startswith("onnxruntime")
     assert caplog.text.count("got no package") == caplog.text.count("pip install openvino") == 1
     with pytest.raises(MdxError, match=r"expected openvino; pip install"):
-        Engine(runtime="openvino").open(graph([1, 4, 48, 32]), "x.onnx")
+        Runtime("openvino").open(network_file, "x.onnx")
 
 
 def test_a_home_that_cannot_be_written_costs_only_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert OpenVinoNetwork(graph([1, 4, 48, 32]), "x.onnx", threads=1).dim_f == 48
+    assert OpenVinoNetwork(network_file, "x.onnx", threads=1).input.shape == [1, 4, 48, 32]
 
 
-def test_a_compiled_network_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_network_is_kept(
+    network_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    OpenVinoNetwork(graph([1, 4, 48, 32]), "x.onnx", threads=1)
+    OpenVinoNetwork(network_file, "x.onnx", threads=1)
     assert list((tmp_path / "mdx" / "openvino").iterdir())
 
 
@@ -167,8 +149,8 @@ def test_threads_follow_affinity_and_quota(
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {4, 5, 7}, raising=False)
     monkeypatch.setattr("mdx.machine.cgroup_quota", lambda: quota)
-    assert available_cpus() == cpus == Engine().workers
-    assert Engine(threads=9).workers == 9
+    assert available_cpus() == cpus == Runtime().workers
+    assert Runtime(threads=9).workers == 9
 
 
 @pytest.mark.parametrize(

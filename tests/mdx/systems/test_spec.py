@@ -1,31 +1,16 @@
+"""Systems as YAML: what they say, and what is refused."""
+
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from mdx.errors import ConfigError
+from mdx.separator import Separator
 from mdx.systems.find import find_system, read_system, system_names
-from mdx.systems.spec import SOURCES, StftSpec, track_name
-
-
-def test_sizes_of_the_released_vocals_network() -> None:
-    spec = StftSpec(n_fft=6144, hop=1024, dim_f=2048, dim_t=512)
-    # Numbers of the released inference code: hop * (2 * 256 - 1), n_fft / 2, chunk - n_fft.
-    assert (spec.n_bins, spec.chunk, spec.trim, spec.step) == (3073, 523264, 3072, 517120)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [
-        ((6145, 1024, 2048, 256), "n_fft 6145"),
-        ((1024, 1024, 512, 256), "twice the hop"),
-        ((4096, 1024, 2050, 256), "dim_f 2050"),
-        ((4096, 1024, 2048, 5), "a chunk of 4096 samples"),
-    ],
-)
-def test_impossible_sizes_are_refused(sizes: tuple[int, int, int, int], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        StftSpec(*sizes)
+from mdx.systems.spec import track_name
+from tests.tiny import edit_system, noise
 
 
 def test_every_system_that_comes_along_is_valid_and_bears_its_name() -> None:
@@ -44,13 +29,17 @@ def test_unknown_system_lists_the_known_ones() -> None:
     ("change", "message"),
     [
         ({"colour": "red"}, "unknown key 'colour'"),
-        ({"mixer": 3}, "mixer: got 3, expected of type str"),
-        ({"profile": "magic"}, "profile: got magic, expected one of kuielab"),
+        ({"licence": 3}, "licence: got 3, expected of type str"),
         ({"leaderboard": "C"}, "leaderboard: got C"),
         ({"name": "../x"}, "track name"),
-        ({"separators": {"bass": {}}}, "separators"),
-        ({"separators": None}, "separators"),
-        ({"separators": {1: {}, "bass": {}}}, "separators"),
+        ({"estimators": []}, "estimators"),
+        ({"estimators": None}, "estimators"),
+        ({"estimators": ["bass"]}, "estimators"),
+        ({"estimators": [{"makes": ["bass"]}]}, "the key 'kind'"),
+        ({"estimators": [{"kind": "spectrogram"}]}, "the stems that it makes"),
+        ({"estimators": [{"kind": "spectrogram", "makes": "bass"}]}, "makes: .*a list of names"),
+        ({"stems": ["bass", "bass"]}, "stems"),
+        ({"stems": ["../x"]}, "track name"),
         ({1: 2}, "unknown key '1'"),
     ],
 )
@@ -69,16 +58,86 @@ def test_a_wrong_system_is_refused(
         ("nfft", 4096, "unknown key 'nfft'"),
         ("n_fft", "4096", "n_fft: got '4096', expected of type int"),
         ("n_fft", True, "n_fft: got True"),
+        ("kind", "magic", "kind: got 'magic', expected one of spectrogram, waveform"),
+        ("geometry", "magic", "geometry: got 'magic', expected one of kuielab, uvr"),
+        ("overlap", 0.5, "overlap: got 0.5, expected none but with the geometry uvr"),
+        ("weights", None, "weights None, expected the key weights"),
     ],
 )
-def test_a_wrong_separator_is_refused(
+def test_a_wrong_estimator_is_refused(
     tiny_copy: Path, key: str, value: object, message: str
 ) -> None:
-    system = yaml.safe_load(tiny_copy.read_text())
-    system["separators"]["vocals"][key] = value
-    tiny_copy.write_text(yaml.safe_dump(system))
+    edit_system(tiny_copy, vocals={key: value})
     with pytest.raises(ConfigError, match=f"vocals.*{message}"):
+        Separator.load(tiny_copy)
+
+
+@pytest.mark.parametrize(
+    ("combine", "message"),
+    [
+        ([{"kind": "magic"}], "kind: got 'magic', expected one of mixer, blend, rest"),
+        ([{"weights": "mixer.npz"}], "the key 'kind'"),
+        ([{"kind": "mixer"}], "mixer: got no weights"),
+        ([{"kind": "mixer", "weights": "mixer.npz", "gain": 2}], "unknown key"),
+        ([{"kind": "blend", "estimator": "demucs"}], "estimator 'demucs', expected one of bass"),
+        ([{"kind": "rest", "shares": {}}], "unknown key"),
+        ("mixer.npz", "a list of mappings"),
+    ],
+)
+def test_a_wrong_combiner_is_refused(tiny_copy: Path, combine: object, message: str) -> None:
+    edit_system(tiny_copy, {"combine": combine})
+    with pytest.raises(ConfigError, match=message):
+        Separator.load(tiny_copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"makes": ["piano"]}, "the stem 'piano', expected the system's: bass, drums"),
+        ({"makes": ["bass"], "name": "x"}, "'bass', which 'bass' makes too, expected .* blend"),
+        ({"makes": ["bass"]}, "names that differ"),
+        ({"makes": []}, "at least one stem"),
+    ],
+)
+def test_stems_are_made_once(tiny_copy: Path, changes: dict[str, object], message: str) -> None:
+    edit_system(tiny_copy, drums=changes)
+    with pytest.raises(ConfigError, match=message):
         read_system(tiny_copy)
+
+
+def test_a_stem_that_nobody_makes_needs_the_rest(tiny_copy: Path) -> None:
+    system = yaml.safe_load(tiny_copy.read_text()) | {"combine": []}
+    system["estimators"] = system["estimators"][:3]
+    del system["combine"]
+    tiny_copy.write_text(yaml.safe_dump(system))
+    with pytest.raises(ConfigError, match=r"none for \['vocals'\], expected .*the combiner rest"):
+        read_system(tiny_copy)
+    tiny_copy.write_text(yaml.safe_dump(system | {"combine": [{"kind": "rest"}]}))
+    mix = noise(9000)
+    stems = Separator.load(tiny_copy, threads=1).separate(mix, 44100)
+    rest = mix - stems["bass"] - stems["drums"] - stems["other"]
+    np.testing.assert_allclose(stems["vocals"], rest, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("old", "today"),
+    [
+        ({"separators": {"bass": {}}}, "estimators"),
+        ({"profile": "kuielab"}, "geometry: kuielab or uvr"),
+        ({"mixer": "mixer.npz"}, "combine.*kind: mixer"),
+        ({"companion": {"weights": "x.onnx"}}, "kind: waveform"),
+        ({"blend": {"bass": 0.5}}, "kind: blend"),
+        ({"two_stems": {}}, "geometry: uvr.*kind: rest"),
+        ({"ladder": [{"sources": ["drums"]}]}, "estimators: "),
+        ({"ladder": [{"companion": False}]}, "estimators: "),
+    ],
+)
+def test_old_keys_name_the_new_ones(tiny_copy: Path, old: dict[str, object], today: str) -> None:
+    edit_system(tiny_copy, old)
+    key = next(iter(old)) if "ladder" not in old else next(iter(old["ladder"][0]))  # type: ignore[index]
+    with pytest.raises(ConfigError, match=f"the old key '{key}', expected .*{today}") as caught:
+        read_system(tiny_copy)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_key_is_named(tiny_copy: Path) -> None:
@@ -130,76 +189,3 @@ def test_training_data_is_a_list_of_names(tiny_copy: Path, value: object) -> Non
     tiny_copy.write_text(yaml.safe_dump(system))
     with pytest.raises(ConfigError, match=r"training_data: got .*, expected a list of names"):
         read_system(tiny_copy)
-
-
-TWO_STEMS = {
-    "name": "karaoke",
-    "description": "one network of two stems",
-    "training_data": [],
-    "leaderboard": "none",
-    "profile": "uvr",
-    "two_stems": {
-        "weights": "x.onnx", "n_fft": 6144, "primary": "Lead Vocals", "secondary": "Instrumental",
-    },
-}  # fmt: skip
-
-
-def write_two_stems(path: Path, change: dict[str, object], **two: object) -> Path:
-    values: dict[str, object] = {**TWO_STEMS, **change}
-    if two:
-        values["two_stems"] = {**TWO_STEMS["two_stems"], **two}  # type: ignore[dict-item]
-    path.write_text(yaml.safe_dump(values))
-    return path
-
-
-def test_a_system_of_two_stems(tmp_path: Path) -> None:
-    spec = read_system(write_two_stems(tmp_path / "x.yaml", {}, compensate=1))
-    assert spec.stems == ("lead_vocals", "instrumental") and not spec.separators
-    assert spec.two_stems is not None
-    assert (spec.two_stems.hop, spec.two_stems.compensate, spec.two_stems.overlap) == (
-        1024,
-        1,
-        None,
-    )
-    assert find_system("demo")[0].stems == SOURCES
-
-
-def test_a_whole_number_passes_for_a_fraction_and_nothing_else_does(tmp_path: Path) -> None:
-    two = read_system(write_two_stems(tmp_path / "x.yaml", {}, compensate=2, overlap=0)).two_stems
-    assert two is not None and (two.compensate, two.overlap) == (2, 0)
-    for key in ("compensate", "overlap"):  # of type float, and float or None
-        for value in (True, "1"):
-            with pytest.raises(ConfigError, match=f"{key}: got {value!r}, expected of type float"):
-                read_system(write_two_stems(tmp_path / "x.yaml", {}, **{key: value}))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"profile": "kuielab"}, "two_stems.*together"),
-        ({"two_stems": None}, "two_stems.*together"),
-        ({"mixer": "m.npz"}, "none of these beside it"),
-        ({"companion": {"weights": "d.onnx"}}, "none of these beside it"),
-        ({"two_stems": "x.onnx"}, "a mapping"),
-    ],
-)
-def test_two_stems_come_alone(change: dict[str, object], message: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=message):
-        read_system(write_two_stems(tmp_path / "x.yaml", change))
-
-
-@pytest.mark.parametrize(
-    ("two", "message"),
-    [
-        ({"secondary": "lead vocals"}, "two names that differ"),
-        ({"secondary": "../x"}, "track name"),
-        ({"compensate": 0}, "compensate"),
-        ({"overlap": 1.0}, "overlap"),
-        ({"denoise": 1}, "denoise: got 1, expected of type bool"),
-        ({"n_fft": 6144.0}, "n_fft"),
-    ],
-)
-def test_wrong_two_stems_are_refused(two: dict[str, object], message: str, tmp_path: Path) -> None:
-    path = write_two_stems(tmp_path / "x.yaml", {}, **two)
-    with pytest.raises(ConfigError, match=f"{path}: two_stems: .*{message}"):
-        read_system(path)

@@ -1,4 +1,4 @@
-"""Two stems from one network: the streamed chain against the whole song done longhand in torch."""
+"""Systems of the UVR community: two stems from one network, against UVR's way done longhand."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ import mdx.separator
 from mdx.errors import ConfigError, MdxError, NetworkError, WeightsError
 from mdx.limit.policy import Limit
 from mdx.separator import Separator
-from mdx.systems.find import read_system
+from mdx.stages import Stages
 from mdx.systems.spec import SAMPLE_RATE, Audio
 from mdx.systems.weights import int8_name, register_weights
 from predict import Submission, main
@@ -63,30 +63,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def system(folder: Path, name: str = "uvr", **changes: Any) -> Path:
-    """The YAML of a system around that network, with changes to its two stems."""
-    two_stems = {
-        "weights": "net.onnx",
-        "n_fft": SIZE.n_fft,
-        "hop": SIZE.hop,
-        "primary": "Vocals",
-        "secondary": "Instrumental",
-        "compensate": GAIN,
-        **changes,
-    }
+def system(
+    folder: Path, name: str = "uvr", *, match: bool = True, denoise: bool = False,
+    stems: tuple[str, str] = ("vocals", "instrumental"), **changes: Any,
+) -> Path:  # fmt: skip
+    """The YAML of a system around that network, with changes to its estimator."""
+    sizes = {"n_fft": SIZE.n_fft, "hop": SIZE.hop, "hidden_bins": 3}
+    estimators = [
+        {
+            "kind": "spectrogram", "makes": [stems[0]], "weights": "net.onnx", "geometry": "uvr",
+            "gain": GAIN, **sizes, **changes,
+        },
+    ]  # fmt: skip
+    rest = {"kind": "rest"}
+    if match:
+        limit = {"kind": "band_limit", "name": "crop", "makes": ["mixture"], "dim_f": SIZE.dim_f}
+        estimators.append(limit | sizes)
+        rest["estimator"] = "crop"
+    values = {
+        "name": name, "description": "a random network", "training_data": [],
+        "leaderboard": "none", "stems": list(stems), "estimators": estimators, "combine": [rest],
+        "both_polarities": denoise,
+    }  # fmt: skip
     path = folder / f"{name}.yaml"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "name": name,
-                "description": "a random network",
-                "training_data": [],
-                "leaderboard": "none",
-                "profile": "uvr",
-                "two_stems": two_stems,
-            }
-        )
-    )
+    path.write_text(yaml.safe_dump(values))
     return path
 
 
@@ -166,7 +166,7 @@ def test_streamed_equals_longhand_around_every_boundary(
 def test_all_settings_equal_longhand(
     folder: Path, overlap: float | None, denoise: bool, match: bool
 ) -> None:
-    path = system(folder, overlap=overlap, denoise=denoise, match_cutoff=match)
+    path = system(folder, overlap=overlap, denoise=denoise, match=match)
     mix = noise(9000, seed=1)
     got = Separator.load(path, threads=1).separate(mix, SAMPLE_RATE)
     assert_equal(got, stems_of(mix, overlap=overlap, denoise=denoise, match=match), overlap)
@@ -175,7 +175,7 @@ def test_all_settings_equal_longhand(
 def test_both_stems_add_up_to_the_mixture_or_to_its_crop(folder: Path) -> None:
     mix = noise(9000)
     for match in (True, False):
-        path = system(folder, match_cutoff=match)
+        path = system(folder, match=match)
         stems = Separator.load(path, threads=1).separate(mix, SAMPLE_RATE)
         both = stems["vocals"] + stems["instrumental"]
         of = longhand(mix, frames=256, overlap=0.02, denoise=None) if match else mix
@@ -185,7 +185,7 @@ def test_both_stems_add_up_to_the_mixture_or_to_its_crop(folder: Path) -> None:
 
 
 def test_files_have_the_names_of_the_stems(folder: Path, song: Path, tmp_path: Path) -> None:
-    path = system(folder, primary="No Crowd", secondary="Crowd")
+    path = system(folder, stems=("no_crowd", "crowd"))
     stems = Separator.load(path, threads=1).separate_file(song, tmp_path / "out", subtype="FLOAT")
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"no_crowd.wav", "crowd.wav"}
     mix = sf.read(song, dtype="float32", always_2d=True)[0].T
@@ -217,28 +217,29 @@ def test_the_challenge_needs_four_stems(folder: Path, monkeypatch: pytest.Monkey
         Submission().prediction_setup()
 
 
-def rungs_of(path: Path, **options: Any) -> list[str]:
+def levels_of(path: Path, **options: Any) -> list[str]:
     """What a limit walks down."""
     separator = Separator.load(path, threads=1, limited=True, runtime="onnxruntime", **options)
-    return [str(rung) for rung in separator.ladder.rungs]
+    levels = separator.ladder.levels
+    return [level.label(levels[0]) for level in levels]
 
 
-def test_the_rungs_of_a_limit(folder: Path, tmp_path: Path) -> None:
+def test_the_levels_of_a_limit(folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()
     (copy / "net.onnx").write_bytes((folder / "net.onnx").read_bytes())
     entry = register_weights(copy, "net.onnx", made_by="a test")
-    whole, last = "float32, vocals", "scaled mixture"
-    assert rungs_of(system(copy)) == [whole, last]
-    assert rungs_of(system(copy), spend_budget=True) == [f"{whole} twice", whole, last]
-    assert rungs_of(system(copy, denoise=True)) == [f"{whole} twice", whole, last]
+    whole, last = "float32", "scaled mixture"
+    assert levels_of(system(copy)) == [whole, last]
+    assert levels_of(system(copy), spend_budget=True) == [f"{whole}, both polarities", whole, last]
+    assert levels_of(system(copy, denoise=True)) == [f"{whole}, both polarities", whole, last]
     int8 = int8_name("net.onnx")
     (copy / int8).write_bytes((copy / "net.onnx").read_bytes())  # stands in for one
     register_weights(copy, int8, made_by="a test", parent=entry.sha256)
-    assert rungs_of(system(copy)) == [whole, "int8, vocals", last]
-    assert rungs_of(system(copy), precision="auto") == ["int8, vocals", last]
+    assert levels_of(system(copy)) == [whole, "int8", last]
+    assert levels_of(system(copy), precision="auto") == ["int8", last]
     (copy / int8).write_bytes(b"damaged")
-    assert rungs_of(system(copy)) == [whole, last]
+    assert levels_of(system(copy)) == [whole, last]
     with pytest.raises(WeightsError, match="int8"):
         Separator.load(system(copy), threads=1, precision="int8")
 
@@ -254,7 +255,7 @@ def test_a_limit_that_nothing_fits_into_gives_halves(
         np.testing.assert_array_equal(sf.read(stems[name], dtype="float32")[0], mix / 2)
     told = json.loads((tmp_path / "out" / "quality.json").read_text())
     assert told["sources"] == ["vocals", "instrumental"]
-    assert [decision["rung"] for decision in told["decisions"]] == ["scaled mixture"]
+    assert [decision["index"] for decision in told["decisions"]] == [len(told["levels"]) - 1]
 
 
 def test_a_limit_with_room_changes_nothing(folder: Path, song: Path, tmp_path: Path) -> None:
@@ -267,13 +268,13 @@ def test_a_limit_with_room_changes_nothing(folder: Path, song: Path, tmp_path: P
     assert np.abs(free - limited).max() < TOLERANCE * np.abs(free).max()
 
 
-def test_a_silent_song_needs_no_network(folder: Path) -> None:
-    said: list[tuple[int, int, str]] = []
+def test_a_silent_song_needs_no_network(folder: Path, tmp_path: Path) -> None:
     separator = Separator.load(system(folder), threads=1)
-    silence = np.zeros((2, 9000), dtype=np.float32)
-    stems = separator.separate(silence, SAMPLE_RATE, progress=lambda *now: said.append(now))
-    assert not any(stem.any() for stem in stems.values())
-    assert {stage for _, _, stage in said} == {"done"}
+    stages = Stages()
+    sf.write(tmp_path / "silence.wav", np.zeros((9000, 2)), SAMPLE_RATE)
+    paths = separator.separate_file(tmp_path / "silence.wav", tmp_path / "out", stages=stages)
+    assert not any(sf.read(path)[0].any() for path in paths.values())
+    assert set(stages.seconds) == {"read", "combine", "write"}
 
 
 def test_far_beyond_full_scale_is_an_error(folder: Path) -> None:
@@ -294,8 +295,3 @@ def test_far_beyond_full_scale_is_an_error(folder: Path) -> None:
 def test_what_does_not_fit_is_refused(folder: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(MdxError, match=message):
         Separator.load(system(folder, **changes), threads=1)
-
-
-def test_stems_of_a_system(folder: Path) -> None:
-    spec = read_system(system(folder, primary="Lead Vocals"))
-    assert spec.stems == ("lead_vocals", "instrumental")

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.small_companion`: trains a small Demucs-v2 on demo songs, for minutes.
+"""`python -m benchmarks.small_demucs`: trains a small Demucs-v2 on demo songs, for minutes.
 
 No released weights can be had everywhere, and a network of random ones does not tell what shorter
 segments, less overlap or int8 cost: it depends on where a segment begins, and the more so the less
-a network has learnt. `benchmarks.companion --judge` asks this one; it is worth nothing beyond that.
+a network has learnt. `benchmarks.demucs_v2 --judge` asks this one; it is worth nothing beyond that.
 
 Source: the absolute error on waveforms, and parts of a few seconds, as Demucs-v2 was trained with.
 """
@@ -19,12 +19,12 @@ from mdx.errors import MdxError
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.demucs import SOURCES as ORDER
 from models.demucs import Demucs, DemucsSpec, centre, random_demucs
-from models.export_companion import export_companion
+from models.export_demucs import export_demucs
 from training.config import DataConfig
 from training.examples import Examples
 from training.songs import find_songs
 
-OUT = Path("out/companion/small.onnx")
+OUT = Path("out/demucs/small.onnx")
 SECONDS = 3.0  # of an example
 BATCH = 8
 RATE = 1e-3  # of learning, at its highest
@@ -79,9 +79,7 @@ def train(songs: Path, channels: int, steps: int, *, seed: int = 0) -> Demucs:
 
 def get_parser() -> argparse.ArgumentParser:
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.small_companion", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.small_demucs", description=__doc__)
     parser.add_argument("--songs", type=Path, required=True, help="in MUSDB18-HQ layout")
     parser.add_argument("--out", type=Path, default=OUT, help="(default: %(default)s)")
     parser.add_argument("--channels", type=int, default=8, help="(default: %(default)s)")
@@ -93,7 +91,7 @@ def main() -> int:
     """Train and export; returns the exit code."""
     args = get_parser().parse_args()
     try:
-        export_companion(train(args.songs, args.channels, args.steps), args.out)
+        export_demucs(train(args.songs, args.channels, args.steps), args.out)
     except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -13,14 +13,14 @@ from onnxruntime import InferenceSession, SessionOptions
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from mdx.errors import NetworkError
-from mdx.estimators.companion import valid_length
+from mdx.estimators.demucs_v2 import valid_length
 from mdx.runtimes.onnx import precision_of
 from mdx.systems.spec import SAMPLE_RATE, Audio
-from models import export_companion as module
+from models import export_demucs as module
 from models.demucs import Demucs, DemucsSpec, random_demucs
-from models.dynamic_int8 import quantise_companion
-from models.export_companion import companion_graph, export_companion
-from tests.models.companion_memory import memory_of_calls
+from models.dynamic_int8 import quantise_demucs
+from models.export_demucs import demucs_graph, export_demucs
+from tests.models.demucs_memory import memory_of_calls
 
 SAME = 1e-5  # of the peak: float32 rounding in another order
 NET = random_demucs(DemucsSpec(channels=4), seed=1)
@@ -29,7 +29,7 @@ NET = random_demucs(DemucsSpec(channels=4), seed=1)
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("export") / "deep" / "demucs.onnx"
-    assert export_companion(NET, path) <= SAME
+    assert export_demucs(NET, path) <= SAME
     return path
 
 
@@ -58,7 +58,7 @@ def test_onnxruntime_equals_torch(exported: Path, batch: int, samples: int) -> N
 
 def test_another_size_is_exported_as_well(tmp_path: Path) -> None:
     spec = DemucsSpec(channels=3, depth=3, kernel=8, stride=4, context=5, lstm_layers=1)
-    assert export_companion(random_demucs(spec, seed=0), tmp_path / "small.onnx") <= SAME
+    assert export_demucs(random_demucs(spec, seed=0), tmp_path / "small.onnx") <= SAME
 
 
 def test_the_graph_is_the_runtime_s(exported: Path) -> None:
@@ -95,7 +95,7 @@ def test_outer_levels_come_segment_by_segment_and_tile_by_tile(exported: Path) -
 
 def test_a_segment_takes_little_more_memory_than_its_mix_and_stems(tmp_path: Path) -> None:
     path = tmp_path / "demucs.onnx"
-    onnx.save(companion_graph(random_demucs(DemucsSpec(channels=16), seed=0)), path)
+    onnx.save(demucs_graph(random_demucs(DemucsSpec(channels=16), seed=0)), path)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         one, four = pool.submit(memory_of_calls, path, [1, 4]).result()
     # 2 and 1.4 times as much; without tiles one takes 8 times.
@@ -114,7 +114,7 @@ def test_a_graph_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mo
     path.write_bytes(b"the one before")
     monkeypatch.setattr(module, "GATES", (0, 1, 2, 3))  # torch's order: forget and cell swapped
     with pytest.raises(NetworkError, match=r"relative error of .* the file was not kept"):
-        export_companion(NET, path)
+        export_demucs(NET, path)
     assert [file.name for file in tmp_path.iterdir()] == ["demucs.onnx"]
     assert path.read_bytes() == b"the one before"
 
@@ -124,14 +124,14 @@ def test_a_network_that_gives_no_number_is_not_kept(tmp_path: Path) -> None:
     with torch.no_grad():
         net.lstm.linear.bias[0] = torch.nan
     with pytest.raises(NetworkError, match="nan"):
-        export_companion(net, tmp_path / "demucs.onnx")
+        export_demucs(net, tmp_path / "demucs.onnx")
     assert not list(tmp_path.iterdir())
 
 
 def test_int8_is_near_float32_and_smaller(exported: Path, tmp_path: Path) -> None:
     target = tmp_path / "demucs.int8.onnx"
     mix = noise(1, 30000)
-    snr = quantise_companion(exported, target, samples=mix.shape[2])
+    snr = quantise_demucs(exported, target, samples=mix.shape[2])
     assert snr > 40
     expected, got = run(exported, mix), run(target, mix)
     error = np.square(got - expected).sum() / np.square(expected).sum()
@@ -159,9 +159,9 @@ def test_int8_is_what_onnxruntime_s_own_quantiser_makes(
 ) -> None:
     net = spread_rows(random_demucs(DemucsSpec(channels=4), seed=1))
     path, ours, theirs = (tmp_path / f"{name}.onnx" for name in ("float", "ours", "theirs"))
-    onnx.save(companion_graph(net), path)
+    onnx.save(demucs_graph(net), path)
     mix = noise(1, 30000)
-    quantise_companion(path, ours, samples=mix.shape[2])
+    quantise_demucs(path, ours, samples=mix.shape[2])
     quantize_dynamic(
         path, theirs, op_types_to_quantize=["LSTM", "MatMul"], per_channel=True,
         weight_type=QuantType.QInt8,
@@ -175,8 +175,8 @@ def test_int8_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
     path.write_bytes(b"no graph")
     with pytest.raises(NetworkError, match=r"other\.onnx: got .* expected an ONNX file"):
-        quantise_companion(path, target, samples=8874)
+        quantise_demucs(path, target, samples=8874)
     onnx.save(onnx.ModelProto(), path)
     with pytest.raises(NetworkError, match="no LSTM"):
-        quantise_companion(path, target, samples=8874)
+        quantise_demucs(path, target, samples=8874)
     assert not target.exists()

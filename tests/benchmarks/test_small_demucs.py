@@ -7,7 +7,7 @@ import pytest
 import soundfile as sf
 import torch
 
-from benchmarks.small_companion import AllStems, loss_of, train
+from benchmarks.small_demucs import AllStems, loss_of, train
 from mdx.errors import AudioError
 from mdx.systems.spec import SAMPLE_RATE
 from models.demucs import SOURCES as ORDER

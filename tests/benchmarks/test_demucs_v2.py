@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from benchmarks import companion
-from benchmarks.companion import (
+from benchmarks import demucs_v2
+from benchmarks.demucs_v2 import (
     REFERENCE,
     Run,
     Setting,
@@ -17,8 +17,9 @@ from benchmarks.companion import (
     measure,
     write_system,
 )
+from mdx.estimators.demucs_v2 import ORDER
 from mdx.systems.find import find_system
-from mdx.systems.spec import SAMPLE_RATE, SOURCES, CompanionSpec
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.tiny import noise
 
 
@@ -40,7 +41,9 @@ def test_the_sdr_is_the_mean_over_sources(tmp_path: Path) -> None:
 
 def test_a_setting_is_a_system(tmp_path: Path) -> None:
     spec, folder = find_system(write_system(tmp_path, "x.onnx", Setting("int8", 12.5, 0.1, 3)))
-    assert spec.companion == CompanionSpec("x.onnx", segment=12.5, overlap=0.1, batch=3)
+    (part,) = spec.estimators
+    assert (part.kind, part.weights, part.makes) == ("waveform", "x.onnx", ORDER)
+    assert part.options == {"segment": 12.5, "overlap": 0.1, "batch": 3}
     assert folder == tmp_path
 
 
@@ -67,7 +70,7 @@ class Here:
 def test_settings_are_told_against_the_reference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(companion, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(demucs_v2, "ProcessPoolExecutor", Here)
     song = tmp_path / "song.wav"
     sf.write(song, np.zeros((4 * SAMPLE_RATE, 2)), SAMPLE_RATE)
     other = Setting("int8", 10, 0.25, 4)
@@ -84,7 +87,7 @@ def test_settings_are_judged_by_their_stems(
     def run(system: Path, song: Path, out: Path, precision: str) -> None:
         write_stems(out, gain=1.0 if precision == "float32" else 0.5)
 
-    monkeypatch.setattr(companion, "run_once", run)
+    monkeypatch.setattr(demucs_v2, "run_once", run)
     settings = [REFERENCE, REFERENCE._replace(precision="int8")]
     sdrs = judge(settings, tmp_path, "x.onnx", tmp_path / "song.wav")
     write_stems(tmp_path / "a", gain=1.0)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.companion`: Demucs-v2's time and memory by how it is run.
+"""`python -m benchmarks.demucs_v2`: Demucs-v2's time and memory by how it is run.
 
 That is precision, segment, overlap, and segments in one call. By default a network of the released
 size with random weights hears noise, for time and memory; `--weights` and `--song` take real ones.
@@ -33,9 +33,9 @@ from mdx.separator import Separator
 from mdx.systems.spec import SOURCES, Audio
 from mdx.systems.weights import int8_name, register_weights
 
-FOLDER = Path("out/companion")
-COMMAND = "python -m benchmarks.companion"
-SECTION = "companion"  # of the README
+FOLDER = Path("out/demucs")
+COMMAND = "python -m benchmarks.demucs_v2"
+SECTION = "demucs_v2"  # of the README
 HEADER = ["setting", "seconds a second", "times faster", "SDR, dB", "memory, MB"]
 
 
@@ -127,18 +127,20 @@ def _read(path: Path) -> Audio:
 
 
 def write_system(folder: Path, weights: str, setting: Setting) -> Path:
-    """The YAML of a system of the companion alone."""
-    name = f"companion-{setting.segment:g}-{setting.overlap:g}-{setting.batch}"
+    """The YAML of a system of this network alone."""
+    name = f"demucs-{setting.segment:g}-{setting.overlap:g}-{setting.batch}"
     system = {
         "name": name,
         "description": "Demucs-v2 by itself",
         "training_data": [],
         "leaderboard": "none",
-        "profile": "kuielab",
-        "companion": {
-            "weights": weights, "segment": setting.segment, "overlap": setting.overlap,
-            "batch": setting.batch,
-        },
+        "estimators": [
+            {
+                "kind": "waveform", "name": "demucs_v2",
+                "makes": ["drums", "bass", "other", "vocals"], "weights": weights,
+                "segment": setting.segment, "overlap": setting.overlap, "batch": setting.batch,
+            },
+        ],
     }  # fmt: skip
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(system, sort_keys=False), encoding="utf-8")
@@ -149,10 +151,10 @@ def make_weights(folder: Path, name: str, channels: int) -> None:
     """Write a network with random weights and its int8 twin, once."""
     from models.convert import quantise
     from models.demucs import DemucsSpec, random_demucs
-    from models.export_companion import export_companion
+    from models.export_demucs import export_demucs
 
     if not all((folder / file).exists() for file in (name, int8_name(name))):
-        export_companion(random_demucs(DemucsSpec(channels=channels), seed=0), folder / name)
+        export_demucs(random_demucs(DemucsSpec(channels=channels), seed=0), folder / name)
         register_weights(folder, name, made_by=COMMAND)
         quantise(folder, name)
 

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mdx.estimators.companion import valid_length
+from mdx.estimators.demucs_v2 import valid_length
 from mdx.machine import peak_memory
-from mdx.runtimes.onnx import open_session
+from mdx.runtimes.onnx import open_session, share_arena
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE
 
 
 def memory_of_calls(path: Path, batches: list[int]) -> list[int]:
     """Bytes above those at rest, at the busiest moment up to the end of each call."""
+    share_arena()
     session = open_session(path, path.name, threads=1, provider="cpu")
     rest, found = peak_memory() or 0, []
     for batch in batches:

@@ -1,4 +1,4 @@
-"""Companions in a run: what a system is made of, the paper's rows of a blend, their time."""
+"""Demucs-v2 in a run: what a system is made of, the paper's rows of a blend, their time."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,9 +24,13 @@ from models.convert import convert
 from models.demucs import DemucsSpec, random_demucs
 from tests.evaluator.entries import MUSDB18, make_entry, make_system
 from tests.evaluator.runs import evaluate, read_report
+from tests.tiny import edit_system
 
 BLEND = {"bass": 0.5, "drums": 0.5, "other": 0.7, "vocals": 0.9}
-COMPANION = {"weights": "demucs.onnx", "segment": 0.4, "overlap": 0.5, "normalise": "stereo"}
+DEMUCS = {
+    "kind": "waveform", "name": "demucs_v2", "makes": ["drums", "bass", "other", "vocals"],
+    "weights": "demucs.onnx", "segment": 0.4, "overlap": 0.5, "normalise": "stereo",
+}  # fmt: skip
 PAPER = {"bass": 7.86, "drums": 7.33, "other": 5.95, "vocals": 9.0}  # final text, of the blend
 CHECKPOINT = "e07c671f" + 56 * "0"  # as far as its name tells
 
@@ -42,22 +46,28 @@ def blended(tiny_copy: Path) -> Path:
     checkpoint = tiny_copy.with_name("demucs.th")
     torch.save(random_demucs(DemucsSpec(channels=1), seed=0).state_dict(), checkpoint)
     convert(checkpoint, tiny_copy.parent, "demucs.onnx")
-    return edit(tiny_copy, companion=COMPANION, blend=BLEND)
+    return edit(tiny_copy)
 
 
-def edit(path: Path, name: str | None = None, **changes: Any) -> Path:
-    """Change a system's YAML, or write a changed one beside it; None leaves a key out."""
-    system = {**yaml.safe_load(path.read_text()), **changes}
-    if name is not None:
-        path = path.with_name(f"{name}.yaml")
-        system["name"] = name
-    path.write_text(yaml.safe_dump({k: v for k, v in system.items() if v is not None}))
+def edit(path: Path, name: str | None = None, *, demucs: Any = DEMUCS, blend: Any = BLEND) -> Path:
+    """Blend the tiny system with Demucs-v2, in place or beside it; None: without that."""
+    system = yaml.safe_load(path.read_text())
+    estimators = [part for part in system["estimators"] if part["kind"] == "spectrogram"]
+    combine = [step for step in system["combine"] if step["kind"] == "mixer"]
+    system["estimators"] = estimators + ([demucs] if demucs else [])
+    step = {"kind": "blend", "estimator": "demucs_v2", "shares": blend}
+    system["combine"] = combine + ([step] if demucs else [])
+    path.write_text(yaml.safe_dump(system))
     return path
 
 
 def alone(path: Path) -> Path:
-    """The companion of such a system by itself."""
-    return edit(path, "alone", separators=None, mixer=None, blend=None)
+    """The Demucs-v2 of such a system by itself."""
+    system = yaml.safe_load(path.read_text()) | {"name": "alone", "estimators": [DEMUCS]}
+    del system["combine"]
+    path = path.with_name("alone.yaml")
+    path.write_text(yaml.safe_dump(system))
+    return path
 
 
 def read(path: Path, precision: str = "float32") -> System:
@@ -69,23 +79,23 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_companion_is_a_part_of_a_system(blended: Path) -> None:
+def test_demucs_is_a_part_of_a_system(blended: Path) -> None:
     system, single = read(blended), read(alone(blended))
-    assert set(system.weights) == {*SOURCES, "mixer", "companion"}
-    assert set(system.below) == {*SOURCES, "companion"}
-    assert single.weights == {"companion": sha256(blended.with_name("demucs.onnx"))}
+    assert set(system.weights) == {*SOURCES, "mixer", "demucs_v2"}
+    assert set(system.below) == {*SOURCES, "demucs_v2"}
+    assert single.weights == {"demucs_v2": sha256(blended.with_name("demucs.onnx"))}
     assert system.origin == single.origin == sha256(blended.with_name("demucs.th"))
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
     "weights": lambda path: path.with_name("demucs.onnx").write_bytes(b"another"),
     "int8 below": lambda path: path.with_name("demucs.int8.onnx").write_bytes(b"x"),
-    "segment": lambda path: edit(path, companion=COMPANION | {"segment": 0.5}),
-    "overlap": lambda path: edit(path, companion=COMPANION | {"overlap": 0.25}),
-    "level": lambda path: edit(path, companion=COMPANION | {"normalise": "mono"}),
-    "shifts": lambda path: edit(path, companion=COMPANION | {"shifts": 1}),
+    "segment": lambda path: edit(path, demucs=DEMUCS | {"segment": 0.5}),
+    "overlap": lambda path: edit(path, demucs=DEMUCS | {"overlap": 0.25}),
+    "level": lambda path: edit(path, demucs=DEMUCS | {"normalise": "mono"}),
+    "shifts": lambda path: edit(path, demucs=DEMUCS | {"shifts": 1}),
     "blend": lambda path: edit(path, blend=BLEND | {"vocals": 0.8}),
-    "no companion": lambda path: edit(path, companion=None, blend=None),
+    "no demucs": lambda path: edit(path, demucs=None),
 }
 
 
@@ -101,10 +111,10 @@ def test_the_origin_is_that_of_the_very_file(blended: Path) -> None:
     blended.with_name("demucs.onnx").write_bytes(b"another")
     assert read(blended).origin is None
     blended.with_name("demucs.onnx").unlink()
-    assert read(blended).origin is None and read(blended).weights["companion"] is None
+    assert read(blended).origin is None and read(blended).weights["demucs_v2"] is None
 
 
-def test_an_int8_companion_is_not_the_released_one(blended: Path) -> None:
+def test_an_int8_demucs_is_not_the_released_one(blended: Path) -> None:
     folder = blended.parent
     for name in (*(f"{source}.onnx" for source in SOURCES), "demucs.onnx"):
         (folder / int8_name(name)).write_bytes((folder / name).read_bytes())
@@ -117,25 +127,26 @@ def test_an_int8_companion_is_not_the_released_one(blended: Path) -> None:
 def test_two_stems_are_refused_in_one_line(
     tiny_copy: Path, test_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    two = {"weights": "vocals.onnx", "n_fft": 384, "hop": 64, "primary": "Vocals"}
-    two_stems = {**two, "secondary": "Instrumental"}
-    edit(tiny_copy, separators=None, mixer=None, profile="uvr", two_stems=two_stems)
+    part = {"kind": "spectrogram", "makes": ["vocals"], "weights": "vocals.onnx", "n_fft": 384}
+    two = {"stems": ["vocals", "instrumental"], "combine": [{"kind": "rest"}]}
+    edit_system(tiny_copy, {**two, "estimators": [part]})
     with pytest.raises(ConfigError, match="got the stems vocals, instrumental, expected the four"):
         read(tiny_copy)
     assert evaluate(test_set, tiny_copy, tmp_path / "out") == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_run_with_companions(blended: Path, test_set: Path, tmp_path: Path) -> None:
+def test_a_run_with_demucs(blended: Path, test_set: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--tracks", "song 1", "--system", alone(blended))
     assert evaluate(test_set, blended, out, *options, "--timing") == 0
     report = read_report(out)
     both, single = report["systems"]
-    assert single["weights"] == {"companion": both["weights"]["companion"]}
+    assert single["weights"] == {"demucs_v2": both["weights"]["demucs_v2"]}
     assert both["mean"]["sdr"] != single["mean"]["sdr"]
     stages = [list(timing["songs"][0]["stages"]) for timing in report["timing"]["systems"]]
-    assert stages[0] == [*STAGES, "rest"] and stages[1] == ["read", "companion", "write", "rest"]
+    assert stages[0] == [*STAGES, "rest"]
+    assert stages[1] == ["read", "demucs_v2", "combine", "write", "rest"]
     stems = sorted((out / "stems").glob("*/*/bass.wav"))
     before = [path.stat().st_mtime_ns for path in stems]
     edit(blended, blend=BLEND | {"vocals": 0.8})
@@ -149,20 +160,22 @@ def test_every_stage_has_a_colour_of_its_own() -> None:
     assert len({COLOURED[stage] for stage in STAGES}) == len(STAGES)
 
 
-def with_companion(system: System, name: str) -> System:
-    """A system with the released companion beside its networks, run as leaderboard A's."""
+def with_demucs(system: System, name: str) -> System:
+    """A system with the released Demucs-v2 beside its networks, run as leaderboard A's."""
     model = find_system("leaderboard_a")[0]
-    spec = replace(system.spec, companion=model.companion, blend=model.blend)
-    weights = {**system.weights, "companion": "1" * 64}
+    estimators = (*system.spec.estimators, model.estimators[-1])
+    combine = (*system.spec.combine, model.combine[-1])
+    spec = replace(system.spec, estimators=estimators, combine=combine)
+    weights = {**system.weights, "demucs_v2": "1" * 64}
     return replace(
         system, spec=replace(spec, name=name), weights=weights, given=name, origin=CHECKPOINT
     )
 
 
 def by_itself() -> System:
-    """The released companion alone."""
+    """The released Demucs-v2 alone."""
     spec = find_system("demucs_v2")[0]
-    return System("demucs_v2", spec, "float32", {"companion": "1" * 64}, {}, CHECKPOINT)
+    return System("demucs_v2", spec, "float32", {"demucs_v2": "1" * 64}, {}, CHECKPOINT)
 
 
 def rows(system: System, published: Published) -> dict[str, dict[str, Any]]:
@@ -176,12 +189,17 @@ def test_a_blend_is_held_against_rows_of_blends_only(published: Published, mixer
     system = make_system("ours", published, mixer=mixer)
     names = {True: "KUIELab-MDX-Net", False: "TFC-TDF-U-Net v2 + Demucs"}
     bare = rows(system, published)
-    found = rows(with_companion(system, "ours"), published)
+    found = rows(with_demucs(system, "ours"), published)
     compared = {name for name, row in found.items() if row["values"]}
     drafts = {True: {"KUIELab-MDX-Net + Demucs-v2 (draft)"}, False: set()}
     assert compared == {names[mixer]} | drafts[mixer]
     assert not compared & {name for name, row in bare.items() if row["values"]}
     assert found[names[True]]["status"] == ("reproduced" if mixer else "not comparable")
+
+
+def with_options(part: Any, **options: Any) -> Any:
+    """An estimator or combiner whose options are changed."""
+    return replace(part, options={**part.options, **options})
 
 
 OTHERWISE: dict[str, dict[str, Any]] = {
@@ -191,26 +209,24 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", [*OTHERWISE, "blend"])
-def test_a_companion_that_is_run_otherwise_is_not_comparable(
-    published: Published, case: str
-) -> None:
-    system = with_companion(make_system("ours", published), "ours")
-    companion, blend = system.spec.companion, system.spec.blend
-    assert companion and blend
+def test_demucs_that_is_run_otherwise_is_not_comparable(published: Published, case: str) -> None:
+    system = with_demucs(make_system("ours", published), "ours")
+    spec = system.spec
+    *parts, demucs = spec.estimators
+    *steps, blend = spec.combine
     if case == "blend":
-        blend = {**blend, "vocals": 0.8}
+        spec = replace(spec, combine=(*steps, with_options(blend, shares=BLEND | {"vocals": 0.8})))
     else:
-        companion = replace(companion, **OTHERWISE[case])
-    spec = replace(system.spec, companion=companion, blend=blend)
+        spec = replace(spec, estimators=(*parts, with_options(demucs, **OTHERWISE[case])))
     row = rows(replace(system, spec=spec), published)["KUIELab-MDX-Net"]
     assert (row["status"], row["reason"]) == (
-        "not comparable", "a companion that is run otherwise",
+        "not comparable", "Demucs-v2 is run otherwise",
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("origin", [None, "1" * 64])
-def test_another_companion_is_other_weights(published: Published, origin: str | None) -> None:
-    system = with_companion(make_system("ours", published), "ours")
+def test_another_demucs_is_other_weights(published: Published, origin: str | None) -> None:
+    system = with_demucs(make_system("ours", published), "ours")
     found = rows(replace(system, origin=origin), published)
     assert {row["reason"] for row in found.values()} == {"other weights"}
 
@@ -231,15 +247,15 @@ def test_the_systems_that_come_along_are_those_of_the_recipes(published: Publish
         ("demucs_by_itself", "demucs_v2"),
     ):
         spec, folder = find_system(system)
-        assert spec.companion and companions[name].is_run_by(spec)
+        assert companions[name].is_run_by(spec)
         made = {entry.becomes: entry for entry in read_manifest(folder).values()}
-        assert made[spec.companion.weights].sha256.startswith(companions[name].checkpoint)
+        assert made[spec.networks["demucs_v2"]].sha256.startswith(companions[name].checkpoint)
     for system in ("leaderboard_b", "mdx_net", "demucs_v2"):
         assert not companions["demucs_in_the_blend"].is_run_by(find_system(system)[0])
     for system in ("leaderboard_a", "mdx_net", "mdx_net_no_mixer"):
         spec, folder = find_system(system)
         entries = read_manifest(folder)
-        files = {source: entries[spec.separators[source].weights].sha256 for source in SOURCES}
+        files = {source: entries[spec.networks[source]].sha256 for source in SOURCES}
         if spec.mixer:
             files["mixer"] = entries[spec.mixer].sha256
         assert files.items() <= published.released["kuielab_a"].items()
@@ -251,10 +267,10 @@ def test_recipes_name_what_is_there(published: Published) -> None:
     assert {recipe.companion for recipe in recipes} == {None, *published.companions}
 
 
-def test_a_companion_must_help(published: Published) -> None:
+def test_demucs_must_help(published: Published) -> None:
     bare = make_system("bare", published)
-    blended = with_companion(bare, "blended")
-    unmixed = with_companion(make_system("x", published, mixer=False), "unmixed")
+    blended = with_demucs(bare, "blended")
+    unmixed = with_demucs(make_system("x", published, mixer=False), "unmixed")
     worse = {source: value - 0.25 for source, value in PAPER.items()}
 
     def relations(*pairs: tuple[System, dict[str, float]]) -> list[tuple[str, str, bool]]:
@@ -263,12 +279,14 @@ def test_a_companion_must_help(published: Published) -> None:
         result = check_paper(MUSDB18, systems, entries, published)
         return sorted({(r["relation"], r["base"], r["holds"]) for r in result["relations"]})
 
-    companion, mixer = "with companion >= without", "with Mixer >= without"
-    assert relations((blended, PAPER), (bare, worse)) == [(companion, "bare", True)]
-    assert relations((blended, worse), (bare, PAPER)) == [(companion, "bare", False)]
+    demucs, mixer = "with Demucs-v2 >= without", "with Mixer >= without"
+    assert relations((blended, PAPER), (bare, worse)) == [(demucs, "bare", True)]
+    assert relations((blended, worse), (bare, PAPER)) == [(demucs, "bare", False)]
     assert relations((blended, PAPER), (unmixed, worse)) == [(mixer, "unmixed", True)]
-    # Nothing follows where two things differ, or where the companion is another or alone.
+    # Nothing follows where two things differ, or where Demucs-v2 is another or alone.
     assert relations((bare, PAPER), (unmixed, worse)) == []
     assert relations((blended, PAPER), (by_itself(), worse)) == []
-    otherwise = replace(unmixed, spec=replace(unmixed.spec, blend=dict.fromkeys(SOURCES, 0.5)))
+    other = with_options(unmixed.spec.combine[-1], shares=dict.fromkeys(SOURCES, 0.5))
+    combine = (*unmixed.spec.combine[:-1], other)
+    otherwise = replace(unmixed, spec=replace(unmixed.spec, combine=combine))
     assert relations((blended, PAPER), (otherwise, worse)) == []

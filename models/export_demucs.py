@@ -28,7 +28,7 @@ CHECKED = (1, 30000)  # samples of output that both engines are held against eac
 GATES = (0, 3, 1, 2)  # of an LSTM in ONNX (input, output, forget, cell) by their place in torch
 
 
-def export_companion(net: Demucs, path: Path) -> float:
+def export_demucs(net: Demucs, path: Path) -> float:
     """Write the network as ONNX: "input" (batch, 2, n) to "output" (batch, 4, 2, n - lost).
 
     Batch and n are dynamic, n a valid length. Returns the largest difference between onnxruntime
@@ -39,7 +39,7 @@ def export_companion(net: Demucs, path: Path) -> float:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / path.name
-        onnx.save(companion_graph(net), draft)
+        onnx.save(demucs_graph(net), draft)
         error = float(np.max([_difference(net, draft, samples) for samples in CHECKED]))
         keep_where_equal(draft, path, error, MAX_RELATIVE_ERROR)
     return error
@@ -55,7 +55,7 @@ def _difference(net: Demucs, draft: Path, samples: int) -> float:
     return float(np.abs(got - expected).max() / np.abs(expected).max())
 
 
-def companion_graph(net: Demucs) -> onnx.ModelProto:
+def demucs_graph(net: Demucs) -> onnx.ModelProto:
     """The graph of a network with its weights."""
     spec = net.spec
     assert spec.depth >= OUTER and spec.stride < spec.kernel <= spec.stride * spec.context

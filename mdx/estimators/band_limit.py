@@ -1,0 +1,71 @@
+"""The mixture without the bins that a spectrogram network is not shown: an estimator of no network.
+
+What such a network's stem leaves of the mixture would otherwise keep all that lies above the
+network's last bin.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mdx.estimators.spectrogram import uvr
+from mdx.estimators.stft import Stft, StftSpec
+from mdx.runtimes.network import Network
+from mdx.stages import Stages
+from mdx.systems.spec import Audio, EstimatorSpec, require
+
+FRAMES, OVERLAP = 256, 0.02  # of its own chunks, whatever the network's
+
+
+@dataclass(frozen=True)
+class BandLimitOptions:
+    """Sizes of the network beside it."""
+
+    n_fft: int  # samples
+    dim_f: int  # bins that the network sees
+    hop: int = 1024  # samples
+    hidden_bins: int = 0  # the lowest ones, which it does not
+
+    def __post_init__(self) -> None:
+        require(self.hidden_bins >= 0, "hidden_bins", self.hidden_bins, "0 or more")
+
+
+class BandLimit:
+    """STFT, bins set to zero, inverse STFT.
+
+    Source: the second stem of the MDX-Net separation of Ultimate Vocal Remover, "match cutoff".
+    """
+
+    options: ClassVar[type] = BandLimitOptions
+    has_network: ClassVar[bool] = False
+    fixed_input: ClassVar[bool] = True
+    heavy: ClassVar[bool] = False
+    normalise: str | None = None
+    fixed_length = True
+    network: Network | None = None
+
+    def __init__(
+        self, spec: EstimatorSpec, options: BandLimitOptions, network: None, *, workers: int
+    ) -> None:
+        """`workers` are threads of the STFT; raises ConfigError where the sizes cannot be."""
+        del network
+        require(len(spec.makes) == 1, "makes", list(spec.makes), "one name, such as mixture")
+        self.name, self.makes = spec.name, spec.makes
+        size = StftSpec(options.n_fft, options.hop, options.dim_f, FRAMES)
+        self.geometry = uvr(size, OVERLAP)
+        self._stft = Stft(size, workers=workers)
+        self._hidden = options.hidden_bins
+
+    def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
+        """As mdx.estimators.protocol.Estimator has it. Shape: (batch, 2, n) -> (batch, 1, 2, n)"""
+        del rng
+        with stages.time(self.name):
+            return np.stack([self._limit(chunk)[np.newaxis] for chunk in segments])
+
+    def _limit(self, chunk: Audio) -> Audio:
+        # Shape: (2, n) -> (2, n)
+        held = chunk.shape[1]
+        spectrogram = self._stft.forward(np.pad(chunk, ((0, 0), (0, self._stft.spec.chunk - held))))
+        spectrogram[:, : self._hidden] = 0
+        return self._stft.inverse(spectrogram)[:, :held]

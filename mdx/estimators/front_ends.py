@@ -1,0 +1,69 @@
+"""Estimators by kind, and loading one: a new kind is a class in this table."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, cast
+
+from mdx.errors import ConfigError
+from mdx.estimators.band_limit import BandLimit
+from mdx.estimators.protocol import Estimator
+from mdx.estimators.spectrogram import Spectrogram
+from mdx.estimators.waveform import Waveform
+from mdx.runtimes.network import Network
+from mdx.runtimes.runtime import Runtime
+from mdx.systems.mappings import build
+from mdx.systems.spec import EstimatorSpec, require
+from mdx.systems.weights import name_for, weights_file
+
+
+class FrontEnd(Protocol):
+    """The class of an estimator: makes one of a system's words and a loaded network."""
+
+    options: ClassVar[type]  # a frozen dataclass: what a system may say
+    has_network: ClassVar[bool]
+    fixed_input: ClassVar[bool]  # whether that takes one size only; else onnxruntime runs it
+    heavy: ClassVar[bool]  # so large that memory is worth some time
+
+    def __call__(
+        self, spec: EstimatorSpec, options: Any, network: Network | None, *, workers: int
+    ) -> Estimator:
+        """Make the estimator; raises NetworkError where the network does not fit."""
+        ...
+
+
+FRONT_ENDS: dict[str, FrontEnd] = {
+    "spectrogram": cast(FrontEnd, Spectrogram),
+    "waveform": cast(FrontEnd, Waveform),
+    "band_limit": cast(FrontEnd, BandLimit),
+}
+
+
+def front_end_of(spec: EstimatorSpec) -> FrontEnd:
+    """The class for an estimator's kind; raises ConfigError for an unknown one."""
+    if spec.kind not in FRONT_ENDS:
+        known = f"one of {', '.join(FRONT_ENDS)}"
+        raise ConfigError(f"{spec.name}: kind", got=f"'{spec.kind}'", expected=known)
+    return FRONT_ENDS[spec.kind]
+
+
+def load_estimator(
+    spec: EstimatorSpec, folder: Path, runtime: Runtime, precision: str
+) -> Estimator:
+    """Load an estimator, its network verified by the manifest of `folder`.
+
+    `precision` is that of mdx.systems.weights. Raises ConfigError for unknown kinds and options,
+    WeightsError or NetworkError.
+    """
+    front_end = front_end_of(spec)
+    options: Any = build(front_end.options, spec.options, spec.name)
+    expected = f"{'the' if front_end.has_network else 'no'} key weights with kind {spec.kind}"
+    fine = front_end.has_network == (spec.weights is not None)
+    require(fine, spec.name, f"weights {spec.weights}", expected)
+    try:
+        if spec.weights is None:
+            return front_end(spec, options, None, workers=runtime.workers)
+        name = name_for(precision, folder, spec.weights)
+        with weights_file(folder, name) as path:
+            network = runtime.open(path, name, fixed=front_end.fixed_input)
+        return front_end(spec, options, network, workers=runtime.workers)
+    except ConfigError as error:
+        raise error.within(spec.weights or spec.name) from error

@@ -1,0 +1,101 @@
+"""What an estimator is: it turns a segment of the mixture into some stems."""
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from mdx.errors import ConfigError
+from mdx.runtimes.network import Network, PolarityAverage
+from mdx.stages import Stages
+from mdx.systems.spec import Audio
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a song is cut into segments and joined again: all that overlap-add needs, in samples."""
+
+    segment: int  # that one call estimates
+    step: int  # from the start of one segment to that of the next
+    before: int = 0  # context that the estimator also gets: of the song, or zeros outside it
+    after: int = 0
+    lead: int = 0  # zeros before the song, where the first segment begins
+    tail: int = 0  # zeros after it, where the last segments are cut off
+    multiple: int = 0  # yet more zeros, at least one: the song and they fill a multiple of this
+    window: str = "rectangular"  # a key of mdx.estimators.windows.WINDOWS
+    batch: int = 1  # segments in one call; only whole ones wait for each other
+    passes: int = 1  # calls for the same segment, whose estimates are averaged
+    skip_silence: bool = True  # digital silence is silent in every stem, without the network
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.step <= self.segment:
+            raise ConfigError(
+                "overlap",
+                got=f"steps of {self.step} samples",
+                expected=f"1 to {self.segment}, so that every sample is in a segment",
+            )
+
+    def count(self, samples: int) -> int:
+        """Segments of a song, each as often as it is estimated."""
+        return -(-(samples + self.lead) // self.step) * self.passes
+
+    def end(self, samples: int) -> int:
+        """Where the zeros after a song end."""
+        more = self.multiple - samples % self.multiple if self.multiple else 0
+        return samples + self.tail + more
+
+    @property
+    def latency(self) -> int:
+        """Samples that go in before the first ones come out."""
+        return self.segment - self.lead + self.after + (self.batch - 1) * self.step
+
+
+class Estimator(Protocol):
+    """What makes some stems of a segment; it keeps nothing of a song, so that threads share it."""
+
+    name: str  # in ladders, blends, progress and stages
+    makes: tuple[str, ...]
+    geometry: Geometry
+    normalise: str | None  # how the song is normalised: see mdx.estimators.normalise; None: not
+    fixed_length: bool  # whether a shorter segment takes as long as a whole one
+    network: Network | None  # None: it needs none
+
+    def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
+        """Estimate the stems of segments with their context; `rng` is the song's own.
+
+        The result is the caller's to write in.
+        Shape: (batch, 2, before + n + after) -> (batch, len(makes), 2, n), n at most `segment`
+        """
+        ...
+
+
+def with_batch(estimator: Estimator, most: int) -> Estimator:
+    """The same estimator with at most so many segments in one call."""
+    smaller = copy.copy(estimator)
+    smaller.geometry = replace(estimator.geometry, batch=min(most, estimator.geometry.batch))
+    return smaller
+
+
+def polarity_averaged(estimator: Estimator) -> Estimator:
+    """The same estimator with the mean of f(x) and -f(-x) in place of its network f."""
+    twice = copy.copy(estimator)
+    if estimator.network is not None:
+        twice.network = PolarityAverage(estimator.network)
+    return twice
+
+
+class SegmentListener(Protocol):
+    """What is told of every segment: the monitor, and under a time limit the deadline."""
+
+    def before_segment(self, estimator: str) -> None:
+        """Before a call; what it raises ends the pipeline."""
+        ...
+
+    def after_segment(self, estimator: str, *, count: int, share: float) -> None:
+        """After a call for so many segments, each of which took that share of a whole one."""
+        ...
+
+    def skip_segment(self, estimator: str, *, count: int) -> None:
+        """In place of a call for so many segments, which are silent."""
+        ...

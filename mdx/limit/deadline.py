@@ -1,0 +1,171 @@
+"""The clock of a song under a time limit: which quality level still fits in what is left of it.
+
+The limit is kept from inside, by looking at a monotonic clock between segments. Nothing is
+interrupted: what would be late is not begun.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mdx.estimators.protocol import Geometry
+from mdx.systems.spec import SAMPLE_RATE, QualityLevel
+
+log = logging.getLogger(__name__)
+SAFETY_MARGIN = (
+    0.1  # of the limit: for a last segment on a machine that has just become slow, and files
+)
+MARGIN = 1.15  # a level is begun where this many times its forecast fits
+OVERHEAD = 0.03  # seconds for reading, mixing and writing a second of audio, on the safe side
+REMEMBERED = 5  # segments by which the machine's speed is judged
+
+Costs = Mapping[tuple[str, str], float]  # seconds a segment, by precision and estimator
+
+
+class TooSlow(Exception):
+    """The quality level at work would be late: not an error, a turn in the flow of a song."""
+
+
+class Deadline:
+    """The clock of one song, and the choice of its quality levels, from the best downwards."""
+
+    def __init__(
+        self,
+        seconds: float,
+        levels: Sequence[QualityLevel],
+        costs: Costs,
+        geometries: Mapping[str, Geometry],
+        *,
+        started: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`started` is when, by the clock, the song's time began.
+
+        Every level names its estimators, and the last one has none; `geometries` are those of all.
+        """
+        self._clock = clock
+        self._started = started
+        self._seconds = seconds
+        self._levels, self._index = levels, -1
+        self._costs, self._geometries = costs, geometries
+        self._slowness: deque[float] = deque([1.0], REMEMBERED)
+        self._samples = 0  # still to come, at the present level
+        self._segments: dict[str, int] = {}  # still to come, by estimator
+        self._began = 0.0
+        self._decisions: list[dict[str, Any]] = []
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return self._clock() - self._started
+
+    @property
+    def spare(self) -> float:
+        """Seconds that are left before the safety margin is touched."""
+        return self._seconds * (1 - SAFETY_MARGIN) - self.elapsed
+
+    @property
+    def slowness(self) -> float:
+        """How many times slower the machine is than at setup; one slow segment is no sign yet."""
+        usual = sorted(self._slowness)[: max(1, len(self._slowness) - 1)]
+        return sum(usual) / len(usual)
+
+    def begin(self, samples: int, position: int = 0) -> QualityLevel:
+        """Choose the best level for so many samples to come, below the one at work if any.
+
+        `position` is where in the song that is, in samples; it is noted with the decision.
+        """
+        first = self._index < 0
+        self._index += 1
+        while self._index < len(self._levels) - 1:
+            self._plan(samples)
+            if self.forecast() * MARGIN <= self.spare:
+                break
+            self._index += 1
+        self._plan(samples)
+        level, seconds = self._levels[self._index], position / SAMPLE_RATE
+        log.log(
+            logging.INFO if first and not self._index else logging.WARNING,
+            "from %.1f s: %s, %s", seconds, self._label(level), self._reason(first),
+        )  # fmt: skip
+        self._decisions.append({
+            "position": round(seconds, 6),  # of the song
+            "index": self._index,
+            "reason": self._reason(first),
+            "elapsed": round(self.elapsed, 3),
+            "forecast": round(self.forecast(), 3),
+            "spare": round(self.spare, 3),
+            "slowness": round(self.slowness, 2),
+        })  # fmt: skip
+        return level
+
+    def summary(self) -> dict[str, Any]:
+        """What was chosen, where in the song, and why; to be kept beside the stems."""
+        levels = [
+            {
+                "index": index,
+                "precision": level.precision,
+                "estimators": list(level.estimators or ()),
+                "mixer": level.mixer,
+                "both_polarities": level.both_polarities,
+                "label": self._label(level),
+            }
+            for index, level in enumerate(self._levels)
+        ]
+        return {
+            "limit": self._seconds,
+            "seconds": round(self.elapsed, 3),
+            "levels": levels,
+            "decisions": self._decisions,
+        }
+
+    def forecast(self) -> float:
+        """Seconds that what is to come will take at the machine's present speed."""
+        networks = sum(
+            count * self._cost(name) for name, count in self._segments.items() if count > 0
+        )
+        return (networks + self._samples / SAMPLE_RATE * OVERHEAD) * self.slowness
+
+    def before_segment(self, estimator: str) -> None:
+        """Raise TooSlow where the present level would come too near to the limit."""
+        del estimator
+        if self._index < len(self._levels) - 1 and self.forecast() > self.spare:
+            raise TooSlow
+        self._began = self._clock()
+
+    def after_segment(self, estimator: str, *, count: int, share: float) -> None:
+        """Learn from a call how fast the machine is."""
+        expected = self._cost(estimator) * share * count
+        self._slowness.append((self._clock() - self._began) / expected)
+        self.skip_segment(estimator, count=count)
+
+    def skip_segment(self, estimator: str, *, count: int) -> None:
+        """Count segments that need no network, being silent."""
+        self._segments[estimator] -= count
+        # The song is as far as the estimator that has most to do.
+        left = (
+            max(0, todo) * self._geometries[name].step // self._geometries[name].passes
+            for name, todo in self._segments.items()
+        )
+        self._samples = min(self._samples, max(left))
+
+    def _reason(self, first: bool) -> str:
+        if self._index == len(self._levels) - 1:
+            return "nothing better fits"
+        if not first:
+            return "the one above would be late"
+        return "it fits" if self._index == 0 else "the first that fits"
+
+    def _label(self, level: QualityLevel) -> str:
+        return level.label(self._levels[0])
+
+    def _cost(self, estimator: str) -> float:
+        level = self._levels[self._index]
+        return self._costs[level.precision, estimator] * (2 if level.both_polarities else 1)
+
+    def _plan(self, samples: int) -> None:
+        self._samples = samples
+        names = self._levels[self._index].estimators or ()
+        self._segments = {name: self._geometries[name].count(samples) for name in names}

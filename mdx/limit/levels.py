@@ -1,0 +1,71 @@
+"""Which quality levels of a system a song may be separated with, best first."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mdx.systems.spec import LAST_RESORT, QualityLevel, SystemSpec
+from mdx.systems.weights import int8_name, name_for
+
+
+def choose_levels(
+    spec: SystemSpec, folder: Path, precision: str, *, limited: bool, spend: bool,
+    stems: Sequence[str],
+) -> list[QualityLevel]:  # fmt: skip
+    """The levels to load, each of which names its estimators, those that `stems` need.
+
+    The first has the `precision` asked for, of which "auto" becomes what it comes to. With
+    `limited`, those of the system's ladder come below it, as far as their networks are there, and
+    then the last resort; with `spend`, one that takes twice the time comes on top. Raises
+    ConfigError for another precision, WeightsError where a system does not have it.
+    """
+    top = QualityLevel(precision, both_polarities=spec.both_polarities)
+    top = _resolve(_only(top, spec, stems), spec, folder)
+    levels = [top]
+    if limited:
+        lower = dict.fromkeys(_only(level, spec, stems) for level in spec.ladder)
+        levels += [level for level in lower if _is_below(level, top, spec, folder)]
+        levels.append(LAST_RESORT)
+    if spend and not top.both_polarities:
+        levels.insert(0, replace(top, both_polarities=True))
+    return levels
+
+
+def is_complete(level: QualityLevel, spec: SystemSpec) -> bool:
+    """Whether all estimators run whose stems are not set aside."""
+    return set(spec.names) - spec.set_aside <= set(level.estimators or ())
+
+
+def _only(level: QualityLevel, spec: SystemSpec, stems: Sequence[str]) -> QualityLevel:
+    # In the system's order. What no estimator makes is left of the mixture by all of them.
+    running = spec.names if level.estimators is None else level.estimators
+    parts = [part for part in spec.estimators if part.name in running]
+    made = {stem for part in spec.estimators for stem in part.makes}
+    if set(stems) <= made:
+        parts = [part for part in parts if set(part.makes) & set(stems)]
+    level = replace(level, estimators=tuple(part.name for part in parts))
+    mixer = level.mixer and spec.mixer is not None and is_complete(level, spec)
+    return replace(level, mixer=mixer)
+
+
+def _resolve(level: QualityLevel, spec: SystemSpec, folder: Path) -> QualityLevel:
+    # "auto" stays where some networks have an int8 one and others do not.
+    names = _weights(level, spec)
+    quantised = [name_for(level.precision, folder, name) == int8_name(name) for name in names]
+    if level.precision != "auto" or (any(quantised) and not all(quantised)):
+        return level
+    return replace(level, precision="int8" if names and all(quantised) else "float32")
+
+
+def _is_below(level: QualityLevel, top: QualityLevel, spec: SystemSpec, folder: Path) -> bool:
+    if level == top or not level.estimators:  # the last resort is added for every system
+        return False
+    if level.precision == "float32":
+        return top.precision != "int8"
+    names = _weights(level, spec)
+    return all(name_for("auto", folder, name) == int8_name(name) for name in names)
+
+
+def _weights(level: QualityLevel, spec: SystemSpec) -> list[str]:
+    # Names of the float32 networks that a level needs, or whose int8 ones it does.
+    return [spec.networks[name] for name in level.estimators or () if name in spec.networks]

@@ -1,0 +1,67 @@
+"""Loading a system: its quality levels, the estimators and combiners that they need."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from mdx.combine.combiners import load_combiner
+from mdx.combine.protocol import Combiner
+from mdx.combine.rest import Rest
+from mdx.errors import NetworkError, WeightsError
+from mdx.estimators.front_ends import load_estimator
+from mdx.estimators.protocol import Estimator, with_batch
+from mdx.limit.ladder import Ladder
+from mdx.limit.levels import choose_levels
+from mdx.runtimes.runtime import Runtime
+from mdx.systems.spec import QualityLevel, SystemSpec
+
+log = logging.getLogger(__name__)
+# Segments in one call under a time limit, at most: the limit is kept between calls, which should
+# be short.
+LIMITED_BATCH = 2
+
+
+def load_ladder(
+    spec: SystemSpec, folder: Path, runtime: Runtime, precision: str, *, limited: bool = False,
+    spend: bool = False, stems: Sequence[str] | None = None,
+) -> Ladder:  # fmt: skip
+    """Load what a song can be separated with; `folder` holds the weights.
+
+    Levels are those of mdx.limit.levels; of a lower level that cannot be loaded, a warning tells.
+    Estimators are loaded as `stems` need them, by default all. Raises ConfigError, WeightsError or
+    NetworkError.
+    """
+    stems = spec.stems if stems is None else stems
+    levels = choose_levels(
+        spec, folder, precision, limited=limited, spend=spend, stems=stems
+    )  # fmt: skip
+    top = levels[0]
+    estimators: dict[tuple[str, str], Estimator] = {}
+    kept: list[QualityLevel] = []
+    for level in levels:
+        try:
+            for part in spec.estimators:
+                key = level.precision, part.name
+                if part.name in (level.estimators or ()) and key not in estimators:
+                    found = load_estimator(part, folder, runtime, level.precision)
+                    estimators[key] = with_batch(found, LIMITED_BATCH) if limited else found
+        except (WeightsError, NetworkError) as error:
+            if level.precision == top.precision:
+                raise
+            log.warning("%s; the ladder goes without %s", error, level.label(top))
+            continue
+        kept.append(level)
+    return Ladder(
+        spec.stems, tuple(kept), estimators, _load_combiners(spec, folder, top),
+        needed=frozenset(spec.names) - spec.set_aside,
+    )  # fmt: skip
+
+
+def _load_combiners(spec: SystemSpec, folder: Path, top: QualityLevel) -> tuple[Combiner, ...]:
+    # A Mixer that no level uses need not be there.
+    unused = spec.mixer is not None and not top.mixer
+    steps = [step for step in spec.combine if step.kind != "mixer" or not unused]
+    combiners = [load_combiner(step, folder, spec.stems) for step in steps]
+    # Under a time limit, stems may lack an estimator.
+    rest = [] if any(step.kind == Rest.kind for step in steps) else [Rest(spec.stems)]
+    return (*combiners, *rest)

@@ -1,0 +1,165 @@
+"""Which quality level fits into a limit, and when the one at work is given up."""
+
+import pytest
+
+from mdx.estimators.protocol import Geometry
+from mdx.limit.deadline import MARGIN, OVERHEAD, Deadline, TooSlow
+from mdx.systems.spec import LAST_RESORT, SAMPLE_RATE, SOURCES, QualityLevel
+
+LEVELS = (
+    QualityLevel("float32", estimators=SOURCES),
+    QualityLevel("int8", estimators=SOURCES),
+    QualityLevel("int8", estimators=("vocals",)),
+    LAST_RESORT,
+)
+COSTS = {
+    (kind, source): cost for kind, cost in (("float32", 2.0), ("int8", 0.5)) for source in SOURCES
+}
+GEOMETRIES = dict.fromkeys(SOURCES, Geometry(5 * SAMPLE_RATE, 5 * SAMPLE_RATE))
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make(seconds: float, clock: Clock) -> Deadline:
+    return Deadline(seconds, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock)
+
+
+# One minute of song: 12 segments of each source, 96 s in float32, 24 s in int8, 6 s for the vocals.
+@pytest.mark.parametrize(
+    ("seconds", "level"),
+    [
+        ((96 + 60 * OVERHEAD) * MARGIN / 0.9 + 0.01, 0),
+        ((96 + 60 * OVERHEAD) * MARGIN / 0.9 - 0.01, 1),
+        ((24 + 60 * OVERHEAD) * MARGIN / 0.9 + 0.01, 1),
+        ((24 + 60 * OVERHEAD) * MARGIN / 0.9 - 0.01, 2),
+        ((6 + 60 * OVERHEAD) * MARGIN / 0.9 + 0.01, 2),
+        ((6 + 60 * OVERHEAD) * MARGIN / 0.9 - 0.01, 3),
+        (0.001, 3),
+    ],
+)
+def test_the_best_level_that_fits_is_chosen(seconds: float, level: int) -> None:
+    deadline = make(seconds, Clock())
+    assert deadline.begin(60 * SAMPLE_RATE) is LEVELS[level]
+    (decision,) = deadline.summary()["decisions"]
+    assert (decision["index"], decision["position"]) == (level, 0)
+    reasons = ["it fits", "the first that fits", "the first that fits", "nothing better fits"]
+    assert decision["reason"] == reasons[level]
+
+
+def test_time_that_went_before_counts() -> None:
+    clock = Clock()
+    deadline = make(130, clock)
+    clock.now += 60
+    assert deadline.begin(60 * SAMPLE_RATE) is LEVELS[1]
+
+
+def work(deadline: Deadline, clock: Clock, source: str, seconds: float) -> None:
+    deadline.before_segment("bass")
+    clock.now += seconds
+    deadline.after_segment(source, count=1, share=1.0)
+
+
+def test_a_slower_machine_is_believed_at_the_second_slow_segment() -> None:
+    clock = Clock()
+    deadline = make(200, clock)
+    deadline.begin(60 * SAMPLE_RATE)
+    work(deadline, clock, "bass", 8)
+    assert deadline.slowness == 1
+    work(deadline, clock, "drums", 8)
+    assert deadline.slowness == 2.5  # the mean of all but the slowest: 1 and 4
+    with pytest.raises(TooSlow):  # 46 segments of 5 s are to come
+        deadline.before_segment("bass")
+    assert deadline.begin(60 * SAMPLE_RATE, 0) is LEVELS[1]  # 48 segments of 2.5 * 0.5 s
+    assert deadline.summary()["decisions"][1]["slowness"] == 2.5
+    for _ in range(4):
+        work(deadline, clock, "bass", 0.5)
+    assert deadline.slowness == 1  # it is fast again
+
+
+def test_a_single_hiccup_is_not_taken_for_a_slow_machine() -> None:
+    clock = Clock()
+    deadline = make(200, clock)
+    deadline.begin(60 * SAMPLE_RATE)
+    work(deadline, clock, "bass", 40)
+    for source in ("drums", "other", "vocals"):
+        work(deadline, clock, source, 2)
+    deadline.before_segment("bass")
+
+
+def test_a_freeze_that_takes_too_much_is_made_up_for_below() -> None:
+    clock = Clock()
+    deadline = make(200, clock)
+    deadline.begin(60 * SAMPLE_RATE)
+    work(deadline, clock, "bass", 120)
+    with pytest.raises(TooSlow):
+        deadline.before_segment("bass")
+
+
+def test_the_last_resort_is_never_given_up() -> None:
+    clock = Clock()
+    deadline = make(1, clock)
+    assert deadline.begin(60 * SAMPLE_RATE) is LAST_RESORT
+    clock.now += 50
+    deadline.before_segment("bass")
+    assert deadline.summary()["seconds"] == 50
+
+
+def test_the_forecast_shrinks_with_every_segment() -> None:
+    clock = Clock()
+    deadline = make(1000, clock)
+    deadline.begin(10 * SAMPLE_RATE)
+    assert deadline.forecast() == pytest.approx(16 + 10 * OVERHEAD)
+    for source in SOURCES:
+        work(deadline, clock, source, 2)
+    assert deadline.forecast() == pytest.approx(8 + 5 * OVERHEAD)
+
+
+def test_both_polarities_cost_twice() -> None:
+    clock = Clock()
+    levels = (QualityLevel(both_polarities=True, estimators=SOURCES), LAST_RESORT)
+    deadline = Deadline(1000, levels, COSTS, GEOMETRIES, started=clock.now, clock=clock)
+    deadline.begin(10 * SAMPLE_RATE)
+    assert deadline.forecast() == pytest.approx(32 + 10 * OVERHEAD)
+
+
+def test_a_call_may_have_several_segments() -> None:
+    clock = Clock()
+    deadline = make(1000, clock)
+    deadline.begin(10 * SAMPLE_RATE)
+    for source in SOURCES:
+        deadline.before_segment("bass")
+        clock.now += 6
+        deadline.after_segment(source, count=2, share=0.5)  # of which one would take 2 whole
+    assert deadline.slowness == pytest.approx(2.5)  # the mean of four times 3 and the first 1
+    assert deadline.forecast() == pytest.approx(0)
+
+
+def test_silent_segments_are_not_waited_for() -> None:
+    clock = Clock()
+    deadline = make(1000, clock)
+    deadline.begin(10 * SAMPLE_RATE)
+    for source in SOURCES:
+        deadline.skip_segment(source, count=1)
+    assert deadline.forecast() == pytest.approx(8 + 5 * OVERHEAD)
+    assert deadline.slowness == 1
+
+
+def test_the_summary_has_fields_and_words() -> None:
+    deadline = make(1, Clock())
+    deadline.begin(60 * SAMPLE_RATE)
+    levels = deadline.summary()["levels"]
+    assert [level["label"] for level in levels] == [
+        "float32", "int8", "int8, vocals", "scaled mixture",
+    ]  # fmt: skip
+    assert levels[2] == {
+        "index": 2, "precision": "int8", "estimators": ["vocals"], "mixer": True,
+        "both_polarities": False, "label": "int8, vocals",
+    }  # fmt: skip
