@@ -46,9 +46,9 @@ class Submission(MusicDemixingPredictor):
                 expected=f"the challenge's four stems, {', '.join(SOURCES)}",
                 hint="name a FILE to separate with it",
             )
-        limit = find_limit(None, spec.limit) or parse_limit(ROUND_1)
+        limit = find_limit(None, spec.limit) or ROUND_1
         # Whatever the policy, the kit ends a song after its own number of seconds.
-        kit = os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", ROUND_1)
+        kit = os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", str(ROUND_1))
         most = parse_limit(kit, "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS").value
         self.limit = replace(limit, most=most)
         self.separator = Separator.load(

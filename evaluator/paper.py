@@ -5,17 +5,18 @@ from typing import Any
 
 from evaluator.published import Published, Recipe, Row, Table
 from evaluator.scores import METRICS
-from evaluator.systems import MIXER, System
+from evaluator.systems import DEMUCS, MIXER, System
 from evaluator.test_sets import TestSet
-from mdx.systems.spec import COMPANION, SOURCES
+from mdx.systems.spec import SOURCES
 
 # Two evaluations of the same stems differ by up to 0.13 dB where one is of MUSDB18 and the other of
 # MUSDB18-HQ (published.yaml); on the same files, runtimes and PCM_16 move a median far less.
 TOLERANCE = 0.1  # dB, for every source
 
-SQUEEZED, TWICE = "squeezed by the limit", "both polarities"  # marks of other stems than usual
+# Marks of other stems than usual.
+DEGRADED, BOTH_POLARITIES = "degraded by the limit", "polarity averaging"
 REPRODUCED, OUTSIDE, NOT_COMPARABLE = "reproduced", "outside", "not comparable"
-RELATIONS = {MIXER: "with Mixer >= without", COMPANION: "with companion >= without"}
+RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"}
 
 
 def check_paper(
@@ -25,7 +26,7 @@ def check_paper(
 
     A row is reproduced or outside only where a system of the run is made of the released files,
     runs them as they were run, on all songs of the row's test set, and has a score for each; else
-    it is not comparable, with the reason. `relations` tells whether a Mixer and a companion helped.
+    it is not comparable, with the reason. `relations` tells whether a Mixer and Demucs-v2 helped.
     """
     means = {entry["system"]: entry for entry in entries}
     rows = [
@@ -52,7 +53,7 @@ def _check_row(
         return _not_comparable("other weights")
     made = [system for system in made if _is_run_by(system, row.recipe, published)]
     if not made:
-        return _not_comparable("a companion that is run otherwise")
+        return _not_comparable("Demucs-v2 is run otherwise")
     entry = means[made[0].name]
     if table.test_set != test_set.name or not test_set.whole:
         return _not_comparable("other test set")
@@ -84,22 +85,20 @@ def _is_made_by(system: System, recipe: Recipe, published: Published) -> bool:
     files = dict(published.released[recipe.weights]) if recipe.weights else {}
     if not recipe.mixer:
         files.pop(MIXER, None)
-    if _without(COMPANION, system) != files:
+    if _without(DEMUCS, system) != files:
         return False
-    if recipe.companion is None:
-        return COMPANION not in system.weights
-    checkpoint = published.companions[recipe.companion].checkpoint
+    if recipe.demucs is None:
+        return DEMUCS not in system.weights
+    checkpoint = published.demucs[recipe.demucs].checkpoint
     return system.origin is not None and system.origin.startswith(checkpoint)
 
 
 def _is_run_by(system: System, recipe: Recipe, published: Published) -> bool:
-    if recipe.companion is None:
-        return True
-    return published.companions[recipe.companion].is_run_by(system.spec)
+    return recipe.demucs is None or published.demucs[recipe.demucs].run == system.demucs
 
 
 def _is_unusual(entry: dict[str, Any]) -> bool:
-    return any(word in mark for mark in entry["marks"] for word in (SQUEEZED, TWICE))
+    return any(word in mark for mark in entry["marks"] for word in (DEGRADED, BOTH_POLARITIES))
 
 
 def _check_relations(
@@ -127,9 +126,8 @@ def _check_relations(
 
 
 def _differ_by(part: str, whole: System, bare: System) -> bool:
-    # In a Mixer or a companion alone: a companion that both have is run and blended alike.
-    runs = [(system.spec.companion, system.spec.blend) for system in (whole, bare)]
-    alike = part == COMPANION or runs[0] == runs[1]
+    # In a Mixer or Demucs-v2 alone: a Demucs-v2 that both have is run and blended alike.
+    alike = part == DEMUCS or whole.demucs == bare.demucs
     return alike and part in whole.weights and bare.weights == _without(part, whole)
 
 

@@ -1,7 +1,8 @@
 """The systems of a run, as a report needs them: what they are made of, and what they may claim."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evaluator.fingerprints import ROOT, hash_facts, hash_file
@@ -9,11 +10,25 @@ from evaluator.scores import BASELINE
 from evaluator.test_sets import MUSDB18_TESTS, TestSet
 from mdx.errors import ConfigError
 from mdx.systems.find import find_system
-from mdx.systems.spec import COMPANION, SOURCES, SystemSpec
+from mdx.systems.spec import SOURCES, SystemSpec
 from mdx.systems.weights import int8_name, name_for, read_manifest
 
 MIXER = "mixer"
+DEMUCS = "demucs_v2"  # the name of the estimator that makes all stems of the waveform
 TRAINED_ON_TEST = "trained on test"
+# All of a system that no stem depends on; whatever else a spec has, or will have, counts.
+PROSE = ("name", "description", "training_data", "leaderboard", "licence")
+
+
+@dataclass(frozen=True)
+class DemucsRun:
+    """How a system runs its Demucs-v2, whatever its weights."""
+
+    segment: float  # seconds
+    overlap: float  # of two segments, as a share of one
+    normalise: str
+    shifts: int = 0
+    blend: Mapping[str, float] | None = None  # the other networks' share of each source
 
 
 @dataclass(frozen=True)
@@ -23,11 +38,11 @@ class System:
     given: str  # the name or path by which it was asked for
     spec: SystemSpec
     precision: str  # asked for: float32, int8 or auto
-    # sha256 by source, of the Mixer and of the companion; None for a missing file
+    # sha256 by the stem that a network makes or its name, and of the Mixer; None: no file
     weights: dict[str, str | None]
     # likewise, of int8 networks that a limit may lead to
     below: dict[str, str | None]
-    origin: str | None = None  # sha256 of the checkpoint that the companion was converted from
+    origin: str | None = None  # sha256 of the checkpoint that Demucs-v2 was converted from
 
     @property
     def name(self) -> str:
@@ -37,9 +52,16 @@ class System:
     @property
     def key(self) -> str:
         """A hash of all that decides about its stems."""
-        spec = self.spec
-        made_of = (spec.separators, spec.companion, spec.blend, spec.profile, spec.ladder)
-        return hash_facts(made_of, self.weights, self.below)
+        spec = {name: value for name, value in asdict(self.spec).items() if name not in PROSE}
+        return hash_facts(spec, self.precision, self.weights, self.below)
+
+    @property
+    def demucs(self) -> DemucsRun | None:
+        """How it runs Demucs-v2; None where it has none."""
+        run = self.spec.companion
+        if run is None:
+            return None
+        return DemucsRun(run.segment, run.overlap, run.normalise, run.shifts, self.spec.blend)
 
     def marks(self, test_set: TestSet) -> list[str]:
         """What must be said wherever its scores on a test set stand."""
@@ -75,14 +97,19 @@ def read_systems(given: list[str], precision: str = "float32") -> list[System]:
     `precision` is that of mdx.systems.weights; raises WeightsError where a system does not have it.
     """
     systems = [_read_system(name, precision) for name in given]
-    names = [BASELINE, *(system.name for system in systems)]
-    twins = sorted({name for name in names if names.count(name) > 1})
+    refuse_twins([system.name for system in systems])
+    return systems
+
+
+def refuse_twins(names: Iterable[str]) -> None:
+    """Raise ConfigError where two entries of a report have one name, or one has the baseline's."""
+    every = [BASELINE, *names]
+    twins = sorted({name for name in every if every.count(name) > 1})
     if twins:
         raise ConfigError(
             "systems", got=f"the name '{twins[0]}' twice", expected="names of their own",
             hint="their stems are kept in folders of these names",
         )  # fmt: skip
-    return systems
 
 
 def _read_system(given: str, precision: str) -> System:
@@ -92,22 +119,26 @@ def _read_system(given: str, precision: str) -> System:
             f"system '{given}'", got=f"the stems {', '.join(spec.stems)}",
             expected=f"the four of a test set, {', '.join(SOURCES)}",
         )  # fmt: skip
-    networks = {source: separator.weights for source, separator in spec.separators.items()}
-    if spec.companion is not None:
-        networks[COMPANION] = spec.companion.weights
+    networks = _networks(spec)
     files = {role: name_for(precision, folder, name) for role, name in networks.items()}
     if spec.mixer is not None:
         files[MIXER] = spec.mixer
     weights = _hash(folder, files)
     below = _hash(folder, {role: int8_name(name) for role, name in networks.items()})
-    origin = _origin(folder, files[COMPANION], weights) if spec.companion else None
+    origin = _origin(folder, files[DEMUCS], weights) if DEMUCS in files else None
     return System(given, spec, precision, weights, below, origin)
+
+
+def _networks(spec: SystemSpec) -> dict[str, str]:
+    # The files of a system's networks, by what they make or their name.
+    networks = {source: separator.weights for source, separator in spec.separators.items()}
+    return networks if spec.companion is None else {**networks, DEMUCS: spec.companion.weights}
 
 
 def _origin(folder: Path, name: str, weights: dict[str, str | None]) -> str | None:
     # What a network was made from, by a manifest that means this very file.
     entry = read_manifest(folder).get(name)
-    return entry.parent if entry and entry.sha256 == weights[COMPANION] else None
+    return entry.parent if entry and entry.sha256 == weights[DEMUCS] else None
 
 
 def _hash(folder: Path, files: dict[str, str]) -> dict[str, str | None]:

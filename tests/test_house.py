@@ -77,6 +77,7 @@ def test_rooms_inside_the_runtime_do_not_import_each_other() -> None:
             {
                 "mdx.limit.policy",
                 "mdx.errors",
+                "mdx.files",
                 "mdx.systems.spec",
                 "mdx.machine",
                 "mdx.systems.mappings",

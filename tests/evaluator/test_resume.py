@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 import soundfile as sf
 
 from evaluator.children import ROOT
-from tests.evaluator.runs import evaluate, read_report, without_timing
+from evaluator.fingerprints import separation_code
+from mdx.systems.find import find_system
+from mdx.systems.spec import SystemSpec
+from tests.evaluator.runs import evaluate, processes_of, read_report, without_timing
 
 
 @pytest.fixture(autouse=True)
@@ -38,18 +42,6 @@ def wait_for_record(out: Path) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("no song was finished")
-
-
-def processes_of(out: Path) -> list[int]:
-    """Processes whose environment names the folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(out).encode() in (process / "environ").read_bytes():
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
 
 
 @pytest.fixture
@@ -120,7 +112,7 @@ def separated_again(out: Path, run: Any) -> set[str]:
 
 
 def test_resume_redoes_exactly_what_would_come_out_anew(
-    test_set: Path, tiny_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    test_set: Path, tiny_copy: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
 
@@ -144,13 +136,49 @@ def test_resume_redoes_exactly_what_would_come_out_anew(
     (out / "stems" / "tiny" / "song 2" / "vocals.wav").write_bytes(b"damaged")
     assert separated_again(out, again()) == {"song 2"}
     assert separated_again(out, again("--float")) == {"song 1", "song 2"}
-    tiny_copy.write_text(tiny_copy.read_text().replace("mixer: mixer.npz\n", ""))
-    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
-    monkeypatch.setattr("evaluator.evaluation.SEPARATION", ("predict.py",))  # other code
-    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
     record = out / "records" / "tiny" / "song 1.json"
     record.write_text("{half")
     assert separated_again(out, again("--float")) == {"song 1"}
+
+
+@dataclass(frozen=True)
+class NewSpec(SystemSpec):
+    """A system with a field that nobody has thought of yet."""
+
+    shimmer: float = 0.0
+
+
+def test_resume_knows_what_decides_about_stems_without_being_told(
+    test_set: Path, tiny_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(test_set / "song 2")
+    out, code = tmp_path / "out", tmp_path / "code"
+    for name in ("mdx", "evaluator"):
+        shutil.copytree(ROOT / name, code / name)
+    shutil.copy(ROOT / "predict.py", code)
+    monkeypatch.setattr("evaluator.evaluation.separation_code", lambda: separation_code(code))
+
+    def again() -> set[str]:
+        return separated_again(out, lambda: evaluate(test_set, tiny_copy, out, "--resume"))
+
+    def new_find_system(given: str) -> tuple[SystemSpec, Path]:
+        spec, folder = find_system(given)
+        values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+        return NewSpec(**values), folder
+
+    assert evaluate(test_set, tiny_copy, out) == 0
+    text = tiny_copy.read_text()
+    tiny_copy.write_text(text.replace("random networks for tests", "other words"))
+    assert again() == set() and read_report(out)["systems"][0]["description"] == "other words"
+    tiny_copy.write_text(text.replace("mixer: mixer.npz\n", ""))
+    assert again() == {"song 1"}
+    (code / "mdx" / "new room").mkdir()
+    (code / "mdx" / "new room" / "table.yaml").write_text("a: 1")
+    assert again() == {"song 1"} and again() == set()
+    monkeypatch.setattr("evaluator.systems.find_system", new_find_system)
+    assert again() == {"song 1"} and again() == set()
+    monkeypatch.setenv("MDX_SHIMMER", "1")  # what the submission may read
+    assert again() == {"song 1"} and again() == set()
 
 
 def test_a_failed_song_is_tried_again(

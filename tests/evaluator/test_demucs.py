@@ -10,12 +10,10 @@ import pytest
 import torch
 import yaml
 
-from evaluator.figures import STAGES as COLOURED
 from evaluator.paper import check_paper, outside
 from evaluator.published import Published, read_published
 from evaluator.systems import System, read_systems
 from evaluator.tables import paper_table
-from evaluator.timing import STAGES
 from mdx.errors import ConfigError
 from mdx.systems.find import find_system
 from mdx.systems.spec import SOURCES
@@ -71,9 +69,9 @@ def sha256(path: Path) -> str:
 
 def test_a_companion_is_a_part_of_a_system(blended: Path) -> None:
     system, single = read(blended), read(alone(blended))
-    assert set(system.weights) == {*SOURCES, "mixer", "companion"}
-    assert set(system.below) == {*SOURCES, "companion"}
-    assert single.weights == {"companion": sha256(blended.with_name("demucs.onnx"))}
+    assert set(system.weights) == {*SOURCES, "mixer", "demucs_v2"}
+    assert set(system.below) == {*SOURCES, "demucs_v2"}
+    assert single.weights == {"demucs_v2": sha256(blended.with_name("demucs.onnx"))}
     assert system.origin == single.origin == sha256(blended.with_name("demucs.th"))
 
 
@@ -101,7 +99,7 @@ def test_the_origin_is_that_of_the_very_file(blended: Path) -> None:
     blended.with_name("demucs.onnx").write_bytes(b"another")
     assert read(blended).origin is None
     blended.with_name("demucs.onnx").unlink()
-    assert read(blended).origin is None and read(blended).weights["companion"] is None
+    assert read(blended).origin is None and read(blended).weights["demucs_v2"] is None
 
 
 def test_an_int8_companion_is_not_the_released_one(blended: Path) -> None:
@@ -132,10 +130,12 @@ def test_a_run_with_companions(blended: Path, test_set: Path, tmp_path: Path) ->
     assert evaluate(test_set, blended, out, *options, "--timing") == 0
     report = read_report(out)
     both, single = report["systems"]
-    assert single["weights"] == {"companion": both["weights"]["companion"]}
+    assert single["weights"] == {"demucs_v2": both["weights"]["demucs_v2"]}
     assert both["mean"]["sdr"] != single["mean"]["sdr"]
     stages = [list(timing["songs"][0]["stages"]) for timing in report["timing"]["systems"]]
-    assert stages[0] == [*STAGES, "rest"] and stages[1] == ["read", "companion", "write", "rest"]
+    networks = [*SOURCES, "companion"]
+    assert stages[0] == ["read", "stft", *networks, "istft", "mixer", "write", "rest"]
+    assert stages[1] == ["read", "companion", "write", "rest"]
     stems = sorted((out / "stems").glob("*/*/bass.wav"))
     before = [path.stat().st_mtime_ns for path in stems]
     edit(blended, blend=BLEND | {"vocals": 0.8})
@@ -144,16 +144,11 @@ def test_a_run_with_companions(blended: Path, test_set: Path, tmp_path: Path) ->
     assert [path.parts[-3] for path in stems] == ["alone", "tiny"] and again == [False, True]
 
 
-def test_every_stage_has_a_colour_of_its_own() -> None:
-    assert set(COLOURED) == {*STAGES, "rest", "all stages"}
-    assert len({COLOURED[stage] for stage in STAGES}) == len(STAGES)
-
-
 def with_companion(system: System, name: str) -> System:
     """A system with the released companion beside its networks, run as leaderboard A's."""
     model = find_system("leaderboard_a")[0]
     spec = replace(system.spec, companion=model.companion, blend=model.blend)
-    weights = {**system.weights, "companion": "1" * 64}
+    weights = {**system.weights, "demucs_v2": "1" * 64}
     return replace(
         system, spec=replace(spec, name=name), weights=weights, given=name, origin=CHECKPOINT
     )
@@ -162,7 +157,7 @@ def with_companion(system: System, name: str) -> System:
 def by_itself() -> System:
     """The released companion alone."""
     spec = find_system("demucs_v2")[0]
-    return System("demucs_v2", spec, "float32", {"companion": "1" * 64}, {}, CHECKPOINT)
+    return System("demucs_v2", spec, "float32", {"demucs_v2": "1" * 64}, {}, CHECKPOINT)
 
 
 def rows(system: System, published: Published) -> dict[str, dict[str, Any]]:
@@ -204,7 +199,7 @@ def test_a_companion_that_is_run_otherwise_is_not_comparable(
     spec = replace(system.spec, companion=companion, blend=blend)
     row = rows(replace(system, spec=spec), published)["KUIELab-MDX-Net"]
     assert (row["status"], row["reason"]) == (
-        "not comparable", "a companion that is run otherwise",
+        "not comparable", "Demucs-v2 is run otherwise",
     )  # fmt: skip
 
 
@@ -225,17 +220,17 @@ def test_demucs_by_itself_is_shown_beside_its_row_but_never_judged(published: Pu
 
 
 def test_the_systems_that_come_along_are_those_of_the_recipes(published: Published) -> None:
-    companions = published.companions
+    released = published.demucs
     for name, system in (
         ("demucs_in_the_blend", "leaderboard_a"),
         ("demucs_by_itself", "demucs_v2"),
     ):
         spec, folder = find_system(system)
-        assert spec.companion and companions[name].is_run_by(spec)
+        assert spec.companion and released[name].run == read_systems([system])[0].demucs
         made = {entry.becomes: entry for entry in read_manifest(folder).values()}
-        assert made[spec.companion.weights].sha256.startswith(companions[name].checkpoint)
+        assert made[spec.companion.weights].sha256.startswith(released[name].checkpoint)
     for system in ("leaderboard_b", "mdx_net", "demucs_v2"):
-        assert not companions["demucs_in_the_blend"].is_run_by(find_system(system)[0])
+        assert released["demucs_in_the_blend"].run != read_systems([system])[0].demucs
     for system in ("leaderboard_a", "mdx_net", "mdx_net_no_mixer"):
         spec, folder = find_system(system)
         entries = read_manifest(folder)
@@ -248,7 +243,7 @@ def test_the_systems_that_come_along_are_those_of_the_recipes(published: Publish
 def test_recipes_name_what_is_there(published: Published) -> None:
     recipes = [row.recipe for table in published.tables for row in table.rows if row.recipe]
     assert {recipe.weights for recipe in recipes} <= {None, *published.released}
-    assert {recipe.companion for recipe in recipes} == {None, *published.companions}
+    assert {recipe.demucs for recipe in recipes} == {None, *published.demucs}
 
 
 def test_a_companion_must_help(published: Published) -> None:
@@ -263,9 +258,9 @@ def test_a_companion_must_help(published: Published) -> None:
         result = check_paper(MUSDB18, systems, entries, published)
         return sorted({(r["relation"], r["base"], r["holds"]) for r in result["relations"]})
 
-    companion, mixer = "with companion >= without", "with Mixer >= without"
-    assert relations((blended, PAPER), (bare, worse)) == [(companion, "bare", True)]
-    assert relations((blended, worse), (bare, PAPER)) == [(companion, "bare", False)]
+    demucs, mixer = "with Demucs-v2 >= without", "with Mixer >= without"
+    assert relations((blended, PAPER), (bare, worse)) == [(demucs, "bare", True)]
+    assert relations((blended, worse), (bare, PAPER)) == [(demucs, "bare", False)]
     assert relations((blended, PAPER), (unmixed, worse)) == [(mixer, "unmixed", True)]
     # Nothing follows where two things differ, or where the companion is another or alone.
     assert relations((bare, PAPER), (unmixed, worse)) == []
