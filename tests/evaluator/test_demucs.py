@@ -1,6 +1,7 @@
-"""Companions in a run: what a system is made of, the paper's rows of a blend, their time."""
+"""Demucs-v2 in a run: what a system is made of, the paper's rows of a blend, their time."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -34,13 +35,22 @@ def published() -> Published:
     return read_published()
 
 
-@pytest.fixture
-def blended(tiny_copy: Path) -> Path:
-    """The YAML of the tiny system with a companion, converted from a checkpoint beside it."""
-    checkpoint = tiny_copy.with_name("demucs.th")
+@pytest.fixture(scope="module")
+def blended_once(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The YAML of the tiny system with Demucs-v2, converted from a checkpoint beside it."""
+    path = tmp_path_factory.mktemp("blended") / "system" / tiny_system.name
+    shutil.copytree(tiny_system.parent, path.parent)
+    checkpoint = path.with_name("demucs.th")
     torch.save(random_demucs(DemucsSpec(channels=1), seed=0).state_dict(), checkpoint)
-    convert(checkpoint, tiny_copy.parent, "demucs.onnx")
-    return edit(tiny_copy, companion=COMPANION, blend=BLEND)
+    convert(checkpoint, path.parent, "demucs.onnx")
+    return edit(path, companion=COMPANION, blend=BLEND)
+
+
+@pytest.fixture
+def blended(blended_once: Path, tmp_path: Path) -> Path:
+    """The YAML of a copy of that system, which the test may change."""
+    shutil.copytree(blended_once.parent, tmp_path / "blended")
+    return tmp_path / "blended" / blended_once.name
 
 
 def edit(path: Path, name: str | None = None, **changes: Any) -> Path:
@@ -54,7 +64,7 @@ def edit(path: Path, name: str | None = None, **changes: Any) -> Path:
 
 
 def alone(path: Path) -> Path:
-    """The companion of such a system by itself."""
+    """The Demucs-v2 of such a system by itself."""
     return edit(path, "alone", separators=None, mixer=None, blend=None)
 
 
@@ -67,7 +77,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_companion_is_a_part_of_a_system(blended: Path) -> None:
+def test_demucs_is_a_part_of_a_system(blended: Path) -> None:
     system, single = read(blended), read(alone(blended))
     assert set(system.weights) == {*SOURCES, "mixer", "demucs_v2"}
     assert set(system.below) == {*SOURCES, "demucs_v2"}
@@ -83,7 +93,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "level": lambda path: edit(path, companion=COMPANION | {"normalise": "mono"}),
     "shifts": lambda path: edit(path, companion=COMPANION | {"shifts": 1}),
     "blend": lambda path: edit(path, blend=BLEND | {"vocals": 0.8}),
-    "no companion": lambda path: edit(path, companion=None, blend=None),
+    "no Demucs-v2": lambda path: edit(path, companion=None, blend=None),
 }
 
 
@@ -102,7 +112,7 @@ def test_the_origin_is_that_of_the_very_file(blended: Path) -> None:
     assert read(blended).origin is None and read(blended).weights["demucs_v2"] is None
 
 
-def test_an_int8_companion_is_not_the_released_one(blended: Path) -> None:
+def test_an_int8_network_is_not_the_released_one(blended: Path) -> None:
     folder = blended.parent
     for name in (*(f"{source}.onnx" for source in SOURCES), "demucs.onnx"):
         (folder / int8_name(name)).write_bytes((folder / name).read_bytes())
@@ -124,7 +134,7 @@ def test_two_stems_are_refused_in_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_run_with_companions(blended: Path, test_set: Path, tmp_path: Path) -> None:
+def test_a_run_with_demucs(blended: Path, test_set: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--tracks", "song 1", "--system", alone(blended))
     assert evaluate(test_set, blended, out, *options, "--timing") == 0
@@ -144,8 +154,8 @@ def test_a_run_with_companions(blended: Path, test_set: Path, tmp_path: Path) ->
     assert [path.parts[-3] for path in stems] == ["alone", "tiny"] and again == [False, True]
 
 
-def with_companion(system: System, name: str) -> System:
-    """A system with the released companion beside its networks, run as leaderboard A's."""
+def with_demucs(system: System, name: str) -> System:
+    """A system with the released Demucs-v2 beside its networks, run as leaderboard A's."""
     model = find_system("leaderboard_a")[0]
     spec = replace(system.spec, companion=model.companion, blend=model.blend)
     weights = {**system.weights, "demucs_v2": "1" * 64}
@@ -155,7 +165,7 @@ def with_companion(system: System, name: str) -> System:
 
 
 def by_itself() -> System:
-    """The released companion alone."""
+    """The released Demucs-v2 alone."""
     spec = find_system("demucs_v2")[0]
     return System("demucs_v2", spec, "float32", {"demucs_v2": "1" * 64}, {}, CHECKPOINT)
 
@@ -171,7 +181,7 @@ def test_a_blend_is_held_against_rows_of_blends_only(published: Published, mixer
     system = make_system("ours", published, mixer=mixer)
     names = {True: "KUIELab-MDX-Net", False: "TFC-TDF-U-Net v2 + Demucs"}
     bare = rows(system, published)
-    found = rows(with_companion(system, "ours"), published)
+    found = rows(with_demucs(system, "ours"), published)
     compared = {name for name, row in found.items() if row["values"]}
     drafts = {True: {"KUIELab-MDX-Net + Demucs-v2 (draft)"}, False: set()}
     assert compared == {names[mixer]} | drafts[mixer]
@@ -186,10 +196,8 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", [*OTHERWISE, "blend"])
-def test_a_companion_that_is_run_otherwise_is_not_comparable(
-    published: Published, case: str
-) -> None:
-    system = with_companion(make_system("ours", published), "ours")
+def test_what_is_run_otherwise_is_not_comparable(published: Published, case: str) -> None:
+    system = with_demucs(make_system("ours", published), "ours")
     companion, blend = system.spec.companion, system.spec.blend
     assert companion and blend
     if case == "blend":
@@ -204,8 +212,8 @@ def test_a_companion_that_is_run_otherwise_is_not_comparable(
 
 
 @pytest.mark.parametrize("origin", [None, "1" * 64])
-def test_another_companion_is_other_weights(published: Published, origin: str | None) -> None:
-    system = with_companion(make_system("ours", published), "ours")
+def test_another_demucs_is_other_weights(published: Published, origin: str | None) -> None:
+    system = with_demucs(make_system("ours", published), "ours")
     found = rows(replace(system, origin=origin), published)
     assert {row["reason"] for row in found.values()} == {"other weights"}
 
@@ -246,10 +254,10 @@ def test_recipes_name_what_is_there(published: Published) -> None:
     assert {recipe.demucs for recipe in recipes} == {None, *published.demucs}
 
 
-def test_a_companion_must_help(published: Published) -> None:
+def test_demucs_must_help(published: Published) -> None:
     bare = make_system("bare", published)
-    blended = with_companion(bare, "blended")
-    unmixed = with_companion(make_system("x", published, mixer=False), "unmixed")
+    blended = with_demucs(bare, "blended")
+    unmixed = with_demucs(make_system("x", published, mixer=False), "unmixed")
     worse = {source: value - 0.25 for source, value in PAPER.items()}
 
     def relations(*pairs: tuple[System, dict[str, float]]) -> list[tuple[str, str, bool]]:
@@ -262,7 +270,7 @@ def test_a_companion_must_help(published: Published) -> None:
     assert relations((blended, PAPER), (bare, worse)) == [(demucs, "bare", True)]
     assert relations((blended, worse), (bare, PAPER)) == [(demucs, "bare", False)]
     assert relations((blended, PAPER), (unmixed, worse)) == [(mixer, "unmixed", True)]
-    # Nothing follows where two things differ, or where the companion is another or alone.
+    # Nothing follows where two things differ, or where Demucs-v2 is another or alone.
     assert relations((bare, PAPER), (unmixed, worse)) == []
     assert relations((blended, PAPER), (by_itself(), worse)) == []
     otherwise = replace(unmixed, spec=replace(unmixed.spec, blend=dict.fromkeys(SOURCES, 0.5)))
