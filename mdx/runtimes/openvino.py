@@ -1,6 +1,7 @@
 """A network in OpenVINO on the CPU: the same ONNX file by another engine."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class OpenVinoNetwork:
                 "runtime openvino", got=f"no package ({error})", expected="openvino",
                 hint="pip install openvino",
             ) from error  # fmt: skip
-        core = ov.Core()
+        core = _core(ov)
         try:
             model = core.read_model(model=graph, weights=b"")
             inputs, outputs = map(_end, model.inputs), map(_end, model.outputs)
@@ -55,6 +56,14 @@ class OpenVinoNetwork:
         if self._lean:
             self._compiled.release_memory()
         return output
+
+
+@cache
+def _core(ov: Any) -> Any:
+    # One for the process: on x86 each brings a stack for signal handlers, and puts the former one
+    # back when it is freed. Of two that are freed in the order in which they were made, the second
+    # puts back the first one's, which is gone, and the next signal is a segmentation fault.
+    return ov.Core()
 
 
 def _turned(ov: Any, model: Any) -> Any:
