@@ -112,7 +112,8 @@ def audit_table(rows: Sequence[dict[str, Any]]) -> str:
     best: dict[tuple[str, str], float] = {}
     for row in rows:
         key = row["system"], row["song"]
-        best[key] = max(best.get(key, float("-inf")), row["sdr"] or float("-inf"))
+        if row["sdr"] is not None:
+            best[key] = max(best.get(key, float("-inf")), row["sdr"])
     lines = []
     for row in rows:
         lost = "-" if row["sdr"] is None else f"{best[row['system'], row['song']] - row['sdr']:.2f}"

@@ -190,6 +190,16 @@ def test_an_audit_tells_what_every_machine_leaves(
     assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) == 1
 
 
+def test_a_score_of_0_db_is_a_score() -> None:
+    row = {
+        "system": "tiny", "song": "silence", "limit": "fixed:240", "cpus": 1, "slowdown": 1.0,
+        "fault": "none", "levels": ["float32"], "seconds": 1.0, "share": 0.1, "margin": 9.0,
+        "sdr": 0.0, "error": None,
+    }  # fmt: skip
+    line = audit_table([row, {**row, "sdr": -1.5}]).splitlines()
+    assert [text.split("|")[-2].strip() for text in line[2:4]] == ["0.00", "1.50"]
+
+
 @pytest.mark.usefixtures("slow")
 def test_scores_of_degraded_songs_are_marked(
     test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
