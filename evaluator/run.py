@@ -150,7 +150,7 @@ def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
         limit = limit_words(limits[entry["system"]])
         print(f"\n{entry['system']}{marks}: global SDR in dB; {limit}")
         print(song_table(report, entry["system"]))
-        if args.timing:
+        if args.timing and limits[entry["system"]]:
             print("\nSeconds by stage, and MB of memory at the peak:")
             print(stage_table(report, entry["system"]))
             print("\n".join(timing_lines(report, entry["system"])))

@@ -130,6 +130,7 @@ def test_their_stems_stand_beside_ours(
     assert "the stem 'instrumental', which is unknown" in printed.err
     assert "their tool (made elsewhere): global SDR in dB; not timed" in printed.out
     page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("Trained on: ") == page.count("Weights of ") == 1  # ours
     # Of each song: mixture and true stems, ours, and theirs.
     assert page.count("<audio") == (5 + 4 + 4) + (5 + 4 + 1)
     scores = out / "scores" / "their tool" / "test" / "song 2.json"
