@@ -34,9 +34,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q --ignore tests/training
-	# Its tests fork readers of examples, which a process that has used OpenVINO does not survive.
-	$(BIN)/pytest -q tests/training
+	$(BIN)/pytest -q
 
 $(VENV)/bin/python:
 	PYTHON=$(PYTHON) sh tools/venv.sh $(VENV)

@@ -63,7 +63,7 @@ def run_once(system: str, song: Song, rng: np.random.Generator, out: Path) -> di
     stems = out / song.name
     scores = score_stems(song.folder, stems, stems / "scores.json")  # raises for invalid stems
     share = run.seconds / (limit.seconds(song.duration) or 1)
-    return {**row, "error": None, "rungs": run.rungs, "share": share, "sdr": scores["sdr"]["song"]}
+    return {**row, "error": None, "rungs": run.levels, "share": share, "sdr": scores["sdr"]["song"]}
 
 
 def check_cost() -> float:

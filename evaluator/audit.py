@@ -18,11 +18,11 @@ from evaluator.systems import System
 from evaluator.tables import markdown_table
 from evaluator.test_sets import Song
 from mdx.errors import AudioError, ConfigError
-from mdx.limit.policy import Limit, parse_limit
+from mdx.limit.policy import ROUND_1, ROUND_2, Limit
 from mdx.machine import available_cpus
 
 log = logging.getLogger(__name__)
-LIMITS = ("fixed:240", "ratio:1.57")  # the challenge's two rounds
+LIMITS = (ROUND_1, ROUND_2)
 FREEZE = 0.3  # of the limit
 LOAD = 2  # processes a CPU
 FAULTS = ("freeze", "load", "clock")
@@ -47,7 +47,7 @@ class Case:
 
 
 def make_cases(
-    limits: Sequence[str], slowdowns: Sequence[float], cpus: Sequence[int]
+    limits: Sequence[Limit], slowdowns: Sequence[float], cpus: Sequence[int]
 ) -> list[Case]:
     """All combinations, and every fault on the machine as it is.
 
@@ -55,7 +55,7 @@ def make_cases(
     """
     here = sorted({min(count, available_cpus()) for count in cpus})
     cases = []
-    for limit in map(parse_limit, limits):
+    for limit in limits:
         cases += [
             Case(limit, count, slowdown) for count in here for slowdown in sorted({1.0, *slowdowns})
         ]
@@ -90,7 +90,7 @@ def _run_case(
     )  # fmt: skip
     row: dict[str, Any] = {
         "system": system.name, "song": song.name, "limit": str(case.limit), "cpus": case.cpus,
-        "slowdown": case.slowdown, "fault": case.fault, "rungs": [], "seconds": None,
+        "slowdown": case.slowdown, "fault": case.fault, "levels": [], "seconds": None,
         "share": None, "margin": None, "sdr": None, "error": None,
     }  # fmt: skip
     try:
@@ -100,7 +100,7 @@ def _run_case(
             row["sdr"] = score_stems(song.folder, stems, stems / "scores.json")["sdr"]["song"]
     except (SetupFailed, SongFailed, AudioError) as error:
         return {**row, "error": str(error)}
-    row |= {"rungs": separation.rungs, "seconds": separation.seconds}
+    row |= {"levels": separation.levels, "seconds": separation.seconds}
     if separation.limit is not None:
         row["share"] = round(separation.seconds / separation.limit, 4)
         row["margin"] = round(separation.limit - separation.seconds, 3)
@@ -112,19 +112,20 @@ def audit_table(rows: Sequence[dict[str, Any]]) -> str:
     best: dict[tuple[str, str], float] = {}
     for row in rows:
         key = row["system"], row["song"]
-        best[key] = max(best.get(key, float("-inf")), row["sdr"] or float("-inf"))
+        if row["sdr"] is not None:
+            best[key] = max(best.get(key, float("-inf")), row["sdr"])
     lines = []
     for row in rows:
         lost = "-" if row["sdr"] is None else f"{best[row['system'], row['song']] - row['sdr']:.2f}"
         share, seconds = row["share"], row["seconds"]
         lines.append([
             row["song"], row["limit"], f"{row['cpus']}", f"{row['slowdown']:g}", row["fault"],
-            " > ".join(row["rungs"]) or row["error"] or "-",
+            " > ".join(row["levels"]) or row["error"] or "-",
             "-" if seconds is None else f"{seconds:.1f}",
             "-" if share is None else f"{100 * share:.0f}",
             "-" if row["margin"] is None else f"{row['margin']:.1f}", lost,
         ])  # fmt: skip
-    header = ["song", "limit", "CPUs", "times slower", "fault", "rungs", "seconds",
+    header = ["song", "limit", "CPUs", "times slower", "fault", "quality levels", "seconds",
               "share of limit, %", "margin, s", "SDR lost, dB"]  # fmt: skip
     late = sum(row["error"] is not None for row in rows)
     return f"{markdown_table(header, lines)}\n\n{late} of {len(rows)} runs late or failed"

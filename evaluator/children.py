@@ -10,13 +10,11 @@ import secrets
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from evaluator.disturbances import Disturbance, disturbed
 from mdx.errors import Cancelled, MdxError
@@ -26,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 10.0  # seconds that a child may take to clean up
 POLL = 0.05  # seconds between two looks at a child
 MEMORY_POLL = 0.5  # and between two at what its group holds, which takes longer
-MARK = "MDX_CHILD"  # the environment variable by which strays are known
+MARK = "MDX_CHILD"  # the environment variable by which orphans are known
 MEMORY_SHARE = 0.9  # of the machine's, that one group may hold
 
 
@@ -47,27 +45,31 @@ class Limits:
 
 
 class Children:
-    """The processes at work, so that all of them can be ended from another thread."""
+    """Starts child processes, one at a time, and ends one where its caller is asked to stop."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._stopped = False
+    def __init__(self, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """`cancelled` is asked again and again while a child runs."""
+        self._cancelled = cancelled
 
     def run(
         self, command: list[str], env: dict[str, str], song: str, limits: Limits | None = None
     ) -> tuple[int, str]:
         """Run a command to its end; returns its exit code and what it said on stderr.
 
-        Raises Killed at a limit, Cancelled where `stop` was called. The child's stdin is a pipe
+        Raises Killed at a limit, Cancelled where that is asked for. The child's stdin is a pipe
         that ends with this process, however this process ends (a child that stands still for a
         disturbance does not notice). No process of its group is left, nor, on Linux, one that
         left its group with the environment it had.
         """
         limits = limits or Limits()
+        if self._cancelled():
+            raise Cancelled(song)
         mark = secrets.token_hex(16)
         with tempfile.TemporaryFile() as stderr:  # no pipe: a fork may hold it open for ever
-            child = self._start(command, {**env, MARK: mark}, song, stderr)
+            child = subprocess.Popen(
+                command, cwd=ROOT, env={**env, MARK: mark}, stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True,
+            )  # fmt: skip
             try:
                 if limits.cpus is not None and hasattr(os, "sched_setaffinity"):
                     chosen = sorted(os.sched_getaffinity(0))[: limits.cpus]
@@ -77,66 +79,45 @@ class Children:
                     if limits.disturbance
                     else nullcontext()
                 ):
-                    _wait(child, song, limits)
+                    self._wait(child, song, limits)
             finally:
                 kill_group(child)
-                kill_strays(mark)
-                with self._lock:
-                    self._running.discard(child)
+                kill_orphans(mark)
                 assert child.stdin
                 child.stdin.close()
-            if self._stopped:
-                raise Cancelled(song)
             stderr.seek(0)
             return child.returncode, stderr.read().decode(errors="replace")
 
-    def stop(self) -> None:
-        """End all processes, and start none any more."""
-        with self._lock:
-            self._stopped = True
-            running = list(self._running)
-        for child in running:
-            child.terminate()
-        for child in running:
+    def _wait(self, child: subprocess.Popen[bytes], song: str, limits: Limits) -> None:
+        phase, since = "setup", time.monotonic()
+        allowed = {"setup": limits.setup, "song": limits.song, "done": PATIENCE}
+        most = limits.memory or int(MEMORY_SHARE * total_memory())
+        looked = 0.0
+        while True:
             with suppress(subprocess.TimeoutExpired):
-                child.wait(PATIENCE)
-            kill_group(child)
-
-    def _start(
-        self, command: list[str], env: dict[str, str], song: str, stderr: IO[bytes]
-    ) -> subprocess.Popen[bytes]:
-        with self._lock:
-            if self._stopped:
+                child.wait(POLL)
+                return
+            if self._cancelled():
+                child.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(PATIENCE)
                 raise Cancelled(song)
-            child = subprocess.Popen(
-                command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                stderr=stderr, start_new_session=True,
-            )  # fmt: skip
-            self._running.add(child)
-        return child
-
-
-def _wait(child: subprocess.Popen[bytes], song: str, limits: Limits) -> None:
-    phase, since = "setup", time.monotonic()
-    allowed = {"setup": limits.setup, "song": limits.song, "done": PATIENCE}
-    most = limits.memory or int(MEMORY_SHARE * total_memory())
-    looked = 0.0
-    while True:
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(POLL)
-            return
-        now = time.monotonic()
-        if limits.phase() != phase:
-            phase, since = limits.phase(), now
-        seconds = allowed[phase]
-        if seconds is not None and now - since > seconds:
-            raise Killed(song, got=f"{phase} of more than {seconds:g} s", expected="an end in time")
-        if now - looked > MEMORY_POLL:
-            looked = now
-            if (held := group_memory(child.pid)) > most:
+            now = time.monotonic()
+            if limits.phase() != phase:
+                phase, since = limits.phase(), now
+            seconds = allowed[phase]
+            if seconds is not None and now - since > seconds:
                 raise Killed(
-                    song, got=f"{held / 1e9:.1f} GB of memory", expected=f"up to {most / 1e9:.1f}"
+                    song, got=f"{phase} of more than {seconds:g} s", expected="an end in time"
                 )
+            if now - looked > MEMORY_POLL:
+                looked = now
+                if (held := group_memory(child.pid)) > most:
+                    raise Killed(
+                        song,
+                        got=f"{held / 1e9:.1f} GB of memory",
+                        expected=f"up to {most / 1e9:.1f}",
+                    )
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
@@ -150,13 +131,13 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def kill_strays(mark: str) -> None:
+def kill_orphans(mark: str) -> None:
     """End every process whose environment has the mark, until none is found."""
     started = time.monotonic()
-    while strays := _marked(f"{MARK}={mark}".encode()):
-        for stray in strays:
+    while orphans := _marked(f"{MARK}={mark}".encode()):
+        for orphan in orphans:
             with suppress(ProcessLookupError, PermissionError):  # gone already
-                os.kill(stray, signal.SIGKILL)
+                os.kill(orphan, signal.SIGKILL)
         if time.monotonic() - started > PATIENCE:  # what the system cannot end, we cannot either
             return
         time.sleep(POLL)  # it takes a moment, and one may just have been forked

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from evaluator.figures import STAGES, figure_json
+from evaluator.figures import figure_json
+from evaluator.stages import COLOURS
 from mdx.errors import ConfigError
 from mdx.systems.spec import SOURCES
 
@@ -52,7 +53,7 @@ def curve_lines(curves: Curves, name: str) -> str | None:
         traces.append(
             go.Scatter(
                 name=source, x=steps, y=shown, mode="lines+markers", marker_size=4,
-                line_color=STAGES[source], hovertemplate="%{y:.3f}, step %{x}",
+                line_color=COLOURS[source], hovertemplate="%{y:.3f}, step %{x}",
             )
         )  # fmt: skip
     if not traces:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
+from evaluator.audio_files import open_audio
 from mdx.systems.spec import CHANNELS, SOURCES, Audio
 
 MIXTURE = "mixture"
@@ -41,12 +42,14 @@ class Excerpt:
         return float(self.clips[0].audio.shape[1] / self.rate)
 
 
-def cut_excerpt(song: Path, estimates: Mapping[str, Path], seconds: float) -> Excerpt | None:
+def cut_excerpt(
+    song: Path, estimates: Mapping[str, Mapping[str, Path]], seconds: float
+) -> Excerpt | None:
     """Cut the loudest part of a song, by the energy of its mixture, out of all its files.
 
-    `song` is the folder of the mixture and the true stems, `estimates` the folder of each system's.
-    Files that cannot be read or do not fit the mixture are left out; None where that is the mixture
-    itself.
+    `song` is the folder of the mixture and the true stems, `estimates` the files of each
+    system by source. Files that cannot be read or do not fit the mixture are left out; None where
+    that is the mixture itself.
     """
     whole = _read(song / "mixture.wav", 0, None)
     if whole is None:
@@ -55,9 +58,10 @@ def cut_excerpt(song: Path, estimates: Mapping[str, Path], seconds: float) -> Ex
     start, stop = _loudest(mixture, round(seconds * rate))
     clips = [Clip(MIXTURE, None, mixture[:, start:stop])]
     missing = []
+    references = {source: song / f"{source}.wav" for source in SOURCES}
     for source in SOURCES:
-        for system, folder in ((None, song), *estimates.items()):
-            part = _read(folder / f"{source}.wav", start, stop)
+        for system, files in ((None, references), *estimates.items()):
+            part = _read(files[source], start, stop) if source in files else None
             if part and part[1] == rate and part[0].shape[1] == stop - start:
                 clips.append(Clip(source, system, part[0]))
             else:
@@ -86,7 +90,11 @@ def _loudest(mixture: Audio, samples: int) -> tuple[int, int]:
 def _read(path: Path, start: int, stop: int | None) -> tuple[Audio, int] | None:
     # None where there is nothing to hear: a page that lacks a player is better than no page.
     try:
-        audio, rate = sf.read(path, start=start, stop=stop, dtype="float32", always_2d=True)
+        with open_audio(path) as file:
+            rate = file.samplerate
+            file.seek(min(start, file.frames))
+            frames = -1 if stop is None else stop - start
+            audio = file.read(frames, dtype="float32", always_2d=True)
     except (sf.LibsndfileError, OSError):
         return None
     if not len(audio) or audio.shape[1] > CHANNELS or rate not in MP3_RATES:

@@ -5,26 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluator.scores import BASELINE, COLUMNS
+from evaluator.stages import UNTOLD, stage_colours
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; grey is the baseline's.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 GREY = "#8A8A8A"
 LIMIT = "#D55E00"
-# Paul Tol's muted colours: a stage must not look like a system.
-STAGES = {
-    "read": "#999933",
-    "stft": "#88CCEE",
-    "bass": "#44AA99",
-    "drums": "#CC6677",
-    "other": "#DDCC77",
-    "vocals": "#AA4499",
-    "istft": "#6699CC",
-    "demucs_v2": "#117733",
-    "combine": "#332288",  # the darkest, for the shortest of bars
-    "write": "#882255",
-    "rest": "#BBBBBB",
-    "all stages": "#BBBBBB",  # of a submission that does not tell
-}
 LONGEST_LABEL = 26  # characters beside a bar, or a phone has no room for the bar
 
 
@@ -118,7 +104,7 @@ def stage_bars(report: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     ratio = report["timing"]["limits"]["round_2_ratio"]
     first = report["timing"]["limits"]["round_1_seconds"]
     songs = timing["songs"]
-    spent = [song["stages"] or {"all stages": song["seconds"][-1]} for song in songs]
+    spent = [song["stages"] or {UNTOLD: song["seconds"][-1]} for song in songs]
     texts = [
         f"{plain(song['song'])}<br>{song['median']:.2f} s in all<br>"
         f"{100 * song['share_of_round_2_limit']:.1f} % "
@@ -128,12 +114,11 @@ def stage_bars(report: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     ]
     traces = [
         go.Bar(
-            name=stage, orientation="h", y=list(range(len(songs))), marker_color=STAGES[stage],
+            name=plain(stage), orientation="h", y=list(range(len(songs))), marker_color=colour,
             x=[stages.get(stage, 0) for stages in spent], text=texts, textposition="none",
             hovertemplate="%{fullData.name}: %{x:.2f} s<br>%{text}<extra></extra>",
         )
-        for stage in STAGES
-        if any(stage in stages for stages in spent)
+        for stage, colour in stage_colours(stage for stages in spent for stage in stages).items()
     ]  # fmt: skip
     figure = go.Figure(traces)
     figure.update_layout(
@@ -152,23 +137,25 @@ def stage_bars(report: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
 
 
 def limit_points(report: Mapping[str, Any]) -> str | None:
-    """SDR against the share of the limit, a point a run of the audit, coloured by its last rung."""
+    """SDR against the share of the limit: a point for each run of the audit, by its last level."""
     import plotly.graph_objects as go
 
     rows = [row for row in report["timing"]["audit"] if None not in (row["share"], row["sdr"])]
-    rungs = list(dict.fromkeys(row["rungs"][-1] if row["rungs"] else "not told" for row in rows))
+    last = [(row["levels"] or ["not told"])[-1] for row in rows]
+    levels = list(dict.fromkeys(last))
     traces = []
-    for rung, colour in zip(rungs, COLOURS * len(rungs), strict=False):
-        chosen = [row for row in rows if (row["rungs"] or ["not told"])[-1] == rung]
+    for level, colour in zip(levels, COLOURS * len(levels), strict=False):
+        chosen = [row for row, its in zip(rows, last, strict=True) if its == level]
         texts = [
-            f"{plain(row['system'])}, {plain(row['song'])}<br>{plain(' > '.join(row['rungs']))}<br>"
+            f"{plain(row['system'])}, {plain(row['song'])}<br>"
+            f"{plain(' > '.join(row['levels']))}<br>"
             f"{row['limit']}, {row['cpus']} CPUs, {row['slowdown']:g} times slower, "
             f"fault: {row['fault']}"
             for row in chosen
         ]
         traces.append(
             go.Scatter(
-                name=plain(rung), mode="markers", text=texts, marker_color=colour, marker_size=9,
+                name=plain(level), mode="markers", text=texts, marker_color=colour, marker_size=9,
                 x=[100 * row["share"] for row in chosen], y=[row["sdr"] for row in chosen],
                 hovertemplate="%{y:.2f} dB, %{x:.1f} % of the limit<br>%{text}<extra></extra>",
             )

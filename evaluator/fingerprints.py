@@ -1,18 +1,23 @@
-"""What a result depends on, as hashes: an interrupted run redoes only what would come out anew."""
+"""What a result depends on, as hashes: an interrupted run redoes only what would come out anew.
 
+Nothing here is a list of files: what a program depends on is found by following its imports.
+"""
+
+import ast
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 from mdx.errors import AudioError
 
 ROOT = Path(__file__).resolve().parent.parent
-SEPARATION = ("predict.py", "evaluator/music_demixing.py", "mdx/**/*.py")
-SCORING = tuple(f"evaluator/{name}.py" for name in ("metrics", "bss_eval", "scores", "score_files"))
-PACKAGES = ("numpy", "onnxruntime", "openvino", "scipy", "soundfile", "soxr")
+SEPARATION = "predict.py"  # makes the stems
+SCORING = "evaluator/scores.py"  # and this file their scores
+RUNTIME = "mdx"  # a folder all of whose files count for the stems, however they are read
 
 
 def hash_file(path: Path) -> str:
@@ -30,22 +35,88 @@ def hash_files(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def hash_facts(*facts: object) -> str:
-    """One sha256 of anything that JSON can hold."""
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """One sha256 of anything that JSON can hold; raises TypeError for anything else."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def code_version(patterns: tuple[str, ...]) -> str:
-    """One sha256 of source files of the repository, and of the packages they build on."""
-    paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
-    files = {str(path.relative_to(ROOT)): hash_file(path) for path in paths}
-    return hash_facts(files, package_versions())
+def separation_code(root: Path = ROOT) -> str:
+    """One sha256 of all code that decides about stems: the repository's, and its packages."""
+    every = (path for path in (root / RUNTIME).rglob("*") if path.is_file())
+    return _hash_code({*needed_by(SEPARATION, root), *filter(_is_source, every)}, root)
 
 
-def package_versions() -> dict[str, str]:
+def scoring_code(root: Path = ROOT) -> str:
+    """One sha256 of all code that decides about the scores of given stems."""
+    return _hash_code(needed_by(SCORING, root), root)
+
+
+def needed_by(file: str, root: Path = ROOT) -> set[Path]:
+    """The Python files of the repository that one of them needs: itself, and all that it imports.
+
+    Imports count wherever they stand, also inside functions.
+    """
+    found: set[Path] = set()
+    waiting = [root / file]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            for name in _imports(path.read_bytes()):
+                waiting += _modules(name, root)
+    return found
+
+
+def package_versions(root: Path = ROOT) -> dict[str, str]:
     """The packages that decide about stems and scores, as far as they are installed."""
+    files = {*needed_by(SEPARATION, root), *needed_by(SCORING, root)}
+    return _versions({*files, *(root / RUNTIME).rglob("*.py")}, root)
+
+
+def _hash_code(files: set[Path], root: Path) -> str:
+    hashes = {path.relative_to(root).as_posix(): hash_file(path) for path in files}
+    sources = {path for path in files if path.suffix == ".py"}
+    return hash_facts(hashes, _versions(sources, root))
+
+
+def _is_source(path: Path) -> bool:
+    # Neither compiled modules nor what editors and drafts leave.
+    return path.suffix != ".pyc" and not path.name.startswith(".")
+
+
+@cache
+def _imports(source: bytes) -> frozenset[str]:
+    # By full name; of `from a import b`, b may be a module as well.
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
+
+
+def _modules(name: str, root: Path) -> list[Path]:
+    # The files that are run for an import: the packages on the way, too.
+    parts = name.split(".")
+    files = []
+    for count in range(1, len(parts) + 1):
+        module = root.joinpath(*parts[:count])
+        files += [module.with_suffix(".py"), module / "__init__.py"]
+    return [path for path in files if path.is_file()]
+
+
+def _versions(files: set[Path], root: Path) -> dict[str, str]:
+    modules = {name.split(".")[0] for path in files for name in _imports(path.read_bytes())}
+    modules = {module for module in modules if not _modules(module, root)}
+    names = {name for module in modules for name in _distributions().get(module, ())}
     versions = {}
-    for name in PACKAGES:
+    for name in sorted(names):
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return versions
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    # By module; looking through all that is installed takes a moment.
+    return packages_distributions()

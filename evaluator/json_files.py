@@ -1,11 +1,13 @@
 """JSON written whole or not at all, and never with NaN."""
 
 import json
-import os
+import re
 from pathlib import Path
 from typing import Any
 
-from mdx.errors import OutputError
+from mdx.files import write_atomically
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -13,16 +15,7 @@ def write_json(path: Path, content: Any) -> None:
 
     Raises ValueError for NaN or infinity, OutputError where the file cannot be written.
     """
-    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    write_text(path, text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, and the folders above it, in one move; raises OutputError."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-    except OSError as error:
-        raise OutputError(path, got=error.strerror, expected="a writable file") from error
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+    if SURROGATE.search(text):  # of a file's name that is not UTF-8
+        text = json.dumps(content, indent=1, allow_nan=False)
+    write_atomically(path, text + "\n")

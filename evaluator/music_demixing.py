@@ -13,9 +13,9 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-import soundfile as sf
-
+from evaluator.audio_files import open_audio
 from mdx.errors import ConfigError, MdxError, OutputError
+from mdx.limit.policy import ROUND_1
 from mdx.systems.spec import SOURCES, track_name
 
 
@@ -34,7 +34,9 @@ class MusicDemixingPredictor:
         self.test_data_path = Path(env.get("TEST_DATASET_PATH", "data/test"))
         self.results_data_path = Path(env.get("RESULTS_DATASET_PATH", "data/results"))
         self.inference_setup_timeout = _seconds("INFERENCE_SETUP_TIMEOUT_SECONDS", 900)
-        self.inference_per_music_timeout = _seconds("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", 240)
+        self.inference_per_music_timeout = _seconds(
+            "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", int(ROUND_1.value)
+        )
         self.partial_run = env.get("PARTIAL_RUN_MUSIC_NAMES")
         self.events_path = env.get("EVENTS_PATH")
 
@@ -126,15 +128,17 @@ class MusicDemixingPredictor:
 
     def verify_results(self, music_name: str) -> None:
         """Check that all four stems of a song exist and are as long as its mixture."""
-        mixture = sf.info(self.get_music_file_location(music_name))
+        with open_audio(self.get_music_file_location(music_name)) as mixture:
+            expected = mixture.frames
         for source in SOURCES:
             path = self.get_music_file_location(music_name, source)
             if not path.is_file():
                 raise MdxError(path, got="no file", expected="four stems of every song")
-            frames = sf.info(path).frames
-            if frames != mixture.frames:
+            with open_audio(path) as stem:
+                frames = stem.frames
+            if frames != expected:
                 raise MdxError(
-                    path, got=f"{frames} samples", expected=f"{mixture.frames} like the mixture"
+                    path, got=f"{frames} samples", expected=f"{expected} like the mixture"
                 )
 
     def _check_limit(self, what: str, started: float, limit: int, **song: str) -> None:

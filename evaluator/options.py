@@ -25,7 +25,10 @@ def get_parser() -> argparse.ArgumentParser:
     add("--tracks", action="append", default=[], metavar="NAME",
         help="only this track, or those of a pattern such as 'BKS*'; may be given several times")
     add("--system", action="append", dest="systems", metavar="NAME",
-        help="a system to run; may be given several times (default: demo)")
+        help="a system to run; may be given several times (default: demo, but none with --stems)")
+    add("--stems", action="append", default=[], type=Path, metavar="DIR",
+        help="also score stems that another tool made: WAV or FLAC files below DIR, such as "
+        "<song>/vocals.wav or '<song>_(Vocals).flac'; may be given several times")
     add("--precision", choices=PRECISIONS, default=os.environ.get("MDX_PRECISION", "float32"),
         help="of the networks (default: %(default)s)")
     add("--out", type=Path, default=Path("out/evaluation"), metavar="DIR",

@@ -1,6 +1,6 @@
 """report.html: a report as one page that needs no network, with plots, players and spectrograms."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,30 +16,40 @@ from evaluator.figures import (
     stage_bars,
     system_colours,
 )
-from evaluator.json_files import write_text
+from evaluator.given_stems import GivenStems
 from evaluator.scores import BASELINE, COLUMNS
 from evaluator.spectrograms import spectrogram_figure
 from evaluator.tables import HEADER, TITLES, decibels
 from mdx.errors import ConfigError
+from mdx.files import write_atomically
 from mdx.machine import available_cpus
 from mdx.systems.spec import SOURCES
 
 TEMPLATES = Path(__file__).with_name("html")
+Files = Callable[[str, str], Mapping[str, Path]]  # by source, of a system and a song
 REACHED = ("scored", "unscored")  # states of songs whose stems were written
 
 
 def write_page(
     report: dict[str, Any], songs: Mapping[str, Path], stems: Path, path: Path, *,
-    excerpt: float = 8.0, curves: Curves | None = None,
+    given: Sequence[GivenStems] = (), excerpt: float = 8.0, curves: Curves | None = None,
 ) -> None:  # fmt: skip
     """Write a report as one HTML file, the same bytes for the same report and files.
 
     `songs` are the folders of mixtures and true stems by the song's name, `stems` holds
-    `<system>/<song>/<source>.wav`, and `excerpt` is seconds of audio of every song, 0 for none;
-    `curves` tell how the separators were trained.
+    `<system>/<song>/<source>.wav`, but those of `given` lie elsewhere; `excerpt` is seconds of
+    audio of every song, 0 for none; `curves` tell how the separators were trained.
     Raises ConfigError where plotly or Jinja2 is missing, OutputError where it cannot be written.
     """
     template, plotlyjs = get_tools("page.html.jinja", page="report.html")
+    elsewhere = {entry.name: entry for entry in given}
+
+    def files(system: str, song: str) -> dict[str, Path]:
+        if system in elsewhere:
+            found = elsewhere[system].files.get(song, {})
+            return {source: paths[0] for source, paths in found.items()}
+        return {source: stems / system / song / f"{source}.wav" for source in SOURCES}
+
     page = template.render(
         report=report,
         plotlyjs=plotlyjs,
@@ -64,10 +74,10 @@ def write_page(
             if entry["songs"]
         },
         # One song at a time, or the samples of all would be in memory at once.
-        songs=(_song(report, name, songs.get(name), stems, excerpt) for name in _names(report)),
+        songs=(_song(report, name, songs.get(name), files, excerpt) for name in _names(report)),
         no_values=dict.fromkeys(COLUMNS),
     )
-    write_text(path, page)
+    write_atomically(path, page.encode(errors="replace"))  # a file's name need not be UTF-8
 
 
 def get_tools(template: str, *folders: Path, page: str) -> tuple[Any, str]:
@@ -113,7 +123,7 @@ def _problems(report: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _song(
-    report: Mapping[str, Any], name: str, folder: Path | None, stems: Path, seconds: float
+    report: Mapping[str, Any], name: str, folder: Path | None, files: Files, seconds: float
 ) -> dict[str, Any]:
     entries = (report["baseline"], *report["systems"])
     rows = {entry["system"]: _row_of(entry["songs"], name) for entry in entries}
@@ -123,7 +133,7 @@ def _song(
     names = [entry["system"] for entry in report["systems"]]
     cut = None
     if seconds > 0 and folder:
-        cut = cut_excerpt(folder, {system: stems / system / name for system in names}, seconds)
+        cut = cut_excerpt(folder, {system: files(system, name) for system in names}, seconds)
     return {
         "name": name,
         "duration": rows[BASELINE]["duration"],

@@ -5,7 +5,7 @@ from typing import Any
 
 from evaluator.published import Published, Recipe, Row, Table
 from evaluator.scores import METRICS
-from evaluator.systems import MIXER, System, demucs_of
+from evaluator.systems import DEMUCS, MIXER, System
 from evaluator.test_sets import TestSet
 from mdx.systems.spec import SOURCES
 
@@ -13,9 +13,9 @@ from mdx.systems.spec import SOURCES
 # MUSDB18-HQ (published.yaml); on the same files, runtimes and PCM_16 move a median far less.
 TOLERANCE = 0.1  # dB, for every source
 
-SQUEEZED, TWICE = "squeezed by the limit", "both polarities"  # marks of other stems than usual
+# Marks of other stems than usual.
+DEGRADED, BOTH_POLARITIES = "degraded by the limit", "polarity averaging"
 REPRODUCED, OUTSIDE, NOT_COMPARABLE = "reproduced", "outside", "not comparable"
-DEMUCS = "demucs_v2"  # the estimator of that name, or what a system calls it
 RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"}
 
 
@@ -85,23 +85,20 @@ def _is_made_by(system: System, recipe: Recipe, published: Published) -> bool:
     files = dict(published.released[recipe.weights]) if recipe.weights else {}
     if not recipe.mixer:
         files.pop(MIXER, None)
-    demucs = demucs_of(system.spec)
-    if _without(demucs.name if demucs else DEMUCS, system) != files:
+    if _without(DEMUCS, system) != files:
         return False
-    if recipe.companion is None:
-        return demucs is None
-    checkpoint = published.companions[recipe.companion].checkpoint
+    if recipe.demucs is None:
+        return DEMUCS not in system.weights
+    checkpoint = published.demucs[recipe.demucs].checkpoint
     return system.origin is not None and system.origin.startswith(checkpoint)
 
 
 def _is_run_by(system: System, recipe: Recipe, published: Published) -> bool:
-    if recipe.companion is None:
-        return True
-    return published.companions[recipe.companion].is_run_by(system.spec)
+    return recipe.demucs is None or published.demucs[recipe.demucs].run == system.demucs
 
 
 def _is_unusual(entry: dict[str, Any]) -> bool:
-    return any(word in mark for mark in entry["marks"] for word in (SQUEEZED, TWICE))
+    return any(word in mark for mark in entry["marks"] for word in (DEGRADED, BOTH_POLARITIES))
 
 
 def _check_relations(
@@ -130,11 +127,7 @@ def _check_relations(
 
 def _differ_by(part: str, whole: System, bare: System) -> bool:
     # In a Mixer or Demucs-v2 alone: a Demucs-v2 that both have is run and blended alike.
-    runs = [
-        (demucs_of(system.spec), [step for step in system.spec.combine if step.kind == "blend"])
-        for system in (whole, bare)
-    ]
-    alike = part == DEMUCS or runs[0] == runs[1]
+    alike = part == DEMUCS or whole.demucs == bare.demucs
     return alike and part in whole.weights and bare.weights == _without(part, whole)
 
 

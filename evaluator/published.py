@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evaluator.scores import COLUMNS, METRICS
+from evaluator.systems import DemucsRun
 from mdx.errors import ConfigError
 from mdx.systems.mappings import build, read_mapping
-from mdx.systems.spec import SystemSpec
 
 PATH = Path(__file__).with_name("published.yaml")
 
@@ -18,30 +19,16 @@ class Recipe:
 
     weights: str | None  # a set of released files; None: no separators
     mixer: bool
-    companion: str | None  # a released one, as it was run
+    demucs: str | None  # a released Demucs-v2, as it was run
     differs: str | None = None  # why these files need not come to the row's numbers, in words
 
 
 @dataclass(frozen=True)
-class Companion:
-    """A released companion, and how it was run."""
+class ReleasedDemucs:
+    """A released Demucs-v2, and how it was run."""
 
     checkpoint: str  # the first digits of its sha256
-    segment: float
-    overlap: float
-    normalise: str
-    shifts: int = 0
-    blend: Mapping[str, float] | None = None  # None: by itself
-
-    def is_run_by(self, spec: SystemSpec) -> bool:
-        """Whether a system runs its companion like that, whatever its weights."""
-        run = next((part.options for part in spec.estimators if part.kind == "waveform"), None)
-        blend = next((step.options for step in spec.combine if step.kind == "blend"), {})
-        return run is not None and (
-            (run.get("segment"), run.get("overlap"), run.get("normalise"), run.get("shifts", 0))
-            == (self.segment, self.overlap, self.normalise, self.shifts)
-            and blend.get("shares") == self.blend
-        )
+    run: DemucsRun
 
 
 @dataclass(frozen=True)
@@ -77,11 +64,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Published:
-    """All of it: tables, the sha256 of released files by set and role, and companions by name."""
+    """All of it: tables, the sha256 of released files by set and role, and Demucs-v2 by name."""
 
     tables: tuple[Table, ...]
     released: Mapping[str, Mapping[str, str]]
-    companions: Mapping[str, Companion]
+    demucs: Mapping[str, ReleasedDemucs]
 
 
 def read_published(path: Path = PATH) -> Published:
@@ -98,8 +85,13 @@ def read_published(path: Path = PATH) -> Published:
         if table.metric not in METRICS:
             raise ConfigError(where, got=f"metric '{table.metric}'", expected=f"{list(METRICS)}")
         tables.append(table)
-    companions = {
-        name: build(Companion, values, f"{path}: {name}")
-        for name, values in content["companions"].items()
+    demucs = {
+        name: _read_demucs(values, f"{path}: {name}") for name, values in content["demucs"].items()
     }
-    return Published(tuple(tables), content["released"], companions)
+    return Published(tuple(tables), content["released"], demucs)
+
+
+def _read_demucs(values: dict[str, Any], where: str) -> ReleasedDemucs:
+    file = {key: value for key, value in values.items() if key == "checkpoint"}
+    run = {key: value for key, value in values.items() if key not in file}
+    return build(ReleasedDemucs, {**file, "run": build(DemucsRun, run, where)}, where)

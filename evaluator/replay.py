@@ -5,6 +5,7 @@ memory is that song's.
 """
 
 import json
+import logging
 import math
 import os
 import signal
@@ -13,15 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import soundfile as sf
-
+from evaluator.audio_files import duration
 from evaluator.children import ROOT, Children, Killed, Limits
 from evaluator.disturbances import Disturbance
-from mdx.errors import MdxError, OutputError
+from evaluator.quality import read_quality
+from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.limit.policy import Limit, parse_limit
 
+log = logging.getLogger(__name__)
 NO_LIMIT = Limit()
 SETUP_SECONDS = "900"  # the challenge's limit for loading
+AUDIT = "audit.json"  # what a submission tells of a song's time and memory
 JUMPING_CLOCK = Path(__file__).resolve().parent / "jumping_clock"
 
 
@@ -45,8 +48,9 @@ class Separation:
     runtime: str | None
     precision: str | None
     limit: float | None  # seconds
-    rungs: list[str]  # what the limit left of the system, one after another
-    squeezed: bool  # whether that was less than the whole system, anywhere
+    levels: list[str]  # the quality levels that the limit left, one after another
+    degraded: bool  # whether that was less than the whole system, anywhere
+    both_polarities: bool  # whether polarity averaging was used, anywhere
 
 
 @dataclass(frozen=True)
@@ -73,15 +77,10 @@ def separate_song(
     far as the song, OutputError for the results' folder, or Cancelled.
     """
     folder = results / song.name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.iterdir():  # what is scored must come from this run
-            old.unlink()
-    except OSError as error:
-        raise OutputError(folder, got=error.strerror, expected="a writable folder") from error
-    seconds = submission.limit.seconds(_duration(song))
-    env = _environment(submission, song, results, seconds)
-    events, audit = Path(env["EVENTS_PATH"]), Path(env["MDX_AUDIT_PATH"])
+    _clear(folder)
+    seconds = submission.limit.seconds(duration(song / "mixture.wav"))
+    env = {**os.environ, **settings(submission, song, results, seconds)}
+    events = Path(env["EVENTS_PATH"])
     name = "INFERENCE_SETUP_TIMEOUT_SECONDS"
     setup = parse_limit(env.get(name, SETUP_SECONDS), name).seconds(0)
     limits = Limits(
@@ -105,33 +104,53 @@ def separate_song(
         if killed:
             raise kind.like(killed) from killed
         raise kind(song.name, got=_last_words(code, stderr), expected="four stems")
-    facts = _read_lines(audit)[-1] if audit.exists() else {}
+    return _separation(folder, seen, seconds)
+
+
+def _clear(folder: Path) -> None:
+    # What is scored must come from this run.
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+    except OSError as error:
+        raise OutputError(folder, got=error.strerror, expected="a writable folder") from error
+
+
+def _separation(folder: Path, events: dict[str, dict[str, Any]], limit: float | None) -> Separation:
+    facts = _read_audit(folder / AUDIT)
+    try:
+        quality = read_quality(folder / "quality.json")
+    except ConfigError as error:
+        raise SongFailed.like(error) from error
     return Separation(
-        setup_seconds=seen["setup_done"]["seconds"],
-        seconds=seen["song_done"]["seconds"],
+        setup_seconds=events["setup_done"]["seconds"],
+        seconds=events["song_done"]["seconds"],
         stages=facts.get("stages", {}),
         peak_memory=facts.get("peak_memory"),
         threads=facts.get("threads"),
         runtime=facts.get("runtime"),
         precision=facts.get("precision"),
-        limit=seconds,
-        **_quality(folder / "quality.json"),
+        limit=limit,
+        levels=quality.labels,
+        degraded=quality.degraded,
+        both_polarities=quality.both_polarities,
     )
 
 
-def _environment(
+def settings(
     submission: Submission, song: Path, results: Path, seconds: float | None
 ) -> dict[str, str]:
+    """The environment variables that tell a submission what to do, within so many seconds."""
     folder = results.resolve() / song.name
     env = {
-        **os.environ,
         # The child runs in the repository, from where a relative path would lead elsewhere.
         "MDX_SYSTEM": _absolute(submission.system),
         "MDX_SUBTYPE": submission.subtype,
         "MDX_PRECISION": submission.precision,
         "MDX_LIMIT": str(submission.limit),
         "MDX_SPEND_BUDGET": "1" if submission.spend_budget else "",
-        "MDX_AUDIT_PATH": str(folder / "audit.json"),
+        "MDX_AUDIT_PATH": str(folder / AUDIT),
         "TEST_DATASET_PATH": str(song.parent.resolve()),
         "RESULTS_DATASET_PATH": str(results.resolve()),
         "PARTIAL_RUN_MUSIC_NAMES": song.name,
@@ -143,16 +162,9 @@ def _environment(
     if submission.threads is not None:
         env["MDX_THREADS"] = str(submission.threads)
     if submission.clock_jumps:
-        paths = [str(JUMPING_CLOCK), *filter(None, [env.get("PYTHONPATH")])]
+        paths = [str(JUMPING_CLOCK), *filter(None, [os.environ.get("PYTHONPATH")])]
         env["PYTHONPATH"] = os.pathsep.join(paths)
     return env
-
-
-def _duration(song: Path) -> float:
-    try:
-        return float(sf.info(song / "mixture.wav").duration)
-    except (sf.LibsndfileError, OSError):  # which the submission will find out
-        return 0.0
 
 
 def _phase(events: Path) -> str:
@@ -163,17 +175,15 @@ def _phase(events: Path) -> str:
     return "song" if "execution_running" in names else "setup"
 
 
-def _quality(path: Path) -> dict[str, Any]:
-    # What a song was separated with; nothing where the submission does not tell.
-    if not path.exists():
-        return {"rungs": [], "squeezed": False}
-    quality = json.loads(path.read_text(encoding="utf-8"))
-    levels = quality["levels"]
-    used = [levels[decision["index"]] for decision in quality["decisions"]]
-    best = levels[0] | {"both_polarities": None}
-    same = ("precision", "estimators", "mixer")
-    squeezed = any(level[key] != best[key] for level in used for key in same)
-    return {"rungs": [level["label"] for level in used], "squeezed": squeezed}
+def _read_audit(path: Path) -> dict[str, Any]:
+    # What the submission tells of the song, on which its stems and scores do not depend.
+    try:
+        facts = (_read_lines(path) or [{}])[-1]
+        stages = {name: float(seconds) for name, seconds in facts.get("stages", {}).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        log.warning("%s: %s", path, error)
+        return {}
+    return {**facts, "stages": stages}
 
 
 def _absolute(system: str) -> str:

@@ -3,28 +3,32 @@
 from pathlib import Path
 from typing import Any
 
-from evaluator.evaluation import Options, Outcome, Record
+from evaluator.evaluation import Outcome
+from evaluator.given_stems import GivenStems
+from evaluator.jobs import Options, Record
 from evaluator.leaderboards import make_tables
-from evaluator.paper import SQUEEZED, TWICE, check_paper
+from evaluator.paper import BOTH_POLARITIES, DEGRADED, check_paper
 from evaluator.published import Published
 from evaluator.scores import BASELINE, METRICS, mean_scores
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
 from evaluator.timing import make_timing
 
-VERSION = 3  # raise whenever a key changes its meaning
+VERSION = 4  # raise whenever a key changes its meaning
+MADE_ELSEWHERE = "made elsewhere"  # the mark of stems that no system of the run made
 SCHEMA = Path(__file__).with_name("report.schema.json")
 
 
 def make_report(
-    test_set: TestSet, systems: list[System], outcome: Outcome, options: Options,
-    published: Published, audit: list[dict[str, Any]],
+    test_set: TestSet, systems: list[System], given: list[GivenStems], outcome: Outcome,
+    options: Options, published: Published, audit: list[dict[str, Any]],
 ) -> dict[str, Any]:  # fmt: skip
     """Gather a run. All that depends on the machine and the hour stands under `timing`.
 
     Songs that an interrupted run did not reach are `pending`; their scores are in no mean.
     """
-    entries = [_entry(system, test_set, outcome) for system in systems]
+    ours = [_entry(system, test_set, outcome) for system in systems]
+    entries = [*ours, *(_given_entry(stems, test_set, outcome) for stems in given)]
     baseline = {"system": BASELINE, "marks": [], **_songs(BASELINE, test_set, outcome)}
     everything = [row for entry in entries for row in entry["songs"]]
     return {
@@ -41,8 +45,8 @@ def make_report(
         "baseline": baseline,
         "systems": entries,
         "tables": make_tables(test_set, [baseline, *entries], published),
-        "paper": check_paper(test_set, systems, entries, published),
-        "timing": {**make_timing(test_set, systems, outcome, options), "audit": audit},
+        "paper": check_paper(test_set, systems, ours, published),
+        "timing": {**make_timing(test_set, systems, given, outcome, options), "audit": audit},
     }
 
 
@@ -55,32 +59,41 @@ def failures(report: dict[str, Any]) -> list[str]:
 
 def _entry(system: System, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:
     spec = system.spec
-    squeezed = _squeezed(system.name, test_set, outcome)
+    limited = _marks_of_the_limit(system.name, test_set, outcome)
     disagreement = system.disagreement()
     return {
         "system": system.name,
         "description": spec.description,
         "training_data": list(spec.training_data),
         "leaderboard": spec.leaderboard,
-        "marks": [*system.marks(test_set), *squeezed],
+        "marks": [*system.marks(test_set), *limited],
         "warnings": [disagreement] if disagreement else [],
         "weights": system.weights,
         **_songs(system.name, test_set, outcome),
     }
 
 
-def _squeezed(name: str, test_set: TestSet, outcome: Outcome) -> list[str]:
-    # Where the time limit left less than the whole system, scores are not the system's.
+def _given_entry(stems: GivenStems, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "system": stems.name,
+        "description": "Stems that another tool made",
+        "training_data": [],
+        "leaderboard": "none",
+        "marks": [MADE_ELSEWHERE],
+        "warnings": stems.warnings,
+        "weights": {},
+        **_songs(stems.name, test_set, outcome),
+    }
+
+
+def _marks_of_the_limit(name: str, test_set: TestSet, outcome: Outcome) -> list[str]:
+    # Where the time limit left less or more than the usual system, scores are not the system's.
     records = [outcome.records.get((name, song.name)) for song in test_set.songs]
-    separations = [record["separation"] for record in records if record]
-    count = sum(
-        any(run["squeezed"] for run in separation["runs"])
-        for separation in separations
-        if separation
-    )
-    marks = [f"{count} of {len(test_set.songs)} songs {SQUEEZED}"] if count else []
-    rungs = [rung for s in separations if s for run in s["runs"] for rung in run["rungs"]]
-    return [*marks, *([TWICE] if any(rung.endswith("both polarities") for rung in rungs) else [])]
+    songs = [record["separation"]["runs"] for record in records if record and record["separation"]]
+    count = sum(any(run["degraded"] for run in runs) for runs in songs)
+    marks = [f"{count} of {len(test_set.songs)} songs {DEGRADED}"] if count else []
+    averaged = any(run["both_polarities"] for runs in songs for run in runs)
+    return [*marks, *([BOTH_POLARITIES] if averaged else [])]
 
 
 def _songs(name: str, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """`python evaluator/run.py`: replay a test set through the submission, score what it wrote."""
 
 import argparse
+import io
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from tqdm import tqdm
 from evaluator.audit import LIMITS, Case, audit_table, make_cases, parse_numbers, run_audit
 from evaluator.children import Children
 from evaluator.curves import Curves, read_curves
-from evaluator.evaluation import Evaluation, Options, Outcome
+from evaluator.evaluation import Outcome, make_jobs, run_jobs
+from evaluator.given_stems import GivenStems, find_given_stems
+from evaluator.jobs import Job, Options
 from evaluator.json_files import write_json
 from evaluator.options import get_parser
 from evaluator.page import write_page
@@ -22,11 +26,14 @@ from evaluator.paper import outside
 from evaluator.published import read_published
 from evaluator.report import failures, make_report
 from evaluator.score_files import aggregate
+from evaluator.scores import BASELINE
 from evaluator.stem_mp4 import decode_track
-from evaluator.systems import System, read_systems
+from evaluator.stop import Stop
+from evaluator.systems import System, read_systems, refuse_twins
 from evaluator.tables import (
     TITLES,
     board_table,
+    limit_words,
     median_table,
     paper_table,
     relation_lines,
@@ -37,6 +44,9 @@ from evaluator.tables import (
 )
 from evaluator.test_sets import TestSet, find_test_set
 from mdx.errors import AudioError, MdxError
+from mdx.limit.policy import parse_limit
+
+DEFAULT_SYSTEM = "demo"  # what is run where nothing is named
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,14 +61,18 @@ def main(arguments: list[str] | None = None) -> int:
         test_set = find_test_set(
             args.songs, args.out / "songs", subset=args.subset, tracks=args.tracks
         )
-        systems = read_systems(args.systems or ["demo"], args.precision)
+        default = [] if args.stems else [DEFAULT_SYSTEM]
+        systems = read_systems(args.systems or default, args.precision)
+        songs = [song.name for song in test_set.songs]
+        given = [find_given_stems(folder, songs) for folder in args.stems]
+        refuse_twins([*_names(systems), *_names(given)])
         published = read_published()
         cases = _cases(args) if args.audit else []
         curves = read_curves(args.curves) if args.curves else None
         _decode(test_set)
-        outcome, options = _evaluate(test_set, systems, args)
+        outcome, options = _evaluate(test_set, systems, given, args)
         audit = _audit(test_set, systems, cases, args) if not outcome.interrupted else []
-        report = make_report(test_set, systems, outcome, options, published, audit)
+        report = make_report(test_set, systems, given, outcome, options, published, audit)
         write_json(args.out / "report.json", report)
         if args.readme and report["complete"]:
             update_readme(report, args.readme)
@@ -66,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     _print_report(report, args)
-    _write_page(report, test_set, args, curves)
+    _write_page(report, test_set, given, args, curves)
     return _exit_code(report, outcome, args)
 
 
@@ -88,22 +102,33 @@ def _decode(test_set: TestSet) -> None:
 
 
 def _evaluate(
-    test_set: TestSet, systems: list[System], args: argparse.Namespace
+    test_set: TestSet, systems: list[System], given: list[GivenStems], args: argparse.Namespace
 ) -> tuple[Outcome, Options]:
     options = Options(
         subtype=args.subtype, limit=args.limit, spend_budget=args.spend_budget,
         full=args.metrics == "full", repeat=args.repeat, workers=args.workers, resume=args.resume,
     )  # fmt: skip
-    print(f"{test_set.description}; {', '.join(system.name for system in systems)}", flush=True)
-    seconds = sum(song.duration for song in test_set.songs) * len(systems)
+    names = [*_names(systems), *_names(given)]
+    print(f"{test_set.description}; {', '.join(names)}", flush=True)
+    stop = Stop.inside(args.out)
+    jobs = make_jobs(test_set, systems, given, args.out, options, stop)
     # In seconds of audio, so that the time left is right for songs of any length.
-    with tqdm(total=round(seconds), unit="s", desc="audio", disable=None) as bar:
-        outcome = Evaluation(test_set, systems, args.out, options).run(bar.update)
+    with tqdm(total=round(sum(map(_audio, jobs))), unit="s", desc="audio", disable=None) as bar:
+        outcome = run_jobs(jobs, stop, lambda job: bar.update(_audio(job)), workers=options.workers)
     return outcome, options
 
 
+def _names(entries: Sequence[System | GivenStems]) -> list[str]:
+    return [entry.name for entry in entries]
+
+
+def _audio(job: Job) -> float:
+    # Seconds of it; a baseline takes no time beside them.
+    return 0.0 if job.entry == BASELINE else job.song.duration
+
+
 def _cases(args: argparse.Namespace) -> list[Case]:
-    limits = [args.limit] if args.limit else LIMITS
+    limits = [parse_limit(args.limit, "--limit")] if args.limit else LIMITS
     cpus = [int(count) for count in parse_numbers(args.cpus, "--cpus")]
     return make_cases(limits, parse_numbers(args.slowdown, "--slowdown"), cpus)
 
@@ -111,23 +136,21 @@ def _cases(args: argparse.Namespace) -> list[Case]:
 def _audit(
     test_set: TestSet, systems: list[System], cases: list[Case], args: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    children = Children()
     total = len(cases) * len(test_set.songs) * len(systems)
-    try:
-        with tqdm(total=total, unit="run", desc="audit", disable=None if total else True) as bar:
-            return run_audit(
-                systems, test_set.songs, cases, args.out / "audit", children, lambda: bar.update()
-            )
-    finally:
-        children.stop()
+    with tqdm(total=total, unit="run", desc="audit", disable=None if total else True) as bar:
+        return run_audit(
+            systems, test_set.songs, cases, args.out / "audit", Children(), lambda: bar.update()
+        )
 
 
 def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
+    limits = {entry["system"]: entry["limit"] for entry in report["timing"]["systems"]}
     for entry in report["systems"]:
         marks = "".join(f" ({mark})" for mark in entry["marks"])
-        print(f"\n{entry['system']}{marks}: global SDR in dB; limit: 1.57 x the song's duration")
+        limit = limit_words(limits[entry["system"]])
+        print(f"\n{entry['system']}{marks}: global SDR in dB; {limit}")
         print(song_table(report, entry["system"]))
-        if args.timing:
+        if args.timing and limits[entry["system"]]:
             print("\nSeconds by stage, and MB of memory at the peak:")
             print(stage_table(report, entry["system"]))
             print("\n".join(timing_lines(report, entry["system"])))
@@ -154,13 +177,14 @@ def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
 
 
 def _write_page(
-    report: dict[str, Any], test_set: TestSet, args: argparse.Namespace, curves: Curves | None
-) -> None:
+    report: dict[str, Any], test_set: TestSet, given: list[GivenStems],
+    args: argparse.Namespace, curves: Curves | None,
+) -> None:  # fmt: skip
     folders = {song.name: song.folder for song in test_set.songs}
     page = args.out / "report.html"
     try:
         stems = args.out / "stems"
-        write_page(report, folders, stems, page, excerpt=args.excerpt, curves=curves)
+        write_page(report, folders, stems, page, given=given, excerpt=args.excerpt, curves=curves)
     except MdxError as error:  # the numbers are safe in report.json
         print(f"warning: {error}", file=sys.stderr)
     else:
@@ -185,6 +209,9 @@ def _exit_code(report: dict[str, Any], outcome: Outcome, args: argparse.Namespac
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a song may have a name that no terminal can show
+            stream.reconfigure(errors="backslashreplace")
     # On SIGTERM, end the children as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

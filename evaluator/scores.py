@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
+from evaluator.audio_files import open_audio
 from evaluator.bss_eval import framewise_metrics
 from evaluator.metrics import Frames, framewise_sdr, global_sdr, median_over_frames
 from evaluator.score_files import write_score_file
@@ -20,6 +21,7 @@ METRICS = {
     "sdr_median_of_frames": "paper: BSS Eval v4, median over 1 s frames, then over songs",
 }
 DECIMALS = 6
+LOUDEST = 1e9  # of full scale; energies of more need not fit into float32
 
 Scores = dict[str, dict[str, float | None]]  # by metric, then by column
 
@@ -27,21 +29,37 @@ Scores = dict[str, dict[str, float | None]]  # by metric, then by column
 def read_references(song: Path) -> dict[str, Audio]:
     """The true stems of a song, all as long as its mixture. Shape: (2, samples), float32.
 
-    Raises AudioError for a stem that is missing, unreadable, or not like the mixture.
+    Raises AudioError for a stem that is missing, unreadable, not finite, or not like the mixture.
     """
-    return _read_stems(song, "a reference stem", _read(song / "mixture.wav", "a mixture").shape[1])
+    samples = _read(song / "mixture.wav", "a mixture").shape[1]
+    stems = {source: song / f"{source}.wav" for source in SOURCES}
+    return _read_stems(stems, "a reference stem", samples)
 
 
-def score_stems(song: Path, stems: Path, frames_path: Path, *, full: bool = False) -> Scores:
+def score_stems(song: Path, stems: Path, frames_path: Path) -> Scores:
     """Both SDRs of one song from its folder of true stems and the folder of those written.
 
-    Framewise scores go to `frames_path` in museval's schema; with `full`, ISR, SIR and SAR as well.
-    Raises AudioError for any file that cannot be compared, OutputError for `frames_path`.
+    As `score_files`, of `<stems>/<source>.wav`.
+    """
+    return score_files(song, {source: stems / f"{source}.wav" for source in SOURCES}, frames_path)
+
+
+def score_files(
+    song: Path, stems: Mapping[str, Path], frames_path: Path, *, full: bool = False
+) -> Scores:
+    """Both SDRs of one song from its folder of true stems and a file for each source, or for some.
+
+    Framewise scores go to `frames_path` in museval's schema; with `full`, and all four stems, ISR,
+    SIR and SAR as well. Frames count by the sources that are there. Raises AudioError for any file
+    that cannot be compared, OutputError for `frames_path`.
     """
     references = read_references(song)
     samples = references[SOURCES[0]].shape[1]
-    estimates = _read_stems(stems, "a stem of the submission", samples)
-    frames = (framewise_metrics if full else _sdr_only)(references, estimates)
+    estimates = _read_stems(stems, "a stem to be scored", samples)
+    references = {source: references[source] for source in estimates}
+    # What leaks from a source into another is known only where all of them are there.
+    every = framewise_metrics if full and set(estimates) == set(SOURCES) else _sdr_only
+    frames = every(references, estimates)
     write_score_file(frames_path, frames)
     return _summarise(references, estimates, frames)
 
@@ -56,7 +74,7 @@ def score_scaled_mixture(song: Path) -> Scores:
 
 def mean_scores(songs: Sequence[Mapping[str, Any]]) -> Scores:
     """The leaderboard's row: means over songs of the global SDR, medians of the framewise one."""
-    means = {key: float(np.mean([song["sdr"][key] for song in songs])) for key in COLUMNS}
+    means = {key: _mean([song["sdr"][key] for song in songs]) for key in COLUMNS}
     medians = {}
     for source in SOURCES:
         values = [song["sdr_median_of_frames"][source] for song in songs]
@@ -70,8 +88,11 @@ def _summarise(
     estimates: dict[str, Audio],
     frames: Mapping[str, Mapping[str, Frames]],
 ) -> Scores:
-    overall = {source: global_sdr(references[source], estimates[source]) for source in SOURCES}
-    medians = {source: median_over_frames(frames[source]["SDR"]) for source in SOURCES}
+    overall: dict[str, float | None] = dict.fromkeys(SOURCES)
+    medians = overall.copy()
+    for source, estimate in estimates.items():
+        overall[source] = global_sdr(references[source], estimate)
+        medians[source] = median_over_frames(frames[source]["SDR"])
     return _rounded({"sdr": _with_mean(overall), "sdr_median_of_frames": _with_mean(medians)})
 
 
@@ -83,9 +104,13 @@ def _sdr_only(
 
 
 def _with_mean(values: Mapping[str, float | None]) -> dict[str, float | None]:
-    known = [value for value in values.values() if value is not None]
-    complete = len(known) == len(values)
-    return {"song": float(np.mean(known)) if complete else None, **values}
+    return {"song": _mean(list(values.values())), **values}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    # None where a value is missing: the mean of the others would look like one of all.
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def _rounded(scores: Mapping[str, Mapping[str, float | None]]) -> Scores:
@@ -97,12 +122,12 @@ def _rounded(scores: Mapping[str, Mapping[str, float | None]]) -> Scores:
     }
 
 
-def _read_stems(folder: Path, what: str, samples: int) -> dict[str, Audio]:
-    stems = {source: _read(folder / f"{source}.wav", what) for source in SOURCES}
+def _read_stems(paths: Mapping[str, Path], what: str, samples: int) -> dict[str, Audio]:
+    stems = {source: _read(paths[source], what) for source in SOURCES if source in paths}
     for source, stem in stems.items():
         if stem.shape[1] != samples:
             raise AudioError(
-                folder / f"{source}.wav",
+                paths[source],
                 got=f"{stem.shape[1]} samples",
                 expected=f"{what} of {samples}, like the mixture",
             )
@@ -111,7 +136,8 @@ def _read_stems(folder: Path, what: str, samples: int) -> dict[str, Audio]:
 
 def _read(path: Path, what: str) -> Audio:
     try:
-        audio, rate = sf.read(path, dtype="float32", always_2d=True)
+        with open_audio(path) as file:
+            audio, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except (sf.LibsndfileError, OSError) as error:
         got = "no file" if not path.exists() else f"no readable file ({error})"
         raise AudioError(path, got=got, expected=what) from error
@@ -119,5 +145,9 @@ def _read(path: Path, what: str) -> Audio:
         raise AudioError(
             path, got=f"{audio.shape[1]} channels, {rate} Hz", expected=f"{what}, stereo, 44100 Hz"
         )
+    peak = np.abs(audio).max(initial=0.0)
+    if not peak <= LOUDEST:  # also where it is NaN
+        got = f"a peak of {peak:g}" if np.isfinite(peak) else "NaN or infinity"
+        raise AudioError(path, got=got, expected=f"{what}, with a full scale of 1")
     stem: Audio = audio.T
     return stem

@@ -1,6 +1,5 @@
 """MUSDB18's `.stem.mp4`: mixture and four stems in one file, decoded by musdb to WAV files."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy.typing as npt
 import soundfile as sf
 
 from mdx.errors import AudioError, ConfigError, OutputError
+from mdx.files import draft_of
 from mdx.systems.spec import SAMPLE_RATE
 
 SUFFIX = ".stem.mp4"
@@ -25,23 +25,19 @@ def decode_track(archive: Path, folder: Path) -> None:
     """
     if folder.is_dir() and folder.stat().st_mtime >= archive.stat().st_mtime:
         return
-    draft = folder.with_name(f".{folder.name}.part")
     try:
-        draft.mkdir(parents=True, exist_ok=True)
-        needed, free = EXPANSION * archive.stat().st_size, shutil.disk_usage(draft).free
-        if free < needed:
-            raise OutputError(
-                folder, got=f"{free / 1e6:.0f} MB free", expected=f"{needed / 1e6:.0f} MB",
-                hint=f"this is where {archive.name} is decoded to",
-            )  # fmt: skip
-        for index, name in enumerate(STREAMS):
-            sf.write(draft / f"{name}.wav", _read_stream(archive, index), SAMPLE_RATE)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(draft, folder)
+        with draft_of(folder) as draft:
+            draft.mkdir()
+            needed, free = EXPANSION * archive.stat().st_size, shutil.disk_usage(draft).free
+            if free < needed:
+                raise OutputError(
+                    folder, got=f"{free / 1e6:.0f} MB free", expected=f"{needed / 1e6:.0f} MB",
+                    hint=f"this is where {archive.name} is decoded to",
+                )  # fmt: skip
+            for index, name in enumerate(STREAMS):
+                sf.write(draft / f"{name}.wav", _read_stream(archive, index), SAMPLE_RATE)
     except (OSError, sf.LibsndfileError) as error:
         raise OutputError(folder, got=error, expected="a folder that can be written") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _read_stream(archive: Path, index: int) -> npt.NDArray[np.int16]:

@@ -1,19 +1,36 @@
 """The systems of a run, as a report needs them: what they are made of, and what they may claim."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from evaluator.fingerprints import ROOT, hash_facts, hash_file
 from evaluator.scores import BASELINE
 from evaluator.test_sets import MUSDB18_TESTS, TestSet
 from mdx.errors import ConfigError
 from mdx.systems.find import find_system
-from mdx.systems.spec import SOURCES, EstimatorSpec, SystemSpec
+from mdx.systems.spec import SOURCES, SystemSpec
 from mdx.systems.weights import int8_name, name_for, read_manifest
 
 MIXER = "mixer"
+DEMUCS = "demucs_v2"  # the name of the estimator that makes all stems of the waveform
 TRAINED_ON_TEST = "trained on test"
+# All of a system that no stem depends on; whatever else a spec has, or will have, counts.
+PROSE = ("name", "description", "training_data", "leaderboard", "licence")
+
+
+@dataclass(frozen=True)
+class DemucsRun:
+    """How a system runs its Demucs-v2, whatever its weights."""
+
+    segment: float = 40.0  # seconds; what a system does not say is the runtime's default
+    overlap: float = 0.5  # of two segments, as a share of one
+    normalise: str = "stereo"
+    shifts: int = 0
+    blend: Mapping[str, float] | None = None  # the other networks' share of each source
+    more: Mapping[str, Any] = field(default_factory=dict)  # whatever else a system says of it
 
 
 @dataclass(frozen=True)
@@ -23,7 +40,7 @@ class System:
     given: str  # the name or path by which it was asked for
     spec: SystemSpec
     precision: str  # asked for: float32, int8 or auto
-    # sha256 by estimator, and of the Mixer; None for a missing file
+    # sha256 by the estimator's name, and of the Mixer; None: no file
     weights: dict[str, str | None]
     # likewise, of int8 networks that a limit may lead to
     below: dict[str, str | None]
@@ -37,9 +54,21 @@ class System:
     @property
     def key(self) -> str:
         """A hash of all that decides about its stems."""
-        spec = self.spec
-        made_of = (spec.estimators, spec.combine, spec.stems, spec.both_polarities, spec.ladder)
-        return hash_facts(made_of, self.weights, self.below)
+        spec = {name: value for name, value in asdict(self.spec).items() if name not in PROSE}
+        return hash_facts(spec, self.precision, self.weights, self.below)
+
+    @property
+    def demucs(self) -> DemucsRun | None:
+        """How it runs Demucs-v2; None where it has none."""
+        parts = {part.name: part.options for part in self.spec.estimators}
+        if DEMUCS not in parts:
+            return None
+        blends = (step.options for step in self.spec.combine if step.estimator == DEMUCS)
+        shares = next(blends, {}).get("shares")
+        known = {field.name for field in fields(DemucsRun)}
+        told = {key: value for key, value in parts[DEMUCS].items() if key in known}
+        more = {key: parts[DEMUCS][key] for key in parts[DEMUCS] if key not in {*known, "batch"}}
+        return DemucsRun(**told, blend=shares, more=more)
 
     def marks(self, test_set: TestSet) -> list[str]:
         """What must be said wherever its scores on a test set stand."""
@@ -75,14 +104,19 @@ def read_systems(given: list[str], precision: str = "float32") -> list[System]:
     `precision` is that of mdx.systems.weights; raises WeightsError where a system does not have it.
     """
     systems = [_read_system(name, precision) for name in given]
-    names = [BASELINE, *(system.name for system in systems)]
-    twins = sorted({name for name in names if names.count(name) > 1})
+    refuse_twins([system.name for system in systems])
+    return systems
+
+
+def refuse_twins(names: Iterable[str]) -> None:
+    """Raise ConfigError where two entries of a report have one name, or one has the baseline's."""
+    every = [BASELINE, *names]
+    twins = sorted({name for name in every if every.count(name) > 1})
     if twins:
         raise ConfigError(
             "systems", got=f"the name '{twins[0]}' twice", expected="names of their own",
             hint="their stems are kept in folders of these names",
         )  # fmt: skip
-    return systems
 
 
 def _read_system(given: str, precision: str) -> System:
@@ -98,20 +132,14 @@ def _read_system(given: str, precision: str) -> System:
         files[MIXER] = spec.mixer
     weights = _hash(folder, files)
     below = _hash(folder, {role: int8_name(name) for role, name in networks.items()})
-    demucs = demucs_of(spec)
-    origin = _origin(folder, files[demucs.name], weights[demucs.name]) if demucs else None
+    origin = _origin(folder, files[DEMUCS], weights) if DEMUCS in files else None
     return System(given, spec, precision, weights, below, origin)
 
 
-def demucs_of(spec: SystemSpec) -> EstimatorSpec | None:
-    """The system's Demucs-v2, by itself or in a blend; None where it has none."""
-    return next((part for part in spec.estimators if part.kind == "waveform"), None)
-
-
-def _origin(folder: Path, name: str, sha256: str | None) -> str | None:
+def _origin(folder: Path, name: str, weights: dict[str, str | None]) -> str | None:
     # What a network was made from, by a manifest that means this very file.
     entry = read_manifest(folder).get(name)
-    return entry.parent if entry and entry.sha256 == sha256 else None
+    return entry.parent if entry and entry.sha256 == weights[DEMUCS] else None
 
 
 def _hash(folder: Path, files: dict[str, str]) -> dict[str, str | None]:

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluator.json_files import write_text
 from evaluator.score_files import METRICS as MUSEVAL_METRICS
 from evaluator.score_files import Medians
 from evaluator.scores import COLUMNS
 from mdx.errors import ConfigError
+from mdx.files import write_atomically
+from mdx.limit.policy import parse_limit
 from mdx.systems.spec import SOURCES
 
 HEADER = [f"SDR_{column}" for column in COLUMNS]
+ACCOMPANIMENT = "accompaniment"  # museval's and SiSEC's name of all but the vocals
 TITLES = {
     "sdr": "Global SDR in dB (the challenge's metric), mean over songs",
     "sdr_median_of_frames": "BSS Eval v4 SDR in dB (the paper's metric), median over frames, "
@@ -20,18 +22,30 @@ TITLES = {
 
 
 def song_table(report: Mapping[str, Any], system: str) -> str:
-    """One system's songs: SDR by source, seconds, share of the second limit."""
+    """One system's songs: SDR by source, seconds, share of the limit that the song had."""
     (entry,) = (entry for entry in report["systems"] if entry["system"] == system)
     timing = {row["song"]: row for row in _timing(report, system)["songs"]}
     rows = []
     for row in entry["songs"]:
         values = row["sdr"] or dict.fromkeys(COLUMNS)
         timed = timing.get(row["song"])
-        time = f"{timed['median']:.1f}" if timed else "-"
-        share = f"{100 * timed['share_of_round_2_limit']:.0f} %" if timed else "-"
+        time, share = "-", "-"
+        if timed:
+            time = f"{timed['median']:.1f}"
+            if timed["limit"]:
+                share = f"{100 * max(timed['seconds']) / timed['limit']:.0f} %"
         state = "" if row["state"] == "scored" else f" ({row['state']})"
         rows.append([row["song"] + state, *decibels(values), time, share])
     return markdown_table(["song", *HEADER, "seconds", "of limit"], rows)
+
+
+def limit_words(limit: str | None) -> str:
+    """The limit of an entry's songs; none of stems that were made elsewhere."""
+    words = {"fixed": "{:g} s", "ratio": "{:g} x the song's duration", "none": "none"}
+    if limit is None:
+        return "not timed"
+    policy = parse_limit(limit)
+    return "limit: " + words[policy.kind].format(policy.value)
 
 
 def board_table(table: Mapping[str, Any]) -> str:
@@ -84,49 +98,55 @@ def stage_table(report: Mapping[str, Any], system: str) -> str:
             f"{song['median']:.2f}", f"{song['spread']:.2f}",
             *(f"{100 * share:.1f} %" for share in shares), memory,
         ])  # fmt: skip
-    header = ["song", *stages, "all", "+-", "of 240 s", "of 1.57 x", "MB"]
+    header = ["song", *stages, "all", "+-", *(f"of {limit}" for limit in _limits(report)), "MB"]
     return markdown_table(header, rows)
 
 
 def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
-    """What ran where, the song closest to its limit, and the longest song of MUSDB18."""
+    """What ran where, the song closest to the second limit, and the longest song of MUSDB18."""
     timing = _timing(report, system)
     if not timing["songs"]:
         return ["no song was timed"]
     machine, song = report["timing"]["machine"], timing["songs"][0]
     (worst,) = (row for row in timing["songs"] if row["song"] == timing["worst"])
     projection = timing["projection"]
+    first, second = _limits(report)
     verdicts = [
         f"{100 * projection[key]:.0f} % of {limit}: {'fits' if projection[key] <= 1 else 'LATE'}"
         for key, limit in (
-            ("share_of_round_1_limit", "240 s"),
-            ("share_of_round_2_limit", f"1.57 x {projection['duration']:.0f} s"),
+            ("share_of_round_1_limit", first),
+            ("share_of_round_2_limit", f"{second} {projection['duration']:.0f} s"),
         )
     ]
     return [
         f"{machine['cpu']}, {song['threads'] or '?'} of {machine['cpus']} CPUs a song, "
         f"{song['runtime'] or 'runtime not told'}, {song['precision'] or 'precision not told'}",
-        f"closest to its limit: {worst['song']}, {100 * worst['share_of_round_2_limit']:.1f} %",
+        f"closest to {second} its duration: {worst['song']}, "
+        f"{100 * worst['share_of_round_2_limit']:.1f} %",
         f"MUSDB18's longest test song (7:10) would take {projection['seconds']:.0f} s: "
         + "; ".join(verdicts),
         *(
-            f"squeezed by its limit: {song['song']}, {' > '.join(song['rungs'])}"
+            f"degraded by its limit: {song['song']}, {' > '.join(song['levels'])}"
             for song in timing["songs"]
-            if song["squeezed"]
+            if song["degraded"]
         ),
     ]
 
 
 def median_table(medians: Medians) -> str:
-    """The medians of score files as a Markdown table, and their mean over targets."""
+    """The medians of score files as a Markdown table, and their mean over stems."""
     rows = [
         [target, *(_decibel(medians[target][metric]) for metric in MUSEVAL_METRICS)]
         for target in medians
     ]
+    # The accompaniment is the sum of some of the others: in a mean it would count them twice.
+    counted = [row for target, row in medians.items() if target != ACCOMPANIMENT]
     means = []
     for metric in MUSEVAL_METRICS:
-        known = [value for row in medians.values() if (value := row[metric]) is not None]
-        means.append(_decibel(sum(known) / len(known) if len(known) == len(medians) else None))
+        known = [value for row in counted if (value := row[metric]) is not None]
+        means.append(
+            _decibel(sum(known) / len(known) if known and len(known) == len(counted) else None)
+        )
     return markdown_table(["target", *MUSEVAL_METRICS], [*rows, ["mean", *means]])
 
 
@@ -149,7 +169,7 @@ def replace_section(readme: Path, name: str, section: str) -> None:
     begin, end = (text.find(mark) for mark in marks)
     if not 0 <= begin < end:
         raise ConfigError(readme, got=f"no marks for {name}", expected=" and ".join(marks))
-    write_text(readme, f"{text[: begin + len(marks[0])]}\n{section}\n{text[end:]}")
+    write_atomically(readme, f"{text[: begin + len(marks[0])]}\n{section}\n{text[end:]}")
 
 
 def decibels(values: Mapping[str, float | None]) -> list[str]:
@@ -172,6 +192,12 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 def _timing(report: Mapping[str, Any], system: str) -> Any:
     (timing,) = (row for row in report["timing"]["systems"] if row["system"] == system)
     return timing
+
+
+def _limits(report: Mapping[str, Any]) -> tuple[str, str]:
+    # The challenge's two, in words.
+    limits = report["timing"]["limits"]
+    return f"{limits['round_1_seconds']:g} s", f"{limits['round_2_ratio']:g} x"
 
 
 def _decibel(value: float | None) -> str:

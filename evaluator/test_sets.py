@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import soundfile as sf
-
+from evaluator.audio_files import duration
 from evaluator.stem_mp4 import SUFFIX
 from mdx.errors import AudioError
 from mdx.systems.spec import MUSDB18_TEST, SOURCES
@@ -41,10 +40,7 @@ class Song:
     @property
     def duration(self) -> float:
         """Seconds; 0 where the mixture cannot be read, which the submission will find out."""
-        try:
-            return float(sf.info(self.folder / "mixture.wav").duration)
-        except (sf.LibsndfileError, OSError):
-            return 0.0
+        return duration(self.folder / "mixture.wav")
 
 
 @dataclass(frozen=True)

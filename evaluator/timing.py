@@ -4,23 +4,23 @@ import platform
 import statistics
 from typing import Any
 
-from evaluator.evaluation import Options, Outcome
+from evaluator.evaluation import Outcome
 from evaluator.fingerprints import package_versions
+from evaluator.given_stems import GivenStems
+from evaluator.jobs import Options
+from evaluator.stages import REST, in_order
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
+from mdx.limit.policy import ROUND_1, ROUND_2
 from mdx.machine import available_cpus, cpu_model
-from mdx.systems.spec import SOURCES
 
-ROUND_1_SECONDS = 240.0  # the challenge's first limit, for every song
-ROUND_2_RATIO = 1.57  # its second: this many times the song's duration
-# In the order of the signal.
-STAGES = ("read", "stft", *SOURCES, "istft", "demucs_v2", "combine", "write")
 LONGEST_SONG = 430.0  # seconds of MUSDB18's longest test song (Georgia Wonder - Siren)
 
 
 def make_timing(
-    test_set: TestSet, systems: list[System], outcome: Outcome, options: Options
-) -> dict[str, Any]:
+    test_set: TestSet, systems: list[System], given: list[GivenStems], outcome: Outcome,
+    options: Options,
+) -> dict[str, Any]:  # fmt: skip
     """The part of a report that no two runs have in common."""
     return {
         "machine": {
@@ -30,13 +30,22 @@ def make_timing(
             "python": platform.python_version(),
             **package_versions(),
         },
-        "limits": {"round_1_seconds": ROUND_1_SECONDS, "round_2_ratio": ROUND_2_RATIO},
+        "limits": {"round_1_seconds": ROUND_1.value, "round_2_ratio": ROUND_2.value},
         "workers": options.workers,
-        "systems": [_time_system(system, test_set, outcome) for system in systems],
+        "systems": [
+            *(_time_system(system, test_set, outcome, options) for system in systems),
+            *(_not_timed(stems) for stems in given),
+        ],
     }
 
 
-def _time_system(system: System, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:
+def _not_timed(stems: GivenStems) -> dict[str, Any]:
+    return {"system": stems.name, "limit": None, "songs": [], "worst": None, "projection": None}
+
+
+def _time_system(
+    system: System, test_set: TestSet, outcome: Outcome, options: Options
+) -> dict[str, Any]:
     songs = []
     for song in test_set.songs:
         record = outcome.records.get((system.name, song.name))
@@ -46,6 +55,7 @@ def _time_system(system: System, test_set: TestSet, outcome: Outcome) -> dict[st
     worst = max(songs, key=lambda song: song[shares], default=None)
     return {
         "system": system.name,
+        "limit": str(options.limit_of(system)),
         "songs": songs,
         "worst": worst and worst["song"],
         "projection": worst and _project(max(song["per_second"] for song in songs)),
@@ -56,9 +66,8 @@ def _time_song(name: str, duration: float, separation: dict[str, Any]) -> dict[s
     runs = separation["runs"]
     seconds = [run["seconds"] for run in runs]
     slowest, last = max(seconds), runs[-1]
-    known = sorted(last["stages"].items(), key=lambda item: STAGES.index(item[0]))
-    stages = {stage: round(spent, 4) for stage, spent in known}
-    rest = last["seconds"] - sum(stages.values())
+    stages = {stage: round(last["stages"][stage], 4) for stage in in_order(last["stages"])}
+    untold = max(0.0, last["seconds"] - sum(stages.values()))
     return {
         "song": name,
         "duration": round(duration, 3),
@@ -66,29 +75,35 @@ def _time_song(name: str, duration: float, separation: dict[str, Any]) -> dict[s
         "median": statistics.median(seconds),
         "spread": round(slowest - min(seconds), 3),
         "per_second": round(slowest / duration, 6),
-        "share_of_round_1_limit": round(slowest / ROUND_1_SECONDS, 4),
-        "share_of_round_2_limit": round(slowest / (ROUND_2_RATIO * duration), 4),
+        **_shares(slowest, duration),
         "setup_seconds": last["setup_seconds"],
-        # Opening and closing files, resampling back, and all that is too short to be watched.
-        "stages": {**stages, "rest": round(max(0.0, rest), 4)} if stages else {},
+        # Opening and closing files, resampling back, and all that is too short to be measured.
+        "stages": {**stages, REST: round(stages.get(REST, 0.0) + untold, 4)} if stages else {},
         "peak_memory": max((run["peak_memory"] or 0 for run in runs), default=0) or None,
         "threads": last["threads"],
         "runtime": last["runtime"],
         "precision": last["precision"],
         "same_every_time": separation["same_every_time"],
         "limit": last["limit"],
-        "rungs": last["rungs"],
-        "squeezed": any(run["squeezed"] for run in runs),
+        "levels": last["levels"],
+        "degraded": any(run["degraded"] for run in runs),
     }
 
 
 def _project(per_second: float) -> dict[str, Any]:
     # By the slowest song: short ones take more for each second, so this errs to the safe side.
     seconds = per_second * LONGEST_SONG
-    round_2 = ROUND_2_RATIO * LONGEST_SONG
     return {
         "duration": LONGEST_SONG,
         "seconds": round(seconds, 1),
-        "share_of_round_1_limit": round(seconds / ROUND_1_SECONDS, 4),
-        "share_of_round_2_limit": round(seconds / round_2, 4),
+        **_shares(seconds, LONGEST_SONG),
+    }
+
+
+def _shares(seconds: float, duration: float) -> dict[str, float]:
+    limits = {"round_1": ROUND_1.seconds(duration), "round_2": ROUND_2.seconds(duration)}
+    return {
+        f"share_of_{name}_limit": round(seconds / limit, 4)
+        for name, limit in limits.items()
+        if limit
     }

@@ -165,7 +165,7 @@ class Separator:
                 writer.append(np.zeros((len(paths), CHANNELS, missing), dtype=np.float32))
                 monitor.check()
         monitor.finish()
-        _write_quality(paths[self.sources[0]].parent / "quality.json", deadline, self.sources)
+        self._write_quality(paths[self.sources[0]].parent / "quality.json", deadline)
         return paths
 
     def _places(
@@ -184,6 +184,20 @@ class Separator:
                 song, got="the song itself as a stem's place", expected="another folder"
             )
         return {source: paths[source] for source in self.sources}
+
+    def _write_quality(self, path: Path, deadline: Deadline | None) -> None:
+        # The stems are there by now: what is told of them must not cost them.
+        try:
+            if deadline is not None:
+                levels = self.ladder.describe()
+                summary = {"sources": self.sources, "levels": levels, **deadline.summary()}
+                path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+            elif path.is_file():
+                old = json.loads(path.read_text(encoding="utf-8"))
+                if "decisions" in old and set(old.get("sources", SOURCES)) <= set(self.sources):
+                    path.unlink()  # ours, of the stems that were here before
+        except (OSError, ValueError, TypeError) as error:
+            log.warning("%s: %s", path, error)
 
     def _normalise_file(
         self, song: SongReader, downmix: bool, monitor: Monitor
@@ -247,20 +261,6 @@ class Separator:
             yield stream.finish()[kept]
 
         return resample(stems(), SAMPLE_RATE, sample_rate)
-
-
-def _write_quality(path: Path, deadline: Deadline | None, sources: Sequence[str]) -> None:
-    # The stems are there by now: what is told of them must not cost them.
-    try:
-        if deadline is not None:
-            summary = {"sources": list(sources), **deadline.summary()}
-            path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-        elif path.is_file():
-            old = json.loads(path.read_text(encoding="utf-8"))
-            if "decisions" in old and set(old.get("sources", SOURCES)) <= set(sources):
-                path.unlink()  # ours, of the stems that were here before
-    except (OSError, ValueError, TypeError) as error:
-        log.warning("%s: %s", path, error)
 
 
 def stem_paths(folder: Path, sources: Sequence[str] = SOURCES) -> dict[str, Path]:

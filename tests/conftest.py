@@ -80,7 +80,11 @@ def song(tmp_path: Path) -> Path:
 @pytest.fixture
 def test_set(tmp_path: Path) -> Path:
     """Two songs with stems, in the layout of the challenge."""
-    root = tmp_path / "songs"
+    return write_songs(tmp_path / "songs")
+
+
+def write_songs(root: Path) -> Path:
+    """Write two songs of a second with their stems below a folder; returns it."""
     for number in (1, 2):
         folder = root / f"song {number}"
         folder.mkdir(parents=True)

@@ -46,7 +46,7 @@ SYSTEMS = EVERYWHERE | {
     "mdx.machine", "mdx.systems.mappings", "mdx.systems.find", "mdx.systems.weights",
 }  # fmt: skip
 MAY_SEE = {
-    "evaluator": SYSTEMS | {"mdx.limit.policy"},
+    "evaluator": SYSTEMS | {"mdx.files", "mdx.limit.policy"},
     "models": SYSTEMS | {
         "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.spectrogram",
     },

@@ -10,9 +10,9 @@ from demo.inspect.pitch import Errors
 from demo.inspect.songs import FILES, Song, spread
 from demo.inspect.summary import HEADER, Measured, Table, count, make_tables, pitch_lines
 from evaluator.excerpts import cut_excerpt, mp3_uri
-from evaluator.json_files import write_text
 from evaluator.page import get_tools
 from evaluator.spectrograms import spectrogram_figure
+from mdx.files import write_atomically
 from mdx.systems.spec import SOURCES
 
 TEMPLATES = Path(__file__).with_name("html")
@@ -54,7 +54,7 @@ class Page:
             # One song at a time, or the samples of all would be in memory at once.
             songs=(_song(one, excerpt) for one in measured if one.song.name in chosen),
         )
-        write_text(path, text)
+        write_atomically(path, text)
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:

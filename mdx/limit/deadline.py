@@ -102,22 +102,10 @@ class Deadline:
         return level
 
     def summary(self) -> dict[str, Any]:
-        """What was chosen, where in the song, and why; to be kept beside the stems."""
-        levels = [
-            {
-                "index": index,
-                "precision": level.precision,
-                "estimators": list(level.estimators or ()),
-                "mixer": level.mixer,
-                "both_polarities": level.both_polarities,
-                "label": self._label(level),
-            }
-            for index, level in enumerate(self._levels)
-        ]
+        """What was chosen, where in the song, and why: levels by their index."""
         return {
             "limit": self._seconds,
             "seconds": round(self.elapsed, 3),
-            "levels": levels,
             "decisions": self._decisions,
         }
 

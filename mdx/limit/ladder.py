@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mdx.combine.protocol import Combiner
 from mdx.estimators.normalise import Normalisation
@@ -54,6 +55,26 @@ class Ladder:
     def count_segments(self, level: QualityLevel, samples: int) -> int:
         """Segments of all estimators of a level for so many samples."""
         return sum(part.geometry.count(samples) for part in self.running(level))
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What each level is, in plain fields, with a label for people."""
+        return [
+            {
+                "index": index,
+                "precision": level.precision,
+                "estimators": list(level.estimators or ()),
+                "sources": self._made(level),
+                "mixer": level.mixer,
+                "both_polarities": level.both_polarities,
+                "label": level.label(self.levels[0]),
+            }
+            for index, level in enumerate(self.levels)
+        ]
+
+    def _made(self, level: QualityLevel) -> list[str]:
+        # The stems that an estimator makes, in the system's order.
+        made = {stem for estimator in self.running(level) for stem in estimator.makes}
+        return [stem for stem in self.stems if stem in made]
 
     @property
     def geometries(self) -> dict[str, Geometry]:

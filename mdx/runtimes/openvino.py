@@ -2,6 +2,7 @@
 
 import os
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class OpenVinoNetwork:
                 "runtime openvino", got=f"no package ({error})", expected="openvino",
                 hint="pip install openvino",
             ) from error  # fmt: skip
-        core = ov.Core()
+        core = _core(ov)
         try:
             weights = {"weights": b""} if isinstance(graph, bytes) else {}
             model = core.read_model(model=graph, **weights)
@@ -77,6 +78,14 @@ class OpenVinoNetwork:
                 hint="use the runtime onnxruntime",
             )  # fmt: skip
         model.reshape({0: [1, *sizes]})
+
+
+@cache
+def _core(ov: Any) -> Any:
+    # One for the process: on x86 each brings a stack for signal handlers, and puts the former one
+    # back when it is freed. Of two that are freed in the order in which they were made, the second
+    # puts back the first one's, which is gone, and the next signal is a segmentation fault.
+    return ov.Core()
 
 
 def _transpose_ends(ov: Any, model: Any, first: End, last: End) -> Any:

@@ -25,7 +25,10 @@ def test_the_columns_add_up_to_the_seconds() -> None:
     stages = {"read": 1.0, "stft": 2.0, "istft": 3.0, "combine": 0.5, "write": 1.5}
     stages["demucs_v2"] = 20.0
     stages |= dict.fromkeys(SOURCES, 10.0)
-    run = Separation(4.0, 70.0, stages, 2_000_000_000, 2, None, None, None, [], squeezed=False)
+    run = Separation(
+        4.0, 70.0, stages, 2_000_000_000, 2, None, None, None, [], degraded=False,
+        both_polarities=False,
+    )  # fmt: skip
     cells = row(SETTINGS[0], 100, run)
     assert len(cells) == len(HEADER)
     assert cells[1:4] == ["74.0", "0.74", "2000"]

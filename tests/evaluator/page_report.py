@@ -120,14 +120,14 @@ def _audit() -> list[dict[str, Any]]:
     case = {"limit": "ratio:1.57", "cpus": 2, "slowdown": 4.0, "fault": "none"}
     row = {"system": NASTY, "song": NASTY, **case}
     found = {
-        "rungs": ["float32", NASTY],
+        "levels": ["float32", NASTY],
         "seconds": 9.0,
         "share": 0.5,
         "margin": 9.0,
         "sdr": 6.5,
         "error": None,
     }
-    late: dict[str, Any] = {**dict.fromkeys(found), "rungs": [], "error": ERROR}
+    late: dict[str, Any] = {**dict.fromkeys(found), "levels": [], "error": ERROR}
     return [{**row, **found}, {**row, **late}]
 
 
@@ -139,10 +139,10 @@ def _timing() -> dict[str, Any]:
                 "song": name, "duration": SECONDS, "seconds": [1.0, 1.2], "median": 1.1,
                 "spread": 0.2, "per_second": 0.6, "share_of_round_1_limit": 0.005,
                 "share_of_round_2_limit": 0.382, "setup_seconds": 0.1,
-                "stages": {"read": 0.2, "companion": 0.9, "rest": 0.1} if system == "first" else {},
+                "stages": {"read": 0.2, NASTY: 0.9, "rest": 0.1} if system == "first" else {},
                 "peak_memory": 500_000_000, "threads": 2, "runtime": "onnxruntime",
                 "precision": "float32", "same_every_time": True, "limit": 240.0,
-                "rungs": ["float32", "int8"], "squeezed": True,
+                "levels": ["float32", "int8"], "degraded": True,
             }
             for name, state in STATES.items()
             if state in ("scored", "unscored")
@@ -151,7 +151,15 @@ def _timing() -> dict[str, Any]:
             "duration": 430, "seconds": 258, "share_of_round_1_limit": 1.075,
             "share_of_round_2_limit": 0.382,
         }  # fmt: skip
-        systems.append({"system": system, "songs": songs, "worst": NASTY, "projection": projection})
+        systems.append(
+            {
+                "system": system,
+                "limit": "fixed:240",
+                "songs": songs,
+                "worst": NASTY,
+                "projection": projection,
+            }
+        )
     return {
         "machine": {"cpu": "a CPU", "cpus": 2, "platform": "Linux", "python": "3.11"},
         "limits": {"round_1_seconds": 240, "round_2_ratio": 1.57},

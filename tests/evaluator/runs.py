@@ -12,8 +12,16 @@ from evaluator.run import main
 
 def evaluate(songs: Path, system: Path, out: Path, *options: object) -> int:
     """Run the evaluator in this process; returns its exit code."""
-    arguments = ["--songs", songs, "--system", system, "--out", out, "--excerpt", 0, *options]
-    return main([str(argument) for argument in arguments])
+    return _run("--songs", songs, "--system", system, "--out", out, *options)
+
+
+def evaluate_stems(songs: Path, stems: Path, out: Path, *options: object) -> int:
+    """Have the evaluator score stems that are there; returns its exit code."""
+    return _run("--songs", songs, "--stems", stems, "--out", out, *options)
+
+
+def _run(*options: object) -> int:
+    return main(["--excerpt", "0", *map(str, options)])
 
 
 def read_report(out: Path) -> Any:
@@ -28,3 +36,15 @@ def without_timing(out: Path) -> Any:
     report = read_report(out)
     del report["timing"]
     return report
+
+
+def processes_of(out: Path) -> list[int]:
+    """Processes whose environment names the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(out).encode() in (process / "environ").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found

@@ -55,7 +55,7 @@ def test_what_cannot_be_heard_is_left_out(tmp_path: Path) -> None:
     sf.write(tmp_path / "bass.wav", audio[:, 0], SAMPLE_RATE)
     sf.write(tmp_path / "drums.wav", np.full_like(audio, np.nan), SAMPLE_RATE, subtype="FLOAT")
     sf.write(tmp_path / "other.wav", audio, 48000)
-    excerpt = cut_excerpt(tmp_path, {"nosuch": tmp_path / "nosuch"}, 0.5)
+    excerpt = cut_excerpt(tmp_path, {"nosuch": {"bass": tmp_path / "nosuch.wav"}}, 0.5)
     assert excerpt is not None and excerpt.missing == ("nosuch", None)
     assert [clip.source for clip in excerpt.clips] == ["mixture", "bass"]
     assert excerpt.clips[1].audio.shape == (2, SAMPLE_RATE // 2)

@@ -1,4 +1,4 @@
-"""The time limit from end to end: late songs are recorded, squeezed ones are in time."""
+"""The time limit from end to end: late songs are recorded, degraded ones are in time."""
 
 import json
 import os
@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 
-from evaluator.audit import Case, audit_table, make_cases, parse_numbers, run_audit
+from evaluator.audit import LIMITS, Case, audit_table, make_cases, parse_numbers, run_audit
 from evaluator.children import ROOT, Children
+from evaluator.quality import read_quality
 from evaluator.replay import JUMPING_CLOCK, SongFailed, Submission, separate_song
 from evaluator.run import main
 from evaluator.systems import read_systems
@@ -71,19 +72,19 @@ def test_a_network_that_hangs_costs_its_song_only(
 
 
 @pytest.mark.usefixtures("slow")
-def test_a_squeezed_song_is_in_time_and_says_what_it_cost(
+def test_a_degraded_song_is_in_time_and_says_what_it_cost(
     test_set: Path, tiny_system: Path, tmp_path: Path
 ) -> None:
     # About 110 chunks of 20 ms and more: some 2.5 s without a limit.
     submission = Submission(str(tiny_system), limit=parse_limit("1.5"))
     separation = separate_song(submission, test_set / "song 1", tmp_path, Children())
-    assert separation.rungs[-1] == "scaled mixture" and separation.limit == 1.5
-    assert separation.squeezed
+    assert separation.levels[-1] == "scaled mixture" and separation.limit == 1.5
+    assert separation.degraded
     assert separation.seconds <= 1.5
-    quality = json.loads((tmp_path / "song 1" / "quality.json").read_text())
-    labels = [level["label"] for level in quality["levels"]]
-    assert labels == ["float32", "scaled mixture"]
-    assert quality["decisions"][-1]["reason"] == "nothing better fits"
+    path = tmp_path / "song 1" / "quality.json"
+    ladder = [level.label for level in read_quality(path).ladder]
+    assert ladder == ["float32", "scaled mixture"]
+    assert json.loads(path.read_text())["decisions"][-1]["reason"] == "nothing better fits"
     frames = sf.info(test_set / "song 1" / "mixture.wav").frames
     for source in SOURCES:
         assert sf.info(tmp_path / "song 1" / f"{source}.wav").frames == frames
@@ -136,8 +137,7 @@ def test_under_the_kit_s_own_alarm(
     assert {path.name for path in (tmp_path / "out" / "song 2").glob("*.wav")} == {
         f"{source}.wav" for source in SOURCES
     }
-    quality = json.loads((tmp_path / "out" / "song 2" / "quality.json").read_text())
-    assert quality["decisions"][-1]["index"] == len(quality["levels"]) - 1
+    assert read_quality(tmp_path / "out" / "song 2" / "quality.json").labels[-1] == "scaled mixture"
 
 
 def test_the_clock_does_jump() -> None:
@@ -149,7 +149,7 @@ def test_the_clock_does_jump() -> None:
 
 
 def test_cases_of_an_audit() -> None:
-    cases = make_cases(["fixed:240", "ratio:1.57"], [2, 8], [1, 999])
+    cases = make_cases(LIMITS, [2, 8], [1, 999])
     here = len({1, available_cpus()})
     assert len(cases) == 2 * (3 * here + 3)
     assert {case.fault for case in cases} == {"none", "freeze", "load", "clock"}
@@ -176,22 +176,32 @@ def test_an_audit_tells_what_every_machine_leaves(
         read_systems([str(tiny_system)]), songs, cases, tmp_path / "out", Children(),
         lambda: done.append(None),
     )  # fmt: skip
-    free, squeezed, late, frozen, jumping = rows
+    free, degraded, late, frozen, jumping = rows
     assert len(done) == 5
-    assert free["rungs"] == ["float32"] and 0 < free["share"] < 1
-    assert squeezed["rungs"][-1] == "scaled mixture" and squeezed["share"] <= 1
-    assert squeezed["sdr"] > free["sdr"]  # random networks are worse than none
-    assert late["rungs"] == [] and "0.001 s" in late["error"] and late["sdr"] is None
+    assert free["levels"] == ["float32"] and 0 < free["share"] < 1
+    assert degraded["levels"][-1] == "scaled mixture" and degraded["share"] <= 1
+    assert degraded["sdr"] > free["sdr"]  # random networks are worse than none
+    assert late["levels"] == [] and "0.001 s" in late["error"] and late["sdr"] is None
     assert frozen["seconds"] > 6 and frozen["error"] is None
-    assert jumping["error"] is None and jumping["rungs"] == free["rungs"]
+    assert jumping["error"] is None and jumping["levels"] == free["levels"]
     assert jumping["sdr"] == free["sdr"]
     table = audit_table(rows)
     assert "1 of 5 runs late or failed" in table
     assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) == 1
 
 
+def test_a_score_of_0_db_is_a_score() -> None:
+    row = {
+        "system": "tiny", "song": "silence", "limit": "fixed:240", "cpus": 1, "slowdown": 1.0,
+        "fault": "none", "levels": ["float32"], "seconds": 1.0, "share": 0.1, "margin": 9.0,
+        "sdr": 0.0, "error": None,
+    }  # fmt: skip
+    line = audit_table([row, {**row, "sdr": -1.5}]).splitlines()
+    assert [text.split("|")[-2].strip() for text in line[2:4]] == ["0.00", "1.50"]
+
+
 @pytest.mark.usefixtures("slow")
-def test_scores_of_squeezed_songs_are_marked(
+def test_scores_of_degraded_songs_are_marked(
     test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -199,9 +209,15 @@ def test_scores_of_squeezed_songs_are_marked(
     assert main([*arguments, "--limit", "1.5", "--excerpt", "0", "--timing"]) == 0
     printed = capsys.readouterr().out
     assert (
-        "squeezed by its limit: song 1, " in printed
-        and "2 of 2 songs squeezed by the limit" in printed
+        "degraded by its limit: song 1, " in printed
+        and "2 of 2 songs degraded by the limit" in printed
     )
     report = read_report(out)
-    assert report["systems"][0]["marks"] == ["2 of 2 songs squeezed by the limit"]
-    assert all(song["squeezed"] for song in report["timing"]["systems"][0]["songs"])
+    assert "global SDR in dB; limit: 1.5 s\n" in printed
+    assert report["timing"]["systems"][0]["limit"] == "fixed:1.5"
+    for row in report["timing"]["systems"][0]["songs"]:
+        (line,) = (line for line in printed.splitlines() if line.startswith(f"| {row['song']}")
+                   and "dB" not in line and line.count("|") == 9)  # fmt: skip
+        assert line.split("|")[-2].split() == [f"{100 * row['seconds'][0] / 1.5:.0f}", "%"]
+    assert report["systems"][0]["marks"] == ["2 of 2 songs degraded by the limit"]
+    assert all(song["degraded"] for song in report["timing"]["systems"][0]["songs"])

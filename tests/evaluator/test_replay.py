@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from evaluator.replay import (
     Submission,
     separate_song,
 )
+from evaluator.stop import Stop
 from mdx.errors import Cancelled
 
 
@@ -32,24 +33,28 @@ def test_a_child_s_code_and_last_words() -> None:
     assert Children().run(python(code), environment(), "x") == (3, "one\né\n")
 
 
-def test_stop_ends_what_runs_and_starts_nothing_more() -> None:
-    children = Children()
-    caught: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            children.run(python("import time; time.sleep(60)"), environment(), "x")
-        except Cancelled as error:
-            caught.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    time.sleep(0.3)
-    children.stop()
-    thread.join(10)
-    assert not thread.is_alive() and len(caught) == 1
+def test_a_stop_ends_what_runs_and_lets_nothing_start(tmp_path: Path) -> None:
+    stop = Stop.inside(tmp_path)
+    children = Children(stop.requested)
+    cleaned = tmp_path / "cleaned"
+    code = f"""
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(pathlib.Path({str(cleaned)!r}).touch()))
+pathlib.Path({str(tmp_path / "started")!r}).touch()
+time.sleep(60)
+"""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(children.run, python(code), environment(), "x")
+        while not (tmp_path / "started").exists():
+            time.sleep(0.01)
+        stop.request()
+        with pytest.raises(Cancelled):
+            future.result(10)
+    assert cleaned.exists()  # it was asked to end before it was made to
     with pytest.raises(Cancelled):
         children.run(python(""), environment(), "x")
+    stop.withdraw()
+    assert children.run(python(""), environment(), "x")[0] == 0
 
 
 def test_a_submission_ends_with_the_process_that_started_it(tmp_path: Path) -> None:

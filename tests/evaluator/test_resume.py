@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ import pytest
 import soundfile as sf
 
 from evaluator.children import ROOT
-from tests.evaluator.runs import evaluate, read_report, without_timing
+from evaluator.fingerprints import separation_code
+from mdx.systems.find import find_system
+from mdx.systems.spec import SystemSpec
+from tests.evaluator.conftest import Finished
+from tests.evaluator.runs import evaluate, processes_of, read_report, without_timing
 from tests.tiny import edit_system
 
 
@@ -41,22 +46,10 @@ def wait_for_record(out: Path) -> None:
     raise AssertionError("no song was finished")
 
 
-def processes_of(out: Path) -> list[int]:
-    """Processes whose environment names the folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(out).encode() in (process / "environ").read_bytes():
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
-
-
 @pytest.fixture
 def long_set(test_set: Path) -> Path:
-    """Six songs."""
-    for number in range(3, 7):
+    """Four songs."""
+    for number in range(3, 5):
         shutil.copytree(test_set / "song 1", test_set / f"song {number}")
         audio, rate = sf.read(test_set / f"song {number}" / "mixture.wav")
         sf.write(test_set / f"song {number}" / "mixture.wav", np.roll(audio, number, 0), rate)
@@ -121,14 +114,13 @@ def separated_again(out: Path, run: Any) -> set[str]:
 
 
 def test_resume_redoes_exactly_what_would_come_out_anew(
-    test_set: Path, tiny_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Finished, tiny_system: Path
 ) -> None:
-    out = tmp_path / "out"
+    test_set, out = finished
 
     def again(*options: object) -> Any:
-        return lambda: evaluate(test_set, tiny_copy, out, "--resume", *options)
+        return lambda: evaluate(test_set, tiny_system, out, "--resume", *options)
 
-    assert again()() == 0
     before = without_timing(out)
     assert separated_again(out, again()) == set()
     path = test_set / "song 1" / "bass.wav"  # a reference: scored anew, not separated
@@ -145,13 +137,49 @@ def test_resume_redoes_exactly_what_would_come_out_anew(
     (out / "stems" / "tiny" / "song 2" / "vocals.wav").write_bytes(b"damaged")
     assert separated_again(out, again()) == {"song 2"}
     assert separated_again(out, again("--float")) == {"song 1", "song 2"}
-    edit_system(tiny_copy, {"combine": []})
-    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
-    monkeypatch.setattr("evaluator.evaluation.SEPARATION", ("predict.py",))  # other code
-    assert separated_again(out, again("--float")) == {"song 1", "song 2"}
     record = out / "records" / "tiny" / "song 1.json"
     record.write_text("{half")
     assert separated_again(out, again("--float")) == {"song 1"}
+
+
+@dataclass(frozen=True)
+class NewSpec(SystemSpec):
+    """A system with a field that nobody has thought of yet."""
+
+    shimmer: float = 0.0
+
+
+def test_resume_knows_what_decides_about_stems_without_being_told(
+    finished: Finished, tiny_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (test_set, out), code = finished, tmp_path / "code"
+    for folder in (test_set, out / "stems" / "tiny"):
+        shutil.rmtree(folder / "song 2")
+    for name in ("mdx", "evaluator"):
+        shutil.copytree(ROOT / name, code / name)
+    shutil.copy(ROOT / "predict.py", code)
+    monkeypatch.setattr("evaluator.evaluation.separation_code", lambda: separation_code(code))
+
+    def again() -> set[str]:
+        return separated_again(out, lambda: evaluate(test_set, tiny_copy, out, "--resume"))
+
+    def new_find_system(given: str) -> tuple[SystemSpec, Path]:
+        spec, folder = find_system(given)
+        values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+        return NewSpec(**values), folder
+
+    text = tiny_copy.read_text()
+    tiny_copy.write_text(text.replace("random networks for tests", "other words"))
+    assert again() == set() and read_report(out)["systems"][0]["description"] == "other words"
+    edit_system(tiny_copy, {"combine": []})
+    assert again() == {"song 1"}
+    (code / "mdx" / "new room").mkdir()
+    (code / "mdx" / "new room" / "table.yaml").write_text("a: 1")
+    assert again() == {"song 1"} and again() == set()
+    monkeypatch.setattr("evaluator.systems.find_system", new_find_system)
+    assert again() == {"song 1"} and again() == set()
+    monkeypatch.setenv("MDX_SHIMMER", "1")  # what the submission may read
+    assert again() == {"song 1"} and again() == set()
 
 
 def test_a_failed_song_is_tried_again(

@@ -16,6 +16,7 @@ from evaluator.score_files import aggregate
 from evaluator.tables import board_table, update_readme
 from mdx.errors import MdxError
 from mdx.systems.spec import SOURCES
+from tests.evaluator.conftest import Finished
 from tests.evaluator.runs import evaluate, read_report, without_timing
 
 
@@ -26,13 +27,14 @@ def _no_grading(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_scores_what_was_written(
-    test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: Finished, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
+    test_set, out = finished
     readme = tmp_path / "README.md"
     marks = ("<!-- results: begin -->", "<!-- results: end -->")
     readme.write_text(f"before\n{marks[0]}\nold\n{marks[1]}\nafter\n")
-    assert evaluate(test_set, tiny_system, out, "--readme", readme, "--metrics", "full") == 0
+    options = ("--resume", "--readme", readme, "--metrics", "full")
+    assert evaluate(test_set, tiny_system, out, *options) == 0
     report = read_report(out)
     (entry,) = report["systems"]
     assert (report["baseline"]["system"], entry["system"]) == ("ScaledMixture", "tiny")
@@ -88,9 +90,9 @@ def test_a_submission_that_cannot_be_set_up_ends_the_run_with_its_own_words(
 
 @pytest.mark.parametrize("damage", ["missing", "rate", "mono", "length", "unreadable"])
 def test_a_bad_reference_is_named_and_costs_no_other_song(
-    test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    damage: str,
-) -> None:  # fmt: skip
+    finished: Finished, tiny_system: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    test_set, out = finished
     path = test_set / "song 2" / "drums.wav"
     audio, rate = sf.read(path)
     if damage == "missing":
@@ -103,10 +105,10 @@ def test_a_bad_reference_is_named_and_costs_no_other_song(
             {"rate": audio, "mono": audio[:, 0], "length": audio[:-1]}[damage],
             48000 if damage == "rate" else rate,
         )
-    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
+    assert evaluate(test_set, tiny_system, out, "--resume") == 1
     error = capsys.readouterr().err
     assert error.startswith(f"error: {path}: got ") and error.count("\n") == 1
-    report = read_report(tmp_path / "out")
+    report = read_report(out)
     (entry,) = report["systems"]
     assert [row["state"] for row in entry["songs"]] == ["scored", "failed"]
     assert entry["songs"][1]["error"].startswith(f"{path}: got ")
@@ -115,15 +117,16 @@ def test_a_bad_reference_is_named_and_costs_no_other_song(
 
 
 def test_a_song_that_fails_costs_no_other(
-    test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: Finished, tiny_system: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    test_set, out = finished
     (test_set / "song 1" / "mixture.wav").write_bytes(b"no audio")
-    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
+    assert evaluate(test_set, tiny_system, out, "--resume") == 1
     errors = capsys.readouterr().err.splitlines()
     assert any("song 1" in line and "four stems" in line for line in errors)
-    (entry,) = read_report(tmp_path / "out")["systems"]
+    (entry,) = read_report(out)["systems"]
     assert [row["state"] for row in entry["songs"]] == ["failed", "scored"]
-    assert not list((tmp_path / "out" / "stems").rglob("song 1/*.wav"))
+    assert not list((out / "stems").rglob("song 1/*.wav"))
 
 
 def test_a_late_song_is_recorded_and_the_next_one_run(
@@ -137,53 +140,59 @@ def test_a_late_song_is_recorded_and_the_next_one_run(
 
 
 def test_songs_without_references_are_timed_but_not_scored(
-    test_set: Path, tiny_system: Path, tmp_path: Path
+    finished: Finished, tiny_system: Path
 ) -> None:
+    test_set, out = finished
     for source in SOURCES:
         (test_set / "song 1" / f"{source}.wav").unlink()
-    assert evaluate(test_set, tiny_system, tmp_path / "out", "--timing") == 0
-    report = read_report(tmp_path / "out")
+    assert evaluate(test_set, tiny_system, out, "--resume", "--timing") == 0
+    report = read_report(out)
     (entry,) = report["systems"]
     assert [row["state"] for row in entry["songs"]] == ["unscored", "scored"]
     assert entry["mean"]["songs"] == 1 and report["baseline"]["mean"]["songs"] == 1
     assert [row["song"] for row in report["timing"]["systems"][0]["songs"]] == ["song 1", "song 2"]
 
 
-def test_a_set_without_any_reference(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
+def test_a_set_without_any_reference(finished: Finished, tiny_system: Path) -> None:
+    test_set, out = finished
     for path in test_set.rglob("*.wav"):
         if path.name != "mixture.wav":
             path.unlink()
-    assert evaluate(test_set, tiny_system, tmp_path / "out", "--check", "paper") == 0
-    report = read_report(tmp_path / "out")
+    assert evaluate(test_set, tiny_system, out, "--resume", "--check", "paper") == 0
+    report = read_report(out)
     assert report["systems"][0]["mean"] is report["baseline"]["mean"] is None
     assert not any(table["comparable"] for table in report["tables"])
 
 
-def test_two_workers_score_like_one(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
-    for workers in (1, 2):
-        assert evaluate(test_set, tiny_system, tmp_path / str(workers), "--workers", workers) == 0
-    assert without_timing(tmp_path / "1") == without_timing(tmp_path / "2")
-    assert read_report(tmp_path / "2")["timing"]["workers"] == 2
+def test_two_workers_score_like_one(
+    finished_once: Finished, tiny_system: Path, tmp_path: Path
+) -> None:
+    assert evaluate(finished_once.songs, tiny_system, tmp_path, "--workers", 2) == 0
+    assert without_timing(tmp_path) == without_timing(finished_once.out)
+    workers = [read_report(out)["timing"]["workers"] for out in (finished_once.out, tmp_path)]
+    assert workers == [1, 2]
 
 
 def test_float_stems_are_closer_to_what_was_computed(
-    test_set: Path, tiny_system: Path, tmp_path: Path
+    finished_once: Finished, tiny_system: Path, tmp_path: Path
 ) -> None:
-    for name, options in (("int", ()), ("float", ("--float",))):
-        assert evaluate(test_set, tiny_system, tmp_path / name, *options) == 0
+    songs, out = finished_once
+    assert evaluate(songs, tiny_system, tmp_path, "--float", "--tracks", "song 1") == 0
     stem = Path("stems") / "tiny" / "song 1" / "bass.wav"
-    assert sf.info(tmp_path / "int" / stem).subtype == "PCM_16"
-    assert sf.info(tmp_path / "float" / stem).subtype == "FLOAT"
-    reports = [read_report(tmp_path / name) for name in ("int", "float")]
+    assert sf.info(out / stem).subtype == "PCM_16"
+    assert sf.info(tmp_path / stem).subtype == "FLOAT"
+    reports = [read_report(folder) for folder in (out, tmp_path)]
     assert [report["scored_files"] for report in reports] == ["PCM_16", "FLOAT"]
-    assert reports[0]["systems"][0]["mean"] != reports[1]["systems"][0]["mean"]
+    integers, floats = (report["systems"][0]["songs"][0]["sdr"] for report in reports)
+    assert integers != floats
 
 
 def test_repeats_tell_how_the_time_varies(
     test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert evaluate(test_set, tiny_system, out, "--repeat", 3, "--timing") == 0
+    options = ("--repeat", 3, "--timing", "--tracks", "song 1")
+    assert evaluate(test_set, tiny_system, out, *options) == 0
     (timing,) = read_report(out)["timing"]["systems"]
     for row in timing["songs"]:
         assert len(row["seconds"]) == 3 and row["same_every_time"]
@@ -255,14 +264,15 @@ def test_counts_start_at_one(option: str, capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("silent", ["bass.wav", "mixture.wav"])
 def test_silence_has_no_frames_that_count(
-    test_set: Path, tiny_system: Path, tmp_path: Path, silent: str
+    finished: Finished, tiny_system: Path, silent: str
 ) -> None:
+    test_set, out = finished
     shutil.rmtree(test_set / "song 2")
     path = test_set / "song 1" / silent  # a silent mixture has silent estimates
     audio, rate = sf.read(path)
     sf.write(path, 0 * audio, rate)
-    assert evaluate(test_set, tiny_system, tmp_path / "out") == 0
-    mean = read_report(tmp_path / "out")["systems"][0]["mean"]
+    assert evaluate(test_set, tiny_system, out, "--resume") == 0
+    mean = read_report(out)["systems"][0]["mean"]
     assert mean["sdr_median_of_frames"]["vocals"] is None
     assert mean["sdr_median_of_frames"]["song"] is None
     if silent == "bass.wav":

@@ -160,3 +160,19 @@ def test_the_command_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixt
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"tracks of {tmp_path}: 1")
     assert lines[-1].split() == ["|", "mean", "|", "1.50", "|", "-", "|", "-", "|", "-", "|"]
+
+
+def test_the_mean_is_of_stems_and_not_of_their_sum(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # SiSEC's files have the accompaniment beside the three stems that it is the sum of.
+    values = {"bass": 7.0, "drums": 8.0, "other": 7.8, "vocals": 10.0, "accompaniment": 15.7}
+    scores = {target: {"SDR": np.array([value])} for target, value in values.items()}
+    write_score_file(tmp_path / "a.json", scores)
+    assert main(["--aggregate", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].split()[1:4] == ["mean", "|", "8.20"]
+    assert any("accompaniment" in line and "15.70" in line for line in lines)
+    write_score_file(tmp_path / "a.json", {"accompaniment": scores["accompaniment"]})
+    assert main(["--aggregate", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[1:4] == ["mean", "|", "-"]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from evaluator.scores import mean_scores, score_stems
+from evaluator.scores import mean_scores, score_files, score_stems
 from mdx.errors import AudioError
+from mdx.systems.spec import SOURCES
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_a_bad_estimate_is_named(test_set: Path, stems: Path, tmp_path: Path, da
     with pytest.raises(AudioError) as caught:
         score_stems(test_set / "song 1", stems, tmp_path / "frames.json")
     error = str(caught.value)
-    assert error.startswith(f"{path}: got ") and "a stem of the submission" in error
+    assert error.startswith(f"{path}: got ") and "a stem to be scored" in error
     assert not (tmp_path / "frames.json").exists()
 
 
@@ -43,7 +44,8 @@ def test_perfect_and_silent_estimates(test_set: Path, stems: Path, tmp_path: Pat
     assert set(perfect["sdr_median_of_frames"].values()) == {None}  # no frame has an error
     audio, rate = sf.read(stems / "bass.wav")
     sf.write(stems / "bass.wav", 0 * audio, rate)
-    silent = score_stems(test_set / "song 1", stems, tmp_path / "frames.json", full=True)
+    files = {source: stems / f"{source}.wav" for source in SOURCES}
+    silent = score_files(test_set / "song 1", files, tmp_path / "frames.json", full=True)
     assert silent["sdr"]["bass"] == pytest.approx(0, abs=1e-4)  # the error is the reference
     assert set(silent["sdr_median_of_frames"].values()) == {None}  # museval drops its frames
 

@@ -150,16 +150,3 @@ def test_silent_segments_are_not_waited_for() -> None:
         deadline.skip_segment(source, count=1)
     assert deadline.forecast() == pytest.approx(8 + 5 * OVERHEAD)
     assert deadline.slowness == 1
-
-
-def test_the_summary_has_fields_and_words() -> None:
-    deadline = make(1, Clock())
-    deadline.begin(60 * SAMPLE_RATE)
-    levels = deadline.summary()["levels"]
-    assert [level["label"] for level in levels] == [
-        "float32", "int8", "int8, vocals", "scaled mixture",
-    ]  # fmt: skip
-    assert levels[2] == {
-        "index": 2, "precision": "int8", "estimators": ["vocals"], "mixer": True,
-        "both_polarities": False, "label": "int8, vocals",
-    }  # fmt: skip

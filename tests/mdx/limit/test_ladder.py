@@ -11,6 +11,8 @@ from mdx.errors import ConfigError, WeightsError
 from mdx.limit.policy import Limit
 from mdx.separator import Separator
 from mdx.systems.find import find_system, read_system
+from mdx.systems.spec import SOURCES
+from tests.tiny import edit_system
 
 
 def levels(system: Path, **options: Any) -> list[str]:
@@ -122,3 +124,15 @@ def test_a_file_of_that_name_which_is_not_ours_is_left_alone(
     theirs.mkdir()  # cannot be written: the stems are there all the same
     paths = separator.separate_file(song, tmp_path / "out", limit=Limit("fixed", 600))
     assert all(path.is_file() for path in paths.values())
+
+
+def test_levels_are_described_in_fields_and_words(quantised_copy: Path) -> None:
+    edit_system(quantised_copy, {"ladder": [{"precision": "int8", "estimators": ["vocals"]}]})
+    ladder = Separator.load(quantised_copy, threads=1, limited=True).ladder
+    whole, part, last = ladder.describe()
+    assert whole["sources"] == list(SOURCES) and whole["mixer"] and whole["label"] == "float32"
+    assert part == {
+        "index": 1, "precision": "int8", "estimators": ["vocals"], "sources": ["vocals"],
+        "mixer": False, "both_polarities": False, "label": "int8, vocals",
+    }  # fmt: skip
+    assert last["sources"] == [] and last["label"] == "scaled mixture"

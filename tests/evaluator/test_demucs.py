@@ -1,6 +1,7 @@
 """Demucs-v2 in a run: what a system is made of, the paper's rows of a blend, their time."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,10 @@ import pytest
 import torch
 import yaml
 
-from evaluator.figures import STAGES as COLOURED
 from evaluator.paper import check_paper, outside
 from evaluator.published import Published, read_published
 from evaluator.systems import System, read_systems
 from evaluator.tables import paper_table
-from evaluator.timing import STAGES
 from mdx.errors import ConfigError
 from mdx.systems.find import find_system
 from mdx.systems.spec import SOURCES
@@ -40,13 +39,22 @@ def published() -> Published:
     return read_published()
 
 
-@pytest.fixture
-def blended(tiny_copy: Path) -> Path:
-    """The YAML of the tiny system with a companion, converted from a checkpoint beside it."""
-    checkpoint = tiny_copy.with_name("demucs.th")
+@pytest.fixture(scope="module")
+def blended_once(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The YAML of the tiny system with Demucs-v2, converted from a checkpoint beside it."""
+    path = tmp_path_factory.mktemp("blended") / "system" / tiny_system.name
+    shutil.copytree(tiny_system.parent, path.parent)
+    checkpoint = path.with_name("demucs.th")
     torch.save(random_demucs(DemucsSpec(channels=1), seed=0).state_dict(), checkpoint)
-    convert(checkpoint, tiny_copy.parent, "demucs.onnx")
-    return edit(tiny_copy)
+    convert(checkpoint, path.parent, "demucs.onnx")
+    return edit(path)
+
+
+@pytest.fixture
+def blended(blended_once: Path, tmp_path: Path) -> Path:
+    """The YAML of a copy of that system, which the test may change."""
+    shutil.copytree(blended_once.parent, tmp_path / "blended")
+    return tmp_path / "blended" / blended_once.name
 
 
 def edit(path: Path, name: str | None = None, *, demucs: Any = DEMUCS, blend: Any = BLEND) -> Path:
@@ -95,7 +103,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "level": lambda path: edit(path, demucs=DEMUCS | {"normalise": "mono"}),
     "shifts": lambda path: edit(path, demucs=DEMUCS | {"shifts": 1}),
     "blend": lambda path: edit(path, blend=BLEND | {"vocals": 0.8}),
-    "no demucs": lambda path: edit(path, demucs=None),
+    "no Demucs-v2": lambda path: edit(path, demucs=None),
 }
 
 
@@ -114,7 +122,7 @@ def test_the_origin_is_that_of_the_very_file(blended: Path) -> None:
     assert read(blended).origin is None and read(blended).weights["demucs_v2"] is None
 
 
-def test_an_int8_demucs_is_not_the_released_one(blended: Path) -> None:
+def test_an_int8_network_is_not_the_released_one(blended: Path) -> None:
     folder = blended.parent
     for name in (*(f"{source}.onnx" for source in SOURCES), "demucs.onnx"):
         (folder / int8_name(name)).write_bytes((folder / name).read_bytes())
@@ -145,7 +153,8 @@ def test_a_run_with_demucs(blended: Path, test_set: Path, tmp_path: Path) -> Non
     assert single["weights"] == {"demucs_v2": both["weights"]["demucs_v2"]}
     assert both["mean"]["sdr"] != single["mean"]["sdr"]
     stages = [list(timing["songs"][0]["stages"]) for timing in report["timing"]["systems"]]
-    assert stages[0] == [*STAGES, "rest"]
+    networks = [*SOURCES, "demucs_v2"]
+    assert stages[0] == ["read", "stft", *networks, "istft", "combine", "write", "rest"]
     assert stages[1] == ["read", "demucs_v2", "combine", "write", "rest"]
     stems = sorted((out / "stems").glob("*/*/bass.wav"))
     before = [path.stat().st_mtime_ns for path in stems]
@@ -153,11 +162,6 @@ def test_a_run_with_demucs(blended: Path, test_set: Path, tmp_path: Path) -> Non
     assert evaluate(test_set, blended, out, *options, "--resume") == 0
     again = [path.stat().st_mtime_ns != old for path, old in zip(stems, before, strict=True)]
     assert [path.parts[-3] for path in stems] == ["alone", "tiny"] and again == [False, True]
-
-
-def test_every_stage_has_a_colour_of_its_own() -> None:
-    assert set(COLOURED) == {*STAGES, "rest", "all stages"}
-    assert len({COLOURED[stage] for stage in STAGES}) == len(STAGES)
 
 
 def with_demucs(system: System, name: str) -> System:
@@ -209,7 +213,7 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", [*OTHERWISE, "blend"])
-def test_demucs_that_is_run_otherwise_is_not_comparable(published: Published, case: str) -> None:
+def test_what_is_run_otherwise_is_not_comparable(published: Published, case: str) -> None:
     system = with_demucs(make_system("ours", published), "ours")
     spec = system.spec
     *parts, demucs = spec.estimators
@@ -241,17 +245,17 @@ def test_demucs_by_itself_is_shown_beside_its_row_but_never_judged(published: Pu
 
 
 def test_the_systems_that_come_along_are_those_of_the_recipes(published: Published) -> None:
-    companions = published.companions
+    released = published.demucs
     for name, system in (
         ("demucs_in_the_blend", "leaderboard_a"),
         ("demucs_by_itself", "demucs_v2"),
     ):
         spec, folder = find_system(system)
-        assert companions[name].is_run_by(spec)
+        assert released[name].run == read_systems([system])[0].demucs
         made = {entry.becomes: entry for entry in read_manifest(folder).values()}
-        assert made[spec.networks["demucs_v2"]].sha256.startswith(companions[name].checkpoint)
+        assert made[spec.networks["demucs_v2"]].sha256.startswith(released[name].checkpoint)
     for system in ("leaderboard_b", "mdx_net", "demucs_v2"):
-        assert not companions["demucs_in_the_blend"].is_run_by(find_system(system)[0])
+        assert released["demucs_in_the_blend"].run != read_systems([system])[0].demucs
     for system in ("leaderboard_a", "mdx_net", "mdx_net_no_mixer"):
         spec, folder = find_system(system)
         entries = read_manifest(folder)
@@ -264,7 +268,7 @@ def test_the_systems_that_come_along_are_those_of_the_recipes(published: Publish
 def test_recipes_name_what_is_there(published: Published) -> None:
     recipes = [row.recipe for table in published.tables for row in table.rows if row.recipe]
     assert {recipe.weights for recipe in recipes} <= {None, *published.released}
-    assert {recipe.companion for recipe in recipes} == {None, *published.companions}
+    assert {recipe.demucs for recipe in recipes} == {None, *published.demucs}
 
 
 def test_demucs_must_help(published: Published) -> None:

@@ -1,0 +1,201 @@
+"""The evaluator's unit of work: one song of one entry, as a value that may travel anywhere.
+
+A job can be pickled, and `do_song` needs nothing else: it may run in a thread, in another process,
+or on a machine that sees the same files. What it did is kept in `records/<entry>/<song>.json`.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluator.children import MARK, Children
+from evaluator.fingerprints import hash_facts, hash_file, hash_files
+from evaluator.json_files import write_json
+from evaluator.replay import SongFailed, Submission, separate_song, settings
+from evaluator.scores import score_files, score_scaled_mixture
+from evaluator.stop import Stop
+from evaluator.systems import System
+from evaluator.test_sets import Song
+from mdx.errors import AudioError
+from mdx.limit.policy import ROUND_1, Limit, find_limit
+from mdx.systems.spec import SOURCES
+
+PREFIX = "MDX_"  # of the environment variables that a submission reads
+VERSION = 3  # of a record; raise whenever a key changes its meaning
+
+Record = dict[str, Any]  # separation (key, stems, runs), scores, error; as written to JSON
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a test set is run."""
+
+    subtype: str = "PCM_16"
+    limit: str | None = None  # of a song; None: the environment's, the system's, or round 1's
+    spend_budget: bool = False  # where the limit allows, be slower and better
+    full: bool = False  # ISR, SIR and SAR as well
+    repeat: int = 1  # how often each song is separated, to see how its time varies
+    workers: int = 1  # songs side by side, which share the CPUs
+    resume: bool = False  # keep what an earlier run finished
+
+    def limit_of(self, system: System) -> Limit:
+        """The limit of a system's songs; raises ConfigError."""
+        return find_limit(self.limit, system.spec.limit) or ROUND_1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One song of an entry in the report; what is done about it, the classes below tell."""
+
+    entry: str  # the name of a system, of stems made elsewhere, or of the baseline
+    song: Song
+    out: Path  # where everything is kept
+    options: Options
+    scoring_code: str  # a hash of it
+
+    def separate(self, known: Record | None) -> Record | None:  # noqa: ARG002
+        """Make the stems unless they are there as `known` tells; None where none are made."""
+        return None
+
+    def score(self, known: Record | None) -> Record:
+        """Score the stems, unless `known` is the score of the same files; raises AudioError."""
+        raise NotImplementedError
+
+    def references_key(self) -> str:
+        """A hash of the mixture, the true stems, and the code that scores."""
+        files = [self.song.folder / f"{name}.wav" for name in ("mixture", *SOURCES)]
+        return hash_facts(hash_files(files), self.scoring_code)
+
+    def score_files(self, files: Mapping[str, Path], known: Record | None) -> Record:
+        """Score one file for each source, as `score` does."""
+        frames = self.out / "scores" / self.entry / "test" / f"{self.song.name}.json"
+        hashes = {source: hash_file(path) for source, path in files.items()}
+        key = hash_facts(self.references_key(), hashes, self.options.full)
+        if known and known["key"] == key and frames.exists():
+            return known
+        return {"key": key, **score_files(self.song.folder, files, frames, full=self.options.full)}
+
+
+@dataclass(frozen=True)
+class BaselineJob(Job):
+    """A song of the challenge's simplest baseline."""
+
+    def score(self, known: Record | None) -> Record:
+        """Score the scaled mixture."""
+        key = self.references_key()
+        if known and known["key"] == key:
+            return known
+        return {"key": key, **score_scaled_mixture(self.song.folder)}
+
+
+@dataclass(frozen=True)
+class StemsJob(Job):
+    """A song whose stems somebody else made, all four or some."""
+
+    files: Mapping[str, tuple[Path, ...]]  # by source; more than one for a source is an error
+
+    def score(self, known: Record | None) -> Record:
+        """Score the stems that are there."""
+        if not self.files:
+            raise AudioError(
+                f"{self.entry}: {self.song.name}", got="no stem of it",
+                expected=f"WAV or FLAC files for {', '.join(SOURCES)}, or some of them",
+            )  # fmt: skip
+        for source, (first, *more) in self.files.items():
+            if more:
+                raise AudioError(
+                    more[0], got=f"a second file for {source}, beside {first.name}",
+                    expected="one for each stem of a song",
+                )  # fmt: skip
+        return self.score_files({source: paths[0] for source, paths in self.files.items()}, known)
+
+
+@dataclass(frozen=True)
+class SystemJob(Job):
+    """A song that a system separates."""
+
+    system: System
+    limit: Limit
+    threads: int
+    separation_code: str  # a hash of it
+    stop: Stop  # ends the child that separates
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Where the stems are written, by source."""
+        folder = self.out / "stems" / self.entry / self.song.name
+        return {source: folder / f"{source}.wav" for source in SOURCES}
+
+    def score(self, known: Record | None) -> Record:
+        """Score the stems that were written."""
+        return self.score_files(self.files, known)
+
+    def separate(self, known: Record | None) -> Record | None:
+        """Run the submission as often as asked for; raises SongFailed, SetupFailed, Cancelled."""
+        files, results = list(self.files.values()), self.out / "stems" / self.entry
+        submission = Submission(
+            self.system.given, self.options.subtype, self.limit, self.threads,
+            self.system.precision, self.options.spend_budget,
+        )  # fmt: skip
+        own = settings(submission, self.song.folder, results, None)
+        key = self._separation_key(own)
+        if (
+            known
+            and known["key"] == key
+            and len(known["runs"]) >= self.options.repeat
+            and all(file.exists() for file in files)
+            and hash_files(files) == known["stems"]
+        ):
+            return known
+        children = Children(self.stop.requested)
+        runs, hashes = [], []
+        for _ in range(self.options.repeat):
+            runs.append(asdict(separate_song(submission, self.song.folder, results, children)))
+            hashes.append(hash_files(files))
+        same = all(stems == hashes[0] for stems in hashes)
+        return {"key": key, "stems": hashes[-1], "same_every_time": same, "runs": runs}
+
+    def _separation_key(self, own: Mapping[str, str]) -> str:
+        # What a child inherits counts as far as it is not set for it, and is no mark of our own.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(PREFIX) and name not in (*own, MARK)
+        }
+        return hash_facts(
+            hash_files([self.song.folder / "mixture.wav"]), self.system.key, self.separation_code,
+            self.options.subtype, str(self.limit), self.options.spend_budget, inherited,
+        )  # fmt: skip
+
+
+def do_song(job: Job) -> Record:
+    """Do one song; returns its record, in which a failure of the song is an error.
+
+    Raises SetupFailed for a submission that cannot be set up, OutputError where nothing can be
+    written, Cancelled where it was asked to stop: what ends a whole run.
+    """
+    path = job.out / "records" / job.entry / f"{job.song.name}.json"
+    old = _read(path) if job.options.resume else {}
+    record: Record = {"version": VERSION, "separation": None, "scores": None, "error": None}
+    try:
+        record["separation"] = job.separate(old.get("separation"))
+        if record["separation"]:
+            write_json(path, record)  # before scoring, which may be interrupted
+        if job.song.has_references:
+            record["scores"] = job.score(old.get("scores"))
+    except (SongFailed, AudioError) as error:
+        record["error"] = str(error)
+    write_json(path, record)
+    return record
+
+
+def _read(path: Path) -> Record:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    ours = isinstance(record, dict) and record.get("version") == VERSION
+    return record if ours else {}  # another's, or an older version's: the song is done anew

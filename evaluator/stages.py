@@ -1,0 +1,43 @@
+"""The stages that a submission's seconds are told by: their order and their colours.
+
+Only stages around the networks are known beforehand. A network is called after what it makes or by
+its estimator's name, so that a stage of any other name is one, too.
+"""
+
+from collections.abc import Iterable
+
+from mdx.systems.spec import SOURCES
+
+REST = "rest"  # of a song's seconds, that are told by no stage
+UNTOLD = "all stages"  # of a submission that does not tell
+BEFORE, AFTER = ("read", "stft"), ("istft", "combine", "write")  # around the networks
+# Paul Tol's muted and light colours: a stage must not look like a system.
+COLOURS = {
+    "read": "#999933",
+    "stft": "#88CCEE",
+    "bass": "#44AA99",
+    "drums": "#CC6677",
+    "other": "#DDCC77",
+    "vocals": "#AA4499",
+    "istft": "#6699CC",
+    "combine": "#332288",  # the darkest, for the shortest of bars
+    "write": "#882255",
+    REST: "#BBBBBB",
+    UNTOLD: "#BBBBBB",
+}
+SPARE = ("#117733", "#EE8866", "#661100", "#BBCC33", "#FFAABB", "#77AADD")
+
+
+def in_order(stages: Iterable[str]) -> list[str]:
+    """Stages in the order of the signal, each once; networks of other names in the order told."""
+    ranks = {stage: rank for rank, stage in enumerate((*BEFORE, *SOURCES))}
+    last = {stage: len(ranks) + 1 + rank for rank, stage in enumerate((*AFTER, REST, UNTOLD))}
+    return sorted(dict.fromkeys(stages), key=lambda stage: (ranks | last).get(stage, len(ranks)))
+
+
+def stage_colours(stages: Iterable[str]) -> dict[str, str]:
+    """A colour for each stage, in their order: its own, or the next one that no stage has."""
+    ordered = in_order(stages)
+    unknown = [stage for stage in ordered if stage not in COLOURS]
+    spare = {stage: SPARE[index % len(SPARE)] for index, stage in enumerate(unknown)}
+    return {stage: COLOURS.get(stage) or spare[stage] for stage in ordered}

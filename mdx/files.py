@@ -1,0 +1,61 @@
+"""Writing a file so that it is either the new one or the old one, whatever happens meanwhile."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mdx.errors import OutputError
+
+DRAFT = ".part"  # the suffix of what is being written
+
+
+@contextmanager
+def draft_of(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """A path for a file or folder that takes the place of `path` when the block is left.
+
+    It lies beside `path`, whose folder is made where it is missing. `durable` waits until a file is
+    on the disk, so that a power failure leaves the old one or the new one, too. An exception
+    removes the draft and keeps what was there before. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not named after the path: a name may be as long as the file system allows already.
+    draft = path.with_name(f".{secrets.token_hex(8)}{DRAFT}")
+    try:
+        yield draft
+        if durable:
+            _flush(draft)
+        if draft.is_dir() and path.is_dir():  # no system renames one folder over another
+            shutil.rmtree(path)
+        os.replace(draft, path)
+    except BaseException:
+        _remove(draft)
+        raise
+
+
+def write_atomically(path: Path, content: str | bytes, *, durable: bool = False) -> None:
+    """Write a file, and the folders above it, in one move; text is UTF-8.
+
+    `durable` as in `draft_of`. Raises OutputError where it cannot be written, for want of room for
+    instance; what was there before is kept.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        with draft_of(path, durable=durable) as draft:
+            draft.write_bytes(data)
+    except OSError as error:
+        raise OutputError(path, got=error.strerror, expected="a writable file") from error
+
+
+def _flush(draft: Path) -> None:
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _remove(draft: Path) -> None:
+    if draft.is_dir():
+        shutil.rmtree(draft, ignore_errors=True)
+    else:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,94 @@
+"""A song of a run as a value: it can be pickled, and done in another process."""
+
+import pickle
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from evaluator.evaluation import make_jobs, run_jobs
+from evaluator.jobs import Job, Options, SystemJob, do_song
+from evaluator.stop import Stop
+from evaluator.systems import read_systems
+from evaluator.test_sets import find_test_set
+from mdx.errors import Cancelled
+from tests.evaluator.runs import processes_of
+
+SPAWNED = partial(ProcessPoolExecutor, mp_context=get_context("spawn"))
+EXECUTORS: dict[str, Callable[[int], Executor]] = {
+    "threads": ThreadPoolExecutor, "processes": SPAWNED,
+}  # fmt: skip
+
+
+def jobs_of(songs: Path, system: Path, out: Path, stop: Stop) -> list[Job]:
+    test_set = find_test_set(songs, out / "songs")
+    return make_jobs(test_set, read_systems([str(system)]), [], out, Options(), stop)
+
+
+def test_a_job_is_a_value(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
+    jobs = jobs_of(test_set, tiny_system, tmp_path / "out", Stop.inside(tmp_path))
+    assert [(job.entry, job.song.name) for job in jobs] == [
+        (entry, song) for song in ("song 1", "song 2") for entry in ("ScaledMixture", "tiny")
+    ]
+    for job in jobs:
+        assert pickle.loads(pickle.dumps(job)) == job
+        with pytest.raises(AttributeError):
+            job.entry = "another"  # type: ignore[misc]
+    assert not (tmp_path / "out").exists()  # making them does nothing yet
+
+
+def test_a_spawned_process_does_the_same(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
+    stop = Stop.inside(tmp_path)
+    baseline, job = jobs_of(test_set, tiny_system, tmp_path / "there", stop)[:2]
+    outcome = run_jobs([baseline, job], stop, lambda job: None, executor=SPAWNED)
+    there = outcome.records["tiny", "song 1"]
+    here = do_song(jobs_of(test_set, tiny_system, tmp_path / "here", stop)[1])
+    assert there["error"] is here["error"] is None
+    assert there["scores"] == here["scores"] and not outcome.interrupted
+    assert there["separation"]["stems"] == here["separation"]["stems"]
+    assert (tmp_path / "there" / "records" / "tiny" / "song 1.json").is_file()
+    assert outcome.records["ScaledMixture", "song 1"]["scores"]
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("kind", EXECUTORS)
+def test_a_job_at_work_can_be_stopped_wherever_it_runs(
+    test_set: Path, tiny_system: Path, tmp_path: Path, kind: str
+) -> None:
+    out = tmp_path / "out"
+    stop = Stop.inside(tmp_path)
+    job = jobs_of(test_set, tiny_system, out, stop)[1]
+    assert isinstance(job, SystemJob)
+    with EXECUTORS[kind](1) as pool:
+        future = pool.submit(do_song, job)
+        while not processes_of(out):  # the child that separates
+            assert not future.done()
+            time.sleep(0.01)
+        stop.request()
+        assert isinstance(future.exception(timeout=30), Cancelled)
+    assert not processes_of(out)
+    assert not any(path.exists() for path in job.files.values())
+
+
+def test_what_ends_a_run_stops_the_songs_at_work(
+    test_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    stop = Stop.inside(tmp_path)
+    jobs = jobs_of(test_set, tiny_system, tmp_path / "out", stop)
+
+    def interrupt(job: Job) -> None:
+        raise KeyboardInterrupt
+
+    outcome = run_jobs(jobs, stop, interrupt, workers=2)
+    assert outcome.interrupted and 0 < len(outcome.records) < len(jobs)
+    assert not stop.requested() and not list(tmp_path.glob(".*.stop"))
+
+
+def test_songs_do_not_stop_without_being_asked(tmp_path: Path) -> None:
+    stop = Stop.inside(tmp_path / "nosuch")
+    stop.request()  # nobody can be at work where there is no folder
+    assert not stop.requested()
