@@ -1,0 +1,51 @@
+"""What every compared network has to show."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from models.architectures import ARCHITECTURES
+from models.export_network import export_network, run_onnx
+from models.macs import count_macs
+from models.onnx_graph import onnx_graph
+from models.tfc_tdf import count_parameters
+
+SAMPLE_RATE = 44100
+ONNX = 1e-4  # of the peak: float32 rounding through the layers
+
+
+def published_parameters(name: str, size: str) -> int:
+    """Parameters of a network at a published size, built without memory."""
+    with torch.device("meta"):
+        return count_parameters(ARCHITECTURES[name].network(ARCHITECTURES[name].sizes[size]))
+
+
+def gmacs_per_second(name: str, size: str, *, used: float = 1.0) -> float:
+    """Billions of MACs a second of audio of one graph; `used` is the part of a pass that is kept.
+
+    The graph has no weights' values, so that the largest network costs little to export.
+    """
+    architecture = ARCHITECTURES[name]
+    shape = architecture.input_shape(architecture.sizes[size])
+    net = architecture.network(architecture.sizes[size]).eval()
+    model = onnx_graph(net, shape, dynamic=architecture.dynamic)
+    samples = architecture.length * (1 if architecture.kind == "waveform" else architecture.hop)
+    return count_macs(model, (1, *shape)) / (samples * used / SAMPLE_RATE) / 1e9
+
+
+def check_onnx(
+    net: nn.Module, folder: Path, shape: tuple[int, ...], *, lengths: tuple[int, ...] = ()
+) -> None:
+    """The exported graph equals torch to ONNX of the peak, in a batch and alone, at any length."""
+    path = folder / "net.onnx"
+    assert export_network(net, path, shape=shape, dynamic=bool(lengths)) <= ONNX
+    rng = np.random.default_rng(1)
+    for batch, length in [(1, shape[-1]), (3, shape[-1]), *((1, length) for length in lengths)]:
+        mix = rng.standard_normal((batch, *shape[:-1], length)).astype(np.float32)
+        with torch.no_grad():
+            expected = net(torch.from_numpy(mix)).numpy()
+        got = run_onnx(path, mix)
+        assert got.shape == expected.shape
+        assert np.abs(got - expected).max() <= ONNX * np.abs(expected).max(), (batch, length)
