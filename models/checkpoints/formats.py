@@ -1,0 +1,36 @@
+"""The released formats by architecture: how to tell them apart, and how to read them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from models.checkpoints import open_unmix, x_umx
+from models.checkpoints.read import State
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a published file of one architecture looks like."""
+
+    marks: tuple[str, ...]  # names that only its state dicts have, all of them
+    spec_of: Callable[[State], Any]  # the size of a checkpoint
+    weights_of: Callable[[State], State]  # its weights by the names and in the layouts of ours
+
+
+def _format(module: ModuleType) -> Format:
+    return Format(module.MARKS, module.spec_of, module.weights_of)
+
+
+FORMATS = {
+    "open_unmix": _format(open_unmix),
+    "x_umx": _format(x_umx),
+}
+
+
+def architecture_of(state: State) -> str | None:
+    """The key of ARCHITECTURES that a checkpoint's names belong to, or None."""
+    for architecture, known in FORMATS.items():
+        if all(mark in state for mark in known.marks):
+            return architecture
+    return None
