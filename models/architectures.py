@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from models import open_unmix, x_umx
+from models import d3net, open_unmix, x_umx
 
 # Channels of a network's input: real numbers that it gets for each bin or sample of a mixture.
 CHANNELS = {
@@ -60,5 +60,19 @@ ARCHITECTURES = {
         hop=1024,
         length=431,
         dynamic=True,
+    ),
+    "d3net": Architecture(
+        "D3Net",
+        d3net.D3Net,
+        {
+            "vocals": d3net.D3NetSpec(),
+            "other": d3net.D3NetSpec(),
+            "drums": d3net.DRUMS,
+            "bass": d3net.BASS,
+        },
+        kind="magnitude",
+        sources=(),
+        hop=1024,
+        length=256,
     ),
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from models.checkpoints import open_unmix, x_umx
+from models.checkpoints import d3net, open_unmix, x_umx
 from models.checkpoints.read import State
 
 
@@ -13,7 +13,7 @@ from models.checkpoints.read import State
 class Format:
     """What a published file of one architecture looks like."""
 
-    marks: tuple[str, ...]  # names that only its state dicts have, all of them
+    marks: tuple[str, ...]  # ends of names that only its files have, all of them
     spec_of: Callable[[State], Any]  # the size of a checkpoint
     weights_of: Callable[[State], State]  # its weights by the names and in the layouts of ours
 
@@ -25,12 +25,13 @@ def _format(module: ModuleType) -> Format:
 FORMATS = {
     "open_unmix": _format(open_unmix),
     "x_umx": _format(x_umx),
+    "d3net": _format(d3net),
 }
 
 
 def architecture_of(state: State) -> str | None:
     """The key of ARCHITECTURES that a checkpoint's names belong to, or None."""
     for architecture, known in FORMATS.items():
-        if all(mark in state for mark in known.marks):
+        if all(any(name.endswith(mark) for name in state) for mark in known.marks):
             return architecture
     return None

@@ -66,9 +66,13 @@ def test_sizes_that_depend_on_values_are_refused() -> None:
         helper.make_node("Cast", ["where"], ["number"], to=TensorProto.FLOAT),
         helper.make_node("MatMul", ["input", "number"], ["output"], name="product"),
     ]
+    shapes: dict[str, list[str | int | None]] = {
+        "input": ["batch", 2],
+        "output": ["batch", "found"],
+    }
     ends = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in (("input", ["batch", 2]), ("output", ["batch", "found"]))
+        for name, shape in shapes.items()
     ]
     model = helper.make_model(helper.make_graph(nodes, "values", ends[:1], ends[1:]))
     onnx.checker.check_model(model)
