@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from models import d3net, open_unmix, x_umx
+from models import d3net, mm_dense, open_unmix, x_umx
 
 # Channels of a network's input: real numbers that it gets for each bin or sample of a mixture.
 CHANNELS = {
@@ -70,6 +70,24 @@ ARCHITECTURES = {
             "drums": d3net.DRUMS,
             "bass": d3net.BASS,
         },
+        kind="magnitude",
+        sources=(),
+        hop=1024,
+        length=256,
+    ),
+    "mm_dense_lstm": Architecture(
+        "MMDenseLSTM",
+        mm_dense.MMDense,
+        {"mm_dense_lstm": mm_dense.LSTM},
+        kind="magnitude",
+        sources=(),
+        hop=1024,
+        length=256,
+    ),
+    "mm_dense_net": Architecture(
+        "MMDenseNet",
+        mm_dense.MMDense,
+        {"mm_dense_net": mm_dense.NET},
         kind="magnitude",
         sources=(),
         hop=1024,

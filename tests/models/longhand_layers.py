@@ -56,7 +56,7 @@ class Layers:
             self.state[name.format(part)]
             for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
-        hidden = torch.zeros(steps.shape[1], states.shape[1])
+        hidden = steps.new_zeros(steps.shape[1], states.shape[1])
         cell = torch.zeros_like(hidden)
         out = []
         for step in steps:
