@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from models import d3net, mm_dense, open_unmix, x_umx
+from models import d3net, mm_dense, open_unmix, resunet, x_umx
 
 # Channels of a network's input: real numbers that it gets for each bin or sample of a mixture.
 CHANNELS = {
@@ -92,5 +92,14 @@ ARCHITECTURES = {
         sources=(),
         hop=1024,
         length=256,
+    ),
+    "resunet_decouple": Architecture(
+        "ResUNetDecouple+",
+        resunet.ResUNetDecouple,
+        {"resunet_decouple": resunet.ResUNetSpec()},
+        kind="waveform",
+        sources=(),
+        hop=441,
+        length=30 * 44100,
     ),
 }

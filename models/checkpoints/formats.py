@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from models.checkpoints import d3net, open_unmix, x_umx
+from models.checkpoints import d3net, open_unmix, resunet, x_umx
 from models.checkpoints.read import State
 
 
@@ -26,6 +26,7 @@ FORMATS = {
     "open_unmix": _format(open_unmix),
     "x_umx": _format(x_umx),
     "d3net": _format(d3net),
+    "resunet_decouple": _format(resunet),
 }
 
 

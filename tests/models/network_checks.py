@@ -34,16 +34,17 @@ def gmacs_per_second(name: str, size: str, *, used: float = 1.0) -> float:
     with torch.device("meta"):
         net = architecture.network(spec).eval()
     macs = torch_macs(net, architecture.input_shape(spec))
-    samples = architecture.length * (1 if architecture.kind == "waveform" else architecture.hop)
-    return macs / (samples * used / SAMPLE_RATE) / 1e9
+    return macs / (architecture.length * architecture.hop * used / SAMPLE_RATE) / 1e9
 
 
 def torch_macs(net: nn.Module, shape: tuple[int, ...]) -> int:
     """MACs of one pass as torch counts them; the oracle of models.macs."""
-    # On sizes alone an LSTM is counted as its products; on a CPU it is one operator, not counted.
-    net = copy.deepcopy(net).to("meta")
+    device = next(net.parameters()).device
+    if any(isinstance(module, nn.LSTM) for module in net.modules()):
+        # On sizes alone it is counted as its products; on a CPU it is one operator, not counted.
+        net, device = copy.deepcopy(net).to("meta"), torch.device("meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net(torch.zeros(1, *shape, device="meta"))
+        net(torch.zeros(1, *shape, device=device))
     return int(counter.get_total_flops()) // 2
 
 
