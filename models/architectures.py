@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from models import d3net, mm_dense, open_unmix, resunet, x_umx
+from models import d3net, lasaft, mm_dense, open_unmix, resunet, tfc_tdf_v1, x_umx
 
 # Channels of a network's input: real numbers that it gets for each bin or sample of a mixture.
 CHANNELS = {
@@ -101,5 +101,23 @@ ARCHITECTURES = {
         sources=(),
         hop=441,
         length=30 * 44100,
+    ),
+    "lasaft": Architecture(
+        "LaSAFT-Net",
+        lasaft.Lasaft,
+        {"large": lasaft.LasaftSpec(), "light": lasaft.LIGHT},
+        kind="spectrogram",
+        sources=lasaft.SOURCES,
+        hop=1024,
+        length=128,
+    ),
+    "tfc_tdf_v1": Architecture(
+        "TFC-TDF-U-Net v1",
+        tfc_tdf_v1.TfcTdfV1UNet,
+        {"large": tfc_tdf_v1.TfcTdfV1Spec()},
+        kind="spectrogram",
+        sources=(),
+        hop=1024,
+        length=128,
     ),
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from models.checkpoints import d3net, open_unmix, resunet, x_umx
+from models.checkpoints import d3net, lasaft, open_unmix, resunet, tfc_tdf_v1, x_umx
 from models.checkpoints.read import State
 
 
@@ -27,6 +27,8 @@ FORMATS = {
     "x_umx": _format(x_umx),
     "d3net": _format(d3net),
     "resunet_decouple": _format(resunet),
+    "lasaft": _format(lasaft),
+    "tfc_tdf_v1": _format(tfc_tdf_v1),
 }
 
 

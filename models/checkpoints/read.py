@@ -63,6 +63,12 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def size(state: State, name: str, axis: int, usual: int) -> int:
+    """An axis of a weight; `usual` where the checkpoint has no such weight or axis."""
+    shape = state[name].shape if name in state else ()
+    return shape[axis] if axis < len(shape) else usual
+
+
 def _load(path: Path) -> object:
     try:
         with torch.serialization.safe_globals(list(NAMES_ALLOWED)):
