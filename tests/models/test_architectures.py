@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from mdx.errors import WeightsError
+from mdx.errors import NetworkError, WeightsError
+from models import export_network as export_module
 from models.architectures import ARCHITECTURES, CHANNELS
 from models.checkpoints.convert import convert_checkpoint
 from models.checkpoints.formats import FORMATS
 from models.d3net import D3NetSpec
 from models.d3net_blocks import BandSpec
-from models.export_network import run_onnx
+from models.export_network import export_network, run_onnx
 from models.lasaft import LasaftSpec
 from models.mm_dense import MMDenseSpec
 from models.mm_dense_blocks import DenseBandSpec
-from models.open_unmix import OpenUnmixSpec
+from models.open_unmix import OpenUnmix, OpenUnmixSpec
 from models.random_weights import randomise
 from models.resunet import ResUNetSpec
 from models.tfc_tdf_v1 import TfcTdfV1Spec
@@ -121,3 +122,19 @@ def test_another_system_than_the_one_asked_for(
     torch.save(net.state_dict(), tmp_path / "x.pth")
     with pytest.raises(WeightsError, match="got X-UMX, expected LaSAFT-Net"):
         convert_checkpoint(tmp_path / "x.pth", tmp_path / "x.onnx", architecture="lasaft")
+
+
+def test_a_network_that_is_silent_is_exported(tmp_path: Path) -> None:
+    net = randomise(OpenUnmix(TINY["open_unmix"]), seed=0)
+    with torch.no_grad():
+        net.output_scale.zero_()
+        net.output_mean.zero_()
+    assert export_network(net, tmp_path / "silent.onnx", shape=(2, 9, 8), dynamic=True) == 0
+
+
+def test_a_graph_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = randomise(OpenUnmix(TINY["open_unmix"]), seed=0)
+    monkeypatch.setattr(export_module, "run_onnx", lambda *_: np.zeros((2, 1, 2, 9, 8), np.float32))
+    with pytest.raises(NetworkError, match=r"error of 1\.0e\+00 .* at most 1e-04; .* not kept"):
+        export_network(net, tmp_path / "wrong.onnx", shape=(2, 9, 8))
+    assert not list(tmp_path.iterdir())
