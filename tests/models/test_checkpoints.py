@@ -36,15 +36,17 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     )
 
 
-def test_open_unmix_as_released(tmp_path: Path) -> None:
+@pytest.mark.parametrize("zipped", [True, False])  # files of 2019 are no zips
+def test_open_unmix_as_released(tmp_path: Path, zipped: bool) -> None:
     state = {
         **UMX.state_dict(),
         "stft.window": torch.hann_window(16),
         "transform.0.window": torch.hann_window(16),
         "sample_rate": torch.tensor(44100.0),
     }
-    found = read_checkpoint(saved(tmp_path, state))
-    assert same(network_of(found, "umx.pth", "open_unmix", UMX_SPEC), UMX)
+    path = tmp_path / "umx.pth"
+    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    assert same(network_of(read_checkpoint(path), path, "open_unmix", UMX_SPEC), UMX)
 
 
 def test_x_umx_as_released(tmp_path: Path) -> None:
