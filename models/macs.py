@@ -16,8 +16,8 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class _Node:
-    """One operator and the sizes around it."""
+class Sizes:
+    """What is known of one operator: the sizes around it, and its attributes."""
 
     inputs: Sequence[Shape]
     output: Shape
@@ -61,7 +61,7 @@ def _with_shapes(model: onnx.ModelProto, shape: Shape) -> onnx.ModelProto:
     return onnx.shape_inference.infer_shapes(copy, data_prop=True)
 
 
-def _sized(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> _Node:
+def _sized(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> Sizes:
     names = [*filter(None, node.input), node.output[0]]
     unknown = [name for name in names if name not in shapes]
     if unknown:
@@ -72,35 +72,35 @@ def _sized(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> _Node:
         )
     *inputs, output = (shapes[name] for name in names)
     attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
-    return _Node(inputs, output, attributes)
+    return Sizes(inputs, output, attributes)
 
 
-def _convolution(node: _Node) -> int:
+def _convolution(node: Sizes) -> int:
     # A weight is (outputs, inputs of a group, kernel): every output value sums inputs x kernel.
     return math.prod(node.output) * math.prod(node.inputs[1][1:])
 
 
-def _transposed_convolution(node: _Node) -> int:
+def _transposed_convolution(node: Sizes) -> int:
     # A weight is (inputs, outputs of a group, kernel): every input value goes to outputs x kernel.
     return math.prod(node.inputs[0]) * math.prod(node.inputs[1][1:])
 
 
-def _product(node: _Node) -> int:
+def _product(node: Sizes) -> int:
     return math.prod(node.output) * node.inputs[0][-1]
 
 
-def _linear(node: _Node) -> int:
+def _linear(node: Sizes) -> int:
     summed = node.inputs[0][0 if node.attributes.get("transA") else 1]
     return math.prod(node.output) * summed
 
 
-def _lstm(node: _Node) -> int:
+def _lstm(node: Sizes) -> int:
     # Each step reads four gates' weights of the input and of the state, in each direction.
     (steps, batch, _), *weights = node.inputs[:3]
     return steps * batch * sum(math.prod(weight) for weight in weights)
 
 
-COUNTED: dict[str, Callable[[_Node], int]] = {
+COUNTED: dict[str, Callable[[Sizes], int]] = {
     "Conv": _convolution,
     "ConvTranspose": _transposed_convolution,
     "Gemm": _linear,
