@@ -1,7 +1,7 @@
 """The networks of the paper's comparison by name: their published sizes, and what they exchange."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
@@ -28,6 +28,7 @@ class Architecture:
     hop: int  # samples between frames
     length: int  # frames of one pass, or samples of a waveform
     dynamic: bool = False  # whether a pass may have any length
+    lengths: Mapping[Any, int] = field(default_factory=dict)  # of specs that have one of their own
 
     @property
     def spec(self) -> Any:
@@ -37,7 +38,7 @@ class Architecture:
     def input_shape(self, spec: Any) -> tuple[int, ...]:
         """The input of one pass for a size, without the batch."""
         bins = () if self.kind == "waveform" else (spec.dim_f,)
-        return (CHANNELS[self.kind], *bins, self.length)
+        return (CHANNELS[self.kind], *bins, self.lengths.get(spec, self.length))
 
 
 ARCHITECTURES = {
@@ -74,6 +75,7 @@ ARCHITECTURES = {
         sources=(),
         hop=1024,
         length=256,
+        lengths={d3net.BASS: 384},
     ),
     "mm_dense_lstm": Architecture(
         "MMDenseLSTM",

@@ -1,10 +1,10 @@
 """D3Net, dilated dense blocks in two bands and over all, in torch: for conversion and export only.
 
-Published procedure: STFT of 4096 samples with a periodic Hann window, hop 1024, zeros at both ends;
-patches of 256 frames (bass 384) that go on by half of that, behind one shift of zeros, outputs
-averaged plainly; every patch also with left and right swapped, both outputs averaged; the four
-magnitudes with the mixture's phase start D3Net's own Wiener filter over the whole song; no shifts,
-no normalisation. Bins from 1600 on are the mixture's.
+Published procedure: STFT of 4096 samples with a periodic Hann window, hop 1024, reflection at both
+ends; patches of 256 frames (bass 384) that go on by half of that, outputs added and halved, with a
+shift of silent frames before the song so that each frame lies in two; every patch also with left
+and right swapped, both outputs averaged; the four magnitudes with the mixture's phase start D3Net's
+own Wiener filter over the whole song; no shifts, no normalisation.
 
 Source: Takahashi and Mitsufuji, "D3Net: Densely connected multidilated DenseNet for music source
 separation" (2020), in the sizes of the released weights, which differ from the paper's in the

@@ -5,7 +5,7 @@ A BiLSTM over the magnitudes of the mixture makes a mask for one source; one net
 Published procedure: STFT of 4096 samples with a periodic Hann window, hop 1024, reflection at both
 ends; the whole song in one pass, without overlap, shifts or normalisation; the four sources'
 magnitudes with the mixture's phase start one EM iteration of the multichannel Wiener filter, which
-the torch package runs in independent windows of 300 frames.
+the torch package runs in independent windows of 300 frames, with an epsilon of 1e-10.
 
 Source: Stöter et al., "Open-Unmix - A Reference Implementation for Music Source Separation" (JOSS,
 2019); names of weights are those of the released files.

@@ -2,7 +2,8 @@
 
 Published procedure: STFT of 4096 samples with a periodic Hann window, hop 1024, reflection at both
 ends; the whole song in one pass, without overlap, shifts or normalisation; the four magnitudes with
-the mixture's phase start one EM iteration of the multichannel Wiener filter over the whole song.
+the mixture's phase start one EM iteration of the multichannel Wiener filter over the whole song,
+in double precision, with its epsilon. The optional chunks are put side by side without overlap.
 
 Source: Sawata et al., "All for One and One for All: Improving Music Separation by Bridging
 Networks" (ICASSP 2021); names of weights are those of the released state dict.

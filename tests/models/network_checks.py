@@ -33,8 +33,8 @@ def gmacs_per_second(name: str, size: str, *, used: float = 1.0) -> float:
     spec = architecture.sizes[size]
     with torch.device("meta"):
         net = architecture.network(spec).eval()
-    macs = torch_macs(net, architecture.input_shape(spec))
-    return macs / (architecture.length * architecture.hop * used / SAMPLE_RATE) / 1e9
+    shape = architecture.input_shape(spec)
+    return torch_macs(net, shape) / (shape[-1] * architecture.hop * used / SAMPLE_RATE) / 1e9
 
 
 def torch_macs(net: nn.Module, shape: tuple[int, ...]) -> int:

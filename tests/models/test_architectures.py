@@ -138,3 +138,8 @@ def test_a_graph_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(NetworkError, match=r"error of 1\.0e\+00 .* at most 1e-04; .* not kept"):
         export_network(net, tmp_path / "wrong.onnx", shape=(2, 9, 8))
     assert not list(tmp_path.iterdir())
+
+
+def test_bass_has_longer_patches() -> None:
+    d3net = ARCHITECTURES["d3net"]
+    assert [d3net.input_shape(spec)[-1] for spec in d3net.sizes.values()] == [256, 256, 256, 384]
