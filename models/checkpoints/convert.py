@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mdx.errors import WeightsError
 from models.architectures import ARCHITECTURES
-from models.checkpoints.formats import FORMATS, architecture_of
+from models.checkpoints.formats import FORMATS, architecture_of, other_system
 from models.checkpoints.hdf5 import is_hdf5, read_hdf5
 from models.checkpoints.load import network_of
 from models.checkpoints.read import State, read_checkpoint
@@ -22,7 +22,8 @@ def convert_checkpoint(checkpoint: Path, target: Path, *, architecture: str | No
     architecture = architecture or architecture_of(state)
     if architecture is None:
         known = ", ".join(ARCHITECTURES[name].title for name in FORMATS)
-        raise WeightsError(checkpoint, got="a checkpoint of another system", expected=known)
+        got = other_system(state) or "a checkpoint of another system"
+        raise WeightsError(checkpoint, got=got, expected=known)
     net = network_of(state, checkpoint, architecture)
     contract = ARCHITECTURES[architecture]
     shape = contract.input_shape(net.spec)

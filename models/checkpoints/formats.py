@@ -30,11 +30,23 @@ FORMATS = {
     "lasaft": _format(lasaft),
     "tfc_tdf_v1": _format(tfc_tdf_v1),
 }
+# What else there is to be confused with, by ends of names: it is told by name, and not read here.
+OTHERS = {
+    "Demucs-v2": ("encoder.0.0.weight", "lstm.linear.weight"),
+    "D3Net in tky823's implementation": (".d3block.net.0.net.0.conv2d.weight",),
+    "MMDenseNet or MMDenseLSTM": ("net.full.encoder.net.0.dense_block.net.0.conv2d.weight",),
+}
 
 
 def architecture_of(state: State) -> str | None:
     """The key of ARCHITECTURES that a checkpoint's names belong to, or None."""
-    for architecture, known in FORMATS.items():
-        if all(any(name.endswith(mark) for name in state) for mark in known.marks):
-            return architecture
-    return None
+    return next((name for name, known in FORMATS.items() if _has(state, known.marks)), None)
+
+
+def other_system(state: State) -> str | None:
+    """The title of a system of OTHERS that a checkpoint's names belong to, or None."""
+    return next((title for title, marks in OTHERS.items() if _has(state, marks)), None)
+
+
+def _has(state: State, marks: tuple[str, ...]) -> bool:
+    return all(any(name.endswith(mark) for name in state) for mark in marks)

@@ -8,7 +8,7 @@ from torch import nn
 
 from mdx.errors import ConfigError, WeightsError
 from models.architectures import ARCHITECTURES
-from models.checkpoints.formats import FORMATS, architecture_of
+from models.checkpoints.formats import FORMATS, architecture_of, other_system
 from models.checkpoints.read import State, listed
 
 
@@ -20,8 +20,9 @@ def network_of(state: State, where: object, architecture: str, spec: Any = None)
     """
     known = ARCHITECTURES[architecture]
     found = architecture_of(state)
-    if found is not None and found != architecture:
-        raise WeightsError(where, got=ARCHITECTURES[found].title, expected=known.title)
+    title = ARCHITECTURES[found].title if found else other_system(state)
+    if title is not None and found != architecture:
+        raise WeightsError(where, got=title, expected=known.title)
     if found == architecture:
         spec = _checked_size(state, where, architecture, spec)
     spec = spec or known.spec

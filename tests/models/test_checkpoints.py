@@ -13,6 +13,7 @@ import torch
 from mdx.errors import WeightsError
 from models.checkpoints.load import network_of
 from models.checkpoints.read import read_checkpoint
+from models.demucs import DemucsSpec, random_demucs
 from models.open_unmix import OpenUnmix, OpenUnmixSpec
 from models.random_weights import randomise
 from models.x_umx import XUmx, XUmxSpec
@@ -180,6 +181,12 @@ def test_another_system_is_named() -> None:
         network_of(X_UMX.state_dict(), "x.pth", "open_unmix")
     with pytest.raises(WeightsError, match="got Open-Unmix, expected X-UMX"):
         network_of(UMX.state_dict(), "umx.pth", "x_umx")
+    demucs = random_demucs(DemucsSpec(channels=1), seed=0).state_dict()
+    with pytest.raises(WeightsError, match="got Demucs-v2, expected Open-Unmix"):
+        network_of(demucs, "demucs.th", "open_unmix")
+    dense = {"net.full.encoder.net.0.dense_block.net.0.conv2d.weight": torch.zeros(1)}
+    with pytest.raises(WeightsError, match="got MMDenseNet or MMDenseLSTM, expected X-UMX"):
+        network_of(dense, "vocals.pth", "x_umx")
 
 
 def test_another_size_is_named() -> None:
