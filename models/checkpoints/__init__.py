@@ -1,0 +1,1 @@
+"""Released checkpoints of the compared systems: reading them, and their weights as ours."""

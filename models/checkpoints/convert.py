@@ -1,0 +1,42 @@
+"""A released checkpoint to the ONNX graph of its system."""
+
+from pathlib import Path
+
+from mdx.errors import WeightsError
+from models.architectures import ARCHITECTURES
+from models.checkpoints.formats import FORMATS, architecture_of, other_system
+from models.checkpoints.hdf5 import is_hdf5, read_hdf5
+from models.checkpoints.load import network_of
+from models.checkpoints.read import State, read_checkpoint
+from models.export_network import export_network
+
+
+def convert_checkpoint(checkpoint: Path, target: Path, *, architecture: str | None = None) -> float:
+    """Write the graph of a checkpoint of one of FORMATS; None takes the one that its names tell.
+
+    Returns the largest difference between onnxruntime and torch, relative to the output's peak.
+    Raises WeightsError for anything but a whole checkpoint of the architecture in a published size;
+    NetworkError where the two differ too much; OSError where the file cannot be written.
+    """
+    state = read_state(checkpoint)
+    architecture = architecture or architecture_of(state)
+    if architecture is None:
+        known = ", ".join(ARCHITECTURES[name].title for name in FORMATS)
+        got = other_system(state) or "a checkpoint of another system"
+        raise WeightsError(checkpoint, got=got, expected=known)
+    net = network_of(state, checkpoint, architecture)
+    contract = ARCHITECTURES[architecture]
+    shape = contract.input_shape(net.spec)
+    return export_network(net, target, shape=shape, dynamic=contract.dynamic)
+
+
+def read_state(checkpoint: Path) -> State:
+    """Read a file of torch's or of nnabla's, whichever it is, as tensors by name.
+
+    Raises WeightsError where it is neither.
+    """
+    try:
+        nnabla = is_hdf5(checkpoint)
+    except OSError as no:
+        raise WeightsError(checkpoint, got=no.strerror, expected="a readable file") from no
+    return read_hdf5(checkpoint) if nnabla else read_checkpoint(checkpoint)

@@ -1,0 +1,52 @@
+"""The released formats by architecture: how to tell them apart, and how to read them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from models.checkpoints import d3net, lasaft, open_unmix, resunet, tfc_tdf_v1, x_umx
+from models.checkpoints.read import State
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a published file of one architecture looks like."""
+
+    marks: tuple[str, ...]  # ends of names that only its files have, all of them
+    spec_of: Callable[[State], Any]  # the size of a checkpoint
+    weights_of: Callable[[State], State]  # its weights by the names and in the layouts of ours
+
+
+def _format(module: ModuleType) -> Format:
+    return Format(module.MARKS, module.spec_of, module.weights_of)
+
+
+FORMATS = {
+    "open_unmix": _format(open_unmix),
+    "x_umx": _format(x_umx),
+    "d3net": _format(d3net),
+    "resunet_decouple": _format(resunet),
+    "lasaft": _format(lasaft),
+    "tfc_tdf_v1": _format(tfc_tdf_v1),
+}
+# What else there is to be confused with, by ends of names: it is told by name, and not read here.
+OTHERS = {
+    "Demucs-v2": ("encoder.0.0.weight", "lstm.linear.weight"),
+    "D3Net in tky823's implementation": (".d3block.net.0.net.0.conv2d.weight",),
+    "MMDenseNet or MMDenseLSTM": ("net.full.encoder.net.0.dense_block.net.0.conv2d.weight",),
+}
+
+
+def architecture_of(state: State) -> str | None:
+    """The key of ARCHITECTURES that a checkpoint's names belong to, or None."""
+    return next((name for name, known in FORMATS.items() if _has(state, known.marks)), None)
+
+
+def other_system(state: State) -> str | None:
+    """The title of a system of OTHERS that a checkpoint's names belong to, or None."""
+    return next((title for title, marks in OTHERS.items() if _has(state, marks)), None)
+
+
+def _has(state: State, marks: tuple[str, ...]) -> bool:
+    return all(any(name.endswith(mark) for name in state) for mark in marks)

@@ -1,0 +1,52 @@
+"""LaSAFT's released checkpoints, of which we take the weights alone: names below ours' prefix.
+
+They order complex channels L.re, R.re, L.im, R.im, ours L.re, L.im, R.re, R.im.
+"""
+
+import re
+
+from torch import Tensor
+
+from models.checkpoints.read import State, size
+from models.lasaft import LasaftSpec
+
+MARKS = (
+    "conditional_spec2spec.embedding.weight",
+    "conditional_spec2spec.mid_block.keys",
+    "conditional_spec2spec.last_conv.0.weight",
+)
+PREFIX = "conditional_spec2spec."
+ORDER = [0, 2, 1, 3]  # of our channels in theirs, and as it happens of theirs in ours
+
+
+def spec_of(state: State) -> LasaftSpec:
+    """The size of a checkpoint; what it lacks or does not tell is taken to be as published."""
+    usual = LasaftSpec()
+    encoders = {found[1] for name in state if (found := re.search(r"\.encoders\.(\d+)\.", name))}
+    layers = {found[1] for name in state if (found := re.search(r"mid_block\.tfc\.H\.(\d+)", name))}
+    bins = size(state, f"{PREFIX}encoders.0.tdfs.tdf.0.weight", 1, usual.dim_f - 1)
+    return LasaftSpec(
+        dim_f=bins + 1,
+        n_blocks=2 * len(encoders) + 1,
+        embedding=size(state, f"{PREFIX}embedding.weight", 1, usual.embedding),
+        n_layers=len(layers),
+        growth=size(state, f"{PREFIX}first_conv.0.weight", 0, usual.growth),
+        latents=size(state, f"{PREFIX}mid_block.keys", 1, usual.latents),
+        keys=size(state, f"{PREFIX}mid_block.keys", 0, usual.keys),
+    )
+
+
+def weights_of(state: State) -> State:
+    """The network's weights, with the complex channels in our order."""
+    return {
+        name.removeprefix(PREFIX): reordered(name, value)
+        for name, value in state.items()
+        if not name.startswith("stft.")
+    }
+
+
+def reordered(name: str, value: Tensor) -> Tensor:
+    """A weight of the first or the last layer with complex channels in our order, others as is."""
+    if re.search(r"(^|\.)first_conv\.0\.weight$", name):
+        return value[:, ORDER]
+    return value[ORDER] if re.search(r"(^|\.)last_conv\.0\.\w+$", name) else value

@@ -1,0 +1,66 @@
+"""A network of models.architectures as ONNX, held against torch before a file is kept."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime as ort
+import torch
+from torch import nn
+
+from mdx.errors import NetworkError
+from models.onnx_graph import onnx_graph
+from models.prepare import split_normalisation
+
+MAX_RELATIVE_ERROR = 1e-4  # of the output's peak: float32 rounding through a hundred layers
+CHECKED = 2  # songs in the batch that both are run on
+
+
+def export_network(
+    net: nn.Module, path: Path, *, shape: tuple[int, ...], dynamic: bool = False
+) -> float:
+    """Write a network as ONNX, "input" to "output", with a dynamic batch, in float32.
+
+    `shape` is the input's without the batch; with `dynamic` its last axis may have any length.
+    Returns the largest difference between onnxruntime and torch on random input, relative to the
+    output's peak. Raises NetworkError, and keeps no file, where that exceeds MAX_RELATIVE_ERROR.
+    """
+    net = net.eval()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        model = onnx_graph(net, shape, dynamic=dynamic)
+        split_normalisation(model)
+        onnx.save(model, draft)
+        error = _difference(net, draft, shape)
+        if not error <= MAX_RELATIVE_ERROR:
+            raise NetworkError(
+                path,
+                got=f"a relative error of {error:.1e} between onnxruntime and torch",
+                expected=f"at most {MAX_RELATIVE_ERROR:.0e}",
+                hint="the file was not kept",
+            )
+        os.replace(draft, path)
+    return error
+
+
+def run_onnx(graph: Path | bytes, mix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Run a graph of one input and one output in onnxruntime on this machine's CPU.
+
+    Shape: (batch, ...) -> (batch, ...)
+    """
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, {session.get_inputs()[0].name: mix})
+    return np.asarray(output, dtype=np.float32)
+
+
+def _difference(net: nn.Module, draft: Path, shape: tuple[int, ...]) -> float:
+    mix = np.random.default_rng(0).standard_normal((CHECKED, *shape)).astype(np.float32)
+    with torch.no_grad():
+        expected = net(torch.from_numpy(mix)).numpy()
+    difference = np.abs(run_onnx(draft, mix) - expected).max()
+    # A network behind a ReLU may be silent, with weights that were not trained.
+    return float(difference / (np.abs(expected).max() or 1.0))

@@ -1,0 +1,74 @@
+"""What every compared network has to show."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.architectures import ARCHITECTURES
+from models.export_network import export_network, run_onnx
+from models.macs import count_macs
+from models.tfc_tdf import count_parameters
+
+SAMPLE_RATE = 44100
+ONNX = 1e-4  # of the peak: float32 rounding through the layers
+
+
+def published_parameters(name: str, size: str) -> int:
+    """Parameters of a network at a published size, built without memory."""
+    with torch.device("meta"):
+        return count_parameters(ARCHITECTURES[name].network(ARCHITECTURES[name].sizes[size]))
+
+
+def gmacs_per_second(name: str, size: str, *, used: float = 1.0) -> float:
+    """Billions of MACs a second of audio of one graph; `used` is the part of a pass that is kept.
+
+    Torch counts them on sizes alone: to export the large networks would take minutes.
+    """
+    architecture = ARCHITECTURES[name]
+    spec = architecture.sizes[size]
+    with torch.device("meta"):
+        net = architecture.network(spec).eval()
+    shape = architecture.input_shape(spec)
+    return torch_macs(net, shape) / (shape[-1] * architecture.hop * used / SAMPLE_RATE) / 1e9
+
+
+def torch_macs(net: nn.Module, shape: tuple[int, ...]) -> int:
+    """MACs of one pass as torch counts them; the oracle of models.macs."""
+    device = next(net.parameters()).device
+    if any(isinstance(module, nn.LSTM) for module in net.modules()):
+        # On sizes alone it is counted as its products; on a CPU it is one operator, not counted.
+        net, device = copy.deepcopy(net).to("meta"), torch.device("meta")
+    net.requires_grad_(False)  # the counter would follow the gradients of views of parameters
+    with FlopCounterMode(display=False) as counter:
+        net(torch.zeros(1, *shape, device=device))
+    return int(counter.get_total_flops()) // 2
+
+
+def check_onnx(
+    net: nn.Module,
+    folder: Path,
+    shape: tuple[int, ...],
+    *,
+    lengths: tuple[int, ...] = (),
+    folded: int = 0,
+) -> None:
+    """The exported graph equals torch to ONNX of the peak, in a batch and alone, at any length.
+
+    So does its number of MACs, but for `folded` ones that become constants of the graph.
+    """
+    path = folder / "net.onnx"
+    assert export_network(net, path, shape=shape, dynamic=bool(lengths)) <= ONNX
+    assert count_macs(onnx.load(path), (1, *shape)) == torch_macs(net, shape) - folded
+    rng = np.random.default_rng(1)
+    for batch, length in [(1, shape[-1]), (3, shape[-1]), *((1, length) for length in lengths)]:
+        mix = rng.standard_normal((batch, *shape[:-1], length)).astype(np.float32)
+        with torch.no_grad():
+            expected = net(torch.from_numpy(mix)).numpy()
+        got = run_onnx(path, mix)
+        assert got.shape == expected.shape
+        assert np.abs(got - expected).max() <= ONNX * np.abs(expected).max(), (batch, length)
