@@ -11,6 +11,7 @@ import numpy as np
 
 from mdx.audio.read import BLOCK, SongReader, check_sample_rate
 from mdx.audio.resample import resample
+from mdx.audio.spool import song_file
 from mdx.audio.write import SUBTYPES, StemWriter
 from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.estimators.companion import Level, measure_level
@@ -134,6 +135,7 @@ class Separator:
         *,
         subtype: str = "PCM_16",
         downmix: bool = False,
+        stream: int | None = None,
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
         stages: Stages | None = None,
@@ -142,7 +144,8 @@ class Separator:
         """Separate an audio file into a WAV file a stem, in constant memory; returns their paths.
 
         `out` is a folder, or a path for each source; `subtype` is PCM_16 (as the challenge does),
-        PCM_24 or FLOAT. The stems have the song's own sample rate and length. `stages` gets the
+        PCM_24 or FLOAT. The stems have the song's own sample rate and length. `stream` is one of
+        several audio streams, counted from 1; the path `-` is the standard input. `stages` gets the
         seconds of each stage. With a `limit`, quality is what fits into it, counted from this call,
         and `quality.json` beside the stems tells what it was. Raises AudioError, NetworkError,
         OutputError, ConfigError for another `out` or `subtype`, or Cancelled; then no stem is
@@ -150,11 +153,14 @@ class Separator:
         """
         started = time.monotonic()
         paths = self._places(out, Path(path), subtype)
-        with SongReader(Path(path), downmix=downmix) as song:
-            rate, frames = song.sample_rate, song.frames
+        with (
+            song_file(Path(path)) as file,
+            SongReader(file, downmix=downmix, stream=stream, name=path) as song,
+        ):
+            rate, frames = song.sample_rate, song.count()
             deadline = self._deadline(limit, frames / rate, started)
             watch = Watch(path, progress=progress, cancel=cancel, stages=stages, deadline=deadline)
-            level = self._level_of_file(song, downmix, watch) if self.ladder.companion else None
+            level = self._level_of_file(song, watch) if self.ladder.companion else None
             with StemWriter(paths, sample_rate=rate, frames=frames, subtype=subtype) as writer:
                 for stems in self._stream(song.blocks(), rate, frames, watch, level):
                     # Resampled there and back, a song may differ from itself by a sample.
@@ -184,9 +190,9 @@ class Separator:
             )
         return {source: paths[source] for source in self.sources}
 
-    def _level_of_file(self, song: SongReader, downmix: bool, watch: Watch) -> Level:
+    def _level_of_file(self, song: SongReader, watch: Watch) -> Level:
         # A first pass over the song, by a reader of its own.
-        with SongReader(song.path, downmix=downmix) as first:
+        with song.again() as first:
             return self._level(first.blocks(), song.sample_rate, watch)
 
     def _level(self, blocks: Iterable[Audio], sample_rate: int, watch: Watch) -> Level:
