@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -228,21 +229,9 @@ def test_a_terminated_run_leaves_nothing(tiny_system: Path, tmp_path: Path) -> N
             time.sleep(0.01)
         child.terminate()
         _, error = child.communicate(timeout=60)
-    assert child.returncode == 130
+    assert child.returncode == 128 + signal.SIGTERM
     assert error == "interrupted: the unfinished song has no stems\n"
     assert not list(out.rglob("*"))
-
-
-def test_two_songs_of_one_name_are_refused_before_anything_is_done(
-    tiny_system: Path, song: Path, tmp_path: Path
-) -> None:
-    twin = tmp_path / "b" / "song.flac"
-    twin.parent.mkdir()
-    sf.write(twin, noise(100).T, SAMPLE_RATE)
-    child = run(song, twin, "-o", tmp_path / "out", "--system", tiny_system)
-    assert child.returncode == 1
-    assert "a second song for" in child.stderr and child.stderr.count("\n") == 1
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_song_named_dot_dot_stays_in_its_folder(tiny_system: Path, tmp_path: Path) -> None:

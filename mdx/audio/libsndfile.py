@@ -1,6 +1,5 @@
 """PCM in any container, FLAC, and Vorbis in one stream, through libsndfile."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from mdx.audio.decoder import BLOCK, DecodeError, Promise
 from mdx.audio.layouts import usual_positions
 from mdx.audio.ogg import ogg_streams
 from mdx.audio.riff import UNKNOWN, has_unknown_length
+from mdx.audio.soundfiles import open_sound
 from mdx.systems.spec import CHANNELS, Audio
 
 PLAIN = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
@@ -34,7 +34,7 @@ class LibsndfileDecoder:
         if head == b"ID3" or (head[:1] == b"\xff" and head[1:] >= b"\xe0"):
             raise DecodeError("MPEG audio")  # its MP3 decoder complains on stderr
         try:
-            self._file = sf.SoundFile(_nameless(path))
+            self._file = open_sound(path)
         except (sf.LibsndfileError, OSError, TypeError) as error:  # TypeError: a .raw file
             raise DecodeError(getattr(error, "error_string", str(error))) from error
         self.sample_rate: int = self._file.samplerate
@@ -70,11 +70,6 @@ class LibsndfileDecoder:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def _nameless(path: Path) -> Path | int:
-    # By descriptor, a name may be in any encoding, and its ending is no clue to what the file is.
-    return os.open(path, os.O_RDONLY) if os.name == "posix" else path
 
 
 def _positions_by_mask(path: Path, usual: tuple[str, ...]) -> tuple[str, ...]:
