@@ -83,21 +83,21 @@ def _write_flac(source: Source, target: Path, encoding: Encoding) -> None:
 
 
 def _write_lossy(source: Source, target: Path, encoding: Encoding) -> None:
-    rate = _nearest(source.file.samplerate, encoding.kind.rates)
-    blocks = resample(_floats(source), source.file.samplerate, rate)
-    _write_frames(target, encoding, (block.T for block in blocks), source, rate)
+    rate = encoding.kind.rate_for(source.file.samplerate)
+    _write_frames(target, encoding, _resampled(source, rate), source, rate)
 
 
 def _write_ogg(source: Source, target: Path, encoding: Encoding) -> None:
     # FFmpeg's own Vorbis encoder is poor: libsndfile has libvorbis, and FFmpeg the tags.
     quality = np.interp(encoding.bit_rate or encoding.kind.bit_rate, VORBIS, range(len(VORBIS)))
+    rate = encoding.kind.rate_for(source.file.samplerate)
     with _another_draft(target) as bare:
         with open_sound(
-            bare, "w", samplerate=source.file.samplerate, channels=CHANNELS, format="OGG",
+            bare, "w", samplerate=rate, channels=CHANNELS, format="OGG",
             subtype="VORBIS", compression_level=1 - quality / 10,
         ) as file:  # fmt: skip
-            for block in _floats(source):
-                file.write(block.T)
+            for block in _resampled(source, rate):
+                file.write(block)
         _tag_ogg(bare, target, source.tags)
 
 
@@ -198,12 +198,13 @@ def _integers(file: sf.SoundFile) -> Iterator[Samples]:
         yield block
 
 
+def _resampled(source: Source, rate: int) -> Iterator[Samples]:
+    # Shape: (n, 2) each
+    blocks = resample(_floats(source), source.file.samplerate, rate)
+    return (block.T for block in blocks if block.size)
+
+
 def _floats(source: Source) -> Iterator[Samples]:
     # Shape: (2, n) each
     while len(block := source.file.read(BLOCK, dtype="float32", always_2d=True)):
         yield np.float32(source.gain) * block.T
-
-
-def _nearest(rate: int, allowed: tuple[int, ...]) -> int:
-    # The lowest that loses nothing, or else the highest.
-    return min((other for other in allowed if other >= rate), default=max(allowed))

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from mdx.errors import ConfigError
 
+ANY = (1, 1 << 20)  # Hz
 SUBTYPES = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}  # bytes a sample
 
 
@@ -15,21 +16,29 @@ class Format:
 
     suffix: str
     subtypes: tuple[str, ...] = ()  # none: it is lossy, and takes a bit rate
-    rates: tuple[int, ...] = ()  # Hz; none: any
+    rates: tuple[int, ...] = ()  # Hz; none: any in between
+    between: tuple[int, int] = ANY  # Hz
     codec: str | None = None  # FFmpeg's encoder; None: libsndfile's
     container: str = ""  # FFmpeg's
     bit_rates: tuple[int, int] = (0, 0)  # kbit/s
     bit_rate: int = 0  # the default
 
+    def rate_for(self, rate: int) -> int:
+        """The sample rate to write: the song's own, or the lowest that loses nothing."""
+        low, high = self.between
+        allowed = self.rates or (min(max(rate, low), high),)
+        return min((other for other in allowed if other >= rate), default=max(allowed))
 
+
+VORBIS_RATES = (8000, 192_000)  # beyond which libvorbis fails, or takes the process with it
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 FORMATS: Mapping[str, Format] = MappingProxyType({
     "wav": Format(".wav", ("PCM_16", "PCM_24", "FLOAT")),
-    "flac": Format(".flac", ("PCM_16", "PCM_24"), (), "flac", "flac"),
-    "mp3": Format(".mp3", (), MP3_RATES, "libmp3lame", "mp3", (32, 320), 320),
-    "ogg": Format(".ogg", (), (), None, "ogg", (64, 500), 256),
-    "opus": Format(".opus", (), OPUS_RATES, "libopus", "opus", (16, 510), 192),
+    "flac": Format(".flac", ("PCM_16", "PCM_24"), codec="flac", container="flac"),
+    "mp3": Format(".mp3", (), MP3_RATES, ANY, "libmp3lame", "mp3", (32, 320), 320),
+    "ogg": Format(".ogg", (), (), VORBIS_RATES, None, "ogg", (64, 500), 256),
+    "opus": Format(".opus", (), OPUS_RATES, ANY, "libopus", "opus", (16, 510), 192),
 })  # fmt: skip
 
 

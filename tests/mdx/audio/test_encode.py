@@ -11,6 +11,7 @@ import pytest
 from mdx.audio.drafts import claim, draft_of, refuge_of, remove_leftovers
 from mdx.audio.encode import check_encoder
 from mdx.audio.formats import FORMATS, Encoding
+from mdx.audio.read import SongReader
 from mdx.audio.tags import Tags, read_tags
 from mdx.audio.write import StemWriter
 from mdx.errors import ConfigError, OutputError
@@ -102,16 +103,28 @@ def test_a_format_that_this_build_cannot_write(monkeypatch: pytest.MonkeyPatch) 
         check_encoder(Encoding("mp3"))
 
 
-def test_an_encoder_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with (
-        pytest.raises(OutputError, match="cannot be written"),
-        StemWriter(
-            {"bass": tmp_path / "out" / "bass.ogg"}, sample_rate=700_000, frames=100,
-            encoding=Encoding("ogg"),  # no Vorbis has such a rate
-        ) as writer,
-    ):  # fmt: skip
-        writer.append(np.zeros((1, 2, 100), np.float32))
+def test_an_encoder_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("mdx.audio.write.encode", fail)
+    with pytest.raises(OutputError, match="Input/output error"):
+        write(tmp_path / "out" / "stem.flac", Encoding("flac"), None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("rate", [1000, 96_001, 768_000])
+def test_any_rate_of_a_song_can_be_written(tmp_path: Path, kind: str, rate: int) -> None:
+    path = tmp_path / f"stem.{kind}"
+    with StemWriter(
+        {"bass": path}, sample_rate=rate, frames=5000, encoding=Encoding(kind)
+    ) as writer:
+        writer.append(np.zeros((1, 2, 5000), np.float32))
+    with SongReader(path) as stem:
+        assert abs(stem.count() / stem.sample_rate - 5000 / rate) < 0.001
 
 
 def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
