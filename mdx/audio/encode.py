@@ -16,11 +16,13 @@ from mdx.audio.formats import Encoding
 from mdx.audio.resample import resample
 from mdx.audio.soundfiles import open_sound
 from mdx.audio.tags import Tags, picture_block
+from mdx.audio.vorbis import copy_with_comments
 from mdx.errors import ConfigError
 from mdx.systems.spec import CHANNELS
 
 Samples = npt.NDArray[Any]
 KINDS = {"PCM_16": ("int16", "s16"), "PCM_24": ("int32", "s32"), "FLOAT": ("float32", "flt")}
+PICTURE = "METADATA_BLOCK_PICTURE"  # a cover, where Ogg has it
 # Nominal bit rates of libvorbis for 44.1 kHz stereo, in kbit/s: its quality goes from 0 to 10.
 VORBIS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 500)
 
@@ -88,7 +90,7 @@ def _write_lossy(source: Source, target: Path, encoding: Encoding) -> None:
 
 
 def _write_ogg(source: Source, target: Path, encoding: Encoding) -> None:
-    # FFmpeg's own Vorbis encoder is poor: libsndfile has libvorbis, and FFmpeg the tags.
+    # FFmpeg's own Vorbis encoder is poor: libsndfile has libvorbis, but not all tags.
     quality = np.interp(encoding.bit_rate or encoding.kind.bit_rate, VORBIS, range(len(VORBIS)))
     rate = encoding.kind.rate_for(source.file.samplerate)
     with _another_draft(target) as bare:
@@ -98,7 +100,9 @@ def _write_ogg(source: Source, target: Path, encoding: Encoding) -> None:
         ) as file:  # fmt: skip
             for block in _resampled(source, rate):
                 file.write(block)
-        _tag_ogg(bare, target, source.tags)
+        with source.tags.cover() as cover:
+            picture = {} if cover is None else {PICTURE: picture_block(cover[1])}
+            copy_with_comments(bare, target, {**source.tags.text, **picture})
 
 
 WRITERS: Mapping[str, Callable[[Source, Path, Encoding], None]] = MappingProxyType({
@@ -152,8 +156,8 @@ def _add_tags(container: Any, tags: Tags, cover: tuple[Any, bytes] | None) -> No
     if cover is None:
         return
     template, content = cover
-    if container.format.name in ("ogg", "opus"):
-        container.metadata["METADATA_BLOCK_PICTURE"] = picture_block(content)
+    if container.format.name == "opus":
+        container.metadata[PICTURE] = picture_block(content)
         return
     picture = container.add_stream_from_template(template)
     picture.disposition = Disposition.attached_pic
@@ -161,25 +165,6 @@ def _add_tags(container: Any, tags: Tags, cover: tuple[Any, bytes] | None) -> No
     packet = av.Packet(content)
     packet.stream, packet.pts, packet.dts, packet.is_keyframe = picture, 0, 0, True
     container.mux(packet)
-
-
-def _tag_ogg(bare: Path, target: Path, tags: Tags) -> None:
-    import av
-
-    with (
-        bare.open("rb") as source,
-        target.open("wb") as file,
-        av.open(source, "r") as given,
-        av.open(file, "w", format="ogg") as container,
-        tags.cover() as cover,
-    ):
-        stream: Any = container.add_stream_from_template(given.streams.audio[0])
-        _add_tags(container, tags, cover)
-        stream.metadata.update(container.metadata)
-        for packet in given.demux(given.streams.audio[0]):
-            if packet.dts is not None:  # the last one is empty
-                packet.stream = stream
-                container.mux(packet)
 
 
 @contextmanager

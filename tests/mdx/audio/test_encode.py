@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile as sf
 
 from mdx.audio.drafts import claim, draft_of, refuge_of, remove_leftovers
 from mdx.audio.encode import check_encoder
@@ -16,6 +17,7 @@ from mdx.audio.tags import Tags, read_tags
 from mdx.audio.write import StemWriter
 from mdx.errors import ConfigError, OutputError
 from tests.audio_files import RATE, encode, tone
+from tests.tiny import noise
 
 TEXT = {"title": "絆", "artist": "Somebody", "album": "Else", "date": "2021", "track": "3"}
 
@@ -71,6 +73,23 @@ def test_tags_and_cover_are_carried_over(tmp_path: Path, kind: str) -> None:
         assert again.text == TEXT
         with again.cover() as cover:
             assert cover is not None and cover[1] == picture()
+
+
+@pytest.mark.parametrize("samples", [938, 19_064, 60_000, 149_159, 250_000])
+@pytest.mark.parametrize("level", [0.0, 0.5])
+def test_tags_do_not_change_the_length_of_a_vorbis_stem(
+    tmp_path: Path, samples: int, level: float
+) -> None:
+    stem = level * noise(samples)[np.newaxis]
+    long = Tags({"title": "x" * 100_000})  # more than a page
+    for tags in (None, long):
+        with StemWriter(
+            {"bass": tmp_path / "bass.ogg"}, sample_rate=RATE, frames=samples,
+            encoding=Encoding("ogg"), tags=tags,
+        ) as writer:  # fmt: skip
+            writer.append(stem)
+        assert sf.info(tmp_path / "bass.ogg").frames == samples
+    assert read_tags(tmp_path / "bass.ogg").text == long.text
 
 
 def test_songs_without_tags_have_none(tmp_path: Path) -> None:
