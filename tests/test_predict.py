@@ -198,7 +198,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:99_999]), "truncated"),
     "nan": (_nan, "NaN or infinity at sample 299999"),
     "six channels": (lambda path: sf.write(path, np.ones((99, 6)), 44100), "6 channels"),
-    "directory": (_directory, "a directory"),
+    "directory": (_directory, "a folder without audio"),
 }
 
 

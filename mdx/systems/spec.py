@@ -17,7 +17,8 @@ CHANNELS = 2
 
 Audio = npt.NDArray[np.float32]  # (channels, samples) or (sources, channels, samples)
 
-MODELS = Path(__file__).resolve().parents[2] / "models"
+_INSIDE = Path(__file__).resolve().parents[1] / "_repository"  # of a wheel, see setup.py
+MODELS = (_INSIDE if _INSIDE.is_dir() else _INSIDE.parents[1]) / "models"
 PROFILES = ("kuielab", "uvr")
 LEADERBOARDS = ("A", "B", "none")
 COMPANION = "companion"  # beside the sources, where costs and chunks are counted

@@ -152,3 +152,13 @@ def test_the_other_commands_are_there(name: str, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit) as stop:
         main([name, "--help"])
     assert stop.value.code == 0 and "usage:" in capsys.readouterr().out
+
+
+def test_a_command_of_the_repository_that_a_wheel_lacks_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mdx.cli.main.ELSEWHERE", {"evaluate": ("nosuch.run", "score stems")})
+    assert main(["evaluate", "--songs", "x"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: mdx evaluate: got no nosuch here, expected it, to score stems")
+    assert error.count("\n") == 1
