@@ -1,4 +1,4 @@
-"""The part of the build that pyproject.toml cannot say: systems, weights and tools go inside mdx."""
+"""What pyproject.toml cannot say: systems, weights and some commands go inside mdx."""
 
 import shutil
 from pathlib import Path
