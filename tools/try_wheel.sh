@@ -2,9 +2,10 @@
 # Builds the wheel, installs it into an empty environment, and separates a song outside the checkout.
 set -eu
 cd "$(dirname "$0")/.."
+build=$PWD/build
 work=$(mktemp -d)
-trap 'rm -rf "$work" build' EXIT
-rm -rf build # what an older build left would be taken into the wheel
+trap 'rm -rf "$work" "$build"' EXIT
+rm -rf "$build" # what an older build left would be taken into the wheel
 PYTHON="${PYTHON:-python3}" sh tools/venv.sh "$work/venv"
 pip() { "$work/venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 pip wheel --no-deps --wheel-dir "$work" .
