@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISLNK
 
 from mdx.errors import DownloadError, WeightsError
+from mdx.systems.file_kinds import HEAD, kind_of
 from mdx.systems.weights import MANIFEST, WeightsEntry, describe_file, write_entry
 from models.fetch.download import check_room
 from models.fetch.wanted import Wanted
@@ -41,8 +42,11 @@ def settle(draft: Path, wanted: Wanted) -> None:
     """
     found = describe_file(draft)
     if not wanted.entry.fits(found):
+        with draft.open("rb") as file:
+            kind = kind_of(file.read(HEAD))
+        got = found if kind is None else f"{kind}, {found}"
         raise WeightsError(
-            wanted.source, got=found, expected=f"{wanted.entry} as in {MANIFEST}",
+            wanted.source, got=got, expected=f"{wanted.entry} as in {MANIFEST}",
             hint="it was not kept; if it comes again, the file there has changed",
         )  # fmt: skip
     os.replace(draft, wanted.path)
