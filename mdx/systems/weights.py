@@ -41,6 +41,9 @@ class WeightsEntry:
     score: float | None = None  # dB of SDR on the songs held out for validation
     url: str | None = None  # where a file that is not in git is fetched from
     member: str | None = None  # its name in the zip that lies there
+    archive_bytes: int | None = None  # of that zip
+    archive_md5: str | None = None  # of that zip, as the place that has it gives it
+    mirror: str | None = None  # a second place, where the file lies by itself
     licence: str | None = None  # what its authors say of the weights
     becomes: str | None = None  # of a checkpoint: the ONNX file that it is converted to
 

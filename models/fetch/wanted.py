@@ -1,6 +1,6 @@
 """What a system needs that is not in git, and where it is published."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -38,6 +38,19 @@ class Wanted:
     def download_name(self) -> str:
         """What a browser calls that file."""
         return PurePosixPath(unquote(urlsplit(self.url).path)).name
+
+    @property
+    def mirrored(self) -> "Wanted | None":
+        """The same file at its second place, where it has one."""
+        if self.entry.mirror is None:
+            return None
+        return replace(self, entry=replace(self.entry, url=self.entry.mirror, member=None))
+
+    @property
+    def names(self) -> list[str]:
+        """What the file may be called, where somebody has downloaded it."""
+        second = self.mirrored
+        return [self.base] if second is None else [self.base, second.download_name]
 
     @property
     def source(self) -> str:
