@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := out/demo
 TRAIN := out/train-demo
 
-.PHONY: demo test train-demo
+.PHONY: demo test train-demo wheel
 
 # Renders songs nobody trained on, separates them with the demo system, scores what was written.
 demo: $(VENV)/.inference
@@ -36,19 +36,23 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/pytest -q
 
+# What `pip install` of this repository gives somebody who has nothing else of it.
+wheel: $(VENV)/.test
+	PYTHON=$(BIN)/python sh tools/try_wheel.sh
+
 $(VENV)/bin/python:
 	PYTHON=$(PYTHON) sh tools/venv.sh $(VENV)
 
-$(VENV)/.inference: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,report]'
+$(VENV)/.inference: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,report]'
 	touch $@
 
-$(VENV)/.train: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,report,train]'
+$(VENV)/.train: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,report,train]'
 	touch $@ $(VENV)/.inference
 
-$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	# Its dependency, pyaudio, is for loudspeakers and has no wheels.
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps tinysoundfont==0.3.7
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt tinysoundfont
 	touch $@ $(VENV)/.inference $(VENV)/.train

@@ -35,7 +35,7 @@ METHODS = {  # runtime and precision; the released submission's way has neither
     "onnxruntime-int8": ("onnxruntime", "int8"),
     "openvino-int8": ("openvino", "int8"),
 }
-STAGES = ("read", "stft", "networks", "istft", "mixer", "write")
+STAGES = ("read", "stft", "networks", "istft", "combine", "write")
 SECTION = "speed"  # of the README
 
 

@@ -1,6 +1,14 @@
-"""The runtime: a song in, its stems out. No torch: numpy, scipy, soundfile, and two engines."""
+"""The runtime: a song in, its stems out. No torch: numpy, scipy, FFmpeg, and two runtimes."""
 
-from mdx.errors import MdxError
-from mdx.separator import Separator
+import os
+import sys
+
+# Both runtimes report their use to servers, and keep an identifier below the home folder, unless
+# they are told otherwise before they are imported: for this process they are.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as if not installed
+
+from mdx.errors import MdxError  # noqa: E402
+from mdx.separator import Separator  # noqa: E402
 
 __all__ = ["MdxError", "Separator"]

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mdx.audio.formats import Encoding
 from mdx.audio.read import BLOCK, SongReader, check_sample_rate
+from mdx.audio.remainder import Remainder
 from mdx.audio.resample import resample
-from mdx.audio.write import SUBTYPES, StemWriter
+from mdx.audio.spool import song_file
+from mdx.audio.tags import read_tags
+from mdx.audio.write import StemWriter
 from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.estimators.front_ends import front_end_of
 from mdx.estimators.normalise import Normalisation, measure
@@ -132,80 +136,98 @@ class Separator:
         out: str | Path | Mapping[str, Path],
         *,
         subtype: str = "PCM_16",
+        encoding: Encoding | None = None,
+        rest: str | None = None,
         downmix: bool = False,
+        stream: int | None = None,
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
         stages: Stages | None = None,
         limit: Limit | None = None,
     ) -> dict[str, Path]:
-        """Separate an audio file into a WAV file a stem, in constant memory; returns their paths.
+        """Separate an audio file into a file a stem, in constant memory; returns their paths.
 
-        `out` is a folder, or a path for each source; `subtype` is PCM_16 (as the challenge does),
-        PCM_24 or FLOAT. The stems have the song's own sample rate and length. `stages` gets the
-        seconds of each stage. With a `limit`, quality is what fits into it, counted from this call,
-        and `quality.json` beside the stems tells what it was. Raises AudioError, NetworkError,
-        OutputError, ConfigError for another `out` or `subtype`, or Cancelled; then no stem is
-        written.
+        `out` is a folder, or a path for each stem; `subtype` of a WAV is PCM_16 (as the challenge
+        does), PCM_24 or FLOAT; `encoding` is for any other file. `rest` names one stem more: what
+        the others leave of the song. All have the song's own sample rate and length. `stream` is
+        one of several audio streams, counted from 1; the path `-` is the standard input. `stages`
+        gets the seconds of each stage. With a `limit`, quality is what fits into it, counted from
+        this call, and `quality.json` beside the stems tells what it was. Raises AudioError,
+        NetworkError, OutputError, ConfigError for another `out` or `subtype`, or Cancelled; then no
+        stem is written.
         """
         started = time.monotonic()
-        paths = self._places(out, Path(path), subtype)
-        with SongReader(Path(path), downmix=downmix) as song:
-            rate, frames = song.sample_rate, song.frames
+        encoding = Encoding(subtype=subtype) if encoding is None else encoding
+        paths = self._places(out, Path(path), encoding, rest)
+        with (
+            song_file(Path(path)) as file,
+            SongReader(file, downmix=downmix, stream=stream, name=path) as song,
+        ):
+            rate, frames = song.sample_rate, song.count()
             deadline = self._deadline(limit, frames / rate, started)
             monitor = Monitor(path, progress=progress, cancel=cancel, stages=stages)
-            normalisations = self._normalise_file(song, downmix, monitor)
-            with StemWriter(paths, sample_rate=rate, frames=frames, subtype=subtype) as writer:
-                samples = -(-frames * SAMPLE_RATE // rate)
-                stream = self._open(samples, monitor, normalisations, deadline)
-                for stems in self._separate_blocks(song.blocks(), rate, stream, monitor):
+            normalisations = self._normalise_file(song, monitor)
+            remainder = Remainder() if rest else None
+            blocks = remainder.watch(song.blocks()) if remainder else song.blocks()
+            samples = -(-frames * SAMPLE_RATE // rate)
+            pipeline = self._open(samples, monitor, normalisations, deadline)
+            writer = StemWriter(
+                paths, sample_rate=rate, frames=frames, encoding=encoding,
+                tags=None if encoding.format == "wav" else read_tags(file),
+            )  # fmt: skip
+
+            def write(stems: Audio) -> None:
+                writer.append(remainder.added_to(stems) if remainder else stems)
+
+            with writer:
+                for stems in self._separate_blocks(blocks, rate, pipeline, monitor):
                     # Resampled there and back, a song may differ from itself by a sample.
                     with monitor.stages.time("write"):
-                        writer.append(stems[:, :, : song.position - writer.written])
+                        write(stems[:, :, : song.position - writer.written])
                 missing = song.position - writer.written
-                writer.append(np.zeros((len(paths), CHANNELS, missing), dtype=np.float32))
+                write(np.zeros((len(self.sources), CHANNELS, missing), dtype=np.float32))
                 monitor.check()
         monitor.finish()
-        self._write_quality(paths[self.sources[0]].parent / "quality.json", deadline)
+        quality = next(iter(paths.values())).parent / "quality.json"
+        self._write_quality(quality, deadline, list(paths))
         return paths
 
     def _places(
-        self, out: str | Path | Mapping[str, Path], song: Path, subtype: str
+        self, out: str | Path | Mapping[str, Path], song: Path, encoding: Encoding, rest: str | None
     ) -> dict[str, Path]:
         # Where the stems are written, in their order.
-        paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out), self.sources)
-        if set(paths) != set(self.sources) or subtype not in SUBTYPES:
-            raise ConfigError(
-                "stems",
-                got=f"{subtype} for {list(paths)}",
-                expected=f"one of {', '.join(SUBTYPES)}, for {', '.join(self.sources)}",
-            )
+        stems = (*self.sources, rest) if rest else self.sources
+        if isinstance(out, Mapping):
+            paths = dict(out)
+        else:
+            paths = stem_paths(Path(out), stems, encoding.suffix)
+        if set(paths) != set(stems) or len(set(stems)) != len(stems):
+            raise ConfigError("stems", got=list(paths), expected=f"{', '.join(stems)}, each once")
         if song.resolve() in {stem.resolve() for stem in paths.values()}:
             raise OutputError(
                 song, got="the song itself as a stem's place", expected="another folder"
             )
-        return {source: paths[source] for source in self.sources}
+        return {source: paths[source] for source in stems}
 
-    def _write_quality(self, path: Path, deadline: Deadline | None) -> None:
+    def _write_quality(self, path: Path, deadline: Deadline | None, stems: Sequence[str]) -> None:
         # The stems are there by now: what is told of them must not cost them.
         try:
             if deadline is not None:
                 levels = self.ladder.describe()
-                summary = {"sources": self.sources, "levels": levels, **deadline.summary()}
+                summary = {"sources": stems, "levels": levels, **deadline.summary()}
                 path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
             elif path.is_file():
                 old = json.loads(path.read_text(encoding="utf-8"))
-                if "decisions" in old and set(old.get("sources", SOURCES)) <= set(self.sources):
+                if "decisions" in old and set(old.get("sources", SOURCES)) <= set(stems):
                     path.unlink()  # ours, of the stems that were here before
         except (OSError, ValueError, TypeError) as error:
             log.warning("%s: %s", path, error)
 
-    def _normalise_file(
-        self, song: SongReader, downmix: bool, monitor: Monitor
-    ) -> dict[str, Normalisation]:
+    def _normalise_file(self, song: SongReader, monitor: Monitor) -> dict[str, Normalisation]:
         # A first pass over the song, by a reader of its own, where an estimator asks for it.
         if not self.ladder.normalise_by:
             return {}
-        with SongReader(song.path, downmix=downmix) as first:
+        with song.again() as first:
             return self._normalise(first.blocks(), song.sample_rate, monitor)
 
     def _normalise(
@@ -263,6 +285,8 @@ class Separator:
         return resample(stems(), SAMPLE_RATE, sample_rate)
 
 
-def stem_paths(folder: Path, sources: Sequence[str] = SOURCES) -> dict[str, Path]:
+def stem_paths(
+    folder: Path, sources: Sequence[str] = SOURCES, suffix: str = ".wav"
+) -> dict[str, Path]:
     """Where the stems of a song lie in its folder: `<folder>/<source>.wav`."""
-    return {source: folder / f"{source}.wav" for source in sources}
+    return {source: folder / f"{source}{suffix}" for source in sources}

@@ -2,16 +2,20 @@
 
 import ast
 import json
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from mdx.systems.find import find_system, system_names
 from mdx.systems.spec import MODELS
 from mdx.systems.weights import read_weights
-from models.fetch.wanted import find_wanted, weights_names
+from models.fetch.wanted import find_wanted
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("mdx", "models", "evaluator", "training", "demo", "benchmarks", "predict")
@@ -49,6 +53,7 @@ MAY_SEE = {
     "evaluator": SYSTEMS | {"mdx.files", "mdx.limit.policy"},
     "models": SYSTEMS | {
         "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.spectrogram",
+        "mdx.systems.file_kinds", "mdx.systems.protobuf",
     },
 }  # fmt: skip
 HEAVY = (
@@ -127,18 +132,45 @@ def test_nothing_heavy_at_the_top_of_a_file(room: str) -> None:
             assert not heavy, path
 
 
-def test_conda_and_pip_install_the_same() -> None:
+def constraints() -> dict[str, Version]:
+    """The exact version of every package, by its normalised name."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    for pin in pins:
+        assert [spec.operator for spec in pin.specifier] == ["=="], pin
+    return {canonicalize_name(pin.name): Version(str(pin.specifier)[2:]) for pin in pins}
+
+
+def test_conda_installs_the_constraints() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())
-    assert conda["dependencies"][-1]["pip"] == project["dependencies"]
+    found = [Requirement(line) for line in conda["dependencies"][-1]["pip"]]
+    wanted = [Requirement(line) for line in project["dependencies"]]
+    names = {requirement.name: requirement.marker for requirement in found}
+    assert names == {"aicrowd-api": None, **{line.name: line.marker for line in wanted}}
+    for requirement in found:
+        pinned = constraints()[canonicalize_name(requirement.name)]
+        assert str(requirement.specifier) == f"=={pinned}", requirement
     assert "ffmpeg" in conda["dependencies"] and "prefix" not in conda
 
 
-def test_every_requirement_is_pinned() -> None:
+def test_every_requirement_has_a_range_that_holds_its_pin() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
     for line in project["dependencies"] + extras:
-        assert "==" in line or line.startswith("mdx["), line
+        requirement = Requirement(line)
+        if requirement.name == project["name"]:
+            continue
+        operators = sorted(spec.operator for spec in requirement.specifier)
+        assert operators == ["<", ">="], line
+        assert constraints()[canonicalize_name(requirement.name)] in requirement.specifier, line
+
+
+@pytest.mark.parametrize("name", ["Makefile", "Dockerfile"])
+def test_installs_use_the_constraints(name: str) -> None:
+    text = (ROOT / name).read_text()
+    installs = re.findall(r"pip install .*", text)
+    assert installs and all("--constraint constraints.txt" in line for line in installs)
 
 
 def test_aicrowd_json_agrees_with_the_default_system() -> None:
@@ -159,7 +191,7 @@ def test_the_demo_systems_differ_in_the_mixer_only() -> None:
 def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
     spec, folder = find_system(name)
     published = {wanted.name for wanted in find_wanted(name)}
-    names = [file for file in weights_names(spec) if file.startswith("demo/")]
+    names = [file for file in spec.files if file.startswith("demo/")]
     assert names or published
     for file in names:
         assert read_weights(folder, file) and file not in published

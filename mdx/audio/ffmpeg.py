@@ -1,52 +1,150 @@
-"""Audio that libsndfile cannot read (m4a, aac, mp4, wma, video), through PyAV where installed.
+"""Compressed audio of any kind, through FFmpeg by PyAV.
 
-Importing this module imports PyAV; mdx.audio.read does so only for a file that needs it.
+Importing this module imports PyAV: mdx.audio.choice does so only for a file that needs it.
 """
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 
-from mdx.errors import AudioError
+from mdx.audio.decoder import BLOCK, DecodeError, Promise
+from mdx.audio.layouts import usual_positions
+from mdx.audio.mp3 import promised_samples
+from mdx.audio.ogg import ogg_streams
+from mdx.audio.riff import has_unknown_length
 from mdx.systems.spec import Audio
 
+# A song may be a playlist: it must not make FFmpeg open other files, or addresses.
+CLOSED = {"protocol_whitelist": "none"}
+# Containers that store a duration; that of any other is estimated from its bit rate.
+TIMED = {"mov", "matroska", "asf", "ogg", "wv", "tta", "ape", "avi", "flv", "caf", "wav"}
+EXACT = {"mov"}  # to a sample: what exceeds it is the encoder's padding
+PADDING = 1 << 13  # samples that such an excess has at most
 
-class AvFile:
-    """The first audio stream of a file, with as much of soundfile's interface as is needed."""
 
-    def __init__(self, path: Path) -> None:
-        """Open a file; raises AudioError where FFmpeg finds no audio in it."""
-        self._path = path
+class FfmpegDecoder:
+    """One audio stream of a file; encoder delay and padding are dropped where the file tells."""
+
+    def __init__(self, path: Path, stream: int = 1) -> None:
+        """Open a file's audio stream, counted from 1.
+
+        Raises DecodeError where FFmpeg finds no audio in it, or no such stream.
+        """
+        self._file = path.open("rb")  # by descriptor: a name may be in any encoding
         try:
-            self._container = av.open(str(path))
-        except av.FFmpegError as error:
-            raise AudioError(
-                path, got=f"no audio ({error.strerror})", expected="an audio file"
-            ) from error
-        if not self._container.streams.audio:
-            self._container.close()
-            raise AudioError(path, got="no audio stream", expected="an audio file")
-        self._stream = self._container.streams.audio[0]
-        self.samplerate: int = self._stream.codec_context.sample_rate
-        self.channels: int = self._stream.codec_context.channels
-        seconds = (self._container.duration or 0) / av.time_base
-        self.frames = max(1, round(seconds * self.samplerate))
+            options = {"ignore_length": "1"} if has_unknown_length(path) else {}
+            self._container: Any = av.open(
+                self._file, options=CLOSED | options, metadata_errors="replace"
+            )
+            self._open_stream(path, stream)
+        except (av.FFmpegError, ValueError, OverflowError) as error:
+            self._file.close()
+            raise DecodeError(_reason(error)) from error
+        except DecodeError:
+            self.close()
+            raise
+
+    def _open_stream(self, path: Path, number: int) -> None:
+        found = self._container.streams.audio
+        self.streams = len(found)
+        if not found:
+            raise DecodeError("no audio stream")
+        if number > len(found):
+            raise DecodeError(f"{len(found)} audio stream{'s' * (len(found) > 1)}")
+        self._stream: Any = found[number - 1]
+        codec = self._stream.codec_context
+        if codec is None or not codec.sample_rate or not codec.layout.nb_channels:
+            raise DecodeError("a stream that FFmpeg does not know")
+        self.sample_rate: int = codec.sample_rate
+        self._layout = codec.layout
+        names = tuple(channel.name for channel in codec.layout.channels)
+        told = not set(names) & {"NONE", "UNK", "UNSD"}
+        self.positions = names if told else usual_positions(len(names))
+        self.frames: int | None = None
+        self._kind = str(self._container.format.name).partition(",")[0]
+        self.promise = self._promise(path)
+        self.damaged = 0
+        pages = ogg_streams(path)
+        self.has_end = pages is None or pages.has_end
+
+    def _promise(self, path: Path) -> Promise | None:
+        if self._kind == "mp3":
+            told = promised_samples(path)
+            return None if told is None else Promise(told, exact=True)
+        if self._kind not in TIMED:
+            return None
+        if self._stream.duration is not None:
+            seconds = float(self._stream.duration * self._stream.time_base)
+        elif len(self._container.streams) == 1 and self._container.duration:
+            seconds = self._container.duration / av.time_base
+        else:
+            return None  # that of the pictures, for all that is known
+        return Promise(round(seconds * self.sample_rate), exact=False)
 
     def blocks(self) -> Iterator[Audio]:
-        """Yield decoded audio as the decoder hands it out. Shape: (n, channels), float32."""
+        """Yield the audio, as Decoder has it."""
+        pending: list[Audio] = []
+        held = passed = 0
+        for part in self._parts():
+            pending.append(part)
+            held += len(part)
+            if held >= BLOCK + PADDING:  # what may be padding is held back
+                whole = np.concatenate(pending)
+                yield whole[:-PADDING]
+                passed += held - PADDING
+                pending, held = [whole[-PADDING:]], PADDING
+        if pending:
+            whole = np.concatenate(pending)
+            excess = passed + held - self.promise.samples if self.promise else 0
+            trimmed = self._kind in EXACT and 0 < excess < PADDING
+            yield whole[:-excess] if trimmed else whole
+
+    def _parts(self) -> Iterator[Audio]:
         # Rate and layout may change in mid-stream; what comes out must not.
-        layout = self._stream.codec_context.layout.name
-        resampler = av.AudioResampler(format="fltp", layout=layout, rate=self.samplerate)
+        kind, resampler = None, None
+        for frame in self._decoded():
+            now = frame.format.name, frame.layout.name, frame.sample_rate
+            if now != kind:
+                if resampler is not None:
+                    yield from _resampled(resampler, None)
+                resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
+                kind = now
+            yield from _resampled(resampler, frame)
+        if resampler is not None:
+            yield from _resampled(resampler, None)
+
+    def _decoded(self) -> Iterator[Any]:
+        # Tags and pictures in the midst of MPEG audio are packets that cannot be decoded.
+        bad = 0
         try:
-            for frame in itertools.chain(self._container.decode(self._stream), [None]):
-                for part in resampler.resample(frame):
-                    yield np.ascontiguousarray(part.to_ndarray().T, dtype=np.float32)
-        except (av.FFmpegError, ValueError) as error:
-            raise OSError(str(error)) from error
+            for packet in self._container.demux(self._stream):
+                try:
+                    frames = packet.decode()
+                except (av.FFmpegError, ValueError):
+                    bad += 1
+                    continue
+                if frames:
+                    self.damaged, bad = self.damaged + bad, 0
+                yield from frames
+        except (av.FFmpegError, OSError) as error:
+            raise DecodeError(_reason(error)) from error
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
+        self._file.close()
+
+
+def _resampled(resampler: Any, frame: Any) -> Iterator[Audio]:
+    try:
+        for part in resampler.resample(frame):
+            yield np.ascontiguousarray(part.to_ndarray().T, dtype=np.float32)
+    except (av.FFmpegError, ValueError) as error:
+        raise DecodeError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

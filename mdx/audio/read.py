@@ -1,96 +1,133 @@
 """Reading songs in blocks from any audio file."""
 
+import logging
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import soundfile as sf
 
+from mdx.audio.choice import decoders
+from mdx.audio.decoder import BLOCK, DecodeError, Decoder
+from mdx.audio.layouts import downmix_matrix
 from mdx.errors import AudioError
 from mdx.systems.spec import CHANNELS, Audio
 
-BLOCK = 1 << 16  # samples read at a time
+__all__ = ["BLOCK", "SongReader", "check_sample_rate"]
+log = logging.getLogger(__name__)
 SAMPLE_RATES = (1_000, 768_000)  # Hz; what lies outside is a broken header, and costs memory
-READABLE = "WAV, FLAC, OGG or MP3"
-KNOWN = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
-# Headers as libsndfile logs them where the file is shorter than they say.
-SHORT_FILE = re.compile(
-    r"^ *(?:data|SSND|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
-)
-STREAMED = range(0x7FFF0000, 0x1_0000_0000)  # a pipe's ways of saying that it did not know
-# Standard order of loudspeakers by their number; C is centre or rear, x (LFE) is left out.
-LAYOUTS = {3: "LRC", 4: "LRLR", 5: "LRCLR", 6: "LRCxLR", 7: "LRCxCLR", 8: "LRCxLRLR"}
+TOLERANCE = 0.1  # seconds that a container's duration may be off, and a codec's frames be lost
+FAR_BEYOND = 64.0  # times full scale: no mastering error, but another scale
 
 
 class SongReader:
     """An audio file, open for reading: stereo float32 blocks at the file's own sample rate."""
 
-    def __init__(self, path: Path, *, downmix: bool = False) -> None:
-        """Open a file; raises AudioError where it is missing, not audio, empty or truncated."""
+    def __init__(
+        self, path: Path, *, downmix: bool = False, stream: int | None = None,
+        name: object = None,
+    ) -> None:  # fmt: skip
+        """Open a file; raises AudioError where it is missing, not audio, empty or truncated.
+
+        `stream` is one of several audio streams, counted from 1: by default the first, and a
+        warning says that there are more. `name` is what messages call the song by.
+        """
         self.path = path
+        self.name = path if name is None else name
         self.position = 0  # samples read so far
-        if not path.is_file():
-            missing = "no regular file" if path.exists() else "no such file"
-            got = "a directory" if path.is_dir() else missing
-            raise AudioError(path, got=got, expected="an audio file")
-        if not os.access(path, os.R_OK):
-            raise AudioError(path, got="no permission to read it", expected="a readable file")
-        self._file: Any
+        self._options = {"downmix": downmix, "stream": stream}
+        self._quiet = False  # once the first of several passes has said it
+        _check_file(path, self.name)
+        if stream is not None and stream < 1:
+            raise AudioError(self.name, got=f"stream {stream}", expected="1 or more")
+        self._decoders = decoders(path, stream or 1)
         try:
-            self._file = sf.SoundFile(path)
-        except (sf.LibsndfileError, OSError, TypeError) as error:  # TypeError: a .raw file
-            self._file = _open_with_av(path, error)
-        self.sample_rate: int = self._file.samplerate
-        self.frames: int = self._file.frames  # an estimate for MP3 and for PyAV's formats
+            self._decoder: Decoder = next(self._decoders)
+        except (DecodeError, OSError) as error:
+            raise self._unreadable(error) from error
+        self.sample_rate = self._decoder.sample_rate
+        self.frames = self._decoder.frames  # None: only decoding tells, see count
         try:
-            self._downmix = _downmix_matrix(path, self._file.channels, downmix=downmix)
-            self._check_header()
+            self._check_header(downmix=downmix)
         except AudioError:
-            self._file.close()
+            self._close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._file.close()
+        self._close()
+
+    def again(self) -> "SongReader":
+        """A second reader of the same song, from its beginning; it repeats no warning."""
+        second = SongReader(self.path, name=self.name, **self._options)  # type: ignore[arg-type]
+        second._quiet = True
+        return second
+
+    def count(self) -> int:
+        """Samples of the song: as its format guarantees them, or found by decoding it once.
+
+        Raises AudioError for whatever is wrong with the song, as blocks does.
+        """
+        if self.frames is None:
+            with self.again() as first:
+                first._quiet = self._quiet
+                for _ in first.blocks():
+                    pass
+            self.frames, self._quiet = first.position, True
+        return self.frames
 
     def blocks(self) -> Iterator[Audio]:
-        """Yield the song from its beginning. Shape: (2, n) each, n at most BLOCK.
+        """Yield the song from its beginning. Shape: (2, n) each.
 
-        Raises AudioError for NaN or infinity, and where the file ends before its header says.
+        Raises AudioError for NaN or infinity, for no samples at all, and where the file ends before
+        its header says; where a container's duration is not reached, a warning tells both.
         """
-        try:
-            for frames in self._decoded():
-                yield self._checked(frames)
-        except (sf.LibsndfileError, OSError) as error:
-            raise AudioError(
-                self.path, got=f"a damaged file ({error})", expected="audio to its end"
-            ) from error
-        if not isinstance(self._file, sf.SoundFile):
-            exact = 0.0  # a container's duration is but a hint
-        else:
-            exact = 0.9 if self._file.format == "MP3" else 1.0  # MP3's is counted in whole frames
-        if self.position < max(1, exact * self.frames):
-            self._truncated(self.position, self.frames)
+        peak = np.float32(0)
+        for frames in self._decoded():
+            block = self._checked(frames)
+            peak = max(peak, np.abs(block).max(initial=0))
+            yield block
+        if not self.position:
+            raise AudioError(self.name, got="0 samples", expected="at least one")
+        self._check_length()
+        if not self._quiet:
+            self._warn(float(peak))
 
     def _decoded(self) -> Iterator[Audio]:
-        # Shape: (n, channels), as decoders lay it out.
-        if isinstance(self._file, sf.SoundFile):
-            # Not its blocks(): that one makes up what a truncated file lacks.
-            while len(frames := self._file.read(BLOCK, dtype="float32", always_2d=True)):
-                yield frames
-        else:
-            yield from self._file.blocks()
+        # Where a decoder fails, the next one goes on from there. Shape: (n, channels)
+        try:
+            yield from self._decoder.blocks()
+        except DecodeError as error:
+            skipped = self.position
+            self._take_next_decoder(error)
+            try:
+                for frames in self._decoder.blocks():
+                    yield frames[skipped:]
+                    skipped = max(0, skipped - len(frames))
+            except DecodeError as second:
+                raise self._damaged(second) from error
+
+    def _take_next_decoder(self, error: DecodeError) -> None:
+        first = self._decoder
+        try:
+            second = next(self._decoders, None)
+        except DecodeError:
+            second = None
+        if second is None:
+            raise self._damaged(error) from error
+        first.close()
+        self._decoder = second
+        if second.sample_rate != first.sample_rate or second.positions != first.positions:
+            raise self._damaged(error) from error
 
     def _checked(self, frames: Audio) -> Audio:
         if not np.isfinite(frames).all():
             place = self.position + int(np.argmin(np.isfinite(frames).all(axis=1)))
             raise AudioError(
-                self.path,
+                self.name,
                 got=f"NaN or infinity at sample {place}",
                 expected="finite samples",
                 hint="export the song again",
@@ -99,21 +136,80 @@ class SongReader:
         block: Audio = np.ascontiguousarray((frames @ self._downmix).T)
         return block
 
-    def _check_header(self) -> None:
-        check_sample_rate(self.path, self.sample_rate)
-        if self.frames == 0:
-            raise AudioError(self.path, got="0 samples", expected="at least one")
-        short = SHORT_FILE.search(getattr(self._file, "extra_info", ""))
-        if short and int(short[2]) < int(short[1]) and int(short[1]) not in STREAMED:
-            self._truncated(f"{short[2]} bytes of audio", short[1])
+    def _check_header(self, *, downmix: bool) -> None:
+        check_sample_rate(self.name, self.sample_rate)
+        positions = self._decoder.positions
+        if len(positions) > CHANNELS and not downmix:
+            raise AudioError(
+                self.name,
+                got=f"{len(positions)} channels",
+                expected="mono or stereo",
+                hint="use --downmix to fold them into two",
+            )
+        self._downmix = downmix_matrix(positions)
+        self._promise = promise = self._decoder.promise
+        if self.frames and promise and self.frames < promise.samples:
+            self._truncated(self.frames, promise.samples)
 
-    def _truncated(self, got: object, expected: object) -> None:
+    def _check_length(self) -> None:
+        promise = self._promise
+        if promise is None:
+            return
+        slack = 0 if self.frames == promise.samples else TOLERANCE * self.sample_rate
+        if self.position >= promise.samples - slack:
+            return
+        if promise.exact:
+            self._truncated(self.position, promise.samples)
+        if not self._quiet:
+            here, told = (n / self.sample_rate for n in (self.position, promise.samples))
+            log.warning(
+                "%s: %.2f s of audio, where its container tells of %.2f s; it may be cut off",
+                self.name, here, told,
+            )  # fmt: skip
+
+    def _warn(self, peak: float) -> None:
+        streams, chosen = self._decoder.streams, self._options["stream"]
+        if not self._decoder.has_end:
+            log.warning(
+                "%s: %.2f s of audio, and then no end-of-stream mark; it may be cut off",
+                self.name, self.position / self.sample_rate,
+            )  # fmt: skip
+        if self._decoder.damaged:
+            log.warning("%s: damaged packets left out: %d", self.name, self._decoder.damaged)
+        if streams > 1 and (peak == 0 or chosen is None):
+            silent = ", and it is silent" if peak == 0 else ""
+            log.warning(
+                "%s: audio stream %d of %d is read%s; --stream N takes another",
+                self.name, chosen or 1, streams, silent,
+            )  # fmt: skip
+        if peak > FAR_BEYOND:
+            log.warning(
+                "%s: peaks at %.0f times full scale; floats go from -1 to 1, and these look like "
+                "integers stored as floats (16 bits: divide by 32768)",
+                self.name, peak,
+            )  # fmt: skip
+
+    def _close(self) -> None:
+        self._decoder.close()
+        self._decoders.close()
+
+    def _truncated(self, got: int, expected: int) -> None:
         raise AudioError(
-            self.path,
-            got=f"a truncated file: {got}",
-            expected=f"{expected}, as its header says",
+            self.name,
+            got=f"a truncated file: {got} samples ({got / self.sample_rate:.2f} s)",
+            expected=f"{expected} ({expected / self.sample_rate:.2f} s), as its header says",
             hint="copy or download it again",
         )
+
+    def _damaged(self, error: DecodeError) -> AudioError:
+        return AudioError(self.name, got=f"a damaged file ({error})", expected="audio to its end")
+
+    def _unreadable(self, error: Exception) -> AudioError:
+        if self._options["stream"] and "audio stream" in str(error):
+            return AudioError(
+                self.name, got=error, expected=f"one with the number {self._options['stream']}"
+            )
+        return AudioError(self.name, got=f"no audio ({error})", expected="an audio file")
 
 
 def check_sample_rate(song: object, rate: int) -> None:
@@ -123,38 +219,14 @@ def check_sample_rate(song: object, rate: int) -> None:
         raise AudioError(song, got=f"sample rate {rate} Hz", expected=f"{low} to {high} Hz")
 
 
-def _downmix_matrix(path: Path, channels: int, *, downmix: bool) -> Audio:
-    # Shape: (channels of the file, 2)
-    if channels == 1:
-        return np.ones((1, CHANNELS), dtype=np.float32)
-    if channels == CHANNELS:
-        return np.eye(CHANNELS, dtype=np.float32)
-    if not downmix:
-        raise AudioError(
-            path,
-            got=f"{channels} channels",
-            expected="mono or stereo",
-            hint="use --downmix to fold them into two",
-        )
-    # Centre and surround at -3 dB, as ITU-R BS.775 has it; each side's gains add up to 1.
-    layout = LAYOUTS.get(channels, "C" * channels)
-    gains = np.zeros((channels, CHANNELS), dtype=np.float32)
-    for index, place in enumerate(layout):
-        gains[index] = {"L": (1, 0), "R": (0, 1), "C": (1, 1), "x": (0, 0)}[place]
-        gains[index] *= 1 if index < CHANNELS else np.sqrt(0.5)
-    normalised: Audio = gains / gains.sum(axis=0)
-    return normalised
-
-
-def _open_with_av(path: Path, error: Exception) -> Any:
+def _check_file(path: Path, name: object) -> None:
     try:
-        from mdx.audio.ffmpeg import AvFile
-    except ImportError:
-        named_so = path.suffix.lower() in KNOWN
-        raise AudioError(
-            path,
-            got=f"no audio that libsndfile can read ({getattr(error, 'error_string', error)})",
-            expected=READABLE,
-            hint="" if named_so else "for m4a, aac, mp4, wma and video: pip install av",
-        ) from error
-    return AvFile(path)
+        if path.is_file():
+            if not os.access(path, os.R_OK):
+                raise AudioError(name, got="no permission to read it", expected="a readable file")
+            return
+        missing = "no regular file" if path.exists() else "no such file"
+        got = "a directory" if path.is_dir() else missing
+    except (OSError, ValueError) as error:  # a name too long, or with a zero byte
+        raise AudioError(name, got=error, expected="an audio file") from error
+    raise AudioError(name, got=got, expected="an audio file")

@@ -3,11 +3,10 @@
 import logging
 import math
 import os
-import secrets
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,34 +14,46 @@ from typing import Self
 import numpy as np
 import soundfile as sf
 
+from mdx.audio.drafts import claim, draft_of, refuge_of, remove_leftovers
+from mdx.audio.encode import encode
+from mdx.audio.formats import SUBTYPES, Encoding
+from mdx.audio.soundfiles import open_sound
+from mdx.audio.tags import Tags
 from mdx.errors import OutputError
 from mdx.systems.spec import CHANNELS, Audio
 
 log = logging.getLogger(__name__)
-SUBTYPES = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}  # bytes a sample
 ALMOST_NOTHING = 1 << 20  # bytes that may be left on a full disk
+PLAIN = Encoding()
 WAV_LIMIT = 2**32 - 2**12  # bytes: a plain WAV cannot say more, RF64 can
 
 
 class StemWriter:
-    """WAV files under temporary names, one a source, renamed together when the song is complete.
+    """Files under temporary names, one a source, renamed together when the song is complete.
 
-    Leaving the block by an exception removes them: all stems exist, or none. Files that
-    stood in their places before are put back where a rename fails.
+    Each is a WAV at first, from which any other format is made at the end. Leaving the block by an
+    exception removes them: all stems exist, or none. Files that stood in their places before are
+    put back where a rename fails.
     """
 
     def __init__(
-        self, paths: Mapping[str, Path], *, sample_rate: int, frames: int, subtype: str = "PCM_16"
-    ) -> None:
-        """`frames` is the expected length: it chooses plain WAV or RF64, and asks for its room."""
+        self, paths: Mapping[str, Path], *, sample_rate: int, frames: int,
+        encoding: Encoding = PLAIN, tags: Tags | None = None,
+    ) -> None:  # fmt: skip
+        """`frames` is the length: it chooses plain WAV or RF64, and asks for its room.
+
+        `tags` are written where the format has some; a WAV stays bare.
+        """
         self._paths = {source: Path(path) for source, path in paths.items()}
         self._made: list[Path] = []  # folders
         self._drafts: dict[str, Path] = {}
         self._files: dict[str, sf.SoundFile] = {}
+        self._claims = ExitStack()
         self._peaks = dict.fromkeys(self._paths, 0.0)
-        self._subtype = subtype
+        self._encoding = encoding
+        self._tags = tags
         self._sample_rate = sample_rate
-        self._size = frames * CHANNELS * SUBTYPES[subtype]
+        self._size = frames * CHANNELS * SUBTYPES[encoding.draft]
         self._format = "WAV" if self._size < WAV_LIMIT else "RF64"
         self.written = 0  # samples of each stem
 
@@ -53,11 +64,13 @@ class StemWriter:
                 if path.is_dir():
                     raise OutputError(path, got="a directory", expected="the name of a file")
                 self._make_folder(path.parent)
-                draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-                self._drafts[source] = draft
-                self._files[source] = sf.SoundFile(
-                    draft, "w", self._sample_rate, CHANNELS, self._subtype, format=self._format
-                )
+                remove_leftovers(path.parent)
+                draft = self._drafts[source] = draft_of(path)
+                self._claims.enter_context(claim(draft))
+                self._files[source] = open_sound(
+                    draft, "w", samplerate=self._sample_rate, channels=CHANNELS,
+                    subtype=self._encoding.draft, format=self._format,
+                )  # fmt: skip
         except (OSError, sf.LibsndfileError) as error:
             self._discard()
             raise _not_written(path, error) from error
@@ -91,7 +104,8 @@ class StemWriter:
                 path = self._paths[source]
                 file.close()
                 self._check_complete(source)
-            self._warn_of_clipping()
+            self._tell_of_clipping()
+            self._encode()
             self._put_in_place()
         except (OSError, sf.LibsndfileError) as failure:
             self._discard()
@@ -99,6 +113,8 @@ class StemWriter:
         except BaseException:
             self._discard()
             raise
+        finally:
+            self._claims.close()
 
     def _check_room(self) -> None:
         for folder, stems in Counter(path.parent for path in self._paths.values()).items():
@@ -120,9 +136,27 @@ class StemWriter:
         draft = self._drafts[source]
         with draft.open("rb") as file:
             os.fsync(file.fileno())
-        frames = sf.info(draft).frames
+        with open_sound(draft) as written:
+            frames = written.frames
         if frames != self.written:
             raise OSError(f"only {frames} of {self.written} samples could be stored")
+
+    def _encode(self) -> None:
+        if self._encoding.is_draft:
+            return
+        for source, draft in self._drafts.items():
+            coded = draft_of(self._paths[source])
+            self._drafts[source] = coded  # what is discarded, or put in place
+            try:
+                self._claims.enter_context(claim(coded))
+                encode(draft, coded, self._encoding, gain=self._gain, tags=self._tags)
+            finally:
+                draft.unlink()
+
+    @property
+    def _gain(self) -> float:
+        # One for all stems: they still add up to the song, turned down.
+        return 1 / max(1.0, *self._peaks.values()) if self._encoding.rescale else 1.0
 
     def _put_in_place(self) -> None:
         kept: dict[Path, Path] = {}  # what stood there before: its place and its refuge
@@ -130,7 +164,7 @@ class StemWriter:
         try:
             for source, path in self._paths.items():
                 if path.exists():
-                    kept[path] = path.with_name(f"{self._drafts[source].name}.old")
+                    kept[path] = refuge_of(self._drafts[source])
                     os.replace(path, kept[path])
                 os.replace(self._drafts[source], path)
                 placed.append(path)
@@ -157,20 +191,26 @@ class StemWriter:
                 file.close()
         for draft in self._drafts.values():
             draft.unlink(missing_ok=True)
+        self._claims.close()
         for folder in self._made:
             with suppress(OSError):  # it holds something else by now
                 folder.rmdir()
 
-    def _warn_of_clipping(self) -> None:
-        if self._subtype == "FLOAT":
-            return
-        for source, peak in self._peaks.items():
-            if peak > 1:
+    def _tell_of_clipping(self) -> None:
+        loud = {source: peak for source, peak in self._peaks.items() if peak > 1}
+        if self._encoding.rescale and loud:
+            log.warning(
+                "%s: peaks at %.2f of full scale; all stems are turned down by %.1f dB",
+                self._paths[max(loud, key=loud.__getitem__)], max(loud.values()),
+                -20 * math.log10(self._gain),
+            )  # fmt: skip
+        elif self._encoding.draft != "FLOAT" or not self._encoding.is_draft:
+            for source, peak in loud.items():
                 log.warning(
-                    "%s: peaks at %.2f of full scale and was clipped; --float32 keeps it whole",
-                    self._paths[source],
-                    peak,
-                )
+                    "%s: peaks at %.2f of full scale and was clipped; --float32 keeps it whole, "
+                    "--rescale turns all stems down",
+                    self._paths[source], peak,
+                )  # fmt: skip
 
 
 def _not_written(path: Path, error: Exception) -> OutputError:

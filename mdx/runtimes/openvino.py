@@ -1,12 +1,12 @@
 """A network in OpenVINO on the CPU: the same ONNX file in another runtime."""
 
-import os
 import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mdx.errors import NetworkError
+from mdx.runtimes.blob_cache import compiled_cache
 from mdx.runtimes.network import FLOAT32, End
 from mdx.runtimes.onnx import only_ends, precision_of
 from mdx.systems.spec import Audio
@@ -31,15 +31,18 @@ class OpenVinoNetwork:
             ) from error  # fmt: skip
         core = _core(ov)
         try:
-            weights = {"weights": b""} if isinstance(graph, bytes) else {}
-            model = core.read_model(model=graph, **weights)
+            content = graph if isinstance(graph, bytes) else graph.read_bytes()
+            model = core.read_model(model=content, weights=b"")
             inputs, outputs = [_end(end) for end in model.inputs], [_end(e) for e in model.outputs]
             self.input, self.output = only_ends(name, inputs, outputs)
             self._fix_batch(name, model)
             self._transposed = len(self.input.shape) > 3
             if self._transposed:
                 model = _transpose_ends(ov, model, self.input, self.output)
-            self._compiled = core.compile_model(model, "CPU", _settings(threads))
+            settings = _settings(threads)
+            with compiled_cache(content, settings) as folder:
+                cached = {} if folder is None else {"CACHE_DIR": str(folder)}
+                self._compiled = core.compile_model(model, "CPU", {**settings, **cached})
         except NetworkError:
             raise
         except Exception as error:  # OpenVINO raises bare RuntimeErrors, of many lines
@@ -51,7 +54,7 @@ class OpenVinoNetwork:
         self._lock = threading.Lock()
         self._lean = lean
         self.runtime = f"openvino {ov.get_version().split('-')[0]} CPU"
-        self.precision = precision_of(graph)
+        self.precision = precision_of(content)
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
         """Run the network; with `out`, into that array. Shapes: those of both ends."""
@@ -101,7 +104,7 @@ def _transpose_ends(ov: Any, model: Any, first: End, last: End) -> Any:
 
 
 def _settings(threads: int) -> dict[str, Any]:
-    settings = {
+    return {
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
@@ -110,12 +113,6 @@ def _settings(threads: int) -> dict[str, Any]:
         # Pinned, processes that share a machine would all sit on its first cores.
         "ENABLE_CPU_PINNING": False,
     }
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mdx" / "openvino"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a home that cannot be written: every start compiles anew
-        return settings
-    return {**settings, "CACHE_DIR": str(cache)}
 
 
 def _end(end: Any) -> End:

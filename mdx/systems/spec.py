@@ -17,7 +17,8 @@ CHANNELS = 2
 
 Audio = npt.NDArray[np.float32]  # (channels, samples) or (stems, channels, samples)
 
-MODELS = Path(__file__).resolve().parents[2] / "models"
+_INSIDE = Path(__file__).resolve().parents[1] / "_repository"  # of a wheel, see setup.py
+MODELS = (_INSIDE if _INSIDE.is_dir() else _INSIDE.parents[1]) / "models"
 LEADERBOARDS = ("A", "B", "none")
 # Training data that the challenge's rules speak of; any other is named in free words.
 MUSDB18_TRAIN = "MUSDB18-HQ train"
@@ -159,6 +160,11 @@ class SystemSpec:
     def mixer(self) -> str | None:
         """Name of the Mixer in the manifest; None where the system has none."""
         return next((step.weights for step in self.combine if step.kind == "mixer"), None)
+
+    @property
+    def files(self) -> list[str]:
+        """Names of all its files in the manifest, without int8 networks."""
+        return [*self.networks.values(), *([] if self.mixer is None else [self.mixer])]
 
 
 def require(true: bool, subject: object, got: object, expected: object) -> None:

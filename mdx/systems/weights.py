@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import mmap
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from mdx.errors import ConfigError, WeightsError
+from mdx.systems.file_kinds import HEAD, check_whole, kind_of
 from mdx.systems.mappings import build, read_mapping
 from mdx.systems.spec import require
 
@@ -39,6 +41,9 @@ class WeightsEntry:
     score: float | None = None  # dB of SDR on the songs held out for validation
     url: str | None = None  # where a file that is not in git is fetched from
     member: str | None = None  # its name in the zip that lies there
+    archive_bytes: int | None = None  # of that zip
+    archive_md5: str | None = None  # of that zip, as the place that has it gives it
+    mirror: str | None = None  # a second place, where the file lies by itself
     licence: str | None = None  # what its authors say of the weights
     becomes: str | None = None  # of a checkpoint: the ONNX file that it is converted to
 
@@ -62,11 +67,13 @@ def read_weights(folder: Path, name: str) -> bytes:
     Returns its bytes, so that what was verified is what is used. Raises WeightsError where the
     manifest does not name the file, or the file is missing or another one.
     """
+    path = weights_path(folder, name)
     try:
-        content = weights_path(folder, name).read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise _missing(folder, name, error) from error
-    _check(folder, name, describe(content))
+    _check(folder, name, describe(content), content[:HEAD])
+    check_whole(path, memoryview(content))
     return content
 
 
@@ -82,9 +89,17 @@ def weights_file(folder: Path, name: str) -> Iterator[Path]:
         with path.open("rb") as file:
             before = _identity(os.fstat(file.fileno()))
             digest = hashlib.file_digest(file, "sha256")
+            file.seek(0)
+            head = file.read(HEAD)
+            _check(folder, name, WeightsEntry(digest.hexdigest(), before[2]), head)
+            if head:
+                with (
+                    mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+                    memoryview(content) as view,
+                ):
+                    check_whole(path, view)
     except OSError as error:
         raise _missing(folder, name, error) from error
-    _check(folder, name, WeightsEntry(digest.hexdigest(), before[2]))
     yield path
     if not path.is_file() or _identity(path.stat()) != before:
         raise WeightsError(
@@ -103,7 +118,7 @@ def _missing(folder: Path, name: str, error: OSError) -> WeightsError:
     return WeightsError(path, got=error.strerror, expected="a weights file", hint=hint)
 
 
-def _check(folder: Path, name: str, found: WeightsEntry) -> None:
+def _check(folder: Path, name: str, found: WeightsEntry, head: bytes) -> None:
     entry = read_manifest(folder).get(name)
     if entry is None:
         raise WeightsError(
@@ -114,12 +129,14 @@ def _check(folder: Path, name: str, found: WeightsEntry) -> None:
             f"{name}: {{sha256: {found.sha256}, bytes: {found.bytes}}}",
         )
     if found.sha256 != entry.sha256 or not entry.fits(found):
+        kind = kind_of(head)
         raise WeightsError(
             weights_path(folder, name),
-            got=found,
+            got=found if kind is None else f"{kind}, {found}",
             expected=f"{entry} as in {MANIFEST}",
-            hint="the file is damaged or not the one named: fetch it again",
-        )
+            hint="the file is damaged or not the one named: fetch it again"
+            if kind is None else _remedy(folder, name),
+        )  # fmt: skip
 
 
 def checkpoint_of(entries: Mapping[str, WeightsEntry], name: str) -> str | None:
@@ -252,9 +269,13 @@ def read_manifest(folder: Path) -> Mapping[str, WeightsEntry]:
 
 
 def weights_path(folder: Path, name: str) -> Path:
-    """The path of a weights file; raises WeightsError where the name leaves the folder."""
-    path = (folder / name.replace("\0", "")).resolve()
-    if "\0" in name or not path.is_relative_to(folder.resolve()) or path == folder.resolve():
+    """The path of a weights file; raises WeightsError where the name leaves the folder.
+
+    A link in the folder is followed, wherever it leads: the file is verified, not its place.
+    """
+    root = os.path.abspath(folder)  # noqa: PTH100 - as it is called: links are not resolved
+    path = Path(os.path.normpath(os.path.join(root, name.replace("\0", ""))))  # noqa: PTH118
+    if "\0" in name or not path.is_relative_to(root) or path == Path(root):
         raise WeightsError(
             "weights", got=repr(name), expected=f"the name of a file inside {folder}"
         )

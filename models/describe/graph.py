@@ -1,13 +1,13 @@
 """What an ONNX file tells of itself."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mdx.errors import NetworkError
 from mdx.estimators.spectrogram import check_layout
 from mdx.runtimes.onnx import OnnxNetwork
+from mdx.systems.protobuf import fields
 
 TAIL = 10_000 * 1024  # bytes at a file's end by which UVR knows it
 # Fields of the file's outermost message, by number; source: onnx.proto.
@@ -53,41 +53,16 @@ def read_graph(content: bytes, path: Path) -> Graph:
             )  # fmt: skip
     network = OnnxNetwork(content, str(path), threads=1)
     opset, producer = None, ["", ""]
-    for number, value in _fields(memoryview(content)):
+    for number, value in fields(memoryview(content)):
         if isinstance(value, int):
             continue
         if number in (PRODUCER, PRODUCER_VERSION):
             producer[number - PRODUCER] = bytes(value).decode(errors="replace")
         elif number == OPSETS:
-            imported = dict(_fields(value))
+            imported = dict(fields(value))
             domain, version = imported.get(DOMAIN, b""), imported.get(VERSION)
             if domain in (b"", b"ai.onnx") and isinstance(version, int):
                 opset = version
     origin = " ".join(" ".join(producer).split())  # one line, whatever it holds
     dim_f, dim_t = check_layout(str(path), network)
     return Graph(dim_f, dim_t, network.precision, opset, origin)
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    # A message is a row of fields: a key that holds number and kind, then a number, or a length
-    # and so many bytes. An ONNX file has no other kinds at the top; onnxruntime has loaded it.
-    position = 0
-    while position < len(message):
-        key, position = _number(message, position)
-        value, position = _number(message, position)
-        if key & 7 == 2:
-            start, position = position, position + value
-            yield key >> 3, message[start:position]
-        else:
-            yield key >> 3, value
-
-
-def _number(message: memoryview, position: int) -> tuple[int, int]:
-    # Seven bits a byte, the lowest first; all bytes but the last have the eighth bit set.
-    value = shift = 0
-    while True:
-        byte = message[position]
-        value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80:
-            return value, position

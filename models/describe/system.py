@@ -59,16 +59,20 @@ def check_name(path: Path) -> None:
 
 
 def name_inside(network: Path, yaml_path: Path) -> str:
-    """A network's name for a YAML: its path from the YAML's folder, which it must lie in."""
-    folder = yaml_path.resolve().parent
-    if not network.resolve().is_relative_to(folder):
+    """A network's name for a YAML: its path from the YAML's folder, which it must lie in.
+
+    A link counts where it is, whatever it leads to.
+    """
+    folder = yaml_path.parent.resolve()
+    place = network.parent.resolve() / network.name
+    if not place.is_relative_to(folder):
         raise ConfigError(
             yaml_path,
             got=f"a YAML beside which {network} does not lie",
             expected="the network in the YAML's folder, or below it",
             hint="write the YAML into the network's folder",
         )
-    return network.resolve().relative_to(folder).as_posix()
+    return place.relative_to(folder).as_posix()
 
 
 def write_system(system: SystemSpec, path: Path, content: bytes, *, overwrite: bool) -> None:

@@ -9,7 +9,8 @@ import logging
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +19,7 @@ from tqdm import tqdm
 from mdx.errors import DownloadError, MdxError, WeightsError
 from mdx.systems.weights import CONVERT
 from models.fetch.download import discard, download
-from models.fetch.place import is_there, settle, take_from, unpack
+from models.fetch.place import check_archive, is_there, settle, take_from, unpack
 from models.fetch.wanted import Wanted, find_wanted
 
 
@@ -31,13 +32,14 @@ def fetch(files: Sequence[Wanted]) -> None:
     first = files[0]
     name = first.download_name if first.entry.member else first.path.name
     part = first.path.with_name(f"{name}.part")
-    size = None if first.entry.member else first.entry.bytes
+    size = first.entry.archive_bytes if first.entry.member else first.entry.bytes
     try:
         with _Bar(name) as bar:
             download(first.url, part, size=size, progress=bar.update)
         if first.entry.member is None:
             settle(part, first)
         else:
+            check_archive(part, first)
             for wanted in files:
                 unpack(part, wanted)
     except WeightsError:
@@ -54,26 +56,38 @@ def bring(files: Iterable[Wanted], folder: Path | None) -> list[Wanted]:
         batches[item.url if together else item.name].append(item)
     failed = []
     for batch in batches.values():
-        try:
-            if folder is None:
-                fetch(batch)
-            else:
-                take_from(folder, batch[0])
-        except MdxError as error:
-            _complain(error)
-        except OSError as error:
-            _complain(
-                DownloadError(
-                    error.filename or batch[0].path, got=error.strerror, expected="to write it",
-                    hint="what came is kept: give the command again",
-                )
-            )  # fmt: skip
+        came = _try(fetch, batch) if folder is None else _try(partial(_take, folder), batch)
         for item in batch:
+            second = item.mirrored
+            if not came and folder is None and second and not item.path.exists():
+                _try(fetch, [second])
             if item.path.exists():
                 print(f"{item.name}: fetched ({item.entry.licence or 'licence not known'})")
             else:
                 failed.append(item)
     return failed
+
+
+def _take(folder: Path, files: Sequence[Wanted]) -> None:
+    take_from(folder, files[0])
+
+
+def _try(bring_them: Callable[[Sequence[Wanted]], None], files: Sequence[Wanted]) -> bool:
+    # Whether files came; what prevented it is said.
+    try:
+        bring_them(files)
+    except MdxError as error:
+        _complain(error)
+    except OSError as error:
+        _complain(
+            DownloadError(
+                error.filename or files[0].path, got=error.strerror, expected="to write it",
+                hint="what came is kept: give the command again",
+            )
+        )  # fmt: skip
+    else:
+        return True
+    return False
 
 
 def by_hand(files: Sequence[Wanted], systems: Sequence[str]) -> str:
@@ -88,6 +102,8 @@ def by_hand(files: Sequence[Wanted], systems: Sequence[str]) -> str:
             if item.url == url:
                 inside = f"{item.entry.member} in it, " if item.entry.member else ""
                 lines.append(f"    {inside}{item.entry} -> {item.path}")
+                if item.entry.mirror:
+                    lines.append(f"    or {item.entry.mirror}")
     return "\n".join(lines)
 
 

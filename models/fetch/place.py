@@ -1,5 +1,6 @@
 """From a download to a weights file in its place: unpacked, verified, then renamed at once."""
 
+import hashlib
 import os
 import shutil
 import zipfile
@@ -7,10 +8,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from stat import S_ISLNK
 
 from mdx.errors import DownloadError, WeightsError
+from mdx.systems.file_kinds import HEAD, kind_of
 from mdx.systems.weights import MANIFEST, WeightsEntry, describe_file, write_entry
 from models.fetch.download import check_room
 from models.fetch.wanted import Wanted
@@ -41,8 +44,11 @@ def settle(draft: Path, wanted: Wanted) -> None:
     """
     found = describe_file(draft)
     if not wanted.entry.fits(found):
+        with draft.open("rb") as file:
+            kind = kind_of(file.read(HEAD))
+        got = found if kind is None else f"{kind}, {found}"
         raise WeightsError(
-            wanted.source, got=found, expected=f"{wanted.entry} as in {MANIFEST}",
+            wanted.source, got=got, expected=f"{wanted.entry} as in {MANIFEST}",
             hint="it was not kept; if it comes again, the file there has changed",
         )  # fmt: skip
     os.replace(draft, wanted.path)
@@ -67,13 +73,29 @@ def unpack(archive: Path, wanted: Wanted) -> None:
         raise WeightsError(archive, got=error, expected=f"a zip of {wanted.base}") from error
 
 
+def check_archive(archive: Path, wanted: Wanted) -> None:
+    """Raise WeightsError where a zip is not the one that the manifest means, as far as it tells."""
+    md5 = wanted.entry.archive_md5
+    if md5 is None:
+        return
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+    if found != md5:
+        raise WeightsError(
+            wanted.url, got=f"md5 {found}", expected=f"{md5} as in {MANIFEST}",
+            hint="another zip lies there",
+        )  # fmt: skip
+
+
 def take_from(folder: Path, wanted: Wanted) -> None:
     """Copy or unpack a file that somebody downloaded into a folder, one level deep at most.
 
     Raises DownloadError where none there is the one wanted, or there is no room for it;
     WeightsError where its zip holds another one; OSError where it cannot be written.
     """
-    for path in [folder / wanted.base, *sorted(folder.glob(f"*/{wanted.base}"))]:
+    names = wanted.names
+    below = sorted(path for name in names for path in folder.glob(f"*/{name}"))
+    for path in [*(folder / name for name in names), *below]:
         if path.is_file() and wanted.entry.fits(describe_file(path)):
             with _draft(wanted, path.stat().st_size) as draft:
                 shutil.copyfile(path, draft)
@@ -83,7 +105,7 @@ def take_from(folder: Path, wanted: Wanted) -> None:
     if wanted.entry.member is None or not archive.is_file():
         zipped = "" if wanted.entry.member is None else f", or {wanted.download_name}"
         raise DownloadError(
-            folder, got="none that fits", expected=f"{wanted.base} of {wanted.entry}{zipped}"
+            folder, got="none that fits", expected=f"{' or '.join(names)} of {wanted.entry}{zipped}"
         )
     unpack(archive, wanted)
 

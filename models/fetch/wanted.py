@@ -1,12 +1,11 @@
 """What a system needs that is not in git, and where it is published."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from mdx.errors import WeightsError
 from mdx.systems.find import find_system
-from mdx.systems.spec import SystemSpec
 from mdx.systems.weights import MANIFEST, WeightsEntry, checkpoint_of, read_manifest, weights_path
 
 
@@ -40,6 +39,19 @@ class Wanted:
         return PurePosixPath(unquote(urlsplit(self.url).path)).name
 
     @property
+    def mirrored(self) -> "Wanted | None":
+        """The same file at its second place, where it has one."""
+        if self.entry.mirror is None:
+            return None
+        return replace(self, entry=replace(self.entry, url=self.entry.mirror, member=None))
+
+    @property
+    def names(self) -> list[str]:
+        """What the file may be called, where somebody has downloaded it."""
+        second = self.mirrored
+        return [self.base] if second is None else [self.base, second.download_name]
+
+    @property
     def source(self) -> str:
         """Where it comes from, in words."""
         return f"{self.entry.member} in {self.url}" if self.entry.member else self.url
@@ -54,7 +66,7 @@ def find_wanted(system: str | Path) -> list[Wanted]:
     spec, folder = find_system(system)
     entries = read_manifest(folder)
     found = []
-    for name in weights_names(spec):
+    for name in spec.files:
         checkpoint = checkpoint_of(entries, name)
         if name in entries and entries[name].url is not None:
             found.append(Wanted(folder, name, entries[name]))
@@ -68,9 +80,3 @@ def find_wanted(system: str | Path) -> list[Wanted]:
                 hint=f"put the file at {weights_path(folder, name)}",
             )  # fmt: skip
     return found
-
-
-def weights_names(spec: SystemSpec) -> list[str]:
-    """Names of all files that a system is made of, without int8 networks."""
-    mixer = [] if spec.mixer is None else [spec.mixer]
-    return [*spec.networks.values(), *mixer]

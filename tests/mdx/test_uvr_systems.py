@@ -208,7 +208,7 @@ def test_one_stem_alone_from_the_command_line(
     assert first == second
     assert main([*alone, "--source", "drums"]) == 1
     text = capsys.readouterr().err
-    assert "sources: got ['drums'], expected some of ['vocals', 'instrumental']" in text
+    assert "system uvr: got the stem 'drums', expected one of vocals, instrumental" in text
 
 
 def test_the_challenge_needs_four_stems(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from mdx.errors import NetworkError
 from models.demucs import DemucsSpec, random_demucs
 from models.executed_macs import executed_macs
-from models.export_companion import companion_graph
+from models.export_demucs import demucs_graph
 from models.graph import Graph
 from models.macs import count_macs
 from models.onnx_graph import onnx_graph
@@ -55,7 +55,7 @@ def test_what_is_repeated_counts_each_time() -> None:
 
 def test_demucs_is_counted_with_its_tiles() -> None:
     net = random_demucs(DemucsSpec(channels=2), seed=0)
-    graph = companion_graph(net).SerializeToString()
+    graph = demucs_graph(net).SerializeToString()
     shape = (2, net.valid_length(10 * 44100))
     executed = executed_macs(graph, (1, *shape))
     least = torch_macs(net, shape)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from mdx.audio.formats import Encoding
 from mdx.audio.write import WAV_LIMIT, StemWriter
 from mdx.errors import OutputError
 from mdx.separator import stem_paths
@@ -31,7 +32,8 @@ def random_stems(samples: int) -> Audio:
 def write(folder: Path, stems: Audio, subtype: str = "PCM_16") -> None:
     """Write stems in two blocks."""
     paths = stem_paths(folder)
-    with StemWriter(paths, sample_rate=44100, frames=stems.shape[2], subtype=subtype) as writer:
+    frames, encoding = stems.shape[2], Encoding(subtype=subtype)
+    with StemWriter(paths, sample_rate=44100, frames=frames, encoding=encoding) as writer:
         writer.append(stems[:, :, :100])
         writer.append(stems[:, :, 100:])
 
@@ -129,6 +131,7 @@ from pathlib import Path
 import numpy as np
 from mdx.errors import OutputError
 from mdx.separator import stem_paths
+from mdx.audio.formats import Encoding
 from mdx.audio.write import StemWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))

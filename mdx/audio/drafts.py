@@ -1,0 +1,82 @@
+"""Files under temporary names, which a killed process may leave behind."""
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed anyway
+    fcntl = None
+
+LEFTOVER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part(?P<old>\.old)?", re.DOTALL)
+
+
+def draft_of(path: Path) -> Path:
+    """A new temporary name for a file, beside it."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+
+
+def refuge_of(draft: Path) -> Path:
+    """Where the file lies whose place a draft takes, until all drafts are in place."""
+    return draft.with_name(f"{draft.name}.old")
+
+
+def claim(draft: Path) -> BinaryIO:
+    """Create a draft, and keep others from taking it for a leftover while the result is open.
+
+    Raises OSError where it cannot be created.
+    """
+    file = draft.open("xb")
+    _lock(file)
+    return file
+
+
+def remove_leftovers(folder: Path, *, recursive: bool = False) -> None:
+    """Remove the drafts of processes that are gone, and put back what one was about to replace.
+
+    With `recursive`, below the folder as well; a folder that is empty then is removed.
+    """
+    walk = os.walk(folder, topdown=False) if recursive else [next(os.walk(folder), ("", [], []))]
+    for place, _, names in walk:
+        found = [match for name in names if (match := LEFTOVER.fullmatch(name))]
+        removed = [_remove(Path(place), match) for match in found]
+        if recursive and any(removed) and Path(place) != folder:
+            with suppress(OSError):  # it holds something else
+                Path(place).rmdir()
+
+
+def _remove(folder: Path, found: "re.Match[str]") -> bool:
+    path, original = folder / found[0], folder / found["name"]
+    with suppress(OSError), _abandoned(path) as free:
+        if free:
+            if found["old"] and not original.exists():
+                os.replace(path, original)
+            else:
+                path.unlink()
+        return free
+    return False
+
+
+@contextmanager
+def _abandoned(path: Path) -> Iterator[bool]:
+    with path.open("rb") as file:
+        yield _lock(file)
+
+
+def _lock(file: BinaryIO) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

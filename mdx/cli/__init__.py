@@ -1,0 +1,1 @@
+"""The command line: `mdx separate`, systems, fetch, describe, evaluate."""

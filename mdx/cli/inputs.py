@@ -1,0 +1,110 @@
+"""Which songs a command line means: files, folders, patterns and lists of them."""
+
+import glob
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdx.audio.spool import STDIN
+from mdx.errors import AudioError, ConfigError, MdxError
+
+# What a folder is searched for; a file that is named is read whatever its ending.
+AUDIO = """
+wav wave flac mp3 mp2 m4a m4b mp4 m4v mov aac ac3 eac3 dts ogg oga ogv opus spx webm mkv mka
+wma wmv asf avi aif aiff aifc au snd caf w64 rf64 bwf ape wv tta tak mpc amr 3gp mpg mpeg ts
+m2ts flv voc
+""".split()  # noqa: SIM905
+
+
+@dataclass(frozen=True)
+class Song:
+    """A song to separate."""
+
+    path: Path
+    folder: Path = Path()  # below the folder that it was found in, or of none
+
+
+class Inputs:
+    """The songs of a command line, and what of it is no song."""
+
+    def __init__(self, out: Path) -> None:
+        """Results below `out` are never taken for songs."""
+        self.songs: list[Song] = []
+        self.errors: list[MdxError] = []
+        self._out = _real(out)
+
+    def add(self, argument: str) -> None:
+        """Take a file, a folder with all that is below it, a pattern, or `-` for a pipe."""
+        path = Path(argument)
+        if argument == str(STDIN) or os.path.lexists(path) or not glob.has_magic(argument):
+            self._add_path(path)
+            return
+        found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - it may be absolute
+        if not found:
+            self.errors.append(
+                AudioError(argument, got="a pattern that no file fits", expected="songs")
+            )
+        for name in found:
+            self._add_path(Path(name))
+
+    def add_list(self, argument: str) -> None:
+        """Take the files and folders that a file names, a line each, or between zero bytes.
+
+        `-` is the standard input. Empty lines and those that begin with # are passed over; raises
+        ConfigError where the list cannot be read.
+        """
+        try:
+            content = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                f"list {argument}", got=error.strerror, expected="a file with a song in each line"
+            ) from error
+        content = content.removeprefix(b"\xef\xbb\xbf")
+        lines = content.split(b"\0") if b"\0" in content else content.splitlines()
+        for line in lines:
+            if line.strip() and not line.startswith(b"#"):
+                self._add_path(Path(os.fsdecode(line)))
+
+    def _add_path(self, path: Path) -> None:
+        if not path.is_dir():
+            self.songs.append(Song(path))
+            return
+        if _real(path) == self._out:
+            self.errors.append(
+                ConfigError(path, got="the folder of the songs as that of the results",
+                            expected="another one", hint="-o names it")
+            )  # fmt: skip
+            return
+        found = list(self._walk(path))
+        if not found:
+            self.errors.append(AudioError(path, got="a folder without audio", expected="songs"))
+        self.songs += found
+
+    def _walk(self, root: Path) -> Iterator[Song]:
+        seen: set[Path] = set()
+        for place, folders, names in os.walk(root, followlinks=True, onerror=self._unreadable):
+            real = _real(Path(place))
+            if real in seen or real == self._out:  # a link that leads back, or stems
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(_visible(folders))
+            for name in sorted(_visible(names)):
+                path = Path(place, name)
+                if path.suffix.lower().removeprefix(".") in AUDIO:
+                    yield Song(path, Path(place).relative_to(root))
+
+    def _unreadable(self, error: OSError) -> None:
+        self.errors.append(
+            AudioError(error.filename, got=error.strerror, expected="a readable folder")
+        )
+
+
+def _visible(names: Iterable[str]) -> Iterator[str]:
+    return (name for name in names if not name.startswith("."))
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))

@@ -1,0 +1,103 @@
+"""The command `mdx`."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+
+from mdx.cli.arguments import add_separate_arguments
+from mdx.cli.process import Stopped, complain, print_any_name, say, stopping_cleanly
+from mdx.cli.separate import separate
+from mdx.cli.systems import systems_table
+from mdx.errors import ConfigError, MdxError
+from mdx.systems.spec import MODELS
+
+DISTRIBUTION = "kuielab-mdx-net"
+DESCRIPTION = "Separate songs into their stems: bass, drums, other and vocals."
+EPILOG = """mdx separate song.mp3          write separated/song/{bass,drums,other,vocals}.wav
+mdx COMMAND --help             what a command can do, with examples
+"""
+# Commands of the repository's other packages: module, and what it is for.
+ELSEWHERE: Mapping[str, tuple[str, str]] = MappingProxyType({
+    "fetch": ("models.fetch.__main__", "download a system's released weights, and verify them"),
+    "describe": ("models.describe.__main__", "tell what an ONNX file is; write a system for it"),
+    "evaluate": ("evaluator.run", "separate a test set and score the stems"),
+})  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    print_any_name()
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with stopping_cleanly():
+            if arguments and arguments[0] in ELSEWHERE:
+                return _run_elsewhere(arguments[0], arguments[1:])
+            args = get_parser().parse_args(arguments)
+            command: Callable[[argparse.Namespace], int] = args.command
+            return command(args)
+    except MdxError as error:
+        complain(error)
+        return 1
+    except Stopped as stop:
+        print("interrupted: the unfinished song has no stems", file=sys.stderr)
+        return stop.exit_code
+    except MemoryError:
+        complain("memory: got too little of it, expected room for the networks; close programs")
+        return 1
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog="mdx", description=DESCRIPTION, epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=version())
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("separate", help="separate songs", description=DESCRIPTION)
+    add_separate_arguments(one)
+    one.set_defaults(command=lambda args: _separate(one, args))
+    table = commands.add_parser("systems", help="list the systems there are")
+    table.set_defaults(command=_print_systems)
+    for name, (_, purpose) in ELSEWHERE.items():
+        commands.add_parser(name, help=purpose, add_help=False)
+    return parser
+
+
+def version() -> str:
+    """The version that is installed."""
+    try:
+        return f"mdx {metadata.version(DISTRIBUTION)}"
+    except metadata.PackageNotFoundError:
+        return "mdx, not installed: run from its repository"
+
+
+def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    if not args.files and not args.lists:
+        parser.error("options are for songs: name at least one FILE, or a --list")
+    return separate(args)
+
+
+def _print_systems(_: argparse.Namespace) -> int:
+    say(systems_table())
+    return 0
+
+
+def _run_elsewhere(name: str, arguments: Sequence[str]) -> int:
+    module, purpose = ELSEWHERE[name]
+    root = str(Path(MODELS).parent)
+    if root not in sys.path:
+        sys.path.append(root)
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"mdx {name}", got=f"no {error.name} here", expected=f"it, to {purpose}",
+            hint="clone the repository, and install it with what its README names for this",
+        ) from error  # fmt: skip
+    code: int = found.main(arguments)
+    return code

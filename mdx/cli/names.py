@@ -1,0 +1,89 @@
+"""What stems are called: a template, and a name of its own for every song."""
+
+import os
+import string
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from mdx.audio.spool import STDIN
+from mdx.cli.inputs import Song
+from mdx.errors import ConfigError
+
+TEMPLATE = "{folder}/{song}/{stem}"
+FIELDS = ("folder", "song", "stem", "system")
+
+
+class Names:
+    """Places of stems, no two of them alike."""
+
+    def __init__(self, out: Path, template: str, system: str, suffix: str) -> None:
+        """`template` is the path of a stem below `out`, without its ending.
+
+        Raises ConfigError where it has other fields than FIELDS, gives two stems one name, or
+        leaves `out`.
+        """
+        self._out, self._template, self._suffix = out, template, suffix
+        self._system = system
+        self._taken: dict[str, Path] = {}
+        fields = [field for _, field, _, _ in _parse(template) if field is not None]
+        unknown = [field for field in fields if field not in FIELDS]
+        if unknown:
+            expected = ", ".join(f"{{{field}}}" for field in FIELDS)
+            raise ConfigError("--name", got=f"'{{{unknown[0]}}}'", expected=expected)
+        if "stem" not in fields:
+            raise ConfigError("--name", got=f"'{template}'", expected="{stem} in it",
+                              hint="all stems of a song would have one name")  # fmt: skip
+        parts = template.split("/")
+        if template.startswith("/") or ".." in parts or Path(template).is_absolute():
+            raise ConfigError("--name", got=f"'{template}'", expected="a path below --out")
+
+    def places(self, song: Song, stems: Sequence[str]) -> tuple[dict[str, Path], str | None]:
+        """The file of each stem, and the name that the song got where its own was taken.
+
+        Raises ConfigError for a song whose name can be no folder's.
+        """
+        name = song_name(song.path)
+        number = 1
+        while True:
+            called = name if number == 1 else f"{name} ({number})"
+            paths = {stem: self._place(song.folder, called, stem) for stem in stems}
+            keys = {_key(path): path for path in paths.values()}
+            if not keys.keys() & self._taken.keys():
+                self._taken |= keys
+                return paths, None if number == 1 else called
+            number += 1
+            if "{song}" not in self._template:
+                raise ConfigError(
+                    song.path, got=f"a second song for {next(iter(paths.values()))}",
+                    expected="{song} in --name",
+                )  # fmt: skip
+
+    def _place(self, folder: Path, song: str, stem: str) -> Path:
+        below = "" if folder == Path() else str(folder)
+        values = {"folder": below, "song": song, "stem": stem, "system": self._system}
+        filled = self._template.format(**values)
+        return self._out / f"{filled.lstrip('/')}{self._suffix}"
+
+
+def song_name(path: Path) -> str:
+    """The name of a song: its file's as it was given, a link's own, without the ending.
+
+    Raises ConfigError for one that cannot name a folder.
+    """
+    name = "stdin" if path == STDIN else Path(os.path.abspath(path)).stem  # noqa: PTH100
+    if name in ("", ".", "..") or "\0" in name:
+        raise ConfigError("track name", got=repr(name), expected="the name of one folder")
+    return name
+
+
+def _parse(template: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    try:
+        return list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ConfigError("--name", got=f"'{template}' ({error})", expected=TEMPLATE) from error
+
+
+def _key(path: Path) -> str:
+    # Some file systems take two spellings of a name for one.
+    return unicodedata.normalize("NFC", str(path)).casefold()

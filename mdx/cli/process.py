@@ -1,0 +1,75 @@
+"""What a well-behaved process owes its terminal and its system: signals, streams, exit codes."""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal that ends the process, once what it was at is cleaned up."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+@contextlib.contextmanager
+def stopping_cleanly() -> Iterator[None]:
+    """Have SIGINT, SIGTERM and SIGHUP raise Stopped; a second one ends the process at once.
+
+    A signal that is ignored, as SIGHUP under nohup, stays so. In another thread than the main one
+    nothing is changed.
+    """
+    before = {}
+    try:
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, _stop)
+    except ValueError:  # only the main thread may
+        pass
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    for other in SIGNALS:
+        if signal.getsignal(other) is _stop:
+            signal.signal(other, signal.SIG_DFL)
+    raise Stopped(number)
+
+
+def print_any_name() -> None:
+    """Have both output streams print what their encoding lacks as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str) -> None:
+    """Print a line at once; where nobody reads it any more, the work goes on without."""
+    if sys.stdout is None:
+        return
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        complain(f"standard output: got {error.strerror}, expected a reader; the songs go on")
+        # The interpreter would try once more at its end.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(text: object) -> None:
+    """Print an error, as one line."""
+    with contextlib.suppress(OSError, AttributeError):
+        print("error:", " ".join(str(text).split()), file=sys.stderr, flush=True)

@@ -1,0 +1,151 @@
+"""What a batch tells while it runs: lines and a bar for people, or a JSON object an event."""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from mdx.cli.process import complain, say
+
+
+class Report(Protocol):
+    """What is told of a batch."""
+
+    def begun(self, song: Path) -> None:
+        """A song begins."""
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """So many chunks of the song are done."""
+
+    def done(self, song: Path, stems: Mapping[str, Path], seconds: float) -> None:
+        """A song's stems are written."""
+
+    def skipped(self, song: Path, reason: str) -> None:
+        """A song is left out, as was asked for."""
+
+    def failed(self, song: object, error: object) -> None:
+        """A song has no stems."""
+
+    def summary(self, counts: Mapping[str, int], seconds: float) -> None:
+        """The batch ends."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
+
+
+class Lines:
+    """A line a song, and a progress bar while it is at work."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar: Any = None
+
+    def begun(self, song: Path) -> None:
+        """Show a bar, where there is a terminal."""
+        from tqdm import tqdm  # not on the way of the challenge
+
+        name = printable(song.name)
+        self._bar = tqdm(desc=name, unit="chunk", disable=self._quiet or None, leave=False)
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """Move the bar."""
+        self._bar.total, self._bar.n = total, done
+        self._bar.set_postfix_str(stage)
+
+    def done(self, song: Path, stems: Mapping[str, Path], seconds: float) -> None:  # noqa: ARG002
+        """Print where the stems are."""
+        self.close()
+        if not self._quiet:
+            say(str(common_folder(stems)))
+
+    def skipped(self, song: Path, reason: str) -> None:
+        """Print why."""
+        self.close()
+        if not self._quiet:
+            say(f"{song}: skipped, {reason}")
+
+    def failed(self, song: object, error: object) -> None:  # noqa: ARG002
+        """Print the error, in one line."""
+        self.close()
+        complain(error)
+
+    def summary(self, counts: Mapping[str, int], seconds: float) -> None:
+        """Print how many songs went well, where there are several."""
+        if sum(counts.values()) > 1 and not self._quiet:
+            parts = ", ".join(f"{number} {word}" for word, number in counts.items())
+            print(f"{parts}, in {seconds:.1f} s", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class Events:
+    """A JSON object a line, on standard output; errors are on standard error as well."""
+
+    def __init__(self) -> None:
+        self._percent = -1
+
+    def begun(self, song: Path) -> None:
+        """{"event": "begun", "song": path}"""
+        self._percent = -1
+        _emit("begun", song=str(song))
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """{"event": "progress", "done": chunks, "total": chunks, "stage": name}, each percent."""
+        percent = 100 * done // max(1, total)
+        if percent != self._percent:
+            self._percent = percent
+            _emit("progress", done=done, total=total, stage=stage)
+
+    def done(self, song: Path, stems: Mapping[str, Path], seconds: float) -> None:
+        """{"event": "done", "song": path, "stems": {name: path}, "seconds": number}"""
+        paths = {stem: str(path) for stem, path in stems.items()}
+        _emit("done", song=str(song), stems=paths, seconds=round(seconds, 3))
+
+    def skipped(self, song: Path, reason: str) -> None:
+        """{"event": "skipped", "song": path, "reason": text}"""
+        _emit("skipped", song=str(song), reason=reason)
+
+    def failed(self, song: object, error: object) -> None:
+        """{"event": "failed", "song": path or null, "reason": text}"""
+        _emit("failed", song=None if song is None else str(song), reason=str(error))
+        complain(error)
+
+    def summary(self, counts: Mapping[str, int], seconds: float) -> None:
+        """{"event": "summary", "separated": n, "skipped": n, "failed": n, "seconds": number}"""
+        _emit("summary", **counts, seconds=round(seconds, 3))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class EventHandler(logging.Handler):
+    """Warnings as events."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """{"event": "warning", "text": text}"""
+        _emit(record.levelname.lower(), text=record.getMessage())
+
+
+def common_folder(stems: Mapping[str, Path]) -> Path:
+    """The folder that all stems of a song are in or below."""
+    folders = [path.parent for path in stems.values()]
+    return next(
+        folder for folder in (folders[0], *folders[0].parents)
+        if all(other.is_relative_to(folder) for other in folders)
+    )  # fmt: skip
+
+
+def printable(name: str) -> str:
+    """A name as the terminal's encoding can show it."""
+    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+    return name.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _emit(event: str, **facts: object) -> None:
+    say(json.dumps({"event": event, **facts}))

@@ -1,0 +1,178 @@
+"""`mdx separate`: any number of songs, none of which costs another."""
+
+import argparse
+import logging
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mdx.audio.drafts import remove_leftovers
+from mdx.audio.encode import check_encoder
+from mdx.audio.formats import Encoding
+from mdx.cli.environment import check_threads, flag_of_environment, threads_of_environment
+from mdx.cli.inputs import Inputs, Song
+from mdx.cli.names import Names
+from mdx.cli.report import EventHandler, Events, Lines, Report
+from mdx.errors import ConfigError, MdxError
+from mdx.limit.policy import Limit, find_limit
+from mdx.runtimes.memory import save_memory
+from mdx.separator import Separator
+from mdx.systems.find import find_system
+from mdx.systems.spec import SystemSpec
+
+log = logging.getLogger(__name__)
+# What is left of a song without this stem, where it is not called no_<stem>.
+REMAINDERS = {"vocals": "instrumental", "instrumental": "vocals"}
+
+
+def separate(args: argparse.Namespace) -> int:
+    """Separate every song of the command line; returns the exit code."""
+    report: Report = Events() if args.json else Lines(quiet=args.quiet)
+    _log_to(report, args)
+    try:
+        return Batch(args, report).run()
+    except MdxError as error:
+        report.failed(None, error)
+        return 1
+    finally:
+        report.close()
+
+
+class Batch:
+    """The songs of one command, and how they are separated."""
+
+    def __init__(self, args: argparse.Namespace, report: Report) -> None:
+        """Raises ConfigError for options that do not go together."""
+        self._args, self._report = args, report
+        self._counts = {"separated": 0, "skipped": 0, "failed": 0}
+        self._encoding = Encoding(args.format, args.subtype, args.bit_rate, args.rescale)
+        check_encoder(self._encoding)
+        spec = find_system(args.system)[0]
+        self._sources, self._rest = stems_of(spec, args.source, args.two_stems)
+        self._limit = find_limit(args.limit, spec.limit)
+        self._names = Names(args.out, args.name, spec.name, self._encoding.suffix)
+        threads = args.threads
+        self._threads = threads_of_environment() if threads is None else check_threads(threads)
+        self._spend = args.spend_budget or flag_of_environment("MDX_SPEND_BUDGET")
+
+    def run(self) -> int:
+        """Separate the songs; returns the exit code, 0 only if all went well.
+
+        Raises MdxError where the system cannot be loaded.
+        """
+        started = time.monotonic()
+        inputs = Inputs(self._args.out)
+        for argument in self._args.files:
+            inputs.add(argument)
+        for argument in self._args.lists:
+            inputs.add_list(argument)
+        for error in inputs.errors:
+            self._fail(None, error)
+        songs = self._named(inputs.songs)
+        remove_leftovers(self._args.out, recursive=True)
+        if songs:
+            self._separate_all(songs)
+        self._report.summary(self._counts, time.monotonic() - started)
+        return 1 if self._counts["failed"] else 0
+
+    def _named(self, songs: list[Song]) -> list[tuple[Path, dict[str, Path]]]:
+        # Those that are to be separated, and where their stems go.
+        found = []
+        stems = (*self._sources, self._rest) if self._rest else self._sources
+        seen: set[Path] = set()
+        for song in songs:
+            given = song.path.absolute()
+            if given in seen:
+                self._skip(song.path, "it is named twice")
+                continue
+            seen.add(given)
+            try:
+                places, other_name = self._names.places(song, stems)
+            except MdxError as error:
+                self._fail(song.path, error)
+                continue
+            if other_name is not None:
+                log.warning(
+                    "%s: its name is another song's; stems are of '%s'", song.path, other_name
+                )
+            if self._args.skip_existing and all(path.is_file() for path in places.values()):
+                self._skip(song.path, "its stems are there")
+            else:
+                found.append((song.path, places))
+        return found
+
+    def _separate_all(self, songs: list[tuple[Path, dict[str, Path]]]) -> None:
+        save_memory()
+        separator = Separator.load(
+            self._args.system,
+            sources=self._sources,
+            limited=self._limit is not None and self._limit.kind != "none",
+            spend_budget=self._spend,
+            runtime=self._args.runtime,
+            provider=self._args.provider,
+            precision=self._args.precision,
+            threads=self._threads,
+        )
+        for path, places in songs:
+            self._separate(separator, path, places, self._limit)
+
+    def _separate(
+        self, separator: Separator, path: Path, places: Mapping[str, Path], limit: Limit | None
+    ) -> None:
+        started = time.monotonic()
+        self._report.begun(path)
+        try:
+            stems = separator.separate_file(
+                path, places, encoding=self._encoding, rest=self._rest, stream=self._args.stream,
+                downmix=self._args.downmix, progress=self._report.progress, limit=limit,
+            )  # fmt: skip
+        except MdxError as error:
+            self._fail(path, error)
+        except Exception as error:  # whatever it is, the other songs are separated
+            reason = f"{type(error).__name__} {error}".strip()
+            self._fail(path, f"{path}: got {reason}, expected stems", error)
+        else:
+            self._counts["separated"] += 1
+            self._report.done(path, stems, time.monotonic() - started)
+
+    def _fail(self, song: Path | None, error: Any, cause: Exception | None = None) -> None:
+        self._counts["failed"] += 1
+        self._report.failed(song, error)
+        if self._args.debug:
+            traceback.print_exception(error if cause is None else cause)
+
+    def _skip(self, song: Path, reason: str) -> None:
+        self._counts["skipped"] += 1
+        self._report.skipped(song, reason)
+
+
+def stems_of(
+    spec: SystemSpec, sources: list[str] | None, two_stems: str | None
+) -> tuple[tuple[str, ...], str | None]:
+    """The stems that a system is to make, and the name of what they leave, if it is wanted.
+
+    Raises ConfigError for a stem that the system has not.
+    """
+    wanted = [two_stems] if two_stems else sources or list(spec.stems)
+    unknown = [stem for stem in wanted if stem not in spec.stems]
+    if unknown:
+        raise ConfigError(
+            f"system {spec.name}", got=f"the stem '{unknown[0]}'",
+            expected=f"one of {', '.join(spec.stems)}",
+        )  # fmt: skip
+    if two_stems is None:
+        return tuple(stem for stem in spec.stems if stem in wanted), None
+    if len(spec.stems) == 2:  # which are the two
+        return spec.stems, None
+    return (two_stems,), REMAINDERS.get(two_stems, f"no_{two_stems}")
+
+
+def _log_to(report: Report, args: argparse.Namespace) -> None:
+    level = logging.ERROR if args.quiet else logging.INFO if args.verbose else logging.WARNING
+    handler = EventHandler() if isinstance(report, Events) else logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logger = logging.getLogger("mdx")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(level)

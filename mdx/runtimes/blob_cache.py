@@ -1,0 +1,75 @@
+"""Networks that OpenVINO has compiled, kept for the next start and verified before use."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+DIGESTS = "sha256.json"  # of the blobs beside it, by their names
+
+
+@contextmanager
+def compiled_cache(graph: bytes, settings: object = None) -> Iterator[Path | None]:
+    """The folder in which a network's compiled form is kept; None where there can be none.
+
+    What is in it on entry is what an earlier call left, to the last bit: a blob that has changed is
+    removed, so that the network is compiled anew. The folder belongs to this network and these
+    settings alone; on exit, what was compiled meanwhile is noted down. It guards against damage,
+    not against somebody who may write there.
+
+        with compiled_cache(graph, settings) as folder:
+            cached = {} if folder is None else {"CACHE_DIR": str(folder)}
+            compiled = core.compile_model(model, "CPU", {**settings, **cached})
+    """
+    folder = _folder(hashlib.sha256(graph + repr(settings).encode()).hexdigest())
+    if folder is None:
+        yield None
+        return
+    with suppress(OSError):
+        _remove_changed(folder)
+    yield folder
+    with suppress(OSError):
+        _note(folder)
+
+
+def _folder(key: str) -> Path | None:
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        home = Path(base) if base else Path.home() / ".cache"
+        folder = home / "mdx" / "openvino" / key[:32]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # a folder that is there may yet be read-only
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: nobody knows whose home it would be
+        return None
+
+
+def _blobs(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in folder.iterdir():
+        if path.name != DIGESTS and path.is_file():
+            with path.open("rb") as file:
+                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _remove_changed(folder: Path) -> None:
+    try:
+        noted = json.loads((folder / DIGESTS).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        noted = {}
+    for name, digest in _blobs(folder).items():
+        if not isinstance(noted, dict) or noted.get(name) != digest:
+            (folder / name).unlink()
+
+
+def _note(folder: Path) -> None:
+    draft = folder / f".{os.getpid()}.tmp"
+    try:
+        draft.write_text(json.dumps(_blobs(folder)), encoding="ascii")
+        os.replace(draft, folder / DIGESTS)
+    finally:
+        draft.unlink(missing_ok=True)

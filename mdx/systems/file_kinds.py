@@ -1,0 +1,40 @@
+"""What lies in a weights file's place: a network that is whole, or something else altogether."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from mdx.errors import WeightsError
+from mdx.systems.onnx_file import external_tensor
+
+HEAD = 512  # bytes by which a file is known that is no weights file
+STAND_INS: Mapping[str, tuple[bytes, ...]] = MappingProxyType({
+    "a git-lfs pointer, which stands for the file": (b"version https://git-lfs.github.com/",),
+    "an HTML page": (b"<!doctype html", b"<html"),
+})  # fmt: skip
+
+
+def kind_of(head: bytes) -> str | None:
+    """What a file is that came in a weights file's place, by its first bytes; None: not known."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return next((kind for kind, marks in STAND_INS.items() if start.startswith(marks)), None)
+
+
+def check_whole(path: Path, content: memoryview) -> None:
+    """Raise WeightsError for an ONNX file that keeps weights in another one.
+
+    The manifest knows the one file: what lies in the other would not be verified. A file that is no
+    ONNX at all is left to the runtime, which says so.
+    """
+    if path.suffix != ".onnx":
+        return
+    try:
+        name = external_tensor(content)
+    except ValueError:
+        return
+    if name is not None:
+        raise WeightsError(
+            path, got=f"a network that keeps its weights in another file (tensor '{name}')",
+            expected="one file that holds all of them",
+            hint="onnx.save_model(onnx.load(FILE), FILE) puts them inside",
+        )  # fmt: skip

@@ -1,0 +1,183 @@
+"""Stems in other formats than WAV: the song's tags and cover, and what is left of a killed run."""
+
+import logging
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile as sf
+
+from mdx.audio.drafts import claim, draft_of, refuge_of, remove_leftovers
+from mdx.audio.encode import check_encoder
+from mdx.audio.formats import FORMATS, Encoding
+from mdx.audio.read import SongReader
+from mdx.audio.tags import Tags, read_tags
+from mdx.audio.write import StemWriter
+from mdx.errors import ConfigError, OutputError
+from tests.audio_files import RATE, encode, tone
+from tests.tiny import noise
+
+TEXT = {"title": "絆", "artist": "Somebody", "album": "Else", "date": "2021", "track": "3"}
+
+
+def picture() -> bytes:
+    """A small PNG."""
+    codec = av.CodecContext.create("png", "w")
+    codec.width = codec.height = 16
+    codec.pix_fmt, codec.time_base = "rgb24", Fraction(1)
+    pixels = np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+    packets = codec.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24"))
+    return bytes(packets[0])
+
+
+def tagged_song(path: Path, tmp_path: Path) -> Path:
+    """An MP3 with tags and a cover."""
+    (tmp_path / "cover.png").write_bytes(picture())
+    encode(tmp_path / "bare.mp3", tone(1), codec="libmp3lame")
+    with (
+        av.open(str(tmp_path / "bare.mp3"), "r") as bare,
+        av.open(str(tmp_path / "cover.png"), "r") as cover,
+        av.open(str(path), "w") as song,
+    ):
+        song.metadata.update({**TEXT, "encoder": "Some", "replaygain_track_gain": "-3 dB"})
+        sound = song.add_stream_from_template(bare.streams.audio[0])
+        image = song.add_stream_from_template(cover.streams.video[0])
+        image.disposition = av.stream.Disposition.attached_pic
+        for source, target in ((cover, image), (bare, sound)):
+            for packet in source.demux():
+                if packet.dts is not None:
+                    packet.stream = target
+                    song.mux(packet)
+    return path
+
+
+def write(path: Path, encoding: Encoding, tags: Tags | None, stems: int = 1) -> None:
+    """Write the same tone for every stem."""
+    paths = {f"{number}": path.with_stem(f"{path.stem}{number}") for number in range(stems)}
+    song = np.stack([tone(1)] * stems)
+    with StemWriter(
+        paths, sample_rate=RATE, frames=song.shape[2], encoding=encoding, tags=tags
+    ) as writer:
+        writer.append(song)
+
+
+@pytest.mark.parametrize("kind", ["flac", "mp3", "ogg", "opus"])
+def test_tags_and_cover_are_carried_over(tmp_path: Path, kind: str) -> None:
+    tags = read_tags(tagged_song(tmp_path / "song.mp3", tmp_path))
+    assert tags.text == TEXT  # what speaks of the file stays with it
+    write(tmp_path / f"stem.{kind}", Encoding(kind), tags, stems=2)
+    for number in range(2):
+        again = read_tags(tmp_path / f"stem{number}.{kind}")
+        assert again.text == TEXT
+        with again.cover() as cover:
+            assert cover is not None and cover[1] == picture()
+
+
+@pytest.mark.parametrize("samples", [938, 19_064, 60_000, 149_159, 250_000])
+@pytest.mark.parametrize("level", [0.0, 0.5])
+def test_tags_do_not_change_the_length_of_a_vorbis_stem(
+    tmp_path: Path, samples: int, level: float
+) -> None:
+    stem = level * noise(samples)[np.newaxis]
+    long = Tags({"title": "x" * 100_000})  # more than a page
+    for tags in (None, long):
+        with StemWriter(
+            {"bass": tmp_path / "bass.ogg"}, sample_rate=RATE, frames=samples,
+            encoding=Encoding("ogg"), tags=tags,
+        ) as writer:  # fmt: skip
+            writer.append(stem)
+        assert sf.info(tmp_path / "bass.ogg").frames == samples
+    assert read_tags(tmp_path / "bass.ogg").text == long.text
+
+
+def test_songs_without_tags_have_none(tmp_path: Path) -> None:
+    encode(tmp_path / "song.m4a", tone(1), codec="aac")
+    (tmp_path / "none.mp3").write_text("no audio")
+    for name in ("song.m4a", "none.mp3", "missing.mp3"):
+        tags = read_tags(tmp_path / name)
+        assert tags == Tags()
+        with tags.cover() as cover:
+            assert cover is None
+
+
+def test_bit_rates_are_kept(tmp_path: Path) -> None:
+    for kind in ("mp3", "ogg", "opus"):
+        sizes = []
+        for rate in (64, 192):
+            write(tmp_path / f"{rate}.{kind}", Encoding(kind, bit_rate=rate), None)
+            sizes.append((tmp_path / f"{rate}0.{kind}").stat().st_size)
+        assert sizes[0] < sizes[1], kind
+
+
+def test_every_format_can_be_written_here() -> None:
+    for kind in FORMATS:
+        check_encoder(Encoding(kind))
+
+
+def test_a_format_that_this_build_cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(av, "codecs_available", {"flac"})
+    with pytest.raises(ConfigError, match="format mp3: got no encoder for it"):
+        check_encoder(Encoding("mp3"))
+
+
+def test_an_encoder_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("mdx.audio.write.encode", fail)
+    with pytest.raises(OutputError, match="Input/output error"):
+        write(tmp_path / "out" / "stem.flac", Encoding("flac"), None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("rate", [1000, 96_001, 768_000])
+def test_any_rate_of_a_song_can_be_written(tmp_path: Path, kind: str, rate: int) -> None:
+    path = tmp_path / f"stem.{kind}"
+    with StemWriter(
+        {"bass": path}, sample_rate=rate, frames=5000, encoding=Encoding(kind)
+    ) as writer:
+        writer.append(np.zeros((1, 2, 5000), np.float32))
+    with SongReader(path) as stem:
+        assert abs(stem.count() / stem.sample_rate - 5000 / rate) < 0.001
+
+
+def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
+    stale, kept = draft_of(tmp_path / "a" / "bass.wav"), tmp_path / "a" / "notes.part"
+    stale.parent.mkdir()
+    for path in (stale, kept):
+        path.write_text("stale")
+    for name in ("drums.wav", "other.wav"):  # killed while the new stems were put in place
+        refuge_of(draft_of(tmp_path / "a" / name)).write_text("old")
+    (tmp_path / "a" / "other.wav").write_text("new")
+    only = draft_of(tmp_path / "b" / "c" / "bass.wav")
+    only.parent.mkdir(parents=True)
+    only.write_text("stale")
+    remove_leftovers(tmp_path, recursive=True)
+    assert {path.name: path.read_text() for path in (tmp_path / "a").iterdir()} == {
+        "notes.part": "stale", "drums.wav": "old", "other.wav": "new",
+    }  # fmt: skip
+    assert not (tmp_path / "b" / "c").exists()
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="POSIX locks files")
+def test_drafts_of_a_process_at_work_are_no_leftovers(tmp_path: Path) -> None:
+    draft = draft_of(tmp_path / "bass.wav")
+    with claim(draft):
+        remove_leftovers(tmp_path)
+        assert draft.exists()
+    remove_leftovers(tmp_path)
+    assert not draft.exists()
+
+
+def test_the_writer_removes_leftovers_of_its_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    draft_of(tmp_path / "bass.wav").write_text("stale")
+    with caplog.at_level(logging.WARNING):
+        write(tmp_path / "stem.wav", Encoding(), None)
+    assert [path.name for path in tmp_path.iterdir()] == ["stem0.wav"] and not caplog.messages

@@ -1,0 +1,123 @@
+"""Which songs a command line means, and what their stems are called."""
+
+import io
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mdx.cli.inputs import Inputs, Song
+from mdx.cli.names import TEMPLATE, Names
+from mdx.errors import ConfigError
+
+STEMS = ("bass", "vocals")
+
+
+def touch(*paths: Path) -> None:
+    """Make empty files, and their folders."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def songs(out: Path, *arguments: object) -> Inputs:
+    """The songs of a command line."""
+    inputs = Inputs(out)
+    for argument in arguments:
+        inputs.add(str(argument))
+    return inputs
+
+
+def test_a_folder_is_searched_with_all_below_it(tmp_path: Path) -> None:
+    music = tmp_path / "music"
+    names = ["b.mp3", "a/1.FLAC", "a/b/2.wav", "a/notes.txt", ".hidden/3.wav", "a/._2.wav"]
+    touch(*(music / name for name in names), music / "stems" / "b" / "vocals.wav")
+    (music / "a" / "loop").symlink_to(music)
+    found = songs(music / "stems", music)  # results inside the folder are no songs
+    assert [(song.path.name, str(song.folder)) for song in found.songs] == [
+        ("b.mp3", "."), ("1.FLAC", "a"), ("2.wav", "a/b"),
+    ]  # fmt: skip
+    assert not found.errors
+
+
+def test_what_is_no_song_is_an_error_of_its_own(tmp_path: Path) -> None:
+    touch(tmp_path / "empty" / "notes.txt", tmp_path / "out" / "a.wav")
+    found = songs(tmp_path / "out", tmp_path / "empty", f"{tmp_path}/*.mp3", tmp_path / "out")
+    assert not found.songs
+    texts = [str(error) for error in found.errors]
+    assert "empty: got a folder without audio" in texts[0]
+    assert "*.mp3: got a pattern that no file fits" in texts[1]
+    assert "got the folder of the songs as that of the results" in texts[2]
+
+
+def test_patterns_are_expanded_unless_a_file_is_called_so(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.wav", "b.wav", "c [live].wav", "d/e.wav")))
+    found = songs(tmp_path / "out", f"{tmp_path}/?.wav", f"{tmp_path}/c [live].wav")
+    assert [song.path.name for song in found.songs] == ["a.wav", "b.wav", "c [live].wav"]
+    assert len(songs(tmp_path / "out", f"{tmp_path}/**/*.wav").songs) == 4
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
+def test_lists_hold_any_bytes(tmp_path: Path, end: bytes) -> None:
+    names = [b"a.wav", b"mod\xe0.wav", "絆.wav".encode()]
+    lines = [b"#EXTM3U", *names, b""] if end != b"\0" else [*names, b"two\nlines.wav", b""]
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbf" * (end == b"\r\n") + end.join(lines))
+    inputs = Inputs(tmp_path / "out")
+    inputs.add_list(str(tmp_path / "list"))
+    assert [os.fsencode(song.path) for song in inputs.songs][:3] == names
+    with pytest.raises(ConfigError, match=r"list .*nosuch: got No such file"):
+        inputs.add_list(str(tmp_path / "nosuch"))
+
+
+def test_a_list_may_be_piped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a.wav\nb.wav")))
+    inputs = Inputs(tmp_path)
+    inputs.add_list("-")
+    assert [str(song.path) for song in inputs.songs] == ["a.wav", "b.wav"]
+
+
+def test_stems_keep_folder_and_name(tmp_path: Path) -> None:
+    names = Names(tmp_path, TEMPLATE, "demo", ".wav")
+    paths, other = names.places(Song(Path("x/AC\\DC.wav"), Path("a/b")), STEMS)
+    assert paths["bass"] == tmp_path / "a" / "b" / "AC\\DC" / "bass.wav" and other is None
+    flat = Names(tmp_path, "{system} {folder}-{song} ({stem})", "demo", ".mp3")
+    paths, _ = flat.places(Song(Path("x.y.wav")), STEMS)
+    assert paths["vocals"] == tmp_path / "demo -x.y (vocals).mp3"
+
+
+def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
+    names = Names(tmp_path, TEMPLATE, "demo", ".wav")
+    given = ["a/Song.wav", "b/song.flac", "c/SONG.mp3", "d/song (2).wav"]
+    called = [names.places(Song(Path(path)), STEMS)[1] for path in given]
+    assert called == [None, "song (2)", "SONG (3)", "song (2) (2)"]  # some disks ignore case
+    fixed = Names(tmp_path, "{stem}", "demo", ".wav")
+    fixed.places(Song(Path("a.wav")), STEMS)
+    with pytest.raises(ConfigError, match=r"a second song for .*, expected \{song\} in --name"):
+        fixed.places(Song(Path("b.wav")), STEMS)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{song}", "stem"),
+        ("../{stem}", "below --out"),
+        ("/tmp/{stem}", "below --out"),
+        ("{song.parent}/{stem}", "'{song.parent}'"),
+        ("{artist}/{stem}", "'{artist}'"),
+        ("{}/{stem}", "'{}'"),
+        ("{stem", "expected"),
+    ],
+)
+def test_a_template_that_cannot_be_is_refused(tmp_path: Path, template: str, message: str) -> None:
+    with pytest.raises(ConfigError, match="--name") as caught:
+        Names(tmp_path, template, "demo", ".wav")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["...wav", ".."])
+def test_a_song_cannot_leave_the_folder_by_its_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name if name == "...wav" else Path("/")
+    with pytest.raises(ConfigError, match="track name"):
+        Names(tmp_path, TEMPLATE, "demo", ".wav").places(Song(path), STEMS)

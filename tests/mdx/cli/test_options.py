@@ -1,0 +1,164 @@
+"""What the options of `mdx separate` do, and what they refuse."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from mdx.audio.read import SongReader
+from mdx.cli.main import main
+from mdx.systems.find import system_names
+from mdx.systems.spec import SOURCES
+from tests.mdx.cli.kit import RATE, read, run, write_song
+
+LSB = 2**-15
+
+
+@pytest.mark.parametrize("depth", [None, "--int24"])
+def test_flac_stems_are_the_wav_stems(tiny_system: Path, tmp_path: Path, depth: str | None) -> None:
+    song = write_song(tmp_path / "song.wav", 70_000)
+    options = [depth] if depth else []
+    assert run(tiny_system, song, "-o", tmp_path / "wav", *options) == 0
+    assert run(tiny_system, song, "-o", tmp_path / "flac", "--format", "flac", *options) == 0
+    for source in SOURCES:
+        wav, flac = (tmp_path / kind / "song" / f"{source}.{kind}" for kind in ("wav", "flac"))
+        assert sf.info(flac).subtype == sf.info(wav).subtype == ("PCM_24" if depth else "PCM_16")
+        np.testing.assert_array_equal(*(sf.read(path, dtype="int32")[0] for path in (wav, flac)))
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 96000])
+@pytest.mark.parametrize("kind", ["mp3", "ogg", "opus"])
+def test_lossy_stems_are_as_long_as_the_song(
+    tiny_system: Path, tmp_path: Path, kind: str, rate: int
+) -> None:
+    sf.write(tmp_path / "song.wav", np.random.default_rng(0).normal(0, 0.1, (30_011, 2)), rate)
+    options = ("-o", tmp_path, "--format", kind, "--source", "bass")
+    assert run(tiny_system, tmp_path / "song.wav", *options) == 0
+    with SongReader(tmp_path / "song" / f"bass.{kind}") as stem:
+        assert abs(stem.count() / stem.sample_rate - 30_011 / rate) < 0.001
+
+
+def test_two_stems_add_up_to_the_song(tiny_system: Path, tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", 100_001)
+    assert run(tiny_system, song, "-o", tmp_path, "--two-stems", "vocals", "--int24") == 0
+    folder = tmp_path / "song"
+    assert {path.name for path in folder.iterdir()} == {"vocals.wav", "instrumental.wav"}
+    both = read(folder / "vocals.wav") + read(folder / "instrumental.wav")
+    loud = np.abs(read(folder / "vocals.wav")).max(axis=0) > 0.99  # where either may be clipped
+    loud |= np.abs(read(folder / "instrumental.wav")).max(axis=0) > 0.99
+    np.testing.assert_allclose(both[:, ~loud], read(song)[:, ~loud], atol=2 * 2**-23)
+    assert run(tiny_system, song, "-o", tmp_path / "2", "--two-stems", "drums") == 0
+    assert {p.name for p in (tmp_path / "2" / "song").iterdir()} == {"drums.wav", "no_drums.wav"}
+
+
+def test_one_gain_for_all_stems_keeps_their_balance(
+    tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    sf.write(tmp_path / "song.wav", rng.normal(0, 3, (30_000, 2)), RATE, subtype="FLOAT")
+    song = tmp_path / "song.wav"
+    assert run(tiny_system, song, "-o", tmp_path / "whole", "--float32") == 0
+    assert "clipped" not in capsys.readouterr().err
+    assert run(tiny_system, song, "-o", tmp_path / "cut") == 0
+    assert "was clipped; --float32 keeps it whole" in capsys.readouterr().err
+    for kind in ("wav", "flac"):
+        assert run(tiny_system, song, "-o", tmp_path / kind, "--rescale", "--format", kind) == 0
+        assert capsys.readouterr().err.count("all stems are turned down by") == 1
+        peaks = [np.abs(read(tmp_path / kind / "song" / f"{s}.{kind}")).max() for s in SOURCES]
+        whole = [np.abs(read(tmp_path / "whole" / "song" / f"{s}.wav")).max() for s in SOURCES]
+        np.testing.assert_allclose(peaks, np.array(whole) / max(whole), atol=2 * LSB)
+
+
+def test_names_follow_the_template(tiny_system: Path, tmp_path: Path) -> None:
+    write_song(tmp_path / "music" / "a" / "song.wav")
+    options = ("-o", tmp_path / "out", "--name", "{folder}/{song} ({stem}, {system})")
+    assert run(tiny_system, tmp_path / "music", *options, "--source", "bass") == 0
+    assert (tmp_path / "out" / "a" / "song (bass, tiny).wav").is_file()
+
+
+def test_quiet_says_nothing_and_verbose_no_less(
+    tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    songs = [write_song(tmp_path / "a.wav"), write_song(tmp_path / "b.wav")]
+    assert run(tiny_system, *songs, "-o", tmp_path / "out", "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+    assert run(tiny_system, *songs, "-o", tmp_path / "out", "--verbose") == 0
+    assert logging.getLogger("mdx").level == logging.INFO
+    assert "2 separated" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--name", "{song}"], "--name: got '{song}', expected {stem} in it"),
+        (["--format", "flac", "--float32"], "format flac: got FLOAT, expected one of PCM_16"),
+        (["--format", "mp3", "--int24"], "format mp3: got PCM_24, expected a bit rate"),
+        (["--format", "mp3", "--bit-rate", "999"], "got 999 kbit/s, expected 32 to 320"),
+        (["--bit-rate", "128"], "format wav: got 128 kbit/s, expected a bit depth"),
+        (["--source", "guitar"], "got the stem 'guitar', expected one of bass, drums"),
+        (["--two-stems", "guitar"], "got the stem 'guitar', expected one of bass, drums"),
+        (["--threads", "1000000"], "--threads: got 1000000, expected 1 to"),
+        (["--threads", "0"], "--threads: got 0"),
+        (["--list", "nosuch"], "list nosuch: got No such file"),
+    ],
+)
+def test_options_that_cannot_be_are_one_line(
+    tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str],
+    message: str,
+) -> None:  # fmt: skip
+    song = write_song(tmp_path / "song.wav")
+    assert run(tiny_system, song, "-o", tmp_path / "out", *options) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {message}" if ":" in message else "error: ")
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("MDX_SPEND_BUDGET", "maybe"), ("MDX_THREADS", "all")]
+)
+def test_a_variable_that_cannot_be_is_one_line(
+    tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv(variable, value)
+    assert run(tiny_system, write_song(tmp_path / "song.wav"), "-o", tmp_path / "out") == 1
+    assert capsys.readouterr().err.startswith(f"error: {variable}: got '{value}', expected")
+
+
+def test_zero_switches_a_variable_off(
+    tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = []
+    for value in ("0", "", "no", "1"):
+        monkeypatch.setenv("MDX_SPEND_BUDGET", value)
+        assert run(tiny_system, write_song(tmp_path / "song.wav"), "-o", tmp_path) == 0
+        outputs.append((tmp_path / "song" / "bass.wav").read_bytes())
+    assert outputs[0] == outputs[1] == outputs[2] != outputs[3]
+
+
+def test_the_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == system_names()
+    demo = next(line for line in lines if line.startswith("demo "))
+    assert "5.4 MB" in demo and "  yes  " in demo and "bass, drums, other, vocals" in demo
+
+
+@pytest.mark.parametrize("name", ["fetch", "describe", "evaluate"])
+def test_the_other_commands_are_there(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0 and "usage:" in capsys.readouterr().out
+
+
+def test_a_command_of_the_repository_that_a_wheel_lacks_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mdx.cli.main.ELSEWHERE", {"evaluate": ("nosuch.run", "score stems")})
+    assert main(["evaluate", "--songs", "x"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: mdx evaluate: got no nosuch here, expected it, to score stems")
+    assert error.count("\n") == 1

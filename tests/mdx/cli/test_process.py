@@ -1,0 +1,70 @@
+"""Signals: what a run that is ended leaves, and its exit code."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+
+from mdx.cli.main import main
+from tests.mdx.cli.kit import RATE, run, write_song
+from tests.tiny import noise
+
+ROOT = Path(__file__).resolve().parents[3]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+
+
+def start(system: Path, song: Path, out: Path, *before: str) -> "subprocess.Popen[str]":
+    """A run that is in the midst of writing a song of a minute."""
+    sf.write(song, noise(RATE * 60).T, RATE)
+    command: list[str | Path] = [*before, sys.executable, "-m", "mdx", "separate", song]
+    child = subprocess.Popen(
+        [*command, "-o", out, "--system", system], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    while child.poll() is None and not list(out.rglob("*.part")):
+        time.sleep(0.01)
+    return child
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_nothing_and_has_its_exit_code(
+    tiny_system: Path, tmp_path: Path, name: str
+) -> None:
+    number = getattr(signal, name)
+    with start(tiny_system, tmp_path / "song.wav", tmp_path / "out") as child:
+        child.send_signal(number)
+        _, error = child.communicate(timeout=60)
+    assert child.returncode == 128 + number
+    assert error == "interrupted: the unfinished song has no stems\n"
+    assert not list((tmp_path / "out").rglob("*"))
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(tiny_system: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with start(tiny_system, tmp_path / "long.wav", out) as child:
+        child.kill()
+        child.communicate(timeout=60)
+    assert list(out.rglob("*.part"))
+    assert run(tiny_system, write_song(tmp_path / "other.wav"), "-o", out) == 0
+    assert [path.name for path in out.iterdir()] == ["other"]
+    assert not list(out.rglob("*.part"))
+
+
+def test_a_run_under_nohup_survives_its_terminal(tiny_system: Path, tmp_path: Path) -> None:
+    with start(tiny_system, tmp_path / "song.wav", tmp_path / "out", "nohup") as child:
+        child.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        assert child.poll() is None
+        child.send_signal(signal.SIGTERM)
+        child.communicate(timeout=60)
+    assert child.returncode == 128 + signal.SIGTERM
+
+
+def test_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["systems"]) == 0
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,0 +1,80 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from mdx.runtimes.blob_cache import DIGESTS, compiled_cache
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def compile_into(graph: bytes = b"graph", settings: object = None) -> tuple[Path, bool]:
+    """What a runtime does: take the blob that is there, or make it; returns whether it was."""
+    with compiled_cache(graph, settings) as folder:
+        assert folder is not None
+        blob = folder / "1234.blob"
+        found = blob.exists()
+        if not found:
+            blob.write_bytes(b"compiled " * 1000)
+    return blob, found
+
+
+def test_what_was_compiled_is_found_again() -> None:
+    assert [compile_into()[1] for _ in range(3)] == [False, True, True]
+
+
+@pytest.mark.parametrize("place", [0, 4500, 8999])
+def test_a_changed_blob_is_compiled_anew(place: int) -> None:
+    blob, _ = compile_into()
+    content = bytearray(blob.read_bytes())
+    content[place] ^= 1
+    blob.write_bytes(content)
+    assert not compile_into()[1]
+    assert compile_into()[1]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_digests_that_are_lost_or_broken_cost_a_compilation(text: str) -> None:
+    blob, _ = compile_into()
+    (blob.parent / DIGESTS).write_text(text)
+    assert not compile_into()[1]
+
+
+def test_a_blob_that_nobody_noted_is_not_used() -> None:
+    blob, _ = compile_into()
+    (blob.parent / "5678.blob").write_bytes(b"left by a process that was killed")
+    assert compile_into()[1]
+    assert not (blob.parent / "5678.blob").exists()
+
+
+def test_networks_and_settings_have_folders_of_their_own() -> None:
+    folders = {
+        compile_into(graph, settings)[0].parent
+        for graph in (b"one", b"two")
+        for settings in ({"threads": 1}, {"threads": 2})
+    }
+    assert len(folders) == 4
+
+
+def test_without_a_place_for_it_there_is_no_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with compiled_cache(b"graph") as folder:
+        assert folder is None
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+
+    def nobody(number: int) -> object:
+        raise KeyError(number)
+
+    if os.name == "posix":
+        monkeypatch.setattr("pwd.getpwuid", nobody)
+        with compiled_cache(b"graph") as folder:
+            assert folder is None

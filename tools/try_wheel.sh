@@ -1,0 +1,28 @@
+#!/bin/sh
+# Builds the wheel, installs it into an empty environment, and separates a song outside the checkout.
+set -eu
+cd "$(dirname "$0")/.."
+build=$PWD/build
+work=$(mktemp -d)
+trap 'rm -rf "$work" "$build"' EXIT
+rm -rf "$build" # what an older build left would be taken into the wheel
+PYTHON="${PYTHON:-python3}" sh tools/venv.sh "$work/venv"
+pip() { "$work/venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
+pip wheel --no-deps --wheel-dir "$work" .
+pip install --no-compile --constraint constraints.txt "$work"/kuielab_mdx_net-*.whl
+cd "$work"
+venv/bin/python - <<'END'
+import numpy as np
+import soundfile as sf
+
+time = np.arange(3 * 44100) / 44100
+sf.write("song.mp3", 0.3 * np.sin(2 * np.pi * 220 * time), 44100)
+END
+venv/bin/mdx --version
+venv/bin/mdx systems | grep -q '^demo .* yes '
+venv/bin/mdx separate song.mp3 --format flac --precision auto
+venv/bin/mdx fetch demo
+venv/bin/mdx describe venv/lib/python3.*/site-packages/mdx/_repository/models/weights/demo/bass.onnx
+for stem in bass drums other vocals; do
+    test -s "separated/song/$stem.flac" || { echo "error: no $stem.flac" >&2; exit 1; }
+done
