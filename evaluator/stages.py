@@ -10,7 +10,7 @@ from mdx.systems.spec import SOURCES
 
 REST = "rest"  # of a song's seconds, that are told by no stage
 UNTOLD = "all stages"  # of a submission that does not tell
-BEFORE, AFTER = ("read", "stft"), ("istft", "mixer", "blend", "write")  # around the networks
+BEFORE, AFTER = ("read", "stft"), ("istft", "mixer", "combine", "write")  # around the networks
 # Paul Tol's muted and light colours: a stage must not look like a system.
 COLOURS = {
     "read": "#999933",
@@ -21,7 +21,7 @@ COLOURS = {
     "vocals": "#AA4499",
     "istft": "#6699CC",
     "mixer": "#332288",  # the darkest, for the shortest of bars
-    "blend": "#AAAA00",
+    "combine": "#AAAA00",
     "write": "#882255",
     REST: "#BBBBBB",
     UNTOLD: "#BBBBBB",

@@ -121,7 +121,8 @@ def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
     return [
         f"{machine['cpu']}, {song['threads'] or '?'} of {machine['cpus']} CPUs a song, "
         f"{song['runtime'] or 'runtime not told'}, {song['precision'] or 'precision not told'}",
-        f"closest to {second} its duration: {worst['song']}, {100 * worst['share_of_round_2_limit']:.1f} %",
+        f"closest to {second} its duration: {worst['song']}, "
+        f"{100 * worst['share_of_round_2_limit']:.1f} %",
         f"MUSDB18's longest test song (7:10) would take {projection['seconds']:.0f} s: "
         + "; ".join(verdicts),
         *(
