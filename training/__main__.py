@@ -10,11 +10,11 @@ from pathlib import Path
 
 import torch
 
-from mdx.errors import MdxError
+from mdx.errors import ConfigError, MdxError
 from mdx.machine import available_cpus
 from mdx.spec import MODELS, SOURCES
 from mdx.weights import register_weights
-from training.config import SEPARATOR_CHOICES, read_config, read_mixer_config
+from training.config import ALL, SEPARATOR_CHOICES, read_config, read_mixer_config
 from training.fit import fit
 from training.hardware import Hardware
 from training.mixer import train_mixer, write_mixer
@@ -30,7 +30,14 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     separator = steps.add_parser("separator", help="step one: train one separator, export it")
-    separator.add_argument("--source", choices=SOURCES, required=True)
+    separator.add_argument(
+        "--source", choices=[*SOURCES, ALL], required=True, help="all: one network for all four"
+    )
+    separator.add_argument(
+        "--from", type=Path, dest="start", metavar="WEIGHTS",
+        help="begin with the weights of a .state.npz, which every training leaves beside its "
+        "network; optimizer and schedule are fresh",
+    )  # fmt: skip
     separator.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     separator.add_argument(
         "--runs", type=Path, default=Path("out/training"), help="folder of checkpoints and logs"
@@ -90,13 +97,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train_separator(args: argparse.Namespace, command: str) -> None:
     hardware = Hardware(args.accelerator, args.devices, args.nodes, args.workers)
-    config = read_config(args.config)[args.source]
+    configs = read_config(args.config)
+    if args.source not in configs:
+        raise ConfigError(
+            "--source", got=args.source, expected=f"of {args.config}: {', '.join(configs)}"
+        )
+    config = configs[args.source]
     if args.precision:
         precision = hardware.precision if args.precision == "auto" else args.precision
         config = replace(config, precision=precision)
     songs = find_songs(*args.data)
     data = _check_data(songs)
-    training, validation = split_songs(songs)
+    training, validation = split_songs(songs, one_in=config.held_out)
     log.info("%s: %d songs, %d for validation", args.source, len(training), len(validation))
     torch.set_num_threads(args.threads)
     folder = _folder(args)
@@ -104,6 +116,7 @@ def _train_separator(args: argparse.Namespace, command: str) -> None:
         config, args.source, training, validation, out=args.runs / folder / args.source,
         weights=args.weights, name=f"{folder}/{args.source}.onnx", seed=args.seed,
         origin=_origin(args, command, data), hardware=hardware, resume=args.resume,
+        start=args.start,
     )  # fmt: skip
     log.info("%s: best SDR %.3f dB", args.source, best)
 

@@ -11,9 +11,11 @@ from torch.utils.data import Dataset
 
 from mdx.errors import AudioError
 from mdx.spec import SOURCES, Audio
-from training.config import DataConfig
+from training.config import DataConfig, targets
 from training.songs import Song, Stems
 from training.stretch import stretch_stem
+
+REDRAWS = 4  # of a quiet stem: some are silent throughout
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Part:
 
 
 class Examples(Dataset[tuple[Tensor, Tensor]]):
-    """Mixtures of stems that come from different songs (paper, section 3), and one stem of each.
+    """Mixtures of stems from different songs (paper, section 3), and what is to be found in them.
 
     Example `index` depends on the seed, the index and the songs only, so that workers, or a run
     that goes on, see what any other run sees.
@@ -64,7 +66,9 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         return self._count
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """The mixture and the stem to find in it. Shape: (2, chunk) each.
+        """The mixture and the stem to find in it, or all four, where the source is `all`.
+
+        Shape: (2, chunk) each; (4, 2, chunk) for all four.
 
         The mixture is the sum of its stems in the order of SOURCES, exactly. Raises AudioError for
         a file that cannot be read; ConfigError where a stem is to be stretched without the library.
@@ -72,7 +76,9 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         parts = zip(SOURCES, self.draw(index), strict=True)
         stems = {source: self._make(source, part) for source, part in parts}
         mix = np.sum(list(stems.values()), axis=0)
-        return torch.from_numpy(mix), torch.from_numpy(stems[self._source])
+        wanted = [stems[source] for source in targets(self._source)]
+        target = np.stack(wanted) if len(wanted) > 1 else wanted[0]
+        return torch.from_numpy(mix), torch.from_numpy(target)
 
     def draw(self, index: int) -> tuple[Part, ...]:
         """What an example is made of, in the order of SOURCES; IndexError beyond the last one."""
@@ -85,6 +91,8 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         for source in SOURCES:
             if source != SOURCES[0] and not together:
                 place = self._draw_place(rng)
+            if self._data.quiet and not together:
+                place = self._draw_louder(rng, source, place)
             gain = 10 ** (rng.uniform(-1, 1) * self._data.gain_db / 20)
             swap, flip = rng.random(2) < 0.5
             sign = -1 if flip and self._data.flip else 1
@@ -97,6 +105,15 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         tempo = 1 + rng.uniform(-1, 1) * self._data.stretch
         start = int(rng.integers(max(1, song.samples - self._needed(tempo) + 1)))
         return Place(song, start, semitones, tempo)
+
+    def _draw_louder(self, rng: np.random.Generator, source: str, place: Place) -> Place:
+        """Draw another place while a stem rests, a few times, or leave it at that."""
+        for _ in range(REDRAWS):
+            part = self._stems.read(place.song, source, place.start, self._needed(place.tempo))
+            if np.abs(part).mean() >= self._data.quiet or rng.random() < self._data.keep_quiet:
+                break
+            place = self._draw_place(rng)
+        return place
 
     def _needed(self, tempo: float) -> int:
         return math.ceil(self._chunk * tempo)

@@ -29,6 +29,7 @@ from training.report import Report
 from training.rounds import Rounds
 from training.songs import Song
 from training.spectrogram import spectrogram
+from training.warm_start import state_name, write_state
 
 log = logging.getLogger(__name__)
 SCALE_FROM = 32  # examples
@@ -37,14 +38,15 @@ SCALE_FROM = 32  # examples
 def fit(
     config: SeparatorConfig, source: str, train_songs: Sequence[Song], valid_songs: Sequence[Song],
     *, out: Path, weights: Path, name: str, seed: int, origin: Origin,
-    hardware: Hardware | None = None, resume: bool = False,
+    hardware: Hardware | None = None, resume: bool = False, start: Path | None = None,
 ) -> float:  # fmt: skip
     """Train a separator (paper, section 3); returns its best validation SDR in dB.
 
     Checkpoints and logs go into `out`; the best network so far is `name` in the folder and the
     manifest of `weights`. With `resume` the run goes on from the last checkpoint in `out`, where
-    there is one, to the weights that it would have come to unbroken. Raises ConfigError,
-    AudioError, OutputError, or NetworkError for a gradient that is not finite.
+    there is one, to the weights that it would have come to unbroken. `start` names the weights that
+    a new run begins with; its optimizer and schedule are fresh. Raises ConfigError, AudioError,
+    OutputError, WeightsError, or NetworkError for a gradient that is not finite.
     """
     hardware = hardware or Hardware()
     if not train_songs or not valid_songs:
@@ -58,12 +60,14 @@ def fit(
     def export(network: nn.Module, score: float) -> None:
         error = export_onnx(network, weights / name, dim_f=config.dim_f, dim_t=config.frames)
         register_weights(weights, name, score=round(score, 3), **vars(origin))
+        write_state(weights / state_name(name), module.trained(), float(module.scale))
+        register_weights(weights, state_name(name), **vars(origin))
         log.info("%s: onnxruntime equals torch to %.1e", name, error)
 
     curve = Curve(out)
     keeper = KeepBest(
         valid_songs, source, folder=out, export=export, patience=config.patience, run=run,
-        curve=curve,
+        curve=curve, warm=start is not None,
     )  # fmt: skip
     spec = config.stft(config.train_frames)
     with _quiet():
@@ -83,9 +87,12 @@ def fit(
         )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            # A checkpoint has its scale.
-            scale = 1.0 if checkpoint else _spectrum_scale(draw(count=SCALE_FROM), spec)
+            # A checkpoint has its scale, as weights to start from have.
+            known = checkpoint or start
+            scale = 1.0 if known else _spectrum_scale(draw(count=SCALE_FROM), spec)
             module = SeparatorModule(config, scale=scale)
+            if start and not checkpoint:
+                module.start_from(start)
         try:
             trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
         except RuntimeError as error:
