@@ -54,7 +54,7 @@ def _settle_in() -> None:
 
 def _write_song(out: Path, drafts: Path, request: Request) -> Path:
     """Write the track folder of a song in one move, unless it is complete."""
-    folder = out / request.split / f"{request.split}-{request.index:03d}"
+    folder = out / request.split / request.name
     if folder.exists() and not (folder / FACTS).is_file():
         raise DemoError(f"{folder} exists and holds no song of ours; choose another --out")
     if _is_complete(folder, request):
@@ -70,7 +70,7 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
         soundfile.write(draft / f"{name}.wav", x.T, SAMPLE_RATE, subtype="PCM_16")
     (draft / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():  # an older version or another seed; goes away with the drafts
+    if folder.exists():  # made by an older version, or of another length; goes away with the drafts
         os.replace(folder, drafts / f"{folder.name}.old")
     os.replace(draft, folder)
     return folder
@@ -83,4 +83,5 @@ def _is_complete(folder: Path, request: Request) -> bool:
         facts = json.loads((folder / FACTS).read_text())
     except ValueError:
         return False
-    return all(facts.get(key, "") == value for key, value in request.identity().items())
+    wanted = {"packs": None, **request.identity()}
+    return all(facts.get(key) == value for key, value in wanted.items())

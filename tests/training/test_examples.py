@@ -166,3 +166,48 @@ def test_faults(songs: tuple[Song, ...], monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "python_stretch.Signalsmith", None)
     with pytest.raises(ConfigError, match=r"python-stretch.*\[train\]"):
         examples[0]
+
+
+def test_all_four_stems_are_the_targets_of_one_network(songs: tuple[Song, ...]) -> None:
+    mix, target = make(songs, "all")[3]
+    assert target.shape == (4, 2, CHUNK)
+    for index, source in enumerate(SOURCES):
+        alone = make(songs, source)[3]
+        assert torch.equal(target[index], alone[1]) and torch.equal(mix, alone[0])
+
+
+def _half_silent(root: Path) -> tuple[Song, ...]:
+    """One song whose stems rest in the first half."""
+    folder = root / "song"
+    folder.mkdir(parents=True)
+    stem = np.full((8 * CHUNK, 2), 0.25)
+    stem[: 4 * CHUNK] = 0
+    for source in SOURCES:
+        sf.write(folder / f"{source}.wav", stem, SAMPLE_RATE)
+    return find_songs(root)
+
+
+@pytest.mark.parametrize(
+    ("data", "quiet_share"),
+    [
+        (DataConfig(), 0.5),
+        (DataConfig(quiet=0.01, keep_quiet=0.0), 0.5**5),  # four times drawn again
+        (DataConfig(quiet=0.01, keep_quiet=1.0), 0.5),
+        (DataConfig(quiet=0.01, keep_quiet=0.0, whole_song=1.0), 0.5),  # songs stay together
+    ],
+)
+def test_quiet_chunks_are_drawn_again(tmp_path: Path, data: DataConfig, quiet_share: float) -> None:
+    examples = make(_half_silent(tmp_path), data=replace(data, gain_db=0.0), count=400)
+    starts = np.array([part.place.start for index in range(400) for part in examples.draw(index)])
+    # Of a chunk that begins this early less than 4 % sounds, which is quieter than 0.01.
+    assert (starts < 3.04 * CHUNK).mean() * 7 / 3.04 / 2 == pytest.approx(quiet_share, abs=0.06)
+
+
+def test_a_song_that_rests_throughout_is_taken_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "song"
+    folder.mkdir()
+    for source in SOURCES:
+        sf.write(folder / f"{source}.wav", np.zeros((2 * CHUNK, 2)), SAMPLE_RATE)
+    data = DataConfig(quiet=0.01, keep_quiet=0.0)
+    mix, _ = make(find_songs(tmp_path), data=data)[0]
+    assert not mix.any()

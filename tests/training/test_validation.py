@@ -69,3 +69,38 @@ def test_a_network_that_finds_nan_has_no_score(tmp_path: Path) -> None:
     (song,) = find_songs(write_songs(tmp_path, 1))
     with pytest.raises(NetworkError, match="NaN"):
         score_song(TorchNetwork(Gain(float("nan")), SPEC, CPU), SPEC, "drums", song)
+
+
+class Split(nn.Module):
+    """Four stems: shares of the mixture."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([share * x for share in (0.1, 0.2, 0.3, 0.4)], dim=1)
+
+
+@pytest.mark.parametrize("samples", [1, SPEC.step, 2 * SPEC.step + 7])
+def test_one_network_separates_all_stems(samples: int) -> None:
+    mix = noise(samples)
+    found = separate(TorchNetwork(Split(), SPEC, CPU), SPEC, "all", mix)
+    # All but the highest bin is kept, and noise has little there.
+    for index, share in enumerate((0.1, 0.2, 0.3, 0.4)):
+        np.testing.assert_allclose(found[index], share * mix, atol=0.15 * share)
+    np.testing.assert_allclose(found[3], 4 * found[0], atol=1e-6)
+
+
+def test_all_stems_are_scored_but_silent_ones(tmp_path: Path) -> None:
+    (song,) = find_songs(write_songs(tmp_path, 1))
+    sf.write(song.folder / "drums.wav", np.zeros((song.samples, 2)), SAMPLE_RATE)
+    scores = score_song(TorchNetwork(Split(), SPEC, CPU), SPEC, "all", song)
+    assert list(scores) == ["bass", "other", "vocals"]
+
+
+def test_a_network_for_all_that_finds_nan_has_no_score(tmp_path: Path) -> None:
+    (song,) = find_songs(write_songs(tmp_path, 1))
+
+    class Broken(Split):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) * float("nan")
+
+    with pytest.raises(NetworkError, match="NaN"):
+        score_song(TorchNetwork(Broken(), SPEC, CPU), SPEC, "all", song)
