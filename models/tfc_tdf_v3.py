@@ -6,6 +6,7 @@ TFC-TDF-UNet v3" (arXiv 2306.09382), section 2; layer by layer as released (kuie
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -14,10 +15,8 @@ from torch import Tensor, nn
 from mdx.errors import ConfigError
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
-    # As published. A group for each channel is the same sum, without InstanceNorm2d's copies, which
-    # take a third of a training step on CPUs.
-    "instance": lambda channels: nn.GroupNorm(channels, channels),
-    "batch": nn.BatchNorm2d,  # as in v2: quicker to train, and a multiplication once trained
+    "instance": partial(nn.InstanceNorm2d, affine=True),  # as published
+    "batch": nn.BatchNorm2d,  # as in v2: three quarters of the time of a step on CPUs
 }
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
