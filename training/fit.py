@@ -10,13 +10,10 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch import nn
 from torch.utils.data import DataLoader
 
 from mdx.errors import AudioError, ConfigError
 from mdx.spec import StftSpec
-from mdx.weights import register_weights
-from models.export import export_onnx
 from training.checkpoints import SafeCheckpointIO, check_run, describe_run
 from training.config import SeparatorConfig
 from training.curve import Curve
@@ -25,11 +22,11 @@ from training.hardware import Hardware
 from training.keep_best import KeepBest, last_checkpoint
 from training.module import SeparatorModule
 from training.origin import Origin
+from training.release import write_network
 from training.report import Report
 from training.rounds import Rounds
 from training.songs import Song
 from training.spectrogram import spectrogram
-from training.warm_start import state_name, write_state
 
 log = logging.getLogger(__name__)
 SCALE_FROM = 32  # examples
@@ -57,12 +54,8 @@ def fit(
     if checkpoint:
         check_run(checkpoint, run)
 
-    def export(network: nn.Module, score: float) -> None:
-        error = export_onnx(network, weights / name, dim_f=config.dim_f, dim_t=config.frames)
-        register_weights(weights, name, score=round(score, 3), **vars(origin))
-        write_state(weights / state_name(name), module.trained(), float(module.scale))
-        register_weights(weights, state_name(name), **vars(origin))
-        log.info("%s: onnxruntime equals torch to %.1e", name, error)
+    def export(module: SeparatorModule, score: float) -> None:
+        write_network(module, weights, name, score=score, origin=origin)
 
     curve = Curve(out)
     keeper = KeepBest(
@@ -85,14 +78,7 @@ def fit(
             persistent_workers=hardware.workers > 0,
             pin_memory=hardware.kind == "gpu",
         )
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            # A checkpoint has its scale, as weights to start from have.
-            known = checkpoint or start
-            scale = 1.0 if known else _spectrum_scale(draw(count=SCALE_FROM), spec)
-            module = SeparatorModule(config, scale=scale)
-            if start and not checkpoint:
-                module.start_from(start)
+        module = _make_module(config, draw(count=SCALE_FROM), spec, checkpoint, start, seed)
         try:
             trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
         except RuntimeError as error:
@@ -101,6 +87,20 @@ def fit(
                 raise
             raise told from error
     return keeper.best
+
+
+def _make_module(
+    config: SeparatorConfig, examples: Examples, spec: StftSpec, checkpoint: Path | None,
+    start: Path | None, seed: int,
+) -> SeparatorModule:  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        # A checkpoint has its scale, as weights to start from have.
+        scale = 1.0 if checkpoint or start else _spectrum_scale(examples, spec)
+        module = SeparatorModule(config, scale=scale)
+        if start and not checkpoint:
+            module.start_from(start)
+    return module
 
 
 def _from_worker(error: RuntimeError) -> AudioError | None:

@@ -21,7 +21,7 @@ from training.validation import TorchNetwork, score_song
 
 log = logging.getLogger(__name__)
 
-Export = Callable[[nn.Module, float], None]  # a finished network and its score
+Export = Callable[[SeparatorModule, float], None]  # what is trained, and its score
 
 
 class KeepBest(Callback):
@@ -112,7 +112,7 @@ class KeepBest(Callback):
                     self._curve.add(step, f"sdr {name}", sdr)
         if better:
             if trainer.is_global_zero:
-                self._export(network.cpu(), score)
+                self._export(module, score)
             trainer.save_checkpoint(self._folder / "best.ckpt")
         trainer.save_checkpoint(last_checkpoint(self._folder))
         self._stop_in_time(trainer)

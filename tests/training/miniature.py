@@ -73,8 +73,8 @@ def skip_export(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         if score is not None:  # the file to go on from has none
             scores.append(score)
 
-    monkeypatch.setattr("training.fit.export_onnx", export)
-    monkeypatch.setattr("training.fit.register_weights", register)
+    monkeypatch.setattr("training.release.export_onnx", export)
+    monkeypatch.setattr("training.release.register_weights", register)
     return scores
 
 

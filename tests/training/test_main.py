@@ -68,6 +68,25 @@ def test_a_second_round_goes_on_from_the_weights_of_the_first(
     assert line.startswith(f"error: {state}: got ")
 
 
+def test_a_checkpoint_is_released_as_the_training_exported_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--source", "bass", "--data", "songs", "--out"]
+    assert main(["separator", *common, "one", "--threads", "1"]) == 0
+    checkpoint = str(folder / "out/training/one/bass/best.ckpt")
+    command = ["release", *common, "two", "--checkpoint", checkpoint]
+    assert main(command) == 0
+    one, two = (read_weights(folder / "weights", f"{name}/bass.onnx") for name in ("one", "two"))
+    assert one == two
+    entries = yaml.safe_load((folder / "weights" / MANIFEST).read_text())
+    assert entries["two/bass.onnx"]["made_by"] == f"python -m training {' '.join(command)}"
+    assert entries["two/bass.onnx"]["score"] == entries["one/bass.onnx"]["score"]
+    assert "two/bass.state.npz" in entries
+    assert main([*command, "--seed", "2"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "got a checkpoint with seed 1, expected 2" in line
+
+
 def test_a_source_that_the_configuration_lacks_is_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
