@@ -48,6 +48,7 @@ class DataConfig:
     keep_quiet: float = 0.15  # share of quiet chunks that are kept nevertheless
     semitones: float = 0.0  # pitch shift on the fly, at most
     stretch: float = 0.0  # time stretch on the fly, at most, as a share of the duration
+    speed: float = 0.0  # played faster or slower, pitch and formants too, at most, as a share
 
     def __post_init__(self) -> None:
         for key in ("gain_db", "semitones", "quiet"):
@@ -56,7 +57,9 @@ class DataConfig:
         for key in ("whole_song", "keep_quiet"):
             value = getattr(self, key)
             _require(0 <= value <= 1, f"data: {key}", value, "0 to 1")
-        _require(0 <= self.stretch < 1, "data: stretch", self.stretch, "0 or more, below 1")
+        for key in ("stretch", "speed"):
+            value = getattr(self, key)
+            _require(0 <= value < 1, f"data: {key}", value, "0 or more, below 1")
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
+from scipy.signal import resample_poly
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -15,6 +17,7 @@ from training.config import DataConfig, targets
 from training.songs import Song, Stems
 from training.stretch import stretch_stem
 
+SPEED_STEPS = 40  # a speed is a ratio of numbers up to about this, which is quick to resample
 REDRAWS = 4  # of a quiet stem: some are silent throughout
 
 
@@ -26,6 +29,7 @@ class Place:
     start: int  # samples
     semitones: float = 0.0
     tempo: float = 1.0
+    speed: Fraction = Fraction(1)  # of the tape: pitch and tempo together
 
 
 @dataclass(frozen=True)
@@ -103,24 +107,35 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         song = self._songs[rng.integers(len(self._songs))]
         semitones = rng.uniform(-1, 1) * self._data.semitones
         tempo = 1 + rng.uniform(-1, 1) * self._data.stretch
-        start = int(rng.integers(max(1, song.samples - self._needed(tempo) + 1)))
-        return Place(song, start, semitones, tempo)
+        speed = Fraction(1)
+        if self._data.speed:
+            drawn = 1 + rng.uniform(-1, 1) * self._data.speed
+            speed = Fraction(drawn).limit_denominator(SPEED_STEPS)
+        start = int(rng.integers(max(1, song.samples - self._needed(tempo, speed) + 1)))
+        return Place(song, start, semitones, tempo, speed)
 
     def _draw_louder(self, rng: np.random.Generator, source: str, place: Place) -> Place:
         """Draw another place while a stem rests, a few times, or leave it at that."""
         for _ in range(REDRAWS):
-            part = self._stems.read(place.song, source, place.start, self._needed(place.tempo))
+            part = self._read(source, place)
             if np.abs(part).mean() >= self._data.quiet or rng.random() < self._data.keep_quiet:
                 break
             place = self._draw_place(rng)
         return place
 
-    def _needed(self, tempo: float) -> int:
-        return math.ceil(self._chunk * tempo)
+    def _needed(self, tempo: float, speed: Fraction) -> int:
+        return math.ceil(self._chunk * tempo * speed)
+
+    def _read(self, source: str, place: Place) -> Audio:
+        samples = self._needed(place.tempo, place.speed)
+        return self._stems.read(place.song, source, place.start, samples)
 
     def _make(self, source: str, part: Part) -> Audio:
         place = part.place
-        stem = self._stems.read(place.song, source, place.start, self._needed(place.tempo))
+        stem = self._read(source, place)
+        if place.speed != 1:
+            slower = place.speed.denominator, place.speed.numerator
+            stem = resample_poly(stem, *slower, axis=1)[:, : math.ceil(self._chunk * place.tempo)]
         if place.semitones or place.tempo != 1:
             stem = stretch_stem(stem, semitones=place.semitones, tempo=place.tempo)[
                 :, : self._chunk

@@ -194,6 +194,7 @@ def test_a_source_overrides_what_is_shared(tmp_path: Path) -> None:
         ({"data": {"semitones": float("inf")}}, "data: semitones: got inf"),
         ({"data": {"whole_song": 1.1}}, "data: whole_song: got 1.1, expected 0 to 1"),
         ({"data": {"keep_quiet": 2.0}}, "data: keep_quiet: got 2.0, expected 0 to 1"),
+        ({"data": {"speed": 1.0}}, "data: speed: got 1.0, expected 0 or more, below 1"),
         ({"data": {"quiet": -1.0}}, "data: quiet: got -1.0, expected 0 or more"),
         ({"weight_decay": -1.0}, "weight_decay: got -1.0, expected 0 or more"),
         ({"held_out": 0}, "held_out: got 0, expected at least 1"),

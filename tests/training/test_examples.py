@@ -211,3 +211,27 @@ def test_a_song_that_rests_throughout_is_taken_as_it_is(tmp_path: Path) -> None:
     data = DataConfig(quiet=0.01, keep_quiet=0.0)
     mix, _ = make(find_songs(tmp_path), data=data)[0]
     assert not mix.any()
+
+
+def test_a_faster_stem_is_higher_and_as_long(tmp_path: Path) -> None:
+    folder = tmp_path / "song"
+    folder.mkdir()
+    tone = 0.5 * np.sin(2 * np.pi * 3000 * np.arange(20 * CHUNK) / SAMPLE_RATE)
+    for source in SOURCES:
+        sf.write(folder / f"{source}.wav", np.stack([tone, tone], axis=1), SAMPLE_RATE)
+    examples = make(find_songs(tmp_path), data=DataConfig(gain_db=0.0, speed=0.2), count=50)
+    speeds = []
+    for index in range(50):
+        place = examples.draw(index)[SOURCES.index("other")].place
+        _, target = examples[index]
+        assert target.shape == (2, CHUNK) and target.dtype == torch.float32
+        spectrum = np.abs(np.fft.rfft(target[0].numpy() * np.hanning(CHUNK)))
+        found = np.fft.rfftfreq(CHUNK, 1 / SAMPLE_RATE)[spectrum.argmax()]
+        assert found == pytest.approx(3000 * float(place.speed), abs=SAMPLE_RATE / CHUNK)
+        speeds.append(float(place.speed))
+    assert 0.79 < min(speeds) < 0.9 and 1.1 < max(speeds) < 1.21
+
+
+def test_a_song_that_stays_together_has_one_speed(songs: tuple[Song, ...]) -> None:
+    examples = make(songs, data=DataConfig(whole_song=1.0, speed=0.2))
+    assert all(len({part.place.speed for part in examples.draw(i)}) == 1 for i in range(10))
