@@ -15,7 +15,7 @@ from tests.tiny import TINY, noise
 from tests.training.miniature import CONFIG, V1, V3
 from training.choices import ARCHITECTURES
 from training.config import SeparatorConfig
-from training.module import SeparatorModule, waveform_loss
+from training.module import SeparatorModule, average_with_warm_up, waveform_loss
 from training.spectrogram import spectrogram, waveform
 
 SPEC = CONFIG.stft(CONFIG.train_frames)
@@ -130,12 +130,17 @@ def test_averaged_weights_follow_by_their_decay() -> None:
     optimizer = module.configure_optimizers()
     assert isinstance(optimizer, torch.optim.RMSprop)
     expected: dict[str, torch.Tensor] = {}
-    for _ in range(4):
+    # At first they are the network, then they follow quickly, and at last by the decay.
+    for decay in (0.0, 2 / 11, 3 / 12, 4 / 13):
         step(module, optimizer)
         module.averaged.update_parameters(module.network)
         for name, value in module.network.state_dict().items():
             new = value.double()
-            expected[name] = 0.75 * expected[name] + 0.25 * new if name in expected else new
+            old = expected.get(name, new)
+            expected[name] = decay * old + (1 - decay) * new
+    late = torch.ones(1)
+    average_with_warm_up(0.75)([late], [torch.zeros(1)], torch.tensor(1000))
+    assert late.item() == 0.75
     averaged = module.averaged.module.state_dict()
     for name in [name for name in expected if not name.endswith("num_batches_tracked")]:
         torch.testing.assert_close(averaged[name].double(), expected[name], rtol=1e-4, atol=1e-6)
