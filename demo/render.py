@@ -14,6 +14,7 @@ from demo.mixing import Stems, mix
 from demo.packs.bank import Bank
 from demo.packs.catalogue import Pack
 from demo.packs.production import draw_cut
+from demo.packs.treatments import treat
 from demo.parts import OTHERS, Band
 from demo.score import Score
 from demo.singer.vocals import render_vocals
@@ -21,6 +22,7 @@ from demo.soundfont import fingerprint, load_font
 from demo.splits import SPLIT_IDS, Palette
 
 VERSION = 4  # raise whenever the same seed would sound different
+PACKS_VERSION = 2  # the same, of songs with packs alone
 
 # Each part of a song draws from its own stream, so that a change in one leaves the others alone.
 _PARTS = ("palette", "score", "bass", "drums", "other", "vocals", "mix", "font", "packs")
@@ -60,7 +62,10 @@ class Request:
 
     def identity(self) -> dict[str, Any]:
         """Return what song.json says of the request: equal identities, equal bytes."""
-        packs = {"packs": {pack.name: pack.sha256 for pack in self.packs}} if self.packs else {}
+        packs: dict[str, Any] = {}
+        if self.packs:
+            packs = {"packs": {pack.name: pack.sha256 for pack in self.packs},
+                     "packs_version": PACKS_VERSION}  # fmt: skip
         return {
             "version": VERSION,
             "split": self.split,
@@ -102,13 +107,16 @@ def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
         "other": band.play_layers(score.layers, rng["other"]),
         "vocals": vocals,
     }
-    cut = draw_cut(rng["packs"]) if bank else None
+    cut: float | None = None
+    if bank:
+        dry, treated = treat(dry, rng["packs"])
+        cut = draw_cut(rng["packs"])
     stems = mix(dry, score, palette, rng["mix"], cut=cut)
     facts = request.identity() | _describe(score, kit)
     facts["singer"] = {"language": palette.choices["language"], **singer}
     notes = [[round(x.start, 4), round(x.duration, 4), x.pitch, x.text] for x in score.vocals]
-    if cut:
-        facts["cut"] = cut
+    if bank:
+        facts |= {"treated": treated, "cut": cut}
     return stems, facts | {"vocals": notes, "choices": palette.choices, "timbre": palette.values}
 
 
