@@ -65,10 +65,16 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
         stems, facts = render_song(request)
     mixture = sum((x.astype(np.int32) for x in stems.values()), start=np.zeros(1, np.int32))
     draft = drafts / folder.name
-    draft.mkdir()
-    for name, x in (stems | {"mixture": mixture.astype(np.int16)}).items():
-        soundfile.write(draft / f"{name}.wav", x.T, SAMPLE_RATE, subtype="PCM_16")
-    (draft / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+    try:
+        draft.mkdir()
+        for name, x in (stems | {"mixture": mixture.astype(np.int16)}).items():
+            soundfile.write(draft / f"{name}.wav", x.T, SAMPLE_RATE, subtype="PCM_16")
+        (draft / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DemoError(
+            f"cannot write {request.name} ({error}); make room in {out}: the songs there are "
+            f"complete, and the same command goes on"
+        ) from error
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():  # made by an older version, or of another length; goes away with the drafts
         os.replace(folder, drafts / f"{folder.name}.old")

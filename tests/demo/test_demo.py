@@ -1,6 +1,8 @@
 """Songs as a whole: repeatable, exact, well formed, whatever the genre; splits kept apart."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -111,6 +113,33 @@ def test_a_song_of_another_request_is_replaced(tmp_path: Path, change: str) -> N
     assert list(write_songs(tmp_path, requests(train=1))) == [track]
     assert json.loads((track / "song.json").read_text()) == facts
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
+
+
+@pytest.mark.parametrize(
+    "fault", [soundfile.LibsndfileError(2), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
+)
+def test_a_full_disk_keeps_what_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    fault: Exception,
+) -> None:  # fmt: skip
+    write, written = soundfile.write, []
+
+    def write_until_full(path: Path, *args: Any, **options: Any) -> None:
+        written.append(path)
+        if len(written) > 7:  # the second file of the second song
+            raise fault
+        write(path, *args, **options)
+
+    monkeypatch.setattr("demo.write.soundfile.write", write_until_full)
+    command = ["--out", str(tmp_path), "--test", "2", "--seconds", "2", "--jobs", "1"]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("demo: cannot write test-1-001 (") and said.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["test"]
+    (whole,) = (tmp_path / "test").iterdir()
+    assert len(list(whole.iterdir())) == 6
+    monkeypatch.undo()
+    assert main(command) == 0
 
 
 def test_an_interrupted_run_keeps_whole_songs_only_and_goes_on(tmp_path: Path) -> None:
