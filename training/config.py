@@ -1,8 +1,8 @@
 """What one training run is made of, read from `training/configs/<name>.yaml`."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,17 @@ def _require(holds: bool, subject: str, got: object, expected: str) -> None:
         raise ConfigError(subject, got=got, expected=expected)
 
 
+def _are_ranges(values: object) -> bool:
+    return isinstance(values, Mapping) and all(
+        source in SOURCES
+        and isinstance(ends, Sequence)
+        and len(ends) == 2
+        and all(isinstance(end, int | float) for end in ends)
+        and -math.inf < ends[0] <= ends[1] < math.inf
+        for source, ends in values.items()
+    )
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """How training examples are drawn: each stem from a song and a place of its own."""
@@ -49,6 +60,8 @@ class DataConfig:
     semitones: float = 0.0  # pitch shift on the fly, at most
     stretch: float = 0.0  # time stretch on the fly, at most, as a share of the duration
     speed: float = 0.0  # played faster or slower, pitch and formants too, at most, as a share
+    # Of each source named: from how many dB to how many its treble is turned up.
+    treble: Mapping[str, Sequence[float]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         for key in ("gain_db", "semitones", "quiet"):
@@ -57,6 +70,8 @@ class DataConfig:
         for key in ("whole_song", "keep_quiet"):
             value = getattr(self, key)
             _require(0 <= value <= 1, f"data: {key}", value, "0 to 1")
+        expected = f"from and to in dB, for some of {', '.join(SOURCES)}"
+        _require(_are_ranges(self.treble), "data: treble", self.treble, expected)
         for key in ("stretch", "speed"):
             value = getattr(self, key)
             _require(0 <= value < 1, f"data: {key}", value, "0 or more, below 1")

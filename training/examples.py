@@ -7,17 +7,18 @@ from fractions import Fraction
 
 import numpy as np
 import torch
-from scipy.signal import resample_poly
+from scipy.signal import lfilter, resample_poly
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from mdx.errors import AudioError
-from mdx.spec import SOURCES, Audio
+from mdx.spec import SAMPLE_RATE, SOURCES, Audio
 from training.config import DataConfig, targets
 from training.songs import Song, Stems
 from training.stretch import stretch_stem
 
 SPEED_STEPS = 40  # a speed is a ratio of numbers up to about this, which is quick to resample
+CORNERS = (1000.0, 8000.0)  # Hz, between which treble is turned up from somewhere on
 REDRAWS = 4  # of a quiet stem: some are silent throughout
 
 
@@ -39,6 +40,8 @@ class Part:
     place: Place
     gain: float  # negative where the polarity is turned
     swap: bool  # of left and right
+    treble: float = 0.0  # dB
+    corner: float = 0.0  # Hz, where treble begins
 
 
 class Examples(Dataset[tuple[Tensor, Tensor]]):
@@ -100,7 +103,13 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
             gain = 10 ** (rng.uniform(-1, 1) * self._data.gain_db / 20)
             swap, flip = rng.random(2) < 0.5
             sign = -1 if flip and self._data.flip else 1
-            parts.append(Part(place, sign * gain, bool(swap) and self._data.swap))
+            treble = corner = 0.0
+            if source in self._data.treble:
+                low, high = self._data.treble[source]
+                treble = rng.uniform(low, high)
+                corner = math.exp(rng.uniform(math.log(CORNERS[0]), math.log(CORNERS[1])))
+            swapped = bool(swap) and self._data.swap
+            parts.append(Part(place, sign * gain, swapped, treble, corner))
         return tuple(parts)
 
     def _draw_place(self, rng: np.random.Generator) -> Place:
@@ -140,7 +149,21 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
             stem = stretch_stem(stem, semitones=place.semitones, tempo=place.tempo)[
                 :, : self._chunk
             ]
+        if part.treble:
+            stem = turn_treble(stem, part.treble, part.corner)
         if part.swap:
             stem = stem[::-1].copy()  # torch takes no array that runs backwards
         stem *= np.float32(part.gain)
         return stem
+
+
+def turn_treble(stem: Audio, gain_db: float, corner: float) -> Audio:
+    """Turn up what lies above a corner (Hz), by a shelf of first order. Shape: (2, n) -> the same.
+
+    Well below the corner nothing changes; well above it the gain is `gain_db`.
+    """
+    gain, slope = 10 ** (gain_db / 20), math.tan(math.pi * corner / SAMPLE_RATE)
+    # (gain * s + w) / (s + w) by the bilinear transform.
+    numerator = np.array([gain + slope, slope - gain]) / (1 + slope)
+    denominator = np.array([1.0, (slope - 1) / (1 + slope)])
+    return np.asarray(lfilter(numerator, denominator, stem, axis=1), dtype=np.float32)

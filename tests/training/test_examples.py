@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from mdx.errors import AudioError, ConfigError
 from mdx.spec import SAMPLE_RATE, SOURCES
 from training.config import DataConfig
-from training.examples import Examples, Part
+from training.examples import Examples, Part, turn_treble
 from training.songs import Song, find_songs
 from training.stretch import stretch_stem
 
@@ -235,3 +235,29 @@ def test_a_faster_stem_is_higher_and_as_long(tmp_path: Path) -> None:
 def test_a_song_that_stays_together_has_one_speed(songs: tuple[Song, ...]) -> None:
     examples = make(songs, data=DataConfig(whole_song=1.0, speed=0.2))
     assert all(len({part.place.speed for part in examples.draw(i)}) == 1 for i in range(10))
+
+
+@pytest.mark.parametrize("gain", [-12.0, 6.0, 18.0])
+def test_treble_is_a_shelf(gain: float) -> None:
+    impulse = np.zeros((2, 1 << 14), dtype=np.float32)
+    impulse[:, 0] = 1
+    heard = turn_treble(impulse, gain, 2000.0)
+    assert heard.dtype == np.float32
+    level = 20 * np.log10(np.abs(np.fft.rfft(heard[0])))
+    hertz = np.fft.rfftfreq(1 << 14, 1 / SAMPLE_RATE)
+    assert level[0] == pytest.approx(0.0, abs=0.01)
+    assert level[-1] == pytest.approx(gain, abs=0.01)
+    # (1 + j gain) / (1 + j) at the corner
+    at_corner = 10 * np.log10((1 + 10 ** (gain / 10)) / 2)
+    assert level[np.abs(hertz - 2000).argmin()] == pytest.approx(at_corner, abs=0.1)
+    assert (np.diff(level) * np.sign(gain) > -1e-3).all()
+
+
+def test_treble_is_turned_for_the_sources_named(songs: tuple[Song, ...]) -> None:
+    data = DataConfig(treble={"other": (3.0, 9.0)})
+    drawn = [make(songs, data=data).draw(index) for index in range(60)]
+    for bass, drums, other, vocals in drawn:
+        assert bass.treble == drums.treble == vocals.treble == 0
+        assert 3 <= other.treble <= 9 and 999 < other.corner < 8001
+    mix, target = make(songs, "bass", data)[0]
+    assert not torch.equal(mix, make(songs, "bass")[0][0]) and target.dtype == torch.float32
