@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demo.errors import DemoError
+from demo.packs.catalogue import Pack, find_packs, read_catalogue
 from demo.render import Request
 from demo.write import FACTS, write_songs
 from mdx.machine import available_cpus
@@ -33,6 +34,9 @@ def get_parser() -> argparse.ArgumentParser:
                         help="half of the singers get the mouth of an espeak-ng voice")  # fmt: skip
     parser.add_argument("--soundfont", type=Path,
                         help="an .sf2 or .sf3 file that plays about half of the parts")  # fmt: skip
+    parser.add_argument("--packs", action="store_true",
+                        help="recordings play some parts: the packs of demo/packs that are "
+                        "installed")  # fmt: skip
     return parser
 
 
@@ -57,11 +61,26 @@ def _get_requests(args: argparse.Namespace) -> list[Request]:
         raise DemoError(f"counts must not be negative, got train {args.train}, test {args.test}")
     if args.jobs < 1:
         raise DemoError(f"--jobs must be 1 or more, got {args.jobs}")
+    if args.packs and args.soundfont:
+        raise DemoError("--packs brings SoundFonts of its own; give it or --soundfont, not both")
+    packs = _find_packs() if args.packs else ()
     return [
-        Request(split, index, args.seconds, args.seed, args.espeak, args.soundfont)
+        Request(split, index, args.seconds, args.seed, args.espeak, args.soundfont, packs)
         for split, count in (("train", args.train), ("test", args.test))
         for index in range(count)
     ]
+
+
+def _find_packs() -> tuple[Pack, ...]:
+    """Return the packs that are installed, and say which are and which are not."""
+    installed, missing = find_packs(read_catalogue())
+    for pack in installed:
+        print(f"pack {pack.name}: {pack.licence}; {pack.attribution}", flush=True)
+    for pack in missing:
+        print(f"pack {pack.name} is not installed: {pack.source} {pack.version}", flush=True)
+    if not installed:
+        raise DemoError("no pack is installed; install one of the above, or leave --packs out")
+    return installed
 
 
 def _describe(folder: Path) -> str:

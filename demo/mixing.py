@@ -38,10 +38,13 @@ CEILING = 0.985
 QUIETEST = -70.0  # LUFS, the gate of the meter
 
 
-def mix(dry: dict[str, Audio], score: Score, palette: Palette, rng: Rng) -> Stems:
+def mix(
+    dry: dict[str, Audio], score: Score, palette: Palette, rng: Rng, *, cut: float | None = None
+) -> Stems:
     """Return the four stems as int16 (2, n), whose sum is the mixture and never clips.
 
-    `dry` holds float stems of shape (2, n) at any level; silent ones stay silent.
+    `dry` holds float stems of shape (2, n) at any level; silent ones stay silent. Above `cut` (Hz)
+    nothing is left of the song.
     """
     knobs = palette.draw_all("mix", SONG)
     wet = {
@@ -50,6 +53,8 @@ def mix(dry: dict[str, Audio], score: Score, palette: Palette, rng: Rng) -> Stem
     }
     if rng.random() < CODEC_SHARE:  # as if the song had been an MP3 once
         wet = {stem: band(x, None, knobs["codec"], order=6) for stem, x in wet.items()}
+    if cut is not None:
+        wet = {stem: band(x, None, cut, order=8) for stem, x in wet.items()}
     total = sum(wet.values(), start=np.zeros(1))
     common = 10 ** ((knobs["loudness"] - loudness(total)) / 20)
     # A stem alone may peak above the mixture, where others cancel it.

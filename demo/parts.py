@@ -1,4 +1,4 @@
-"""The dry stems of a score: each part played by an instrument of ours, or by a SoundFont."""
+"""The dry stems of a score: each part played by an instrument of ours, or by recordings."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from demo.instruments.instrument import Instrument
 from demo.instruments.keys import KEYS
 from demo.instruments.leads import LEADS
 from demo.mixing import loudness
+from demo.packs.bank import Bank
 from demo.score import Layer, Note
 from demo.soundfont import KITS, PROGRAMS, SoundFont
 from demo.splits import Palette, Rng
@@ -35,6 +36,7 @@ class Band:
     palette: Palette
     font: SoundFont | None
     font_rng: Rng  # decides what the SoundFont plays
+    bank: Bank | None = None  # recordings that play some of the parts
 
     def play_bass(self, kind: str, notes: tuple[Note, ...], rng: Rng) -> Audio:
         """Return the dry stem `bass`, shape (2, n)."""
@@ -42,6 +44,9 @@ class Band:
 
     def play_drums(self, notes: tuple[Note, ...], rng: Rng) -> tuple[Audio, str]:
         """Return the stem `drums` with its room, shape (2, n), and the kind of kit."""
+        kit = self.bank.draw_kit() if self.bank and notes else None
+        if kit is not None:
+            return kit(notes, self.n), "recorded"
         kits = KITS[self.palette.split] if notes else ()
         program = self._draw_program("drums", kits, drums=True)
         if self.font is None or program is None:
@@ -58,6 +63,8 @@ class Band:
             track = self._play(f"{name}.{kind}", kind, OTHERS[kind], layer.notes, rng)
             if not track.any():
                 continue
+            if self.bank and kind in GUITARS:
+                track = self.bank.double(track)
             if rng.random() < _CHORUS_SHARE:
                 track = chorus(track, rate=place["chorus_rate"], depth=place["chorus_depth"],
                                wet=0.6)  # fmt: skip
@@ -70,6 +77,9 @@ class Band:
     ) -> Audio:
         if not notes:
             return np.zeros((2, self.n))
+        part = self.bank.draw_part(name, kind) if self.bank else None
+        if part is not None:
+            return part(notes, self.n)
         program = self._draw_program(name, PROGRAMS[kind][self.palette.split])
         if self.font is not None and program is not None:
             return self.font.play(notes, self.n, program=program)

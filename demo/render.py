@@ -11,6 +11,10 @@ from demo.dsp import SAMPLE_RATE
 from demo.errors import DemoError
 from demo.instruments.bass import BASSES
 from demo.mixing import Stems, mix
+from demo.packs.bank import Bank
+from demo.packs.catalogue import Pack
+from demo.packs.production import draw_cut
+from demo.packs.treatments import treat
 from demo.parts import OTHERS, Band
 from demo.score import Score
 from demo.singer.vocals import render_vocals
@@ -18,9 +22,10 @@ from demo.soundfont import fingerprint, load_font
 from demo.splits import SPLIT_IDS, Palette
 
 VERSION = 4  # raise whenever the same seed would sound different
+PACKS_VERSION = 2  # the same, of songs with packs alone
 
 # Each part of a song draws from its own stream, so that a change in one leaves the others alone.
-_PARTS = ("palette", "score", "bass", "drums", "other", "vocals", "mix", "font")
+_PARTS = ("palette", "score", "bass", "drums", "other", "vocals", "mix", "font", "packs")
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
@@ -37,6 +42,7 @@ class Request:
     seed: int
     espeak: bool = False  # half of the singers have the mouth of a voice of espeak-ng
     soundfont: Path | None = None  # plays about half of the parts
+    packs: tuple[Pack, ...] = ()  # recordings that play some; one of their SoundFonts as well
     genre: str | None = None  # drawn unless given
 
     def __post_init__(self) -> None:
@@ -49,8 +55,17 @@ class Request:
                 f"seed and song numbers must not be negative, got {min(self.seed, self.index)}"
             )
 
+    @property
+    def name(self) -> str:
+        """The song's folder: with the seed, so that songs of several seeds go together."""
+        return f"{self.split}-{self.seed}-{self.index:03d}"
+
     def identity(self) -> dict[str, Any]:
         """Return what song.json says of the request: equal identities, equal bytes."""
+        packs: dict[str, Any] = {}
+        if self.packs:
+            packs = {"packs": {pack.name: pack.sha256 for pack in self.packs},
+                     "packs_version": PACKS_VERSION}  # fmt: skip
         return {
             "version": VERSION,
             "split": self.split,
@@ -59,13 +74,14 @@ class Request:
             "seed": self.seed,
             "espeak": self.espeak,
             "soundfont": fingerprint(self.soundfont) if self.soundfont else None,
+            **packs,
         }
 
 
 def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
     """Return the four stems, int16 of shape (2, n), and the facts for song.json.
 
-    Raises DemoError where espeak-ng or the SoundFont is wanted and cannot be used.
+    Raises DemoError where espeak-ng, the SoundFont or a pack is wanted and cannot be used.
     """
     start = [request.seed, SPLIT_IDS[request.split], request.index]
     rng = {part: np.random.default_rng([*start, number]) for number, part in enumerate(_PARTS)}
@@ -75,8 +91,11 @@ def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
         palette, rng["score"], seconds=request.seconds, basses=BASSES, others=OTHERS,
         vocal_centre=palette.draw("singer.centre", 51.0, 69.0), genre=request.genre,
     )  # fmt: skip
+    bank = Bank(request.packs, palette, rng["packs"]) if request.packs else None
     font = load_font(request.soundfont) if request.soundfont else None
-    band = Band(n, palette, font, rng["font"])
+    if font is None and bank is not None:
+        font = bank.draw_font()
+    band = Band(n, palette, font, rng["font"], bank)
     drums, kit = band.play_drums(score.drums, rng["drums"])
     vocals, singer = render_vocals(
         score.vocals, score.harmony, n, palette, rng["vocals"], sung=score.sung,
@@ -88,10 +107,16 @@ def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
         "other": band.play_layers(score.layers, rng["other"]),
         "vocals": vocals,
     }
-    stems = mix(dry, score, palette, rng["mix"])
+    cut: float | None = None
+    if bank:
+        dry, treated = treat(dry, rng["packs"])
+        cut = draw_cut(rng["packs"])
+    stems = mix(dry, score, palette, rng["mix"], cut=cut)
     facts = request.identity() | _describe(score, kit)
     facts["singer"] = {"language": palette.choices["language"], **singer}
     notes = [[round(x.start, 4), round(x.duration, 4), x.pitch, x.text] for x in score.vocals]
+    if bank:
+        facts |= {"treated": treated, "cut": cut}
     return stems, facts | {"vocals": notes, "choices": palette.choices, "timbre": palette.values}
 
 

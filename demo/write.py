@@ -54,7 +54,7 @@ def _settle_in() -> None:
 
 def _write_song(out: Path, drafts: Path, request: Request) -> Path:
     """Write the track folder of a song in one move, unless it is complete."""
-    folder = out / request.split / f"{request.split}-{request.index:03d}"
+    folder = out / request.split / request.name
     if folder.exists() and not (folder / FACTS).is_file():
         raise DemoError(f"{folder} exists and holds no song of ours; choose another --out")
     if _is_complete(folder, request):
@@ -65,12 +65,18 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
         stems, facts = render_song(request)
     mixture = sum((x.astype(np.int32) for x in stems.values()), start=np.zeros(1, np.int32))
     draft = drafts / folder.name
-    draft.mkdir()
-    for name, x in (stems | {"mixture": mixture.astype(np.int16)}).items():
-        soundfile.write(draft / f"{name}.wav", x.T, SAMPLE_RATE, subtype="PCM_16")
-    (draft / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+    try:
+        draft.mkdir()
+        for name, x in (stems | {"mixture": mixture.astype(np.int16)}).items():
+            soundfile.write(draft / f"{name}.wav", x.T, SAMPLE_RATE, subtype="PCM_16")
+        (draft / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DemoError(
+            f"cannot write {request.name} ({error}); make room in {out}: the songs there are "
+            f"complete, and the same command goes on"
+        ) from error
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():  # an older version or another seed; goes away with the drafts
+    if folder.exists():  # made by an older version, or of another length; goes away with the drafts
         os.replace(folder, drafts / f"{folder.name}.old")
     os.replace(draft, folder)
     return folder
@@ -83,4 +89,5 @@ def _is_complete(folder: Path, request: Request) -> bool:
         facts = json.loads((folder / FACTS).read_text())
     except ValueError:
         return False
-    return all(facts.get(key, "") == value for key, value in request.identity().items())
+    wanted = {"packs": None, **request.identity()}
+    return all(facts.get(key) == value for key, value in wanted.items())

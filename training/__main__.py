@@ -1,4 +1,4 @@
-"""`python -m training separator|mixer`: the paper's two steps from the command line."""
+"""`python -m training separator|release|mixer`: the paper's two steps from the command line."""
 
 import argparse
 import logging
@@ -10,15 +10,16 @@ from pathlib import Path
 
 import torch
 
-from mdx.errors import MdxError
+from mdx.errors import ConfigError, MdxError
 from mdx.machine import available_cpus
 from mdx.systems.spec import MODELS, SOURCES
 from mdx.systems.weights import register_weights
-from training.config import SEPARATOR_CHOICES, read_config, read_mixer_config
+from training.config import ALL, SEPARATOR_CHOICES, SeparatorConfig, read_config, read_mixer_config
 from training.fit import fit
 from training.hardware import Hardware
 from training.mixer import train_mixer, write_mixer
 from training.origin import Origin, git_commit
+from training.release import release_checkpoint
 from training.rules import TrainingData, check_rules, describe_data
 from training.songs import Song, find_songs, split_songs
 
@@ -26,11 +27,18 @@ log = logging.getLogger("training")
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """The options of both steps."""
+    """The options of all steps."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     separator = steps.add_parser("separator", help="step one: train one separator, export it")
-    separator.add_argument("--source", choices=SOURCES, required=True)
+    separator.add_argument(
+        "--source", choices=[*SOURCES, ALL], required=True, help="all: one network for all four"
+    )
+    separator.add_argument(
+        "--from", type=Path, dest="start", metavar="WEIGHTS",
+        help="begin with the weights of a .state.npz, which every training leaves beside its "
+        "network; optimizer and schedule are fresh",
+    )  # fmt: skip
     separator.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     separator.add_argument(
         "--runs", type=Path, default=Path("out/training"), help="folder of checkpoints and logs"
@@ -49,11 +57,16 @@ def get_parser() -> argparse.ArgumentParser:
     separator.add_argument(
         "--workers", type=int, default=0, help="processes a device that prepare examples"
     )
+    release = steps.add_parser("release", help="export the network of a checkpoint")
+    release.add_argument("--source", choices=[*SOURCES, ALL], required=True)
+    release.add_argument(
+        "--checkpoint", type=Path, required=True, help="best.ckpt or last.ckpt of a run's folder"
+    )
     mixer = steps.add_parser("mixer", help="step two: fit the Mixer on frozen separators")
     mixer.add_argument(
         "--system", default="demo_no_mixer", help="the system without a Mixer, or its .yaml"
     )  # fmt: skip
-    for step in (separator, mixer):
+    for step in (separator, release, mixer):
         step.add_argument(
             "--data", type=Path, action="append", required=True,
             help="folder of songs in MUSDB18-HQ layout; may be given again",
@@ -79,8 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     args = get_parser().parse_args(words)
     try:
-        step = _train_separator if args.step == "separator" else _train_mixer
-        step(args, f"python -m training {' '.join(words)}")
+        STEPS[args.step](args, f"python -m training {' '.join(words)}")
     except MdxError as error:
         where = "" if process == "0" else f" in process {process}"
         print(f"error{where}: {error}", file=sys.stderr)
@@ -90,13 +102,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train_separator(args: argparse.Namespace, command: str) -> None:
     hardware = Hardware(args.accelerator, args.devices, args.nodes, args.workers)
-    config = read_config(args.config)[args.source]
+    config = _read_config(args)
     if args.precision:
         precision = hardware.precision if args.precision == "auto" else args.precision
         config = replace(config, precision=precision)
     songs = find_songs(*args.data)
     data = _check_data(songs)
-    training, validation = split_songs(songs)
+    training, validation = split_songs(songs, one_in=config.held_out)
     log.info("%s: %d songs, %d for validation", args.source, len(training), len(validation))
     torch.set_num_threads(args.threads)
     folder = _folder(args)
@@ -104,8 +116,28 @@ def _train_separator(args: argparse.Namespace, command: str) -> None:
         config, args.source, training, validation, out=args.runs / folder / args.source,
         weights=args.weights, name=f"{folder}/{args.source}.onnx", seed=args.seed,
         origin=_origin(args, command, data), hardware=hardware, resume=args.resume,
+        start=args.start,
     )  # fmt: skip
     log.info("%s: best SDR %.3f dB", args.source, best)
+
+
+def _release(args: argparse.Namespace, command: str) -> None:
+    data = _check_data(find_songs(*args.data))
+    folder = _folder(args)
+    score = release_checkpoint(
+        args.checkpoint, _read_config(args), args.source, args.seed, weights=args.weights,
+        name=f"{folder}/{args.source}.onnx", origin=_origin(args, command, data),
+    )  # fmt: skip
+    log.info("%s: best SDR %.3f dB", args.source, score)
+
+
+def _read_config(args: argparse.Namespace) -> SeparatorConfig:
+    configs = read_config(args.config)
+    if args.source not in configs:
+        raise ConfigError(
+            "--source", got=args.source, expected=f"of {args.config}: {', '.join(configs)}"
+        )
+    return configs[args.source]
 
 
 def _train_mixer(args: argparse.Namespace, command: str) -> None:
@@ -132,6 +164,8 @@ def _folder(args: argparse.Namespace) -> str:
 def _origin(args: argparse.Namespace, command: str, data: TrainingData) -> Origin:
     return Origin(command, str(data), Path(args.config).name, git_commit())
 
+
+STEPS = {"separator": _train_separator, "release": _release, "mixer": _train_mixer}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,8 +1,8 @@
 """What one training run is made of, read from `training/configs/<name>.yaml`."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,22 @@ from mdx.errors import ConfigError
 from mdx.estimators.stft import StftSpec
 from mdx.systems.mappings import build, read_mapping
 from mdx.systems.spec import SOURCES
-from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
-from models.tfc_tdf_v1 import TfcTdfV1Spec, TfcTdfV1UNet
+from training.choices import ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, Size
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
+ALL = "all"  # in place of a source: one network for all four
 SEPARATOR_CHOICES = {
-    "architecture": ("tfc_tdf_v2", "tfc_tdf_v1"),
-    "loss": ("l1", "mse"),
-    "optimizer": ("rmsprop", "adam"),
-    "schedule": ("constant", "one_cycle"),
+    "architecture": tuple(ARCHITECTURES),
+    "loss": tuple(LOSSES),
+    "optimizer": tuple(OPTIMIZERS),
+    "schedule": tuple(SCHEDULES),
     "precision": ("32-true", "bf16-mixed"),
 }
+# Parts of a size that not every architecture has.
+OPTIONAL_SIZES = ("width", "subbands", "norm", "activation")
 SEPARATOR_COUNTS = (
     "train_frames", "frames", "n_blocks", "n_layers", "growth", "bottleneck", "steps", "batch",
-    "accumulate", "validate_every",
+    "accumulate", "validate_every", "held_out", "sources",
 )  # fmt: skip
 MIXER_METHODS = ("least_squares", "rmsprop")
 
@@ -33,6 +35,17 @@ MIXER_METHODS = ("least_squares", "rmsprop")
 def _require(holds: bool, subject: str, got: object, expected: str) -> None:
     if not holds:
         raise ConfigError(subject, got=got, expected=expected)
+
+
+def _are_ranges(values: object) -> bool:
+    return isinstance(values, Mapping) and all(
+        source in SOURCES
+        and isinstance(ends, Sequence)
+        and len(ends) == 2
+        and all(isinstance(end, int | float) for end in ends)
+        and -math.inf < ends[0] <= ends[1] < math.inf
+        for source, ends in values.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -43,15 +56,26 @@ class DataConfig:
     whole_song: float = 0.0  # share of examples whose four stems belong together
     swap: bool = True  # the channels of a stem may change places
     flip: bool = False  # the polarity of a stem may be turned
+    quiet: float = 0.0  # a chunk of a stem is drawn again where its mean absolute value is below
+    keep_quiet: float = 0.15  # share of quiet chunks that are kept nevertheless
     semitones: float = 0.0  # pitch shift on the fly, at most
     stretch: float = 0.0  # time stretch on the fly, at most, as a share of the duration
+    speed: float = 0.0  # played faster or slower, pitch and formants too, at most, as a share
+    # Of each source named: from how many dB to how many its treble is turned up.
+    treble: Mapping[str, Sequence[float]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        for key in ("gain_db", "semitones"):
+        for key in ("gain_db", "semitones", "quiet"):
             value = getattr(self, key)
             _require(0 <= value < math.inf, f"data: {key}", value, "0 or more")
-        _require(0 <= self.whole_song <= 1, "data: whole_song", self.whole_song, "0 to 1")
-        _require(0 <= self.stretch < 1, "data: stretch", self.stretch, "0 or more, below 1")
+        for key in ("whole_song", "keep_quiet"):
+            value = getattr(self, key)
+            _require(0 <= value <= 1, f"data: {key}", value, "0 to 1")
+        expected = f"from and to in dB, for some of {', '.join(SOURCES)}"
+        _require(_are_ranges(self.treble), "data: treble", self.treble, expected)
+        for key in ("stretch", "speed"):
+            value = getattr(self, key)
+            _require(0 <= value < 1, f"data: {key}", value, "0 or more, below 1")
 
 
 @dataclass(frozen=True)
@@ -74,12 +98,19 @@ class SeparatorConfig:
     loss: str = "l1"  # of waveforms
     optimizer: str = "rmsprop"
     schedule: str = "constant"
+    weight_decay: float = 0.0
     precision: str = "32-true"
     accumulate: int = 1  # batches whose gradients make one step
     clip: float = 0.0  # largest norm of a gradient; 0: any
     ema: float = 0.0  # decay of the averaged weights that are validated and exported; 0: none
     validate_every: int = 500  # steps
     patience: int = 0  # validations without improvement that end the training; 0: never
+    held_out: int = 7  # one song in so many is for validation, where no list says which
+    sources: int = 1  # stems of one network: one, or all four
+    width: int | None = None  # channels of the first level, where the growth does not tell
+    subbands: int | None = None  # bands of frequency that become channels
+    norm: str | None = None
+    activation: str | None = None
     data: DataConfig = DataConfig()
 
     def __post_init__(self) -> None:
@@ -94,6 +125,9 @@ class SeparatorConfig:
         _require(0 <= self.clip < math.inf, "separator: clip", self.clip, "0 or more")
         _require(0 <= self.ema < 1, "separator: ema", self.ema, "0 or more, below 1")
         _require(self.patience >= 0, "separator: patience", self.patience, "0 or more")
+        decay = self.weight_decay
+        _require(0 <= decay < math.inf, "separator: weight_decay", decay, "0 or more")
+        self._check_architecture()
         multiple = 2 ** self.size().n_levels
         for key in ("train_frames", "frames"):
             frames = getattr(self, key)
@@ -105,26 +139,30 @@ class SeparatorConfig:
         """The STFT around the network, for this many frames."""
         return StftSpec(self.n_fft, self.hop, self.dim_f, frames)
 
-    def size(self) -> TfcTdfSpec | TfcTdfV1Spec:
-        """The network's size, checked."""
-        sizes: type[TfcTdfSpec | TfcTdfV1Spec] = (
-            TfcTdfSpec if self.architecture == "tfc_tdf_v2" else TfcTdfV1Spec
-        )
-        return sizes(
-            dim_f=self.dim_f,
-            n_blocks=self.n_blocks,
-            n_layers=self.n_layers,
-            growth=self.growth,
-            bottleneck=self.bottleneck,
-        )
+    def size(self) -> Size:
+        """The network's size, checked; what the configuration does not say is its default."""
+        kind = ARCHITECTURES[self.architecture]
+        keys = ("dim_f", "n_blocks", "n_layers", "growth", "bottleneck", "sources", *OPTIONAL_SIZES)
+        values = {key: getattr(self, key) for key in keys if kind.takes(key)}
+        return kind.size(**{key: value for key, value in values.items() if value is not None})
 
     def build(self) -> nn.Module:
         """The network, with fresh weights from torch's generator.
 
-        Shape: (batch, 4, dim_f, T) -> the same; T a multiple of 2**size().n_levels.
+        Shape: (batch, 4, dim_f, T) -> the same, or (batch, sources, 4, dim_f, T) for several
+        sources; T a multiple of 2**size().n_levels.
         """
-        size = self.size()
-        return TfcTdfUNet(size) if isinstance(size, TfcTdfSpec) else TfcTdfV1UNet(size)
+        return ARCHITECTURES[self.architecture].network(self.size())
+
+    def _check_architecture(self) -> None:
+        kind = ARCHITECTURES[self.architecture]
+        stems = (1, len(SOURCES)) if kind.many else (1,)
+        expected = f"{' or '.join(map(str, stems))} with {self.architecture}"
+        _require(self.sources in stems, "separator: sources", self.sources, expected)
+        for key in OPTIONAL_SIZES:
+            unused = getattr(self, key) is None or kind.takes(key)
+            expected = f"no such key with {self.architecture}"
+            _require(unused, f"separator: {key}", getattr(self, key), expected)
 
 
 @dataclass(frozen=True)
@@ -147,11 +185,18 @@ def read_config(name: str) -> Mapping[str, SeparatorConfig]:
     """Read one SeparatorConfig a source, from a name in `training/configs` or the path of a YAML.
 
     The YAML holds `shared`, which applies to all, and the four sources, which add to it or
-    override it, `data` key by key; `mixer` may stand beside them. Raises ConfigError for an
-    unknown name, source or key, and for a value that cannot be.
+    override it, `data` key by key; `mixer` may stand beside them. In place of the four sources may
+    stand `all`: one network for all of them. Raises ConfigError for an unknown name, source or key,
+    and for a value that cannot be.
     """
     path, values = _read(name)
-    return {source: _separator(values, source, path) for source in SOURCES}
+    sources = (ALL,) if ALL in values else SOURCES
+    return {source: _separator(values, source, path) for source in sources}
+
+
+def targets(source: str) -> tuple[str, ...]:
+    """The sources that a network of a name makes: all four for `all`."""
+    return SOURCES if source == ALL else (source,)
 
 
 def read_mixer_config(name: str) -> MixerConfig:
@@ -172,8 +217,12 @@ def _read(name: str) -> tuple[Path, dict[str, Any]]:
         _require(name in known, "config", f"'{name}'", expected)
         path = CONFIGS / f"{name}.yaml"
     values = read_mapping(path)
-    expected = f"the keys shared, {', '.join(SOURCES)}, and mixer if it is not the default"
-    _require(set(values) - {"mixer"} == {"shared", *SOURCES}, str(path), list(values), expected)
+    expected = (
+        f"the keys shared, {', '.join(SOURCES)} (or {ALL}), and mixer if it is not the default"
+    )
+    networks = set(values) - {"mixer", "shared"}
+    complete = networks in ({*SOURCES}, {ALL}) and "shared" in values
+    _require(complete, str(path), list(values), expected)
     return path, values
 
 
@@ -183,6 +232,7 @@ def _separator(values: Mapping[str, Any], source: str, path: Path) -> SeparatorC
         merged = _merge(shared, own, where="separator")
         data = _merge(shared.get("data", {}), own.get("data", {}), where="data")
         merged["data"] = build(DataConfig, data, "data")
+        merged["sources"] = len(targets(source))
         return build(SeparatorConfig, merged, "separator")
     except ConfigError as error:
         raise error.within(f"{path}: {source}") from error

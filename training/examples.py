@@ -3,17 +3,23 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
+from scipy.signal import lfilter, resample_poly
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from mdx.errors import AudioError
-from mdx.systems.spec import SOURCES, Audio
-from training.config import DataConfig
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
+from training.config import DataConfig, targets
 from training.songs import Song, Stems
 from training.stretch import stretch_stem
+
+SPEED_STEPS = 40  # a speed is a ratio of numbers up to about this, which is quick to resample
+CORNERS = (1000.0, 8000.0)  # Hz, between which treble is turned up from somewhere on
+REDRAWS = 4  # of a quiet stem: some are silent throughout
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class Place:
     start: int  # samples
     semitones: float = 0.0
     tempo: float = 1.0
+    speed: Fraction = Fraction(1)  # of the tape: pitch and tempo together
 
 
 @dataclass(frozen=True)
@@ -33,10 +40,12 @@ class Part:
     place: Place
     gain: float  # negative where the polarity is turned
     swap: bool  # of left and right
+    treble: float = 0.0  # dB
+    corner: float = 0.0  # Hz, where treble begins
 
 
 class Examples(Dataset[tuple[Tensor, Tensor]]):
-    """Mixtures of stems that come from different songs (paper, section 3), and one stem of each.
+    """Mixtures of stems from different songs (paper, section 3), and what is to be found in them.
 
     Example `index` depends on the seed, the index and the songs only, so that workers, or a run
     that goes on, see what any other run sees.
@@ -64,7 +73,9 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         return self._count
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """The mixture and the stem to find in it. Shape: (2, chunk) each.
+        """The mixture and the stem to find in it, or all four, where the source is `all`.
+
+        Shape: (2, chunk) each; (4, 2, chunk) for all four.
 
         The mixture is the sum of its stems in the order of SOURCES, exactly. Raises AudioError for
         a file that cannot be read; ConfigError where a stem is to be stretched without the library.
@@ -72,7 +83,9 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         parts = zip(SOURCES, self.draw(index), strict=True)
         stems = {source: self._make(source, part) for source, part in parts}
         mix = np.sum(list(stems.values()), axis=0)
-        return torch.from_numpy(mix), torch.from_numpy(stems[self._source])
+        wanted = [stems[source] for source in targets(self._source)]
+        target = np.stack(wanted) if len(wanted) > 1 else wanted[0]
+        return torch.from_numpy(mix), torch.from_numpy(target)
 
     def draw(self, index: int) -> tuple[Part, ...]:
         """What an example is made of, in the order of SOURCES; IndexError beyond the last one."""
@@ -85,30 +98,72 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         for source in SOURCES:
             if source != SOURCES[0] and not together:
                 place = self._draw_place(rng)
+            if self._data.quiet and not together:
+                place = self._draw_louder(rng, source, place)
             gain = 10 ** (rng.uniform(-1, 1) * self._data.gain_db / 20)
             swap, flip = rng.random(2) < 0.5
             sign = -1 if flip and self._data.flip else 1
-            parts.append(Part(place, sign * gain, bool(swap) and self._data.swap))
+            treble = corner = 0.0
+            if source in self._data.treble:
+                low, high = self._data.treble[source]
+                treble = rng.uniform(low, high)
+                corner = math.exp(rng.uniform(math.log(CORNERS[0]), math.log(CORNERS[1])))
+            swapped = bool(swap) and self._data.swap
+            parts.append(Part(place, sign * gain, swapped, treble, corner))
         return tuple(parts)
 
     def _draw_place(self, rng: np.random.Generator) -> Place:
         song = self._songs[rng.integers(len(self._songs))]
         semitones = rng.uniform(-1, 1) * self._data.semitones
         tempo = 1 + rng.uniform(-1, 1) * self._data.stretch
-        start = int(rng.integers(max(1, song.samples - self._needed(tempo) + 1)))
-        return Place(song, start, semitones, tempo)
+        speed = Fraction(1)
+        if self._data.speed:
+            drawn = 1 + rng.uniform(-1, 1) * self._data.speed
+            speed = Fraction(drawn).limit_denominator(SPEED_STEPS)
+        start = int(rng.integers(max(1, song.samples - self._needed(tempo, speed) + 1)))
+        return Place(song, start, semitones, tempo, speed)
 
-    def _needed(self, tempo: float) -> int:
-        return math.ceil(self._chunk * tempo)
+    def _draw_louder(self, rng: np.random.Generator, source: str, place: Place) -> Place:
+        """Draw another place while a stem rests, a few times, or leave it at that."""
+        for _ in range(REDRAWS):
+            part = self._read(source, place)
+            if np.abs(part).mean() >= self._data.quiet or rng.random() < self._data.keep_quiet:
+                break
+            place = self._draw_place(rng)
+        return place
+
+    def _needed(self, tempo: float, speed: Fraction) -> int:
+        return math.ceil(self._chunk * tempo * speed)
+
+    def _read(self, source: str, place: Place) -> Audio:
+        samples = self._needed(place.tempo, place.speed)
+        return self._stems.read(place.song, source, place.start, samples)
 
     def _make(self, source: str, part: Part) -> Audio:
         place = part.place
-        stem = self._stems.read(place.song, source, place.start, self._needed(place.tempo))
+        stem = self._read(source, place)
+        if place.speed != 1:
+            slower = place.speed.denominator, place.speed.numerator
+            stem = resample_poly(stem, *slower, axis=1)[:, : math.ceil(self._chunk * place.tempo)]
         if place.semitones or place.tempo != 1:
             stem = stretch_stem(stem, semitones=place.semitones, tempo=place.tempo)[
                 :, : self._chunk
             ]
+        if part.treble:
+            stem = turn_treble(stem, part.treble, part.corner)
         if part.swap:
             stem = stem[::-1].copy()  # torch takes no array that runs backwards
         stem *= np.float32(part.gain)
         return stem
+
+
+def turn_treble(stem: Audio, gain_db: float, corner: float) -> Audio:
+    """Turn up what lies above a corner (Hz), by a shelf of first order. Shape: (2, n) -> the same.
+
+    Well below the corner nothing changes; well above it the gain is `gain_db`.
+    """
+    gain, slope = 10 ** (gain_db / 20), math.tan(math.pi * corner / SAMPLE_RATE)
+    # (gain * s + w) / (s + w) by the bilinear transform.
+    numerator = np.array([gain + slope, slope - gain]) / (1 + slope)
+    denominator = np.array([1.0, (slope - 1) / (1 + slope)])
+    return np.asarray(lfilter(numerator, denominator, stem, axis=1), dtype=np.float32)

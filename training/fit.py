@@ -10,13 +10,10 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch import nn
 from torch.utils.data import DataLoader
 
 from mdx.errors import AudioError, ConfigError
 from mdx.estimators.stft import StftSpec
-from mdx.systems.weights import register_weights
-from models.export import export_onnx
 from training.checkpoints import SafeCheckpointIO, check_run, describe_run
 from training.config import SeparatorConfig
 from training.curve import Curve
@@ -25,6 +22,7 @@ from training.hardware import Hardware
 from training.keep_best import KeepBest, last_checkpoint
 from training.module import SeparatorModule
 from training.origin import Origin
+from training.release import write_network
 from training.report import Report
 from training.rounds import Rounds
 from training.songs import Song
@@ -37,14 +35,15 @@ SCALE_FROM = 32  # examples
 def fit(
     config: SeparatorConfig, source: str, train_songs: Sequence[Song], valid_songs: Sequence[Song],
     *, out: Path, weights: Path, name: str, seed: int, origin: Origin,
-    hardware: Hardware | None = None, resume: bool = False,
+    hardware: Hardware | None = None, resume: bool = False, start: Path | None = None,
 ) -> float:  # fmt: skip
     """Train a separator (paper, section 3); returns its best validation SDR in dB.
 
     Checkpoints and logs go into `out`; the best network so far is `name` in the folder and the
     manifest of `weights`. With `resume` the run goes on from the last checkpoint in `out`, where
-    there is one, to the weights that it would have come to unbroken. Raises ConfigError,
-    AudioError, OutputError, or NetworkError for a gradient that is not finite.
+    there is one, to the weights that it would have come to unbroken. `start` names the weights that
+    a new run begins with; its optimizer and schedule are fresh. Raises ConfigError, AudioError,
+    OutputError, WeightsError, or NetworkError for a gradient that is not finite.
     """
     hardware = hardware or Hardware()
     if not train_songs or not valid_songs:
@@ -55,15 +54,13 @@ def fit(
     if checkpoint:
         check_run(checkpoint, run)
 
-    def export(network: nn.Module, score: float) -> None:
-        error = export_onnx(network, weights / name, dim_f=config.dim_f, dim_t=config.frames)
-        register_weights(weights, name, score=round(score, 3), **vars(origin))
-        log.info("%s: onnxruntime equals torch to %.1e", name, error)
+    def export(module: SeparatorModule, score: float) -> None:
+        write_network(module, weights, name, score=score, origin=origin)
 
     curve = Curve(out)
     keeper = KeepBest(
         valid_songs, source, folder=out, export=export, patience=config.patience, run=run,
-        curve=curve,
+        curve=curve, warm=start is not None,
     )  # fmt: skip
     spec = config.stft(config.train_frames)
     with _quiet():
@@ -81,11 +78,7 @@ def fit(
             persistent_workers=hardware.workers > 0,
             pin_memory=hardware.kind == "gpu",
         )
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            # A checkpoint has its scale.
-            scale = 1.0 if checkpoint else _spectrum_scale(draw(count=SCALE_FROM), spec)
-            module = SeparatorModule(config, scale=scale)
+        module = _make_module(config, draw(count=SCALE_FROM), spec, checkpoint, start, seed)
         try:
             trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
         except RuntimeError as error:
@@ -94,6 +87,20 @@ def fit(
                 raise
             raise told from error
     return keeper.best
+
+
+def _make_module(
+    config: SeparatorConfig, examples: Examples, spec: StftSpec, checkpoint: Path | None,
+    start: Path | None, seed: int,
+) -> SeparatorModule:  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        # A checkpoint has its scale, as weights to start from have.
+        scale = 1.0 if checkpoint or start else _spectrum_scale(examples, spec)
+        module = SeparatorModule(config, scale=scale)
+        if start and not checkpoint:
+            module.start_from(start)
+    return module
 
 
 def _from_worker(error: RuntimeError) -> AudioError | None:

@@ -12,6 +12,7 @@ from torch import nn
 from typing_extensions import override
 
 from mdx.errors import AudioError
+from training.config import targets
 from training.curve import Curve
 from training.module import SeparatorModule
 from training.rounds import ends_step
@@ -20,7 +21,7 @@ from training.validation import TorchNetwork, score_song
 
 log = logging.getLogger(__name__)
 
-Export = Callable[[nn.Module, float], None]  # a finished network and its score
+Export = Callable[[SeparatorModule, float], None]  # what is trained, and its score
 
 
 class KeepBest(Callback):
@@ -32,11 +33,11 @@ class KeepBest(Callback):
 
     def __init__(
         self, songs: Sequence[Song], source: str, *, folder: Path, export: Export, patience: int,
-        run: Mapping[str, Any], curve: Curve,
+        run: Mapping[str, Any], curve: Curve, warm: bool = False,
     ) -> None:  # fmt: skip
         """Checkpoints, which name the `run`, go into `folder`; see last_checkpoint.
 
-        Scores go into the run's `curve`.
+        Scores go into the run's `curve`. A `warm` run has to beat the weights that it begins with.
 
         After `patience` validations without improvement the training ends; 0: never.
         """
@@ -47,12 +48,17 @@ class KeepBest(Callback):
         self._patience = patience
         self._run = run
         self._curve = curve
+        self._warm = warm
         self.best = -math.inf  # dB
         self._waited = 0  # validations since the best
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A resumed run may have had its time."""
+        """A resumed run may have had its time; a warm one is scored as it begins."""
+        assert isinstance(pl_module, SeparatorModule)
+        if self._warm and trainer.global_step == 0:
+            self.best = _mean(self._validate(trainer, pl_module, pl_module.finished()))
+            log.info("%s begins at SDR %.3f dB", self._source, self.best)
         self._stop_in_time(trainer)
 
     @override
@@ -88,7 +94,8 @@ class KeepBest(Callback):
 
     def _validate_and_keep(self, trainer: Trainer, module: SeparatorModule) -> None:
         network = module.finished()
-        score = self._validate(trainer, module, network)
+        scores = self._validate(trainer, module, network)
+        score = _mean(scores)
         better = score > self.best
         self._waited = 0 if better else self._waited + 1
         self.best = max(self.best, score)
@@ -99,9 +106,13 @@ class KeepBest(Callback):
             word = "the best so far" if better else f"best {self.best:.3f}"
             log.info("%s step %d: SDR %.3f dB, %s", self._source, step, score, word)
             self._curve.add(step, "sdr", score)
+            if len(scores) > 1:
+                log.info("%s", ", ".join(f"{name} {sdr:.3f}" for name, sdr in scores.items()))
+                for name, sdr in scores.items():
+                    self._curve.add(step, f"sdr {name}", sdr)
         if better:
             if trainer.is_global_zero:
-                self._export(network.cpu(), score)
+                self._export(module, score)
             trainer.save_checkpoint(self._folder / "best.ckpt")
         trainer.save_checkpoint(last_checkpoint(self._folder))
         self._stop_in_time(trainer)
@@ -110,21 +121,30 @@ class KeepBest(Callback):
         if self._patience and self._waited >= self._patience:
             trainer.should_stop = True
 
-    def _validate(self, trainer: Trainer, module: SeparatorModule, net: nn.Module) -> float:
-        # Every process takes some of the songs; the mean is over all.
+    def _validate(
+        self, trainer: Trainer, module: SeparatorModule, net: nn.Module
+    ) -> dict[str, float]:
+        """Return the mean SDR of each source; every process takes some of the songs."""
         spec = module.config.stft(module.config.frames)
-        network = TorchNetwork(net, spec, module.device)
+        network = TorchNetwork(net, spec, module.device, sources=len(targets(self._source)))
         mine = self._songs[trainer.global_rank :: trainer.world_size]
         scores = [score_song(network, spec, self._source, song) for song in mine]
-        found = [score for score in scores if score is not None]
-        sums = torch.tensor([math.fsum(found), len(found)], device=module.device)
-        total, count = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
-        if not count:
-            raise AudioError(
-                "validation songs", got=f"{self._source} that is silent in all of them",
-                expected="at least one to measure",
-            )  # fmt: skip
-        return float(total / count)
+        means = {}
+        for name in targets(self._source):
+            found = [score[name] for score in scores if name in score]
+            sums = torch.tensor([math.fsum(found), len(found)], device=module.device)
+            total, count = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+            if not count:
+                raise AudioError(
+                    "validation songs", got=f"{name} that is silent in all of them",
+                    expected="at least one to measure",
+                )  # fmt: skip
+            means[name] = float(total / count)
+        return means
+
+
+def _mean(scores: Mapping[str, float]) -> float:
+    return math.fsum(scores.values()) / len(scores)
 
 
 def last_checkpoint(folder: Path) -> Path:

@@ -1,5 +1,8 @@
 """What a step of training is: the network between two STFTs, its loss, its optimizer."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -10,10 +13,10 @@ from typing_extensions import override
 
 from mdx.errors import NetworkError
 from mdx.estimators.stft import StftSpec
+from training.choices import ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES
 from training.config import SeparatorConfig
 from training.spectrogram import spectrogram, waveform
-
-WARM_UP = 0.1  # share of a one-cycle run in which the learning rate rises
+from training.warm_start import read_state
 
 
 class SeparatorModule(LightningModule):
@@ -34,19 +37,26 @@ class SeparatorModule(LightningModule):
         self.register_buffer("scale", torch.tensor(scale))
         self.averaged: AveragedModel | None = None
         if config.ema:
-            average = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
-            self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+            self.averaged = AveragedModel(
+                self.network, multi_avg_fn=average_with_warm_up(config.ema), use_buffers=True
+            )
             self.averaged.requires_grad_(False)
 
     @override
     def forward(self, mix: Tensor) -> Tensor:
-        """Shape: (batch, 2, chunk) -> the same, for the chunk of config.train_frames."""
+        """Shape: (batch, 2, chunk) -> the same, or (batch, sources, 2, chunk) for several sources.
+
+        The chunk is that of config.train_frames.
+        """
         found = self.network(spectrogram(mix, self.stft) / self.scale)
         return waveform(found.float() * self.scale, self.stft)
 
     @override
     def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """The loss of a batch of mixtures and targets. Shape: (batch, 2, chunk) both -> ()."""
+        """The loss of a batch of mixtures and targets.
+
+        Shape: (batch, 2, chunk) both -> (); targets (batch, sources, 2, chunk) for several sources.
+        """
         mix, target = batch
         loss = waveform_loss(self(mix), target, self.stft, self.config.loss)
         self.log("loss", loss)
@@ -77,53 +87,60 @@ class SeparatorModule(LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """RMSProp without momentum, as in the paper, or Adam; constant or one-cycle."""
+        """The optimizer and the schedule that the configuration names."""
         config, rate = self.config, self.config.learning_rate
-        weights = self.network.parameters()
-        optimizer: Optimizer
-        if config.optimizer == "adam":
-            optimizer = torch.optim.Adam(weights, lr=rate)
-        else:
-            optimizer = torch.optim.RMSprop(weights, lr=rate)
-        if config.schedule == "constant":
+        optimizer = OPTIMIZERS[config.optimizer](
+            self.network.parameters(), rate, config.weight_decay
+        )
+        schedule = SCHEDULES[config.schedule](optimizer, rate, config.steps)
+        if schedule is None:
             return optimizer
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, rate, total_steps=config.steps, pct_start=WARM_UP,
-            cycle_momentum=config.optimizer == "adam",
-        )  # fmt: skip
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def start_from(self, path: Path) -> None:
+        """Begin with the weights and the scale of a `.state.npz`, averages too.
+
+        Raises WeightsError or ConfigError, as read_state does.
+        """
+        weights, scale = read_state(path, self.network)
+        self.scale.fill_(scale)
+        for network in (self.network, self.averaged.module if self.averaged else None):
+            if network is not None:
+                network.load_state_dict(weights)
+
+    def trained(self) -> nn.Module:
+        """The network to keep: the averaged one where there is one, its scale outside."""
+        return self.network if self.averaged is None else self.averaged.module
+
     def finished(self) -> nn.Module:
-        """A copy of the network as it is validated and exported: averaged, the scale folded in."""
-        trained = self.network if self.averaged is None else self.averaged.module
+        """A copy of the network as it is validated and exported, the scale folded in."""
         copy = self.config.build()
-        copy.load_state_dict(trained.state_dict())
-        return fold_scale(copy.to(self.device), float(self.scale)).eval()
+        copy.load_state_dict(self.trained().state_dict())
+        ARCHITECTURES[self.config.architecture].fold_scale(copy, float(self.scale))
+        return copy.to(self.device).eval()
+
+
+def average_with_warm_up(decay: float) -> Callable[..., None]:
+    """Return how averaged weights follow, faster at first: random ones would stay for too long.
+
+    At a decay of 0.998 a tenth of the first weights would be in the average for 1,150 steps.
+    """
+
+    def follow(averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor) -> None:
+        now = min(decay, (1 + int(count)) / (10 + int(count)))
+        get_ema_multi_avg_fn(now)(averages, weights, count)  # type: ignore[no-untyped-call]
+
+    return follow
 
 
 def waveform_loss(estimate: Tensor, target: Tensor, spec: StftSpec, loss: str) -> Tensor:
-    """`l1` as in the paper or `mse` as released, in the middle of a chunk.
+    """The loss that is named, in the middle of a chunk.
 
     Inference drops the ends of every chunk, so they are not learnt either.
-    Shape: (batch, 2, chunk) both -> ().
+    Shape: (..., 2, chunk) both -> ().
     """
-    difference = (estimate - target)[..., spec.trim : spec.chunk - spec.trim]
-    return difference.abs().mean() if loss == "l1" else difference.square().mean()
-
-
-def fold_scale(net: nn.Module, scale: float) -> nn.Module:
-    """Turn x -> scale * net(x / scale) into a plain network, in place, and return it.
-
-    Both ends are convolutions with nothing before the first and after the last, so the fold is
-    exact.
-    """
-    first, last = net.get_submodule("first.0"), net.get_submodule("last")
-    assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d) and last.bias is not None
-    with torch.no_grad():
-        first.weight /= scale
-        last.weight *= scale
-        last.bias *= scale
-    return net
+    middle = slice(spec.trim, spec.chunk - spec.trim)
+    return LOSSES[loss](estimate[..., middle], target[..., middle])

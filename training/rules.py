@@ -12,6 +12,8 @@ from training.musdb18 import ROOT, TEST_LIST, find_training_tracks, read_keys
 from training.songs import Song, group_tracks
 
 DEMO_SONGS = "demo songs of the train split (python -m demo)"
+# Of the packs that CC BY asks to name, see NOTICE.
+RECORDED_SONGS = "demo songs of the train split with the recordings of NOTICE (python -m demo)"
 SUBMISSION = ROOT / "aicrowd.json"
 
 
@@ -40,13 +42,13 @@ def describe_data(songs: Sequence[Song]) -> TrainingData:
     for_tests = read_keys(TEST_LIST)
     counts: Counter[str] = Counter()
     for song in songs:
-        split = _demo_split(song.folder)
-        if song.track in for_tests or split == "test":
+        demo = _demo_song(song.folder)
+        if song.track in for_tests or (demo and demo[0] == "test"):
             raise ConfigError(
                 song.folder, got=f"the test song '{song.name}' in the training data",
                 expected="songs of the training part", hint="no result on it would mean anything",
             )  # fmt: skip
-        name = DEMO_SONGS if split else _folder_name(song.folder.parent)
+        name = demo[1] if demo else _folder_name(song.folder.parent)
         counts[MUSDB18_TRAIN if song.track in of_musdb18 else name] += 1
     return TrainingData(dict(sorted(counts.items())))
 
@@ -72,16 +74,18 @@ def check_rules(data: TrainingData, submission: Path = SUBMISSION) -> None:
         )  # fmt: skip
 
 
-def _demo_split(folder: Path) -> str | None:
-    # What python -m demo says of a song that it composed; None for any other.
-    facts = folder / "song.json"
+def _demo_song(folder: Path) -> tuple[str, str] | None:
+    # The split of a song that python -m demo composed, and what such songs are called.
+    path = folder / "song.json"
     try:
-        return str(json.loads(facts.read_text(encoding="utf-8"))["split"])
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        recorded = facts.get("packs") or facts.get("soundfont")
+        return str(facts["split"]), RECORDED_SONGS if recorded else DEMO_SONGS
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         got = f"{type(error).__name__}: {error}"
-        raise ConfigError(facts, got=got, expected="JSON with the key split") from error
+        raise ConfigError(path, got=got, expected="JSON with the key split") from error
 
 
 def _folder_name(folder: Path) -> str:

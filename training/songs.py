@@ -71,16 +71,18 @@ def find_songs(*roots: Path) -> tuple[Song, ...]:
     return tuple(songs[name] for name in sorted(songs))
 
 
-def split_songs(songs: Sequence[Song]) -> tuple[tuple[Song, ...], tuple[Song, ...]]:
+def split_songs(
+    songs: Sequence[Song], *, one_in: int = HELD_OUT
+) -> tuple[tuple[Song, ...], tuple[Song, ...]]:
     """Songs for training and for validation: a track with all its variants is for one of both.
 
-    MUSDB18's own 14 tracks are held out of its hundred; of others one in seven, by a hash of the
-    name, and at least one of either kind where there are two. For validation a track is taken once,
-    as it is where that is there.
+    MUSDB18's own 14 tracks are held out of its hundred; of others about one in `one_in`, by a hash
+    of the name, and at least one of either kind where there are two. For validation a track is
+    taken once, as it is where that is there.
     """
     keys = {song.track for song in songs}
     of_musdb18 = find_training_tracks(group_tracks(songs).values())
-    by_hash = {key for key in keys - of_musdb18 if _hash(key) % HELD_OUT == 0}
+    by_hash = {key for key in keys - of_musdb18 if _hash(key) % one_in == 0}
     held_out = by_hash | (of_musdb18 & read_keys(VALIDATION_LIST))
     if len(keys) == 1:
         held_out = set()

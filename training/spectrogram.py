@@ -19,11 +19,11 @@ def spectrogram(audio: Tensor, spec: StftSpec) -> Tensor:
 
 
 def waveform(spectra: Tensor, spec: StftSpec) -> Tensor:
-    """Shape: (batch, 4, dim_f, dim_t) -> (batch, 2, chunk); the bins cut away are zero."""
-    batch = spectra.shape[0]
-    parts = spectra.reshape(batch * 2, 2, spec.dim_f, spec.dim_t).permute(0, 2, 3, 1)
+    """Shape: (..., 4, dim_f, dim_t) -> (..., 2, chunk); the bins cut away are zero."""
+    leading = spectra.shape[:-3]
+    parts = spectra.reshape(-1, 2, spec.dim_f, spec.dim_t).permute(0, 2, 3, 1)
     bins = torch.view_as_complex(parts.contiguous())
     bins = functional.pad(bins, (0, 0, 0, spec.n_bins - spec.dim_f))
     window = torch.hann_window(spec.n_fft, periodic=True, device=spectra.device)
     audio = torch.istft(bins, spec.n_fft, spec.hop, window=window, center=True, length=spec.chunk)
-    return audio.reshape(batch, 2, spec.chunk)
+    return audio.reshape(*leading, 2, spec.chunk)

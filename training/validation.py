@@ -11,6 +11,7 @@ from mdx.estimators.stft import StftSpec
 from mdx.pipeline import check_finite
 from mdx.runtimes.network import FLOAT32, End, Network
 from mdx.systems.spec import SOURCES, Audio, EstimatorSpec
+from training.config import targets
 from training.songs import Song, Stems
 
 
@@ -20,14 +21,21 @@ class TorchNetwork:
     runtime = "torch"
     precision = "float32"
 
-    def __init__(self, net: nn.Module, spec: StftSpec, device: torch.device) -> None:
-        shape = (1, 4, spec.dim_f, spec.dim_t)
-        self.input, self.output = (End(name, FLOAT32, shape) for name in ("input", "output"))
+    def __init__(
+        self, net: nn.Module, spec: StftSpec, device: torch.device, *, sources: int = 1
+    ) -> None:
+        """`sources` are made by the network."""
+        shape = (4, spec.dim_f, spec.dim_t)
+        made = shape if sources == 1 else (sources, *shape)
+        self.input, self.output = (
+            End("input", FLOAT32, (1, *shape)),
+            End("out", FLOAT32, (1, *made)),
+        )
         self._net = net
         self._device = device
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
-        """Shape: (1, 4, dim_f, dim_t) -> the same."""
+        """Shape: (1, 4, dim_f, dim_t) -> the same, or (1, sources, 4, dim_f, dim_t) for several."""
         assert out is None
         with torch.inference_mode():
             x = torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
@@ -35,24 +43,28 @@ class TorchNetwork:
         return found
 
 
-def score_song(network: Network, spec: StftSpec, source: str, song: Song) -> float | None:
-    """The global SDR of a source in a song, in dB; None where the song is silent in it.
+def score_song(network: Network, spec: StftSpec, source: str, song: Song) -> dict[str, float]:
+    """The global SDR, in dB, of each source that a network makes and that sounds in a song.
 
-    Raises AudioError, or NetworkError where the network finds NaN or infinity.
+    `source` is one of SOURCES, or `all`. Raises AudioError, or NetworkError where the network finds
+    NaN or infinity.
     """
     stems = read_stems(song)
-    reference = stems[SOURCES.index(source)]
-    if not reference.any():
-        return None
-    return global_sdr(reference, separate(network, spec, source, stems.sum(axis=0)))
+    found = separate(network, spec, source, stems.sum(axis=0))
+    references = [stems[SOURCES.index(name)] for name in targets(source)]
+    return {
+        name: global_sdr(reference, estimate)
+        for name, reference, estimate in zip(targets(source), references, found, strict=True)
+        if reference.any()
+    }
 
 
 def separate(network: Network, spec: StftSpec, source: str, mix: Audio) -> Audio:
-    """What a network finds in a whole song. Shape: (2, samples) -> the same."""
-    estimator = EstimatorSpec("spectrogram", (source,), weights=source)
+    """What a network finds in a whole song. Shape: (2, samples) -> (1 or 4, 2, samples)."""
+    estimator = EstimatorSpec("spectrogram", targets(source), weights=source)
     options = SpectrogramOptions(spec.n_fft, spec.hop, spec.dim_f, spec.dim_t)
     stream = OverlapAdd(Spectrogram(estimator, options, network, workers=1))
-    found: Audio = np.concatenate([stream.push(mix), stream.finish()], axis=2)[0]
+    found: Audio = np.concatenate([stream.push(mix), stream.finish()], axis=2)
     check_finite(found)
     return found
 

@@ -1,6 +1,8 @@
 """Songs as a whole: repeatable, exact, well formed, whatever the genre; splits kept apart."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -57,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_layout_and_format(folder: Path) -> None:
     names = {"mixture.wav", "song.json", *(f"{stem}.wav" for stem in STEMS)}
-    for track in (folder / "train" / "train-000", folder / "test" / "test-000"):
+    for track in (folder / "train" / "train-5-000", folder / "test" / "test-5-000"):
         assert {path.name for path in track.iterdir()} == names
         for path in track.glob("*.wav"):
             info = soundfile.info(path)
@@ -78,7 +80,7 @@ def test_mixture_is_the_exact_sum(folder: Path) -> None:
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path, jobs: int) -> None:
     written = list(write_songs(tmp_path, requests(train=1, test=1), jobs=jobs))
-    assert [path.name for path in written] == ["train-000", "test-000"]
+    assert [path.name for path in written] == ["train-5-000", "test-5-000"]
     for track in written:
         for path in track.iterdir():
             expected = folder / path.relative_to(tmp_path)
@@ -113,6 +115,33 @@ def test_a_song_of_another_request_is_replaced(tmp_path: Path, change: str) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
 
 
+@pytest.mark.parametrize(
+    "fault", [soundfile.LibsndfileError(2), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
+)
+def test_a_full_disk_keeps_what_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    fault: Exception,
+) -> None:  # fmt: skip
+    write, written = soundfile.write, []
+
+    def write_until_full(path: Path, *args: Any, **options: Any) -> None:
+        written.append(path)
+        if len(written) > 7:  # the second file of the second song
+            raise fault
+        write(path, *args, **options)
+
+    monkeypatch.setattr("demo.write.soundfile.write", write_until_full)
+    command = ["--out", str(tmp_path), "--test", "2", "--seconds", "2", "--jobs", "1"]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("demo: cannot write test-1-001 (") and said.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["test"]
+    (whole,) = (tmp_path / "test").iterdir()
+    assert len(list(whole.iterdir())) == 6
+    monkeypatch.undo()
+    assert main(command) == 0
+
+
 def test_an_interrupted_run_keeps_whole_songs_only_and_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "demo", "--out", str(tmp_path), "--test", "50",
                "--seconds", "2", "--jobs", "2"]  # fmt: skip
@@ -120,7 +149,7 @@ def test_an_interrupted_run_keeps_whole_songs_only_and_goes_on(tmp_path: Path) -
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout is not None and child.stderr is not None
-        assert "test-000" in child.stdout.readline()
+        assert "test-1-000" in child.stdout.readline()
         time.sleep(0.5)  # in the middle of others
         child.send_signal(signal.SIGINT)
         assert child.wait(30) == 130
@@ -231,7 +260,7 @@ def test_out_must_not_be_a_file_or_hold_strangers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    (tmp_path / "songs" / "test" / "test-000").mkdir(parents=True)
+    (tmp_path / "songs" / "test" / "test-1-000").mkdir(parents=True)
     for name in ("file", "songs"):
         assert main(["--out", str(tmp_path / name), "--test", "1", "--seconds", "2"]) == 2
         assert capsys.readouterr().err.count("\n") == 1
@@ -242,4 +271,4 @@ def test_command_line_prints_one_line_per_song(
 ) -> None:
     assert main(["--out", str(tmp_path), "--test", "2", "--seconds", "2", "--jobs", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [Path(line.split(":")[0]).name for line in lines] == ["test-000", "test-001"]
+    assert [Path(line.split(":")[0]).name for line in lines] == ["test-1-000", "test-1-001"]

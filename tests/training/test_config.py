@@ -13,8 +13,10 @@ from mdx.systems.find import find_system
 from mdx.systems.spec import SOURCES
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, count_parameters
 from models.tfc_tdf_v1 import TfcTdfV1Spec, TfcTdfV1UNet
+from models.tfc_tdf_v3 import TfcTdfV3Spec
 from training.config import (
     CONFIGS,
+    SEPARATOR_CHOICES,
     DataConfig,
     MixerConfig,
     SeparatorConfig,
@@ -193,6 +195,16 @@ def test_a_source_overrides_what_is_shared(tmp_path: Path) -> None:
         ({"data": {"gain_db": -1.0}}, "data: gain_db: got -1.0, expected 0 or more"),
         ({"data": {"semitones": float("inf")}}, "data: semitones: got inf"),
         ({"data": {"whole_song": 1.1}}, "data: whole_song: got 1.1, expected 0 to 1"),
+        ({"data": {"keep_quiet": 2.0}}, "data: keep_quiet: got 2.0, expected 0 to 1"),
+        ({"data": {"treble": {"piano": [0, 1]}}}, "data: treble: got {'piano': [0, 1]}, expected"),
+        ({"data": {"treble": {"bass": [1, 0]}}}, "from and to in dB, for some of bass, drums"),
+        ({"data": {"treble": {"bass": 3}}}, "data: treble: got {'bass': 3}, expected from and to"),
+        ({"data": {"treble": 3}}, "data: treble: got 3, expected from and to in dB"),
+        ({"data": {"speed": 1.0}}, "data: speed: got 1.0, expected 0 or more, below 1"),
+        ({"data": {"quiet": -1.0}}, "data: quiet: got -1.0, expected 0 or more"),
+        ({"weight_decay": -1.0}, "weight_decay: got -1.0, expected 0 or more"),
+        ({"held_out": 0}, "held_out: got 0, expected at least 1"),
+        ({"width": 8}, "width: got 8, expected no such key with tfc_tdf_v2"),
         ({"data": {"stretch": 1.0}}, "data: stretch: got 1.0, expected 0 or more, below 1"),
         (None, "separator: got None, expected a mapping"),
     ],
@@ -227,9 +239,65 @@ def test_wrong_mixers_are_named(tmp_path: Path, values: object, message: str) ->
     assert str(caught.value).startswith(f"{name}: {message}")
 
 
+WIDE = {
+    "architecture": "tfc_tdf_v3", "width": 6, "subbands": 2, "bottleneck": 4, "norm": "batch",
+    "activation": "relu",
+}  # fmt: skip
+
+
+def test_one_network_for_all_sources(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"shared": {**TINY, **WIDE}, "all": {"steps": 3}}))
+    configs = read_config(str(path))
+    assert list(configs) == ["all"]
+    assert (configs["all"].sources, configs["all"].steps) == (4, 3)
+    network = configs["all"].build()
+    assert network(torch.zeros(1, 4, 96, 16)).shape == (1, 4, 4, 96, 16)
+    assert configs["all"].size() == TfcTdfV3Spec(
+        dim_f=96, n_blocks=5, n_layers=1, growth=4, bottleneck=4, width=6, subbands=2,
+        norm="batch", activation="relu", sources=4,
+    )  # fmt: skip
+
+
+def test_a_network_of_v3_may_make_one_source(tmp_path: Path) -> None:
+    name = write(tmp_path / "mine.yaml", shared={**TINY, **WIDE})
+    assert read_config(name)["bass"].build()(torch.zeros(1, 4, 96, 16)).shape == (1, 4, 96, 16)
+
+
+def test_the_synthetic_network_has_its_published_kind_and_a_size_for_cpus() -> None:
+    (config,) = read_config("synthetic").values()
+    assert count_parameters(config.build()) == 2_564_640
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"shared": TINY, "all": {}}, "sources: got 4, expected 1 with tfc_tdf_v2"),
+        ({"shared": {**TINY, "norm": "batch"}, "all": {}}, "sources: got 4"),
+        ({"shared": {**TINY, **WIDE, "norm": "x"}, "all": {}}, "got 'x', expected one of instance"),
+        ({"shared": TINY, "all": {}, "bass": {}}, "expected the keys shared, bass, drums, other"),
+        ({"all": {}}, "expected the keys shared"),
+    ],
+)
+def test_wrong_networks_for_all_are_named(tmp_path: Path, values: object, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(ConfigError) as caught:
+        read_config(str(path))
+    assert str(caught.value).startswith(str(path)) and message in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["architecture", "loss", "optimizer", "schedule", "precision"])
+def test_an_unknown_name_is_told_the_known_ones(tmp_path: Path, key: str) -> None:
+    name = write(tmp_path / "mine.yaml", other={key: "nosuch"})
+    known = ", ".join(SEPARATOR_CHOICES[key])
+    with pytest.raises(ConfigError, match=f"{key}: got 'nosuch', expected one of {known}"):
+        read_config(name)
+
+
 @pytest.mark.parametrize("read", [read_config, read_mixer_config])
 def test_wrong_files_are_named(tmp_path: Path, read: Any) -> None:
-    with pytest.raises(ConfigError, match="'nosuch', expected one of demo, paper, tfc_tdf_v1, or"):
+    with pytest.raises(ConfigError, match="'nosuch', expected one of demo, paper, synthetic, "):
         read("nosuch")
     with pytest.raises(ConfigError, match=r"nosuch\.yaml: got No such file"):
         read(str(tmp_path / "nosuch.yaml"))

@@ -14,7 +14,7 @@ import yaml
 
 from mdx.systems.weights import MANIFEST, read_weights, register_weights
 from models.mixer import Mixer
-from tests.training.miniature import CONFIG, load, write_songs
+from tests.training.miniature import CONFIG, V3, load, write_songs
 from training import rules
 from training.__main__ import main
 from training.config import MixerConfig
@@ -51,6 +51,48 @@ def test_the_command_exports_registers_and_says_how(
     assert main(command) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: out/training/x/bass: got the checkpoint of a run")
+
+
+def test_a_second_round_goes_on_from_the_weights_of_the_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(V3, steps=1, validate_every=1)
+    monkeypatch.setattr("training.__main__.read_config", lambda name: {"all": config})
+    command = ["separator", "--source", "all", "--data", "songs", "--threads", "1", "--out"]
+    assert main([*command, "one"]) == 0
+    state = folder / "weights" / "one" / "all.state.npz"
+    assert main([*command, "two", "--from", str(state)]) == 0
+    state.write_bytes(b"")
+    assert main([*command, "three", "--from", str(state)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {state}: got ")
+
+
+def test_a_checkpoint_is_released_as_the_training_exported_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--source", "bass", "--data", "songs", "--out"]
+    assert main(["separator", *common, "one", "--threads", "1"]) == 0
+    checkpoint = str(folder / "out/training/one/bass/best.ckpt")
+    command = ["release", *common, "two", "--checkpoint", checkpoint]
+    assert main(command) == 0
+    one, two = (read_weights(folder / "weights", f"{name}/bass.onnx") for name in ("one", "two"))
+    assert one == two
+    entries = yaml.safe_load((folder / "weights" / MANIFEST).read_text())
+    assert entries["two/bass.onnx"]["made_by"] == f"python -m training {' '.join(command)}"
+    assert entries["two/bass.onnx"]["score"] == entries["one/bass.onnx"]["score"]
+    assert "two/bass.state.npz" in entries
+    assert main([*command, "--seed", "2"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "got a checkpoint with seed 1, expected 2" in line
+
+
+def test_a_source_that_the_configuration_lacks_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["separator", "--source", "all", "--data", "songs"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "error: --source: got all, expected of demo: bass"
 
 
 @pytest.mark.parametrize(

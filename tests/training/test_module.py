@@ -12,9 +12,10 @@ from mdx.estimators.stft import Stft
 from mdx.systems.spec import SOURCES
 from models.tfc_tdf import TfcTdfSpec, random_network
 from tests.tiny import TINY, noise
-from tests.training.miniature import CONFIG, V1
+from tests.training.miniature import CONFIG, V1, V3
+from training.choices import ARCHITECTURES
 from training.config import SeparatorConfig
-from training.module import SeparatorModule, fold_scale, waveform_loss
+from training.module import SeparatorModule, average_with_warm_up, waveform_loss
 from training.spectrogram import spectrogram, waveform
 
 SPEC = CONFIG.stft(CONFIG.train_frames)
@@ -48,14 +49,15 @@ def test_the_spectrogram_is_the_runtime_s(source: str) -> None:
     np.testing.assert_allclose(back, Stft(spec).inverse(expected), atol=1e-5)
 
 
-@pytest.mark.parametrize("config", [CONFIG, V1], ids=["v2", "v1"])
+@pytest.mark.parametrize("config", [CONFIG, V1, V3], ids=["v2", "v1", "v3"])
 def test_folding_the_scale_is_exact(config: SeparatorConfig) -> None:
     torch.manual_seed(0)
     net = config.build().eval()
     x = torch.randn(1, 4, config.dim_f, 16)
     with torch.no_grad():
         expected = 7 * net(x / 7)
-        torch.testing.assert_close(fold_scale(net, 7.0)(x), expected, rtol=1e-4, atol=1e-4)
+        ARCHITECTURES[config.architecture].fold_scale(net, 7.0)
+        torch.testing.assert_close(net(x), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_finished_network_does_what_was_trained() -> None:
@@ -128,12 +130,17 @@ def test_averaged_weights_follow_by_their_decay() -> None:
     optimizer = module.configure_optimizers()
     assert isinstance(optimizer, torch.optim.RMSprop)
     expected: dict[str, torch.Tensor] = {}
-    for _ in range(4):
+    # At first they are the network, then they follow quickly, and at last by the decay.
+    for decay in (0.0, 2 / 11, 3 / 12, 4 / 13):
         step(module, optimizer)
         module.averaged.update_parameters(module.network)
         for name, value in module.network.state_dict().items():
             new = value.double()
-            expected[name] = 0.75 * expected[name] + 0.25 * new if name in expected else new
+            old = expected.get(name, new)
+            expected[name] = decay * old + (1 - decay) * new
+    late = torch.ones(1)
+    average_with_warm_up(0.75)([late], [torch.zeros(1)], torch.tensor(1000))
+    assert late.item() == 0.75
     averaged = module.averaged.module.state_dict()
     for name in [name for name in expected if not name.endswith("num_batches_tracked")]:
         torch.testing.assert_close(averaged[name].double(), expected[name], rtol=1e-4, atol=1e-6)

@@ -9,7 +9,7 @@ import pytest
 from mdx.errors import ConfigError
 from mdx.systems.spec import MUSDB18_TRAIN
 from training import musdb18
-from training.rules import DEMO_SONGS, check_rules, describe_data
+from training.rules import DEMO_SONGS, RECORDED_SONGS, check_rules, describe_data
 from training.songs import Song
 
 TRAIN = musdb18.TRAIN_LIST.read_text(encoding="utf-8").splitlines()
@@ -72,6 +72,9 @@ def test_demo_songs_say_themselves_what_they_are_for(tmp_path: Path) -> None:
     facts.write_text('{"split": "train"}')
     data = describe_data([song])
     assert data.songs == {DEMO_SONGS: 1} and data.leaderboard == "B"
+    for recorded in ('"packs": {"fluid_r3": "00"}', '"packs": null, "soundfont": "x.sf2 00"'):
+        facts.write_text(f'{{"split": "train", {recorded}}}')
+        assert describe_data([song]).songs == {RECORDED_SONGS: 1}
     facts.write_text('{"split": "test"}')
     with pytest.raises(ConfigError, match="the test song 'train-000'"):
         describe_data([song])

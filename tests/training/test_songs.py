@@ -210,3 +210,11 @@ def test_no_stem_is_needed_for_a_song_to_be_silent(test_set: Path) -> None:
     path = test_set / "song 2" / "bass.wav"
     sf.write(path, np.zeros((SAMPLE_RATE + 200, 2)), SAMPLE_RATE)
     assert not Stems().read(find_songs(test_set)[1], SOURCES[0], 0, 1000).any()
+
+
+def test_fewer_songs_may_be_held_out_and_they_are_of_the_same() -> None:
+    songs = named(*(f"song {number}" for number in range(300)))
+    _, usual = split_songs(songs)
+    training, fewer = split_songs(songs, one_in=28)
+    assert set(fewer) < set(usual) and len(training) == 300 - len(fewer)
+    assert 3 <= len(fewer) <= 25

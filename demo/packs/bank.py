@@ -1,0 +1,76 @@
+"""What the installed packs play in one song, drawn from a stream of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from demo.dsp import Audio
+from demo.packs.catalogue import Pack
+from demo.packs.kits import play_kit, read_kits
+from demo.packs.production import DOUBLED_SHARE, double_track
+from demo.packs.strums import play_strums
+from demo.packs.takes import play_take
+from demo.score import Note
+from demo.soundfont import SoundFont, load_font
+from demo.splits import Palette, Rng
+
+KIT_SHARE = 0.5  # of songs, where there is a kit
+Player = Callable[[Pack, tuple[Note, ...], int, Rng], Audio]
+# Kinds of pack that stand in for some instruments: how, for which, and in what share of the parts.
+PLAYERS: dict[str, tuple[Player, frozenset[str], float]] = {
+    "strums": (play_strums, frozenset({"acoustic", "nylon", "clean"}), 0.5),
+    "takes": (play_take, frozenset({"overdriven", "muted"}), 0.5),
+}
+Part = Callable[[tuple[Note, ...], int], Audio]  # (notes, n) -> stereo (2, n), at any level
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The packs that a song is played with.
+
+    Recordings belong to the training songs: test songs keep their own kits and guitars, and their
+    own programs of the SoundFonts.
+    """
+
+    packs: tuple[Pack, ...]
+    palette: Palette
+    rng: Rng
+
+    def draw_font(self) -> SoundFont | None:
+        """Return the SoundFont of the song, None where no pack is one."""
+        pack = self._draw("soundfont")
+        if pack:
+            self.palette.choices["soundfont"] = pack.name
+        return load_font(pack.find_files()[0]) if pack else None
+
+    def draw_kit(self) -> Part | None:
+        """Return what plays the drums, None where they are not played by recordings."""
+        kits = read_kits(self.packs) if self.palette.split == "train" else ()
+        if not kits or self.rng.random() >= KIT_SHARE:
+            return None
+        kit = kits[int(self.rng.integers(len(kits)))]
+        self.palette.choices["drums.kit"] = kit.name
+        return lambda notes, n: play_kit(kit, notes, n, self.palette, self.rng)
+
+    def draw_part(self, name: str, instrument: str) -> Part | None:
+        """Return what plays a part in place of an instrument, None where the instrument does."""
+        for kind, (play, instruments, share) in PLAYERS.items():
+            if instrument not in instruments or self.palette.split != "train":
+                continue
+            pack = self._draw(kind)
+            if pack and self.rng.random() < share:
+                self.palette.choices[f"{name}.pack"] = pack.name
+                return partial(_play, play, pack, self.rng)
+        return None
+
+    def double(self, track: Audio) -> Audio:
+        """Return a guitar's track (2, n), some of them as two takes."""
+        return double_track(track, self.rng) if self.rng.random() < DOUBLED_SHARE else track
+
+    def _draw(self, kind: str) -> Pack | None:
+        packs = [pack for pack in self.packs if pack.kind == kind]
+        return packs[int(self.rng.integers(len(packs)))] if packs else None
+
+
+def _play(play: Player, pack: Pack, rng: Rng, notes: tuple[Note, ...], n: int) -> Audio:
+    return play(pack, notes, n, rng)

@@ -1,0 +1,97 @@
+"""The catalogue of sample packs: what each is, who made it, and whether the installed one is it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from demo.errors import DemoError
+
+CATALOGUE = Path(__file__).with_name("catalogue.yaml")
+KINDS = ("soundfont", "drums", "strums", "takes")
+_BLOCK = 1 << 20  # bytes read at a time
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Recordings of one origin under one licence. Raises DemoError for an incomplete entry."""
+
+    name: str
+    kind: str  # one of KINDS
+    source: str  # the package that has it
+    version: str
+    folder: Path
+    files: tuple[str, ...]  # patterns of what is used, below the folder
+    sha256: str  # of these files together
+    licence: str
+    attribution: str
+    rate: int = 0  # Hz of its files; 0: a SoundFont, which has many
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name != "rate" and not getattr(self, field.name):
+                raise DemoError(f"pack {self.name}: no {field.name}; every pack needs one")
+        if self.kind not in KINDS:
+            raise DemoError(
+                f"pack {self.name}: kind must be one of {', '.join(KINDS)}, got {self.kind!r}"
+            )
+
+    def find_files(self) -> tuple[Path, ...]:
+        """Return the files that are used, in order of their names; none where it is missing."""
+        found = {path for pattern in self.files for path in self.folder.glob(pattern)}
+        return tuple(sorted(found))
+
+    def check(self) -> None:
+        """Raise DemoError where the files are not those of the catalogue."""
+        found = hash_files(self.folder, self.find_files())
+        if found != self.sha256:
+            raise DemoError(
+                f"pack {self.name} in {self.folder} has sha256 {found[:12]}..., expected "
+                f"{self.sha256[:12]}..., of {self.source} {self.version}; install that version"
+            )
+
+
+def read_catalogue(path: Path = CATALOGUE) -> tuple[Pack, ...]:
+    """Return all packs of a catalogue; raises DemoError for one without a licence, for instance."""
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise DemoError(f"cannot read the packs in {path}: {error}") from error
+    return tuple(_build(name, entry, path) for name, entry in entries.items())
+
+
+def find_packs(packs: tuple[Pack, ...]) -> tuple[tuple[Pack, ...], tuple[Pack, ...]]:
+    """Return the packs that are installed, each verified, and those that are not.
+
+    Raises DemoError for one of another version.
+    """
+    installed = tuple(pack for pack in packs if pack.find_files())
+    for pack in installed:
+        pack.check()
+    return installed, tuple(pack for pack in packs if pack not in installed)
+
+
+def hash_files(folder: Path, files: tuple[Path, ...]) -> str:
+    """Return one SHA-256 of the names and the contents of files below a folder."""
+    total = hashlib.sha256()
+    for path in files:
+        one = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                one.update(block)
+        total.update(f"{path.relative_to(folder)} {one.hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _build(name: str, entry: Mapping[str, Any], path: Path) -> Pack:
+    known = {field.name for field in fields(Pack)} - {"name"}
+    missing = sorted(known - {"rate"} - set(entry))
+    unknown = sorted(set(entry) - known)
+    if missing or unknown:
+        wrong = f"no {missing[0]}" if missing else f"unknown key {unknown[0]}"
+        raise DemoError(f"{path}: pack {name}: {wrong}; a pack has {', '.join(sorted(known))}")
+    values = {**entry, "folder": Path(entry["folder"]), "files": tuple(entry["files"])}
+    return Pack(name=name, **values)

@@ -1,0 +1,38 @@
+"""What records have that our plain songs lack: doubled guitars, and the cut of an old codec."""
+
+import numpy as np
+from scipy import signal
+
+from demo.dsp import SAMPLE_RATE, Audio, pan, peaking
+from demo.splits import Rng
+
+DOUBLED_SHARE = 0.4  # of guitar parts
+CODEC_SHARE = 0.5  # of songs
+# Hz, where encoders cut: 64, 96, 128, 160, 192 and 256 kb/s, about as often as they are met.
+_CUTS = {11000.0: 0.1, 15000.0: 0.15, 16000.0: 0.35, 17500.0: 0.1, 19000.0: 0.2, 20000.0: 0.1}
+_LATE = (0.008, 0.030)  # seconds between two takes
+_SWAY = 0.004  # seconds by which the second take wanders around that
+_SWAY_HZ = 0.7
+
+
+def double_track(x: Audio, rng: Rng) -> Audio:
+    """Return a part (2, n) as two takes, one on either side, never quite together."""
+    mono = x.mean(axis=0)
+    n = mono.shape[-1]
+    wander = rng.standard_normal(max(int(n / SAMPLE_RATE * 4), 2) + 1)
+    sos = signal.butter(1, _SWAY_HZ, "lowpass", fs=4.0, output="sos")
+    smooth = signal.sosfiltfilt(sos, wander, padlen=min(3, len(wander) - 1))
+    smooth = np.interp(np.linspace(0, len(smooth) - 1, n), np.arange(len(smooth)), smooth)
+    delay = rng.uniform(*_LATE) + _SWAY * smooth
+    at = np.arange(n)
+    second = np.interp(at - SAMPLE_RATE * np.maximum(delay, 0.0), at, mono, left=0.0)
+    second = peaking(second, float(rng.uniform(400.0, 3000.0)), float(rng.uniform(-3.0, 3.0)), 0.8)
+    side = float(rng.uniform(0.5, 1.0)) * float(rng.choice((-1.0, 1.0)))
+    return pan(mono, side) + pan(second, -side)
+
+
+def draw_cut(rng: Rng) -> float | None:
+    """Return where a codec has cut a song, Hz, or None where none has."""
+    if rng.random() >= CODEC_SHARE:
+        return None
+    return float(rng.choice(list(_CUTS), p=list(_CUTS.values())))

@@ -1,0 +1,76 @@
+"""Recorded sounds: decoded, at 44.1 kHz, at another pitch."""
+
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from scipy import signal
+
+from demo.dsp import SAMPLE_RATE, Audio
+from demo.errors import DemoError
+
+_STEPS = 200  # a pitch is rounded to a ratio of numbers up to this, which is 4 cents at most
+
+
+@cache
+def read_sample(path: Path, rate: int) -> Audio:
+    """Return a whole recording as stereo (2, n) at 44.1 kHz, its peak 1; cached by the process.
+
+    `rate` is what its pack says of the file. Raises DemoError for a file that cannot be decoded,
+    is silent, or has another rate.
+    """
+    x = _decode(path, rate, 0, -1)
+    peak = np.abs(x).max(initial=0.0)
+    if peak == 0:
+        raise DemoError(f"{path} is silent, expected a sound; install its package again")
+    ratio = Fraction(SAMPLE_RATE, rate)
+    resampled: Audio = signal.resample_poly(x / peak, ratio.numerator, ratio.denominator, axis=-1)
+    return resampled
+
+
+def count_samples(path: Path, rate: int) -> int:
+    """Return how long a recording is, in samples of its own rate; DemoError as read_sample."""
+    try:
+        info = soundfile.info(path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _undecodable(path, error) from error
+    _check_rate(path, info.samplerate, rate)
+    return int(info.frames)
+
+
+def read_excerpt(path: Path, start: int, n: int) -> Audio:
+    """Return a part of a recording at 44.1 kHz, stereo (2, n); DemoError as read_sample."""
+    return _decode(path, SAMPLE_RATE, start, n)
+
+
+def repitch(x: Audio, semitones: float) -> Audio:
+    """Return `x` (2, n) played faster or slower, so that its pitch changes with its duration."""
+    ratio = Fraction(2 ** (-semitones / 12)).limit_denominator(_STEPS)
+    if ratio == 1:
+        return x
+    out: Audio = signal.resample_poly(x, ratio.numerator, ratio.denominator, axis=-1)
+    return out
+
+
+def _decode(path: Path, rate: int, start: int, n: int) -> Audio:
+    try:
+        with soundfile.SoundFile(path) as file:
+            _check_rate(path, file.samplerate, rate)
+            file.seek(start)
+            frames = file.read(n, dtype="float64", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _undecodable(path, error) from error
+    if not np.isfinite(frames).all():
+        raise DemoError(f"{path} holds NaN or infinity, expected finite samples")
+    return np.ascontiguousarray(np.broadcast_to(frames, (len(frames), 2)).T)
+
+
+def _check_rate(path: Path, got: int, rate: int) -> None:
+    if got != rate:
+        raise DemoError(f"{path} has {got} Hz, expected {rate} Hz, as its pack has")
+
+
+def _undecodable(path: Path, error: Exception) -> DemoError:
+    return DemoError(f"{path} cannot be decoded: {error}; install its package again")

@@ -1,0 +1,98 @@
+"""Recorded guitar strums in place of plucked strings: one recording for each chord."""
+
+import re
+from collections import defaultdict
+from functools import cache
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+
+from demo.dsp import SAMPLE_RATE, Audio, add_at, gate
+from demo.errors import DemoError
+from demo.packs.catalogue import Pack
+from demo.packs.samples import read_sample, repitch
+from demo.score import Note
+from demo.splits import Rng
+
+_NAMES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ACCIDENTALS = {None: 0, "sharp": 1, "flat": -1}
+_CHORDS = {"major": (0, 4, 7), "minor": (0, 3, 7), "minor7b5": (0, 3, 6)}
+_SPELLINGS = {"minro7b5": "minor7b5"}  # of one chord in the pack
+_FILE = re.compile(
+    r"([A-G])(sharp|flat)? ?(major|minor7b5|minro7b5|minor)(?:_(UP|DOWN))?_\d+", re.I
+)
+_TOGETHER = 0.06  # seconds within which notes belong to one strum
+_FARTHEST = 2  # semitones that a recording is moved by at most, where another chord is nearer
+
+
+def play_strums(pack: Pack, notes: tuple[Note, ...], n: int, rng: Rng) -> Audio:
+    """Return a part of chords as strums, stereo (2, n): each chord by the recording nearest to it.
+
+    Raises DemoError for a recording that cannot be used.
+    """
+    out = np.zeros((2, n))
+    chords = _gather(notes)
+    starts = [chord[0].start for chord in chords]
+    ends = [b for _, b in pairwise(starts)] + [np.inf]
+    recorded = _read_chords(pack)
+    for number, (chord, end) in enumerate(zip(chords, ends, strict=True)):
+        classes = frozenset(round(note.pitch) % 12 for note in chord)
+        name, semitones = _nearest(tuple(recorded), classes)
+        takes = recorded[name]["UP" if number % 2 else "DOWN"]
+        path = takes[int(rng.integers(len(takes)))]
+        x = repitch(read_sample(path, pack.rate), semitones)
+        longest = max(note.duration for note in chord) + 0.1
+        seconds = min(end - chord[0].start + 0.02, longest)
+        part = x[:, : max(round(seconds * SAMPLE_RATE), 1)]
+        part = part * gate(part.shape[-1], 0.0, 0.05)
+        velocity = max(note.velocity for note in chord)
+        add_at(out, velocity * part, max(round(chord[0].start * SAMPLE_RATE), 0))
+    return out
+
+
+def _gather(notes: tuple[Note, ...]) -> list[list[Note]]:
+    """Return the notes in order, those that are struck together in one list."""
+    chords: list[list[Note]] = []
+    for note in sorted(notes, key=lambda note: note.start):
+        if chords and note.start - chords[-1][0].start < _TOGETHER:
+            chords[-1].append(note)
+        else:
+            chords.append([note])
+    return chords
+
+
+@cache
+def _read_chords(pack: Pack) -> dict[tuple[int, str], dict[str, tuple[Path, ...]]]:
+    """Return the recordings by root and kind of the chord, and by stroke."""
+    found: dict[tuple[int, str], dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for path in pack.find_files():
+        match = _FILE.fullmatch(path.stem.removesuffix("wav"))
+        if match is None:
+            raise DemoError(f"{path} is named after no chord; expected Aminor_UP_00, for instance")
+        letter, accidental, kind, stroke = match.groups()
+        chord = (_NAMES[letter] + _ACCIDENTALS[accidental]) % 12, _SPELLINGS.get(kind, kind)
+        found[chord][(stroke or "").upper()].append(path)
+    # Strokes without a name are up or down; E major has no others that go down.
+    return {
+        chord: {way: (*strokes[way], *strokes[""]) for way in ("UP", "DOWN")}
+        for chord, strokes in sorted(found.items())
+    }
+
+
+@cache
+def _nearest(
+    recorded: tuple[tuple[int, str], ...], classes: frozenset[int]
+) -> tuple[tuple[int, str], int]:
+    """Return the chord nearest to some pitch classes, and the semitones that bring it there.
+
+    Every note that both have counts for it, every other note half as much against it, and a chord
+    that stays where it was recorded wins over one that does not.
+    """
+
+    def score(chord: tuple[int, str], move: int) -> float:
+        tones = {(chord[0] + interval + move) % 12 for interval in _CHORDS[chord[1]]}
+        return len(tones & classes) - 0.5 * len(tones - classes) - 0.1 * abs(move)
+
+    moves = range(-_FARTHEST, _FARTHEST + 1)
+    return max(product(recorded, moves), key=lambda option: score(*option))

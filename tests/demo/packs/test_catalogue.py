@@ -1,0 +1,118 @@
+"""The catalogue names every pack's licence, and knows the installed files by their sha256."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from demo.__main__ import main
+from demo.errors import DemoError
+from demo.packs.catalogue import KINDS, Pack, find_packs, hash_files, read_catalogue
+from demo.packs.kits import read_kits
+from tests.demo.packs.kit import make_pack
+
+FREE = ("CC0", "MIT", "CC BY 3.0")
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    values = {
+        "kind": "drums", "source": "Debian package x", "version": "1", "folder": "/nowhere",
+        "files": ["*.flac"], "sha256": "00", "rate": 44100, "licence": "CC0", "attribution": "Me",
+    }  # fmt: skip
+    return {key: value for key, value in (values | changes).items() if value is not None}
+
+
+def read(tmp_path: Path, entries: Mapping[str, Any]) -> tuple[Pack, ...]:
+    path = tmp_path / "catalogue.yaml"
+    path.write_text(yaml.safe_dump(dict(entries)))
+    return read_catalogue(path)
+
+
+def test_every_pack_may_be_used_for_weights_under_mit() -> None:
+    packs = read_catalogue()
+    assert {pack.kind for pack in packs} == set(KINDS)
+    for pack in packs:
+        assert pack.licence.startswith(FREE), pack.name
+        assert len(pack.sha256) == 64
+
+
+def test_attributions_are_in_the_notice() -> None:
+    notice = (Path(__file__).resolve().parents[3] / "NOTICE").read_text(encoding="utf-8")
+    for pack in read_catalogue():
+        assert " ".join(pack.attribution.split()) in " ".join(notice.split()), pack.name
+
+
+def test_kits_name_files_of_their_packs() -> None:
+    packs = read_catalogue()
+    for kit in read_kits(packs):
+        assert {"kick", "snare", "hat"} <= set(kit.pieces)
+        if installed := kit.pack.find_files():
+            assert {file for piece in kit.pieces for file in kit.files(piece)} <= set(installed)
+
+
+@pytest.mark.parametrize("key", ["licence", "attribution", "version", "sha256", "source"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_pack_without_a_licence_entry_is_refused(
+    tmp_path: Path, key: str, value: str | None
+) -> None:
+    with pytest.raises(DemoError, match=f"pack mine: no {key}"):
+        read(tmp_path, {"mine": entry(**{key: value})})
+
+
+def test_unknown_keys_and_kinds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DemoError, match="unknown key colour; a pack has attribution, "):
+        read(tmp_path, {"mine": entry(colour="red")})
+    with pytest.raises(DemoError, match=r"kind must be one of soundfont, .*, got 'choir'"):
+        read(tmp_path, {"mine": entry(kind="choir")})
+
+
+def test_a_catalogue_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DemoError, match=r"cannot read the packs in .*nosuch\.yaml"):
+        read_catalogue(tmp_path / "nosuch.yaml")
+
+
+def test_missing_packs_are_told_from_installed_ones(tmp_path: Path) -> None:
+    there = make_pack(tmp_path / "there", "drums", {"a.wav": 100.0})
+    gone = replace(there, name="gone", folder=tmp_path / "gone")
+    assert find_packs((there, gone)) == ((there,), (gone,))
+
+
+def test_another_version_is_refused(tmp_path: Path) -> None:
+    pack = make_pack(tmp_path / "pack", "drums", {"a.wav": 100.0, "b.wav": 200.0})
+    find_packs((pack,))
+    (tmp_path / "pack" / "a.wav").rename(tmp_path / "pack" / "c.wav")
+    with pytest.raises(DemoError, match=r"pack pack in .* has sha256 .*, expected .*; install"):
+        find_packs((pack,))
+
+
+def test_the_hash_is_of_names_and_contents(tmp_path: Path) -> None:
+    for folder, swap in (("x", False), ("y", True)):
+        (tmp_path / folder).mkdir()
+        for name in "ab":
+            (tmp_path / folder / name).write_bytes(
+                {"a": b"1", "b": b"2"}[name] if not swap else b""
+            )
+    x, y = tmp_path / "x", tmp_path / "y"
+    assert hash_files(x, (x / "a", x / "b")) != hash_files(y, (y / "a", y / "b"))
+    assert hash_files(x, (x / "a",)) != hash_files(x, (x / "b",))
+
+
+def test_the_command_says_which_packs_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = make_pack(tmp_path / "there", "drums", {"a.wav": 100.0})
+    gone = replace(there, name="gone", folder=tmp_path / "gone")
+    command = ["--out", str(tmp_path / "out"), "--test", "0", "--packs"]
+    monkeypatch.setattr("demo.__main__.read_catalogue", lambda: (there, gone))
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["pack there: CC0; Nobody",
+                     "pack gone is not installed: Debian package nothing 1"]  # fmt: skip
+    monkeypatch.setattr("demo.__main__.read_catalogue", lambda: (gone,))
+    assert main(command) == 2
+    assert capsys.readouterr().err.startswith("demo: no pack is installed; ")
+    assert main([*command, "--soundfont", "x.sf2"]) == 2
+    assert "not both" in capsys.readouterr().err

@@ -1,0 +1,50 @@
+"""The network of a checkpoint as weights: exported, in the manifest, and to go on from."""
+
+import logging
+from pathlib import Path
+
+import torch
+
+from mdx.systems.weights import register_weights
+from models.export import export_onnx
+from training.checkpoints import check_run, describe_run
+from training.config import SeparatorConfig
+from training.module import SeparatorModule
+from training.origin import Origin
+from training.warm_start import state_name, write_state
+
+log = logging.getLogger(__name__)
+
+
+def write_network(
+    module: SeparatorModule, weights: Path, name: str, *, score: float, origin: Origin
+) -> None:
+    """Write the network that a module has trained, and the weights to go on from, and enter both.
+
+    Raises OutputError, or NetworkError where onnxruntime makes something else of the network.
+    """
+    config = module.config
+    error = export_onnx(
+        module.finished().cpu(), weights / name, dim_f=config.dim_f, dim_t=config.frames
+    )
+    register_weights(weights, name, score=round(score, 3), **vars(origin))
+    write_state(weights / state_name(name), module.trained(), float(module.scale))
+    register_weights(weights, state_name(name), **vars(origin))
+    log.info("%s: onnxruntime equals torch to %.1e", name, error)
+
+
+def release_checkpoint(
+    path: Path, config: SeparatorConfig, source: str, seed: int, *, weights: Path, name: str,
+    origin: Origin,
+) -> float:  # fmt: skip
+    """Write the network of a checkpoint; returns the best validation SDR of its run by then, in dB.
+
+    Raises WeightsError, ConfigError for a checkpoint of another run, or as write_network does.
+    """
+    check_run(path, describe_run(config, source, seed))
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    module = SeparatorModule(config, scale=1.0)
+    module.load_state_dict(checkpoint["state_dict"])
+    score = float(checkpoint["callbacks"]["KeepBest"]["best"])
+    write_network(module, weights, name, score=score, origin=origin)
+    return score

@@ -1,0 +1,61 @@
+"""Weights that another round of training starts from: the best network's, as they were trained."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from mdx.errors import ConfigError, WeightsError
+from training.files import replace_file
+
+SCALE = "training.scale"  # the spectra's standard deviation, which the module divides by
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def state_name(name: str) -> str:
+    """The file of weights to go on from, beside a network `<source>.onnx`."""
+    return str(Path(name).with_suffix(".state.npz"))
+
+
+def write_state(path: Path, network: nn.Module, scale: float) -> None:
+    """Write the weights of a network in training, float32, and its scale; raises OutputError."""
+    arrays = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays, **{SCALE: np.float32(scale)})
+    replace_file(path, content.getvalue())
+
+
+def read_state(path: Path, network: nn.Module) -> tuple[Mapping[str, Tensor], float]:
+    """Read weights for a network, and the scale they were trained with.
+
+    Raises WeightsError for a file that cannot be read, ConfigError for a network of another size.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+            scale = float(arrays.pop(SCALE))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise WeightsError(
+            path, got=f"{type(error).__name__}: {error}",
+            expected="the .state.npz that a training left beside its network",
+        ) from error  # fmt: skip
+    _check_sizes(path, arrays, network)
+    return {name: torch.from_numpy(value) for name, value in arrays.items()}, scale
+
+
+def _check_sizes(path: Path, arrays: Arrays, network: nn.Module) -> None:
+    wanted = network.state_dict()
+    for name in sorted({*wanted, *arrays}):
+        got = list(arrays[name].shape) if name in arrays else "no such weights"
+        expected = list(wanted[name].shape) if name in wanted else "no such weights"
+        if got != expected:
+            raise ConfigError(
+                path, got=f"{name}: {got}", expected=expected,
+                hint="start from weights of the size that the configuration has",
+            )  # fmt: skip
