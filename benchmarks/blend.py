@@ -25,8 +25,8 @@ from evaluator.replay import Submission, separate_song
 from evaluator.tables import markdown_table, replace_section
 from mdx.machine import available_cpus, cpu_model
 from mdx.systems.find import find_system
+from mdx.systems.manifest import int8_name
 from mdx.systems.spec import SOURCES
-from mdx.systems.weights import int8_name
 
 FRAMES = 512  # of the released files
 NETWORK, DEMUCS = "released-512.onnx", "random-64.onnx"

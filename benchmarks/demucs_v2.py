@@ -30,8 +30,8 @@ from evaluator.metrics import global_sdr
 from evaluator.tables import markdown_table, replace_section
 from mdx.machine import available_cpus, cpu_model, peak_memory
 from mdx.separator import Separator
+from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import SOURCES, Audio
-from mdx.systems.weights import int8_name, register_weights
 
 FOLDER = Path("out/demucs")
 COMMAND = "python -m benchmarks.demucs_v2"

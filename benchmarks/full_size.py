@@ -7,8 +7,8 @@ import numpy as np
 import yaml
 
 from mdx.estimators.stft import Stft, StftSpec
+from mdx.systems.manifest import describe, int8_name, register_weights
 from mdx.systems.spec import SOURCES
-from mdx.systems.weights import describe, int8_name, register_weights
 
 if TYPE_CHECKING:
     from torch import Tensor

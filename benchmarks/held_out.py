@@ -10,8 +10,8 @@ import yaml
 from evaluator.metrics import global_sdr
 from mdx.separator import Separator
 from mdx.systems.find import find_system
+from mdx.systems.manifest import register_weights
 from mdx.systems.spec import MODELS, SAMPLE_RATE, SOURCES
-from mdx.systems.weights import register_weights
 from training.config import MixerConfig, SeparatorConfig
 from training.mixer import train_mixer, write_mixer
 from training.songs import find_songs, split_songs

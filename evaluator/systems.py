@@ -11,8 +11,9 @@ from evaluator.scores import BASELINE
 from evaluator.test_sets import MUSDB18_TESTS, TestSet
 from mdx.errors import ConfigError
 from mdx.systems.find import find_system
+from mdx.systems.manifest import int8_name, read_manifest
 from mdx.systems.spec import SOURCES, SystemSpec
-from mdx.systems.weights import int8_name, name_for, read_manifest
+from mdx.systems.weights import name_for
 
 MIXER = "mixer"
 DEMUCS = "demucs_v2"  # the name of the estimator that makes all stems of the waveform

@@ -16,17 +16,17 @@ import torch
 from torch import Tensor
 
 from mdx.errors import MdxError, WeightsError
-from mdx.systems.spec import MODELS, SAMPLE_RATE
-from mdx.systems.weights import (
+from mdx.systems.manifest import (
     MANIFEST,
     WeightsEntry,
     describe_file,
     int8_name,
     read_manifest,
-    weights_file,
     weights_path,
     write_entry,
 )
+from mdx.systems.spec import MODELS, SAMPLE_RATE
+from mdx.systems.weights import weights_file
 from models.demucs import Demucs, DemucsSpec
 from models.dynamic_int8 import quantise_demucs
 from models.export_demucs import export_demucs

@@ -5,8 +5,6 @@ the memory's. In int8 they are a quarter. Weights get a scale for every row of t
 for every call, found on the way: no songs are needed.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from mdx.errors import NetworkError
+from mdx.files import draft_of
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import open_session
 from mdx.systems.spec import CHANNELS, Audio
@@ -42,12 +41,10 @@ def quantise_demucs(path: Path, target: Path, *, samples: int) -> float:
     mix = np.random.default_rng(0).standard_normal((1, CHANNELS, samples)).astype(np.float32)
     expected = _run(path, mix)
     quantise_recurrence(model)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        draft = Path(folder) / target.name
+    with draft_of(target) as draft:
         onnx.save(model, draft)
         del model
         noise = _run(draft, mix) - expected
-        os.replace(draft, target)
     return float(10 * np.log10(np.square(expected).sum() / np.square(noise).sum()))
 
 

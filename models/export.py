@@ -1,8 +1,6 @@
 """Torch to ONNX: onnxruntime is held against torch before a file is kept."""
 
 import logging
-import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import torch
 from torch import nn
 
 from mdx.errors import NetworkError
+from mdx.files import draft_of
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
 from models.prepare import split_normalisation
@@ -33,9 +32,7 @@ def export_onnx(
     rng = np.random.default_rng(0)
     spectrogram = rng.standard_normal((4, dim_f, dim_t)).astype(np.float32)
     example = torch.from_numpy(spectrogram)[None]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder) / path.name
+    with draft_of(path) as draft:
         model = _graph(net, example)
         if prepare:
             split_normalisation(model)
@@ -44,12 +41,12 @@ def export_onnx(
             expected = net(example)[0].numpy()
         got = OnnxNetwork(draft, path.name, threads=available_cpus())(spectrogram[np.newaxis])[0]
         error = float(np.abs(got - expected).max() / np.abs(expected).max())
-        keep_where_equal(draft, path, error, MAX_RELATIVE_ERROR)
+        check_equal(path, error, MAX_RELATIVE_ERROR)
     return error
 
 
-def keep_where_equal(draft: Path, path: Path, error: float, most: float) -> None:
-    """Put a draft in its place; raises NetworkError, and does not, where the error is too large.
+def check_equal(path: Path, error: float, most: float) -> None:
+    """Raise NetworkError, so that no file is kept, where the error is too large.
 
     `error` is the difference between onnxruntime and torch, relative to the output's peak.
     """
@@ -60,7 +57,6 @@ def keep_where_equal(draft: Path, path: Path, error: float, most: float) -> None
             expected=f"at most {most:.0e}",
             hint="the file was not kept",
         )
-    os.replace(draft, path)
 
 
 # The exporter warns of every operator of torchvision that it does without.

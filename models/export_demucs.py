@@ -4,7 +4,6 @@ Segments of a batch share what an LSTM takes time for, the way of its weights fr
 step. The outer levels, whose signals would take gigabytes, come segment by segment and in tiles.
 """
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,12 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
+from mdx.files import draft_of
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import open_session
 from mdx.systems.spec import CHANNELS
 from models.demucs import SOURCES, Demucs
-from models.export import OPSET, keep_where_equal
+from models.export import OPSET, check_equal
 from models.graph import Graph
 from models.levels import decode, encode
 from models.tiles import OUTER, decode_tiles, encode_tiles
@@ -36,12 +36,10 @@ def export_demucs(net: Demucs, path: Path) -> float:
     that exceeds MAX_RELATIVE_ERROR.
     """
     net = net.eval()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder) / path.name
+    with draft_of(path) as draft:
         onnx.save(demucs_graph(net), draft)
         error = float(np.max([_difference(net, draft, samples) for samples in CHECKED]))
-        keep_where_equal(draft, path, error, MAX_RELATIVE_ERROR)
+        check_equal(path, error, MAX_RELATIVE_ERROR)
     return error
 
 

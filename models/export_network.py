@@ -1,7 +1,5 @@
 """A network of models.architectures as ONNX, held against torch before a file is kept."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,8 @@ import onnxruntime as ort
 import torch
 from torch import nn
 
-from mdx.errors import NetworkError
+from mdx.files import draft_of
+from models.export import check_equal
 from models.onnx_graph import onnx_graph
 from models.prepare import split_normalisation
 
@@ -29,21 +28,12 @@ def export_network(
     output's peak. Raises NetworkError, and keeps no file, where that exceeds MAX_RELATIVE_ERROR.
     """
     net = net.eval()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder) / path.name
+    with draft_of(path) as draft:
         model = onnx_graph(net, shape, dynamic=dynamic)
         split_normalisation(model)
         onnx.save(model, draft)
         error = _difference(net, draft, shape)
-        if not error <= MAX_RELATIVE_ERROR:
-            raise NetworkError(
-                path,
-                got=f"a relative error of {error:.1e} between onnxruntime and torch",
-                expected=f"at most {MAX_RELATIVE_ERROR:.0e}",
-                hint="the file was not kept",
-            )
-        os.replace(draft, path)
+        check_equal(path, error, MAX_RELATIVE_ERROR)
     return error
 
 

@@ -8,8 +8,8 @@ import soundfile as sf
 import yaml
 
 from mdx.separator import Separator
+from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
-from mdx.systems.weights import int8_name, register_weights
 from models.export import export_onnx
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 

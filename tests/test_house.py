@@ -29,9 +29,9 @@ MAY_IMPORT = {
     "benchmarks": {"mdx", "evaluator", "models", "training"},
     "predict": {"mdx", "evaluator"},
 }
-# Inside mdx: errors and the description of a system are for all, then each room has those below it
-# in this table, and of another room its protocol rather than its parts.
-EVERYWHERE = {"mdx.errors", "mdx.systems.spec"}
+# Inside mdx: errors, files and the description of a system are for all, then each room has those
+# below it in this table, and of another room its protocol rather than its parts.
+EVERYWHERE = {"mdx.errors", "mdx.files", "mdx.systems.spec"}
 INSIDE = {
     "audio": set(),
     "systems": set(),
@@ -43,14 +43,16 @@ INSIDE = {
     },
     "limit": {
         "mdx.stages", "mdx.monitor", "mdx.pipeline", "mdx.combine.protocol",
-        "mdx.estimators.protocol", "mdx.estimators.normalise", "mdx.systems.weights",
+        "mdx.estimators.protocol", "mdx.estimators.normalise", "mdx.systems.manifest",
+        "mdx.systems.weights",
     },
 }  # fmt: skip
 SYSTEMS = EVERYWHERE | {
-    "mdx.machine", "mdx.systems.mappings", "mdx.systems.find", "mdx.systems.weights",
+    "mdx.machine", "mdx.systems.mappings", "mdx.systems.find", "mdx.systems.manifest",
+    "mdx.systems.weights",
 }  # fmt: skip
 MAY_SEE = {
-    "evaluator": SYSTEMS | {"mdx.files", "mdx.limit.policy"},
+    "evaluator": SYSTEMS | {"mdx.limit.policy"},
     "models": SYSTEMS | {
         "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.spectrogram",
         "mdx.systems.file_kinds", "mdx.systems.protobuf",

@@ -12,8 +12,8 @@ import torch
 
 from mdx.errors import ConfigError, MdxError
 from mdx.machine import available_cpus
+from mdx.systems.manifest import register_weights
 from mdx.systems.spec import MODELS, SOURCES
-from mdx.systems.weights import register_weights
 from training.config import ALL, SEPARATOR_CHOICES, SeparatorConfig, read_config, read_mixer_config
 from training.fit import fit
 from training.hardware import Hardware

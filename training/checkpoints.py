@@ -12,8 +12,8 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from typing_extensions import override
 
 from mdx.errors import ConfigError, WeightsError
+from mdx.files import write_atomically
 from training.config import SeparatorConfig
-from training.files import replace_file
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -26,7 +26,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
         """Raises OutputError where it cannot be written."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        replace_file(Path(path), content.getvalue())
+        write_atomically(Path(path), content.getvalue(), durable=True)
 
 
 def describe_run(config: SeparatorConfig, source: str, seed: int) -> dict[str, Any]:

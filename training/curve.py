@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from training.files import replace_file
+from mdx.files import write_atomically
 
 CURVE = "curve.csv"  # in a run's folder
 HEADER = ["step", "name", "value"]
@@ -29,4 +29,4 @@ class Curve:
         self._rows.append([str(step), name, f"{value:.6g}"])
         content = io.StringIO()
         csv.writer(content, lineterminator="\n").writerows([HEADER, *self._rows])
-        replace_file(self._path, content.getvalue().encode())
+        write_atomically(self._path, content.getvalue().encode(), durable=True)

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from mdx.files import write_atomically
 from mdx.separator import Separator
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.mixer import INPUTS, Mixer
 from training.config import MixerConfig
-from training.files import replace_file
 from training.songs import Song
 from training.validation import read_stems
 
@@ -56,7 +56,7 @@ def write_mixer(mixer: Mixer, path: Path) -> None:
     """Write a Mixer as the `.npz` that the runtime reads; raises OutputError."""
     content = io.BytesIO()
     np.savez(content, weight=mixer.linear.weight.detach().numpy())
-    replace_file(path, content.getvalue())
+    write_atomically(path, content.getvalue(), durable=True)
 
 
 def _measure(separator: Separator, song: Song) -> list[Moments]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from mdx.systems.weights import register_weights
+from mdx.systems.manifest import register_weights
 from models.export import export_onnx
 from training.checkpoints import check_run, describe_run
 from training.config import SeparatorConfig

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mdx.errors import ConfigError, WeightsError
-from training.files import replace_file
+from mdx.files import write_atomically
 
 SCALE = "training.scale"  # the spectra's standard deviation, which the module divides by
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -28,7 +28,7 @@ def write_state(path: Path, network: nn.Module, scale: float) -> None:
     arrays = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays, **{SCALE: np.float32(scale)})
-    replace_file(path, content.getvalue())
+    write_atomically(path, content.getvalue(), durable=True)
 
 
 def read_state(path: Path, network: nn.Module) -> tuple[Mapping[str, Tensor], float]:

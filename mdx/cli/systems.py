@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mdx.systems.find import find_system, system_names
-from mdx.systems.weights import WeightsEntry, checkpoint_of, read_manifest, weights_path
+from mdx.systems.manifest import WeightsEntry, checkpoint_of, read_manifest, weights_path
 
 COLUMNS = ("name", "stems", "size", "here", "trained on", "licence")
 

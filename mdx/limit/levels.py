@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mdx.systems.manifest import int8_name
 from mdx.systems.spec import LAST_RESORT, QualityLevel, SystemSpec
-from mdx.systems.weights import int8_name, name_for
+from mdx.systems.weights import name_for
 
 
 def choose_levels(

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mdx.errors import OutputError
+from mdx.files import write_atomically
+
 DIGESTS = "sha256.json"  # of the blobs beside it, by their names
 
 
@@ -31,7 +34,7 @@ def compiled_cache(graph: bytes, settings: object = None) -> Iterator[Path | Non
     with suppress(OSError):
         _remove_changed(folder)
     yield folder
-    with suppress(OSError):
+    with suppress(OSError, OutputError):
         _note(folder)
 
 
@@ -67,9 +70,4 @@ def _remove_changed(folder: Path) -> None:
 
 
 def _note(folder: Path) -> None:
-    draft = folder / f".{os.getpid()}.tmp"
-    try:
-        draft.write_text(json.dumps(_blobs(folder)), encoding="ascii")
-        os.replace(draft, folder / DIGESTS)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_atomically(folder / DIGESTS, json.dumps(_blobs(folder)))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mdx.errors import ConfigError, MdxError, NetworkError
 from mdx.estimators.stft import StftSpec
+from mdx.systems.manifest import describe
 from mdx.systems.spec import SAMPLE_RATE
-from mdx.systems.weights import describe
 from models.describe.graph import Graph, read_content, read_graph, uvr_hash
 from models.describe.records import Record, find_record, likely_n_fft, other_stem
 from models.describe.system import (

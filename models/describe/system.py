@@ -9,8 +9,8 @@ import yaml
 from mdx.errors import ConfigError, OutputError
 from mdx.estimators.spectrogram import SpectrogramOptions, uvr
 from mdx.estimators.stft import StftSpec
+from mdx.systems.manifest import describe, read_manifest, write_entry
 from mdx.systems.spec import CombinerSpec, EstimatorSpec, SystemSpec
-from mdx.systems.weights import describe, read_manifest, write_entry
 
 CUT_OFF_MATTERS = ("vocals", "instrumental")  # stems whose rest is that below the cut-off, in UVR
 HIDDEN_BINS = 3  # the lowest ones, which UVR does not show a network

@@ -14,7 +14,7 @@ from stat import S_ISLNK
 
 from mdx.errors import DownloadError, WeightsError
 from mdx.systems.file_kinds import HEAD, kind_of
-from mdx.systems.weights import MANIFEST, WeightsEntry, describe_file, write_entry
+from mdx.systems.manifest import MANIFEST, WeightsEntry, describe_file, write_entry
 from models.fetch.download import check_room
 from models.fetch.wanted import Wanted
 

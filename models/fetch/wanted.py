@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from mdx.errors import WeightsError
 from mdx.systems.find import find_system
-from mdx.systems.weights import MANIFEST, WeightsEntry, checkpoint_of, read_manifest, weights_path
+from mdx.systems.manifest import MANIFEST, WeightsEntry, checkpoint_of, read_manifest, weights_path
 
 
 @dataclass(frozen=True)

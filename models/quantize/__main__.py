@@ -7,7 +7,6 @@ layers back in float32, as few as it takes, or is refused.
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +14,13 @@ from pathlib import Path
 import onnx
 
 from mdx.errors import AudioError, ConfigError, MdxError
+from mdx.files import write_atomically
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.find import find_system
+from mdx.systems.manifest import describe, int8_name, register_weights
 from mdx.systems.spec import SOURCES, EstimatorSpec
-from mdx.systems.weights import describe, int8_name, read_weights, register_weights
+from mdx.systems.weights import read_weights
 from models.quantize.graph import check_installed, quantise, read_graph
 from models.quantize.loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss, worst_of
 from models.quantize.search import Outcome, find_outcome
@@ -75,9 +76,7 @@ def quantise_estimator(
     outcome = find_outcome(part.name, quantised, parent, few, measure)
     if outcome.loss.holds:
         name = int8_name(part.weights)
-        draft = folder / f"{name}.tmp"
-        draft.write_bytes(outcome.graph.SerializeToString())
-        os.replace(draft, folder / name)
+        write_atomically(folder / name, outcome.graph.SerializeToString())
         register_weights(
             folder, name, made_by=command, parent=describe(content).sha256,
             loss=round(outcome.loss.decibels, 4),

@@ -21,7 +21,7 @@ from benchmarks.comparison import (
 )  # fmt: skip
 from benchmarks.held_out import score, score_with_mixer, write_system
 from mdx.systems.find import find_system
-from mdx.systems.weights import register_weights
+from mdx.systems.manifest import register_weights
 from models.export import export_onnx
 from models.tfc_tdf import count_parameters
 from tests.training.miniature import write_songs

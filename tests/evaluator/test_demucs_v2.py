@@ -17,8 +17,8 @@ from evaluator.systems import System, read_systems
 from evaluator.tables import paper_table
 from mdx.errors import ConfigError
 from mdx.systems.find import find_system
+from mdx.systems.manifest import int8_name, read_manifest, register_weights
 from mdx.systems.spec import SOURCES
-from mdx.systems.weights import int8_name, read_manifest, register_weights
 from models.convert import convert
 from models.demucs import DemucsSpec, random_demucs
 from tests.evaluator.entries import MUSDB18, make_entry, make_system

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 import tests.toy_front_end  # registers the kind toy_masks
 from evaluator.children import ROOT
 from mdx.separator import Separator
+from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
-from mdx.systems.weights import int8_name, register_weights
 from predict import main
 from tests.evaluator.runs import evaluate, read_report
 from tests.tiny import noise

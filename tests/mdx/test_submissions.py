@@ -19,8 +19,8 @@ from mdx.estimators.stft import StftSpec
 from mdx.limit.policy import Limit
 from mdx.runtimes.openvino import OpenVinoNetwork
 from mdx.separator import Separator
+from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import MODELS, SAMPLE_RATE, SOURCES, Audio
-from mdx.systems.weights import int8_name, register_weights
 from models.demucs import DemucsSpec, random_demucs
 from models.export import export_onnx
 from models.export_demucs import export_demucs

@@ -16,8 +16,8 @@ from mdx.errors import ConfigError, MdxError, NetworkError, WeightsError
 from mdx.limit.policy import Limit
 from mdx.separator import Separator
 from mdx.stages import Stages
+from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import SAMPLE_RATE, Audio
-from mdx.systems.weights import int8_name, register_weights
 from predict import Submission, main
 from tests.tiny import TINY, noise
 

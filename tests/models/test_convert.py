@@ -14,8 +14,9 @@ import yaml
 from onnxruntime import InferenceSession
 
 from mdx.errors import WeightsError
+from mdx.systems.manifest import WeightsEntry, write_entry
 from mdx.systems.spec import MODELS
-from mdx.systems.weights import WeightsEntry, name_for, read_weights, write_entry
+from mdx.systems.weights import name_for, read_weights
 from models.convert import convert, find_folder, main, network_of, read_state
 from models.demucs import DemucsSpec, random_demucs
 

@@ -13,8 +13,9 @@ import yaml
 from onnx import TensorProto, helper
 
 from mdx.systems.find import read_system
+from mdx.systems.manifest import describe, register_weights
 from mdx.systems.spec import MODELS
-from mdx.systems.weights import describe, read_weights, register_weights
+from mdx.systems.weights import read_weights
 from models.describe.__main__ import main
 from models.describe.graph import read_graph, uvr_hash
 from models.describe.records import KNOWN_N_FFT, likely_n_fft, other_stem

@@ -17,8 +17,9 @@ import yaml
 
 from mdx.errors import WeightsError
 from mdx.systems.find import system_names
+from mdx.systems.manifest import read_manifest
 from mdx.systems.spec import MODELS, SOURCES
-from mdx.systems.weights import read_manifest, read_weights
+from mdx.systems.weights import read_weights
 from models.fetch import __main__ as command
 from models.fetch import download as download_module
 from models.fetch.__main__ import main

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from mdx.systems.manifest import read_manifest
 from mdx.systems.spec import MODELS
-from mdx.systems.weights import read_manifest, read_weights
+from mdx.systems.weights import read_weights
 from models.fetch.__main__ import main
 from tests.models.shelf import Shelf
 from tests.models.test_fetch import NETS, WHOLE, files_of, shelf, system

@@ -16,8 +16,9 @@ from mdx.machine import has_vnni
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.runtimes.openvino import OpenVinoNetwork
 from mdx.separator import Separator
+from mdx.systems.manifest import register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, EstimatorSpec
-from mdx.systems.weights import name_for, register_weights
+from mdx.systems.weights import name_for
 from models.quantize.__main__ import main
 from models.quantize.graph import in_float32, int8_layers, quantise, read_graph
 from models.quantize.loss import FRAME, Loss, measure_loss, quiet_noise

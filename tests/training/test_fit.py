@@ -78,7 +78,6 @@ import pytest
 from tests.training.miniature import run, skip_export
 from tests.training.test_fit import RICH
 from training.module import SeparatorModule
-import training.files
 
 root, where = Path(sys.argv[1]), sys.argv[2]
 skip_export(pytest.MonkeyPatch())
@@ -240,7 +239,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(file)
 
-    monkeypatch.setattr("training.files.os.fsync", fsync)
+    monkeypatch.setattr("mdx.files.os.fsync", fsync)
     with pytest.raises(OutputError, match="got No space left on device"):
         run(root)
     monkeypatch.undo()

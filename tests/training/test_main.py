@@ -12,7 +12,8 @@ import pytest
 import torch
 import yaml
 
-from mdx.systems.weights import MANIFEST, read_weights, register_weights
+from mdx.systems.manifest import MANIFEST, register_weights
+from mdx.systems.weights import read_weights
 from models.mixer import Mixer
 from tests.training.miniature import CONFIG, V3, load, write_songs
 from training import rules

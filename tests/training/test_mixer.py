@@ -116,7 +116,7 @@ def test_a_mixer_that_cannot_be_written_keeps_the_one_before(tmp_path: Path) -> 
     write_mixer(Mixer(), path)
     before = path.read_bytes()
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="a file that can be written"):
+    with pytest.raises(OutputError, match="a writable file"):
         write_mixer(Mixer(), tmp_path / "file" / "mixer.npz")
     assert path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "mixer.npz"]

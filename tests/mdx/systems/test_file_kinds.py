@@ -12,8 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from mdx.errors import WeightsError
 from mdx.separator import Separator
 from mdx.systems.file_kinds import kind_of
+from mdx.systems.manifest import register_weights
 from mdx.systems.onnx_file import external_tensor
-from mdx.systems.weights import read_weights, register_weights, weights_file
+from mdx.systems.weights import read_weights, weights_file
 
 SHAPE = [1, 4, 64, 32]
 

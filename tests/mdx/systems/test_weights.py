@@ -6,17 +6,15 @@ import pytest
 import yaml
 
 from mdx.errors import ConfigError, WeightsError
-from mdx.systems.weights import (
+from mdx.systems.manifest import (
     WeightsEntry,
     describe,
     describe_file,
-    name_for,
     read_manifest,
-    read_weights,
     register_weights,
-    weights_file,
     write_entry,
 )
+from mdx.systems.weights import name_for, read_weights, weights_file
 
 
 @pytest.fixture

@@ -1,0 +1,142 @@
+"""The manifest of a folder of weights: what each file is, by its sha256 and where it comes from."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from mdx.errors import WeightsError
+from mdx.files import write_atomically
+from mdx.systems.mappings import build, read_mapping
+from mdx.systems.spec import require
+
+MANIFEST = "manifest.yaml"
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """What the manifest says of one file."""
+
+    sha256: str  # 64 digits; fewer where no more was published, until the file is fetched
+    bytes: int | None = None
+    made_by: str | None = None  # the command, or where the file comes from
+    parent: str | None = None  # sha256 of the float32 file that an int8 file was made from
+    loss: float | None = None  # dB of SDR that int8 loses against it, on calibration songs
+    data: str | None = None  # what it was trained on
+    config: str | None = None  # how: a name from training/configs, or the file's
+    commit: str | None = None  # of this repository
+    score: float | None = None  # dB of SDR on the songs held out for validation
+    url: str | None = None  # where a file that is not in git is fetched from
+    member: str | None = None  # its name in the zip that lies there
+    archive_bytes: int | None = None  # of that zip
+    archive_md5: str | None = None  # of that zip, as the place that has it gives it
+    mirror: str | None = None  # a second place, where the file lies by itself
+    licence: str | None = None  # what its authors say of the weights
+    becomes: str | None = None  # of a checkpoint: the ONNX file that it is converted to
+
+    def __post_init__(self) -> None:
+        digest = re.fullmatch("[0-9a-f]{8,64}", self.sha256)
+        require(digest is not None, "sha256", repr(self.sha256), "8 to 64 hex digits")
+
+    def __str__(self) -> str:
+        size = "" if self.bytes is None else f" ({self.bytes} bytes)"
+        digits = "" if len(self.sha256) == 64 else "..."
+        return f"sha256 {self.sha256}{digits}{size}"
+
+    def fits(self, found: "WeightsEntry") -> bool:
+        """Whether a file is the one meant, as far as the entry tells."""
+        return found.sha256.startswith(self.sha256) and self.bytes in (None, found.bytes)
+
+
+def read_manifest(folder: Path) -> Mapping[str, WeightsEntry]:
+    """All entries of a folder's manifest by name; raises ConfigError where it is not valid."""
+    path = folder / MANIFEST
+    if not path.exists() or not path.read_text(encoding="utf-8").strip():
+        return {}
+    return {
+        name: build(WeightsEntry, value, f"{path}: {name}")
+        for name, value in read_mapping(path).items()
+    }
+
+
+def checkpoint_of(entries: Mapping[str, WeightsEntry], name: str) -> str | None:
+    """The checkpoint that a file is converted from, where the manifest names one."""
+    return next((key for key, entry in entries.items() if entry.becomes == name), None)
+
+
+def describe(content: bytes) -> WeightsEntry:
+    """The manifest entry for these bytes."""
+    return WeightsEntry(hashlib.sha256(content).hexdigest(), len(content))
+
+
+def describe_file(path: Path) -> WeightsEntry:
+    """The manifest entry for a file of any size; raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return WeightsEntry(digest, path.stat().st_size)
+
+
+def int8_name(name: str) -> str:
+    """Where the int8 network that was made from a float32 one lies: beside it."""
+    return f"{name.removesuffix('.onnx')}.int8.onnx"
+
+
+def register_weights(
+    folder: Path, name: str, *, made_by: str, parent: str | None = None, loss: float | None = None,
+    data: str | None = None, config: str | None = None, commit: str | None = None,
+    score: float | None = None,
+) -> WeightsEntry:  # fmt: skip
+    """Enter a file of the folder into its manifest, replacing an older entry of that name."""
+    content = weights_path(folder, name).read_bytes()
+    entry = replace(
+        describe(content), made_by=made_by, parent=parent, loss=loss, data=data, config=config,
+        commit=commit, score=score,
+    )  # fmt: skip
+    write_entry(folder, name, entry)
+    return entry
+
+
+def write_entry(folder: Path, name: str, entry: WeightsEntry) -> None:
+    """Enter what is known of a file into its folder's manifest, in place of an older entry."""
+    with _alone(folder):
+        entries = {**read_manifest(folder), name: entry}
+        plain = {
+            key: {word: value for word, value in asdict(entry).items() if value is not None}
+            for key, entry in sorted(entries.items())
+        }
+        write_atomically(folder / MANIFEST, yaml.safe_dump(plain, sort_keys=False, width=100))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    # Separators that are trained side by side register their files in one manifest.
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def weights_path(folder: Path, name: str) -> Path:
+    """The path of a weights file; raises WeightsError where the name leaves the folder.
+
+    A link in the folder is followed, wherever it leads: the file is verified, not its place.
+    """
+    root = os.path.abspath(folder)  # noqa: PTH100 - as it is called: links are not resolved
+    path = Path(os.path.normpath(os.path.join(root, name.replace("\0", ""))))  # noqa: PTH118
+    if "\0" in name or not path.is_relative_to(root) or path == Path(root):
+        raise WeightsError(
+            "weights", got=repr(name), expected=f"the name of a file inside {folder}"
+        )
+    return path
