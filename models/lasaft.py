@@ -118,7 +118,8 @@ class Lasaft(nn.Module):
 
         Shape: (batch, 4, dim_f, T) -> (batch, growth, T, dim_f - 1), (.., latents).
         """
-        first: LatentBlock = self.encoders[0]  # type: ignore[assignment]
+        first = self.encoders[0]
+        assert isinstance(first, LatentBlock)
         return first.separate(self.first_conv(mix.transpose(-1, -2)))
 
     def _source(
@@ -128,7 +129,8 @@ class Lasaft(nn.Module):
         condition = self.embedding.weight[index]
         gammas, betas = gates[0][index], gates[1][index]
         first, *encoders = self.encoders
-        skips = [first.attend(x, latent, condition)]  # type: ignore[operator]
+        assert isinstance(first, LatentBlock)
+        skips = [first.attend(x, latent, condition)]
         for encoder, down in zip(encoders, self.downsamplings, strict=False):
             skips.append(encoder(down(skips[-1]), condition))
         x = self.mid_block(self.downsamplings[-1](skips[-1]), condition)

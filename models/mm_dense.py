@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from mdx.errors import ConfigError
-from models.mm_dense_blocks import EPSILON, DenseBand, DenseBandSpec, DenseBlock
+from models.mm_dense_bands import DenseBand, DenseBandSpec
+from models.mm_dense_blocks import EPSILON, DenseBlock
 
 BANDS = ("low", "middle", "high")
 

@@ -3,10 +3,10 @@
 It estimates a mask of the magnitude, a rotation of the phase and a magnitude to add, each by
 itself. One network a source; a waveform in, a waveform out, with the STFT in the graph.
 
-Published procedure: segments of 30 s that go on by 15 s, zeros behind the song's end; of each the
-middle half is kept, of the first and the last also the outer quarter; STFT of 2048 samples with a
-periodic Hann window, hop 441, reflection at both ends of a segment; no overlap-add, no Wiener
-filter, no shifts, no normalisation.
+Published procedure: segments of 30 s that go on by 15 s, zeros behind the song's end up to a
+multiple of 30 s; of each segment the middle half is kept, of the first and the last also the outer
+quarter; STFT of 2048 samples with a periodic Hann window, hop 441, reflection at both ends of a
+segment; no overlap-add, no Wiener filter, no shifts, no normalisation.
 
 Source: Kong et al., "Decoupling magnitude and phase estimation with deep ResUNet for music source
 separation" (ISMIR 2021), in the size of the class ResUNet143_DecouplePlus of the released weights.

@@ -11,14 +11,17 @@ from models.checkpoints.read import State, read_checkpoint
 from models.export_network import export_network
 
 
-def convert_checkpoint(checkpoint: Path, target: Path, *, architecture: str | None = None) -> float:
+def convert_checkpoint(
+    checkpoint: Path, target: Path, *, architecture: str | None = None, source: str | None = None
+) -> float:
     """Write the graph of a checkpoint of one of FORMATS; None takes the one that its names tell.
 
+    `source` is which of a file's networks is meant, where it holds several under their sources.
     Returns the largest difference between onnxruntime and torch, relative to the output's peak.
     Raises WeightsError for anything but a whole checkpoint of the architecture in a published size;
     NetworkError where the two differ too much; OSError where the file cannot be written.
     """
-    state = read_state(checkpoint)
+    state = _of_source(read_state(checkpoint), checkpoint, source)
     architecture = architecture or architecture_of(state)
     if architecture is None:
         known = ", ".join(ARCHITECTURES[name].title for name in FORMATS)
@@ -40,3 +43,14 @@ def read_state(checkpoint: Path) -> State:
     except OSError as no:
         raise WeightsError(checkpoint, got=no.strerror, expected="a readable file") from no
     return read_hdf5(checkpoint) if nnabla else read_checkpoint(checkpoint)
+
+
+def _of_source(state: State, checkpoint: Path, source: str | None) -> State:
+    # nnabla's names begin with the scope of the network, which is its source.
+    scopes = sorted({name.split("/")[0] for name in state if "/" in name})
+    if source is None and len(scopes) <= 1:
+        return state
+    if source not in scopes:
+        found = f"networks of {', '.join(scopes)}" if scopes else "one network without a name"
+        raise WeightsError(checkpoint, got=found, expected=source or "to be told which of them")
+    return {name: value for name, value in state.items() if name.startswith(f"{source}/")}

@@ -1,6 +1,7 @@
 """What every compared network has to show."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ def gmacs_per_second(name: str, size: str, *, used: float = 1.0) -> float:
     Torch counts them on sizes alone: to export the large networks would take minutes.
     """
     architecture = ARCHITECTURES[name]
+    if architecture.dynamic:  # every frame costs the same, and an LSTM is counted step by step
+        architecture = replace(architecture, length=8)
     spec = architecture.sizes[size]
     with torch.device("meta"):
         net = architecture.network(spec).eval()

@@ -20,7 +20,7 @@ class Nnabla:
     def __init__(self, source: str) -> None:
         self.parameters: dict[str, Tensor] = {}
         self._scopes = [source]
-        self._generator = torch.Generator().manual_seed(7)
+        self._generator = torch.Generator().manual_seed(sum(source.encode()))
 
     @contextmanager
     def scope(self, *names: str) -> Iterator[None]:

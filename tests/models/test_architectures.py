@@ -19,7 +19,7 @@ from models.d3net_blocks import BandSpec
 from models.export_network import export_network, run_onnx
 from models.lasaft import LasaftSpec
 from models.mm_dense import MMDenseSpec
-from models.mm_dense_blocks import DenseBandSpec
+from models.mm_dense_bands import DenseBandSpec
 from models.open_unmix import OpenUnmix, OpenUnmixSpec
 from models.random_weights import randomise
 from models.resunet import ResUNetSpec
@@ -86,17 +86,49 @@ def test_a_state_dict_becomes_a_graph(tmp_path: Path, monkeypatch: pytest.Monkey
     assert np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
-def test_an_hdf5_file_becomes_a_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    published(monkeypatch, "d3net", "vocals")
-    original = Nnabla("vocals")
-    mix = torch.rand(1, 8, 2, 10, dtype=torch.float64)  # (batch, T, 2, F)
-    expected = original.network(mix, TINY["d3net"]).permute(0, 2, 3, 1).numpy()
-    with h5py.File(tmp_path / "vocals.h5", "w") as file:
-        for name, value in original.parameters.items():
-            file[name] = value.numpy()
-    assert convert_checkpoint(tmp_path / "vocals.h5", tmp_path / "vocals.onnx") < 1e-4
-    got = run_onnx(tmp_path / "vocals.onnx", mix.permute(0, 2, 3, 1).float().numpy())
+def original_files(folder: Path, sources: tuple[str, ...]) -> tuple[Path, Any, Any]:
+    """An HDF5 file of D3Nets, a mixture (1, T, 2, F), and what the last of them makes of it."""
+    mix = torch.rand(1, 8, 2, 10, dtype=torch.float64, generator=torch.manual_seed(0))
+    with h5py.File(folder / "d3net.h5", "w") as file:
+        for source in sources:
+            original = Nnabla(source)
+            expected = original.network(mix, TINY["d3net"])
+            for name, value in original.parameters.items():
+                file[name] = value.numpy()
+    return folder / "d3net.h5", mix, expected.permute(0, 2, 3, 1).numpy()
+
+
+@pytest.mark.parametrize(("sources", "source"), [(("vocals",), None), (("bass", "drums"), "drums")])
+def test_an_hdf5_file_becomes_a_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: tuple[str, ...], source: str | None
+) -> None:
+    published(monkeypatch, "d3net", sources[-1])
+    path, mix, expected = original_files(tmp_path, sources)
+    assert convert_checkpoint(path, tmp_path / "d3net.onnx", source=source) < 1e-4
+    got = run_onnx(tmp_path / "d3net.onnx", mix.permute(0, 2, 3, 1).float().numpy())
     assert np.abs(got[:, 0] - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    ("sources", "source", "message"),
+    [
+        (("bass", "drums"), None, "got networks of bass, drums, expected to be told which of them"),
+        (("bass", "drums"), "vocals", "got networks of bass, drums, expected vocals"),
+        (("bass",), "vocals", "got networks of bass, expected vocals"),
+    ],
+)
+def test_a_network_that_a_file_does_not_have(
+    tmp_path: Path, sources: tuple[str, ...], source: str | None, message: str
+) -> None:
+    path, _, _ = original_files(tmp_path, sources)
+    with pytest.raises(WeightsError, match=message):
+        convert_checkpoint(path, tmp_path / "d3net.onnx", source=source)
+
+
+def test_a_state_dict_has_no_sources_to_choose_from(tmp_path: Path) -> None:
+    torch.save({"fc1.weight": torch.zeros(1)}, tmp_path / "umx.pth")
+    with pytest.raises(WeightsError, match="got one network without a name, expected bass"):
+        convert_checkpoint(tmp_path / "umx.pth", tmp_path / "umx.onnx", source="bass")
 
 
 def test_every_format_is_of_an_architecture() -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mdx.errors import ConfigError
 from models.mm_dense import MMDense, MMDenseSpec
-from models.mm_dense_blocks import DenseBandSpec
+from models.mm_dense_bands import DenseBandSpec
 from models.random_weights import randomise
 from tests.models.longhand_layers import Layers
 from tests.models.network_checks import check_onnx, gmacs_per_second, published_parameters
