@@ -110,7 +110,8 @@ class FfmpegDecoder:
             if now != kind:
                 if resampler is not None:
                     yield from _resampled(resampler, None)
-                resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
+                # Packed: PyAV reads beyond its list of planes where there are more than eight.
+                resampler = av.AudioResampler("flt", self._layout, self.sample_rate)
                 kind = now
             yield from _resampled(resampler, frame)
         if resampler is not None:
@@ -141,7 +142,8 @@ class FfmpegDecoder:
 def _resampled(resampler: Any, frame: Any) -> Iterator[Audio]:
     try:
         for part in resampler.resample(frame):
-            yield np.ascontiguousarray(part.to_ndarray().T, dtype=np.float32)
+            samples: Audio = part.to_ndarray().reshape(part.samples, -1)
+            yield samples
     except (av.FFmpegError, ValueError) as error:
         raise DecodeError(_reason(error)) from error
 

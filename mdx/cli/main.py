@@ -4,6 +4,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -57,6 +58,12 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=version())
+    with suppress(ImportError):  # the extra `completion`
+        import shtab
+
+        shtab.add_argument_to(
+            parser, "--print-completion", help="print what makes this shell complete options"
+        )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("separate", help="separate songs", description=DESCRIPTION)
     add_separate_arguments(one)

@@ -36,6 +36,11 @@ def separate(args: argparse.Namespace) -> int:
     except MdxError as error:
         report.failed(None, error)
         return 1
+    except Exception as error:  # of a runtime that cannot load the networks, say
+        report.failed(None, f"got {type(error).__name__} {error}, expected a system to load")
+        if args.debug:
+            traceback.print_exception(error)
+        return 1
     finally:
         report.close()
 

@@ -56,7 +56,7 @@ class WeightsEntry:
 def read_manifest(folder: Path) -> Mapping[str, WeightsEntry]:
     """All entries of a folder's manifest by name; raises ConfigError where it is not valid."""
     path = folder / MANIFEST
-    if not path.exists() or not path.read_text(encoding="utf-8").strip():
+    if not path.exists() or (path.is_file() and not path.read_bytes().strip()):
         return {}
     return {
         name: build(WeightsEntry, value, f"{path}: {name}")

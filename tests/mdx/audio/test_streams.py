@@ -77,6 +77,18 @@ def test_downmix_goes_by_the_layout_of_compressed_audio(tmp_path: Path) -> None:
     assert np.abs(left - right).max() < 1e-3 and np.abs(left).max() > 0.1
 
 
+@pytest.mark.parametrize("channels", [9, 16, 40])
+def test_many_channels_of_compressed_audio(tmp_path: Path, channels: int) -> None:
+    # By FFmpeg: a WAV whose header does not know its length.
+    path = tmp_path / "song.wav"
+    sf.write(path, np.full((5000, channels), 0.5), RATE, subtype="FLOAT")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = b"\xff" * 4
+    path.write_bytes(content)
+    np.testing.assert_allclose(read(path, downmix=True), np.full((2, 5000), 0.5), atol=1e-6)
+
+
 def test_a_downmix_needs_no_known_place() -> None:
     for positions in (("LFE", "LFE2", "LFE"), ("", "", ""), ("FL", "SL", "BL")):
         np.testing.assert_allclose(downmix_matrix(positions).sum(axis=0), 1, atol=1e-6)

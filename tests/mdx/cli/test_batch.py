@@ -103,6 +103,31 @@ def test_whatever_a_song_does_the_others_are_separated(
     assert "RuntimeError: of\nthree" in capsys.readouterr().err
 
 
+def test_a_list_with_missing_songs(
+    tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song, missing = write_song(tmp_path / "song.wav"), tmp_path / "missing.wav"
+    (tmp_path / "list.txt").write_text(f"{missing}\n\n# a comment\n{song}\n")
+    assert run(tiny_system, "--list", tmp_path / "list.txt", "-o", tmp_path / "out") == 1
+    captured = capsys.readouterr()
+    assert captured.out == f"{tmp_path / 'out' / 'song'}\n"
+    assert f"error: {missing}: got no such file" in captured.err
+
+
+def test_a_runtime_that_breaks_down_at_the_start_is_one_line(
+    tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def fail(*arguments: object, **options: object) -> Separator:
+        raise RuntimeError("no\nhome")
+
+    monkeypatch.setattr(Separator, "load", fail)
+    assert run(tiny_system, write_song(tmp_path / "song.wav"), "-o", tmp_path / "out") == 1
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "error: got RuntimeError no home, expected a system to load"
+    )
+
+
 def test_two_songs_of_one_name_and_one_named_twice(
     tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

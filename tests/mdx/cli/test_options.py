@@ -162,3 +162,11 @@ def test_a_command_of_the_repository_that_a_wheel_lacks_is_one_line(
     error = capsys.readouterr().err
     assert error.startswith("error: mdx evaluate: got no nosuch here, expected it, to score stems")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_shells_complete_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--print-completion", shell])
+    script = capsys.readouterr().out
+    assert stop.value.code == 0 and "two-stems" in script and "evaluate" in script

@@ -133,6 +133,12 @@ def test_a_wrong_manifest_is_refused(folder: Path, text: str) -> None:
         read_weights(folder, "demo/a.onnx")
 
 
+def test_a_manifest_that_is_no_text_is_refused(folder: Path) -> None:
+    (folder / "manifest.yaml").write_bytes(b"a.onnx: \xff")
+    with pytest.raises(ConfigError, match=r"manifest\.yaml: got .*expected valid YAML"):
+        read_manifest(folder)
+
+
 @pytest.mark.parametrize("text", [None, "", " \n"])
 def test_without_a_manifest_the_line_to_write_is_said(folder: Path, text: str | None) -> None:
     (folder / "manifest.yaml").unlink()
