@@ -11,8 +11,8 @@ from mdx.audio.tags import read_tags
 from mdx.errors import MdxError
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.find import read_system
+from mdx.systems.manifest import MANIFEST, read_manifest
 from mdx.systems.onnx_file import external_tensor
-from mdx.systems.weights import MANIFEST, read_manifest
 from models.describe.records import find_record
 
 logging.disable(logging.CRITICAL)
