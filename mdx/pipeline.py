@@ -1,11 +1,11 @@
 """A song at one quality level: every estimator's stream, lined up and combined block by block."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
+from mdx.audio.fifo import Fifo
 from mdx.combine.protocol import Combiner
 from mdx.errors import NetworkError
 from mdx.estimators.normalise import Normalisation
@@ -151,29 +151,3 @@ def check_finite(stems: Audio) -> None:
             expected="finite samples",
             hint="the song is far beyond full scale, or a network is broken",
         )
-
-
-class Fifo:
-    """Where the mixture and streams with segments of their own wait for each other."""
-
-    def __init__(self) -> None:
-        self._blocks: deque[Audio] = deque()
-        self._nothing: Audio = np.zeros((CHANNELS, 0), dtype=np.float32)
-        self.samples = 0
-
-    def put(self, block: Audio) -> None:
-        """Put in what is new. Shape: (..., n)."""
-        self._blocks.append(block)
-        self._nothing = block[..., :0]
-        self.samples += block.shape[-1]
-
-    def take(self, samples: int) -> Audio:
-        """Take out what is oldest. Shape: (..., samples)."""
-        taken = [self._nothing]
-        while (left := samples - sum(block.shape[-1] for block in taken)) > 0:
-            taken.append(self._blocks.popleft())
-        if left < 0:
-            self._blocks.appendleft(taken[-1][..., left:].copy())  # not to keep what is taken
-            taken[-1] = taken[-1][..., :left]
-        self.samples -= samples
-        return np.concatenate(taken, axis=-1)

@@ -1,7 +1,5 @@
 """The only place where the stages meet: a song in, its stems out, in blocks."""
 
-import json
-import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from mdx.audio.formats import Encoding
+from mdx.audio.places import places_of
 from mdx.audio.read import BLOCK, SongReader, check_sample_rate
 from mdx.audio.remainder import Remainder
 from mdx.audio.resample import resample
 from mdx.audio.spool import song_file
 from mdx.audio.tags import read_tags
 from mdx.audio.write import StemWriter
-from mdx.errors import AudioError, ConfigError, OutputError
+from mdx.errors import AudioError, ConfigError
 from mdx.estimators.front_ends import front_end_of
 from mdx.estimators.normalise import Normalisation, measure
 from mdx.limit.cost import segment_cost
@@ -24,15 +23,14 @@ from mdx.limit.deadline import Costs, Deadline
 from mdx.limit.fallback import Fallback
 from mdx.limit.ladder import Ladder
 from mdx.limit.policy import Limit
+from mdx.limit.quality import write_quality
 from mdx.loading import load_ladder
 from mdx.monitor import Monitor, Progress
 from mdx.pipeline import Stream
 from mdx.runtimes.runtime import Runtime
 from mdx.stages import Stages
 from mdx.systems.find import find_system
-from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio
-
-log = logging.getLogger(__name__)
+from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
 
 class Separator:
@@ -158,7 +156,8 @@ class Separator:
         """
         started = time.monotonic()
         encoding = Encoding(subtype=subtype) if encoding is None else encoding
-        paths = self._places(out, Path(path), encoding, rest)
+        stems = (*self.sources, rest) if rest else self.sources
+        paths = places_of(out, Path(path), stems, encoding.suffix)
         with (
             song_file(Path(path)) as file,
             SongReader(file, downmix=downmix, stream=stream, name=path) as song,
@@ -176,52 +175,21 @@ class Separator:
                 tags=None if encoding.format == "wav" else read_tags(file),
             )  # fmt: skip
 
-            def write(stems: Audio) -> None:
-                writer.append(remainder.added_to(stems) if remainder else stems)
+            def write(block: Audio) -> None:
+                writer.append(remainder.added_to(block) if remainder else block)
 
             with writer:
-                for stems in self._separate_blocks(blocks, rate, pipeline, monitor):
+                for block in self._separate_blocks(blocks, rate, pipeline, monitor):
                     # Resampled there and back, a song may differ from itself by a sample.
                     with monitor.stages.time("write"):
-                        write(stems[:, :, : song.position - writer.written])
+                        write(block[:, :, : song.position - writer.written])
                 missing = song.position - writer.written
                 write(np.zeros((len(self.sources), CHANNELS, missing), dtype=np.float32))
                 monitor.check()
         monitor.finish()
-        quality = next(iter(paths.values())).parent / "quality.json"
-        self._write_quality(quality, deadline, list(paths))
+        folder = next(iter(paths.values())).parent
+        write_quality(folder / "quality.json", stems, self.ladder, deadline)
         return paths
-
-    def _places(
-        self, out: str | Path | Mapping[str, Path], song: Path, encoding: Encoding, rest: str | None
-    ) -> dict[str, Path]:
-        # Where the stems are written, in their order.
-        stems = (*self.sources, rest) if rest else self.sources
-        if isinstance(out, Mapping):
-            paths = dict(out)
-        else:
-            paths = stem_paths(Path(out), stems, encoding.suffix)
-        if set(paths) != set(stems) or len(set(stems)) != len(stems):
-            raise ConfigError("stems", got=list(paths), expected=f"{', '.join(stems)}, each once")
-        if song.resolve() in {stem.resolve() for stem in paths.values()}:
-            raise OutputError(
-                song, got="the song itself as a stem's place", expected="another folder"
-            )
-        return {source: paths[source] for source in stems}
-
-    def _write_quality(self, path: Path, deadline: Deadline | None, stems: Sequence[str]) -> None:
-        # The stems are there by now: what is told of them must not cost them.
-        try:
-            if deadline is not None:
-                levels = self.ladder.describe()
-                summary = {"sources": stems, "levels": levels, **deadline.summary()}
-                path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-            elif path.is_file():
-                old = json.loads(path.read_text(encoding="utf-8"))
-                if "decisions" in old and set(old.get("sources", SOURCES)) <= set(stems):
-                    path.unlink()  # ours, of the stems that were here before
-        except (OSError, ValueError, TypeError) as error:
-            log.warning("%s: %s", path, error)
 
     def _normalise_file(self, song: SongReader, monitor: Monitor) -> dict[str, Normalisation]:
         # A first pass over the song, by a reader of its own, where an estimator asks for it.
@@ -283,10 +251,3 @@ class Separator:
             yield stream.finish()[kept]
 
         return resample(stems(), SAMPLE_RATE, sample_rate)
-
-
-def stem_paths(
-    folder: Path, sources: Sequence[str] = SOURCES, suffix: str = ".wav"
-) -> dict[str, Path]:
-    """Where the stems of a song lie in its folder: `<folder>/<source>.wav`."""
-    return {source: folder / f"{source}{suffix}" for source in sources}

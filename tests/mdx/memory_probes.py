@@ -1,9 +1,12 @@
 """Memory of processes that have done nothing else; each function is for one of its own."""
 
+import ctypes
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 
 from mdx.estimators.demucs_v2 import stem_samples, valid_length
 from mdx.estimators.spectrogram import check_layout
@@ -11,6 +14,7 @@ from mdx.machine import peak_memory
 from mdx.runtimes.memory import save_memory
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.runtimes.openvino import OpenVinoNetwork
+from mdx.separator import Separator
 from mdx.systems.spec import SAMPLE_RATE
 
 MB = 1_000_000
@@ -67,3 +71,24 @@ def while_in_a_network(path: Path) -> float:
     before = resident()
     network(np.zeros((1, 4, dim_f, dim_t), dtype=np.float32))
     return ((peak_memory() or 0) / MB - before) / (32 * dim_f * dim_t * 4 / MB)
+
+
+def settings_of_the_process(system: Path, *, saving: bool) -> list[str]:
+    """What is asked of the whole process while a system is loaded and used."""
+    asked: list[str] = []
+    register, library = ort.create_and_register_allocator, ctypes.CDLL
+
+    def note_arena(*arguments: object) -> None:
+        asked.append("arena")
+        register(*arguments)
+
+    def note_library(*arguments: Any) -> Any:
+        asked.append("libc")
+        return library(*arguments)
+
+    ort.create_and_register_allocator, ctypes.CDLL = note_arena, note_library  # type: ignore[assignment,misc]
+    if saving:
+        save_memory()
+    separator = Separator.load(system, threads=1)
+    separator.separate(np.zeros((2, SAMPLE_RATE), dtype=np.float32) + 0.1, SAMPLE_RATE)
+    return asked

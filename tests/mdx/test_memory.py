@@ -20,6 +20,7 @@ from tests.mdx.memory_probes import (
     after_large_blocks,
     after_loading,
     after_segments,
+    settings_of_the_process,
     while_in_a_network,
 )
 from tests.mdx.runtimes.test_networks import graph
@@ -72,3 +73,8 @@ def test_demucs_leaves_little_behind(tmp_path: Path) -> None:
     path = tmp_path / "x.onnx"
     export_demucs(random_demucs(DemucsSpec(channels=16), seed=0), path)
     assert in_a_process(after_segments, path) < 1.2  # of its stems; 1.7 where all of it is kept
+
+
+def test_the_process_is_left_as_it_was_unless_the_program_asks(tiny_system: Path) -> None:
+    assert in_a_process(settings_of_the_process, tiny_system, saving=False) == []
+    assert "arena" in in_a_process(settings_of_the_process, tiny_system, saving=True)

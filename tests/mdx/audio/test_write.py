@@ -10,9 +10,9 @@ import pytest
 import soundfile as sf
 
 from mdx.audio.formats import Encoding
+from mdx.audio.places import stem_paths
 from mdx.audio.write import WAV_LIMIT, StemWriter
 from mdx.errors import OutputError
-from mdx.separator import stem_paths
 from mdx.systems.spec import SOURCES, Audio
 
 
@@ -130,7 +130,7 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from mdx.errors import OutputError
-from mdx.separator import stem_paths
+from mdx.audio.places import stem_paths
 from mdx.audio.formats import Encoding
 from mdx.audio.write import StemWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

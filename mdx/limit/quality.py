@@ -1,0 +1,31 @@
+"""quality.json beside a song's stems: what a time limit made of them."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from mdx.limit.deadline import Deadline
+from mdx.limit.ladder import Ladder
+from mdx.systems.spec import SOURCES
+
+log = logging.getLogger(__name__)
+
+
+def write_quality(
+    path: Path, stems: Sequence[str], ladder: Ladder, deadline: Deadline | None
+) -> None:
+    """Write what was chosen for a song with a deadline; without one, remove what is out of date.
+
+    A file that cannot be written is a warning: the stems are there by now.
+    """
+    try:
+        if deadline is not None:
+            summary = {"sources": stems, "levels": ladder.describe(), **deadline.summary()}
+            path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        elif path.is_file():
+            old = json.loads(path.read_text(encoding="utf-8"))
+            if "decisions" in old and set(old.get("sources", SOURCES)) <= set(stems):
+                path.unlink()  # ours, of the stems that were here before
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("%s: %s", path, error)
