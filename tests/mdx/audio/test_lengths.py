@@ -80,6 +80,42 @@ def test_a_wav_of_unknown_length(tmp_path: Path, kind: str, size: int) -> None:
     np.testing.assert_array_equal(read(path), song)
 
 
+@pytest.mark.parametrize("size", [36, 40_000])
+def test_a_wav_that_tells_of_its_first_part_only(tmp_path: Path, size: int) -> None:
+    song, path = noise(50_000), tmp_path / "song.wav"
+    sf.write(path, song.T, RATE, subtype="FLOAT")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = struct.pack("<I", size)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read(path), song)
+
+
+@pytest.mark.parametrize(
+    "end", [b"TAG" + bytes(125), bytes(9999), b"\xff\xfe" * 500, b"ID3" * 3000]
+)
+def test_what_is_appended_to_a_wav_is_no_audio(tmp_path: Path, end: bytes) -> None:
+    path = tmp_path / "song.wav"
+    sf.write(path, noise(10_000).T, RATE)
+    path.write_bytes(path.read_bytes() + end)
+    assert read(path).shape[1] == 10_000
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_flac_that_tells_of_its_first_part_only(tmp_path: Path, joined: bool) -> None:
+    song, path = noise(100_000), tmp_path / "song.flac"
+    sf.write(path, song.T, RATE, subtype="PCM_24")
+    content = bytearray(path.read_bytes())
+    if joined:
+        content = content + content
+    else:
+        content[22:26] = struct.pack(">I", 40_000)
+    path.write_bytes(content)
+    with SongReader(path) as reader:
+        got = np.concatenate(list(reader.blocks()), axis=1)
+    np.testing.assert_allclose(got, np.tile(song, 1 + joined), atol=2**-23)
+
+
 def test_an_overflown_size_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     sf.write(path, noise(1000).T, RATE)
