@@ -7,6 +7,7 @@ from typing import BinaryIO
 UNKNOWN = 0x7FFF0000  # sizes from here on are a pipe's way to say that it did not know
 APPENDED = 1 << 12  # bytes: a few more than a header tells of are no audio
 TAGS = (b"TAG", b"ID3", b"APET")
+MOST_CHUNKS = 1000  # to look at: a file of nothing else would take minutes
 LARGEST = 1 << 32  # bytes that a plain WAV's sizes can tell of
 
 
@@ -22,7 +23,8 @@ def has_unknown_length(path: Path) -> bool:
             return False
         end = os.fstat(file.fileno()).st_size
         large = 0
-        while len(header := file.read(8)) == 8:
+        for _ in range(MOST_CHUNKS):
+            header = file.read(8)
             size = int.from_bytes(header[4:], "little")
             start = file.tell()
             if header[:4] == b"ds64":
@@ -41,7 +43,9 @@ def has_unknown_length(path: Path) -> bool:
 
 def _holds_chunks(file: BinaryIO, start: int, end: int, *, empty: bool) -> bool:
     # Whether nothing but further chunks follows, or what somebody has appended: a tag, zeros.
-    while end - start >= 8:
+    for _ in range(MOST_CHUNKS):
+        if end - start < 8:
+            break
         file.seek(start)
         header = file.read(8)
         if not (header[:4].isascii() and header[:4].decode("ascii").isprintable()):
