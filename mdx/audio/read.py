@@ -202,7 +202,12 @@ class SongReader:
         )
 
     def _damaged(self, error: DecodeError) -> AudioError:
-        return AudioError(self.name, got=f"a damaged file ({error})", expected="audio to its end")
+        here = self.position / self.sample_rate
+        told = f", {self._promise.samples / self.sample_rate:.2f} s" if self._promise else ""
+        return AudioError(
+            self.name, got=f"a damaged file ({error}) after {here:.2f} s",
+            expected=f"audio to its end{told}",
+        )  # fmt: skip
 
     def _unreadable(self, error: Exception) -> AudioError:
         if self._options["stream"] and "audio stream" in str(error):

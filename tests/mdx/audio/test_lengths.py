@@ -216,6 +216,13 @@ def test_an_ogg_without_its_end_is_said(
     assert f"{here / 48000:.2f} s of audio, and then no end-of-stream mark" in caplog.text
 
 
+def test_a_decoder_that_gives_up_says_both_lengths(tmp_path: Path) -> None:
+    encode(tmp_path / "song.wv", noise(9 * RATE), codec="wavpack")
+    cut(tmp_path / "song.wv", 0.6)
+    with pytest.raises(AudioError, match=r"a damaged file .* after [3-6]\.\d+ s, .*, 9\.00 s"):
+        read(tmp_path / "song.wv")
+
+
 def test_a_hole_in_an_ogg_is_said_with_both_lengths(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
