@@ -116,6 +116,24 @@ def test_a_flac_that_tells_of_its_first_part_only(tmp_path: Path, joined: bool) 
     np.testing.assert_allclose(got, np.tile(song, 1 + joined), atol=2**-23)
 
 
+@pytest.mark.parametrize(
+    ("kind", "places"),
+    [("AU", [(8, 12)]), ("CAF", [(4, 12)]), ("AIFF", [(4, 8)]), ("W64", [(16, 24)])],
+)
+@pytest.mark.parametrize("samples", [1000, 100_000])
+def test_a_length_of_zero_in_other_containers(
+    tmp_path: Path, kind: str, places: list[tuple[int, int]], samples: int
+) -> None:
+    song, path = noise(samples), tmp_path / "song"
+    sf.write(path, song.T, RATE, subtype="FLOAT", format=kind)
+    content = bytearray(path.read_bytes())
+    name = {"CAF": b"data", "AIFF": b"SSND", "W64": b"data\xf3\xac"}.get(kind, b"")
+    for start, end in places:
+        content[content.index(name) + start : content.index(name) + end] = bytes(end - start)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read(path), song)
+
+
 def test_an_overflown_size_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     sf.write(path, noise(1000).T, RATE)
