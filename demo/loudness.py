@@ -19,7 +19,10 @@ def integrated_loudness(audio: npt.NDArray[Any]) -> float | None:
     try:
         from pyloudnorm import Meter
     except ImportError as error:
-        raise DemoError("pyloudnorm is missing; pip install -e '.[demo]'") from error
+        raise DemoError(
+            "loudness", got=f"no {error.name}", expected="pyloudnorm, which measures it",
+            hint="pip install -e '.[demo]'",
+        ) from error  # fmt: skip
     if audio.shape[1] < _BLOCK * SAMPLE_RATE or not audio.any():
         return None  # the meter would warn of silence
     loudness = float(Meter(SAMPLE_RATE).integrated_loudness(audio.T.astype(np.float64)))

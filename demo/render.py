@@ -47,13 +47,13 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.split not in SPLIT_IDS:
-            raise DemoError(f"split must be one of {', '.join(SPLIT_IDS)}, got {self.split!r}")
+            known = " or ".join(map(repr, SPLIT_IDS))
+            raise DemoError("split", got=repr(self.split), expected=known)
         if not 2 <= self.seconds <= 600:
-            raise DemoError(f"seconds must be from 2 to 600, got {self.seconds:g}")
+            raise DemoError("seconds", got=f"{self.seconds:g}", expected="2 to 600")
         if min(self.seed, self.index) < 0:
-            raise DemoError(
-                f"seed and song numbers must not be negative, got {min(self.seed, self.index)}"
-            )
+            least = min(self.seed, self.index)
+            raise DemoError("seed and number of a song", got=least, expected="0 or more")
 
     @property
     def name(self) -> str:

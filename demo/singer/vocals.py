@@ -88,15 +88,15 @@ def render_vocals(
     sung: str,
     espeak: bool = False,
 ) -> tuple[Audio, dict[str, Any]]:
-    """Return the dry vocal stem, shape (2, n), and facts about who sings.
+    """Return the dry vocal stem and facts about who sings. Shape: (2, n).
+
+    Raises DemoError where espeak-ng is wanted and missing, or fails.
 
     Args:
         harmony: notes of a second voice, often none.
+        n: samples at 44.1 kHz.
         sung: "sung" or "rap".
         espeak: whether about half of the singers get the mouth of a voice of espeak-ng.
-
-    Raises:
-        DemoError: espeak-ng is wanted and missing, or fails.
     """
     if espeak:
         find_program()  # every song fails without it, not only those with such a singer
