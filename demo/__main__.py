@@ -23,7 +23,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """The parser of the command line."""
     parser = _Parser(prog="demo", description="Compose and render songs in MUSDB18-HQ layout.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--train", type=int, default=0, help="number of training songs")
@@ -80,7 +80,7 @@ def _get_requests(args: argparse.Namespace) -> list[Request]:
 
 
 def _find_packs() -> tuple[Pack, ...]:
-    """Return the packs that are installed, and say which are and which are not."""
+    """Find the installed packs, and print which are installed and which are not."""
     installed, missing = find_packs(read_catalogue())
     for pack in installed:
         print(f"pack {pack.name}: {pack.licence}; {pack.attribution}", flush=True)

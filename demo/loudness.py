@@ -12,7 +12,7 @@ _BLOCK = 0.4  # seconds that the meter looks at
 
 
 def integrated_loudness(audio: npt.NDArray[Any]) -> float | None:
-    """Return the loudness of stereo `audio` (2, n) by ITU-R BS.1770-4, LUFS.
+    """The loudness of stereo audio by ITU-R BS.1770-4, LUFS. Shape: (2, n).
 
     None below the meter's gate of -70 LUFS or 0.4 s. Raises DemoError where pyloudnorm is missing.
     """

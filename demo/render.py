@@ -61,7 +61,7 @@ class Request:
         return f"{self.split}-{self.seed}-{self.index:03d}"
 
     def identity(self) -> dict[str, Any]:
-        """Return what song.json says of the request: equal identities, equal bytes."""
+        """What song.json says of the request: equal identities, equal bytes."""
         packs: dict[str, Any] = {}
         if self.packs:
             packs = {"packs": {pack.name: pack.sha256 for pack in self.packs},
@@ -79,7 +79,7 @@ class Request:
 
 
 def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
-    """Return the four stems, int16 of shape (2, n), and the facts for song.json.
+    """The four stems, int16, and the facts for song.json. Shape: (2, n) each.
 
     Raises DemoError where espeak-ng, the SoundFont or a pack is wanted and cannot be used.
     """
@@ -121,7 +121,7 @@ def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
 
 
 def _describe(score: Score, kit: str) -> dict[str, Any]:
-    """Return the facts of a score, in the order in which people ask."""
+    """The facts of a score, in the order in which people ask."""
     return {
         "genre": score.genre,
         "tempo": score.clock.bpm,

@@ -76,14 +76,14 @@ class SoundFont:
         self._synthesiser = synthesiser
 
     def has(self, program: int, *, drums: bool = False) -> bool:
-        """Return whether the file has a program (bank 0) or a drum kit of that number."""
+        """Whether the file has a program (bank 0) or a drum kit of that number."""
         found: int = self._font.get_preset_index(_DRUM_BANK if drums else 0, program)
         return found >= 0
 
     def play(
         self, notes: tuple[Note, ...], n: int, *, program: int, bank: int = 0, drums: bool = False
     ) -> Audio:
-        """Return the notes as the program plays them, dry and at any level. Shape: (2, n).
+        """The notes as the program plays them, dry and at any level. Shape: (2, n).
 
         Raises DemoError where the file has no such program.
 
@@ -121,13 +121,13 @@ class SoundFont:
 
 @cache
 def load_font(path: Path) -> SoundFont:
-    """Return the SoundFont of a file, loaded once by each process."""
+    """The SoundFont of a file, loaded once by each process."""
     return SoundFont(path)
 
 
 @cache
 def fingerprint(path: Path) -> str:
-    """Return what tells a SoundFont from another: the file's name and SHA-256."""
+    """What tells a SoundFont from another: the file's name and SHA-256."""
     return f"{path.name} {hashlib.sha256(_read(path)).hexdigest()}"
 
 
@@ -139,7 +139,7 @@ def _read(path: Path) -> bytes:
 
 
 def _events(notes: tuple[Note, ...], *, drums: bool) -> list[tuple[int, float, int]]:
-    """Return (sample, velocity, key) in order of time; velocity 0 ends a note."""
+    """(sample, velocity, key) in order of time; velocity 0 ends a note."""
     events = []
     for note in notes:
         key = DRUM_KEYS[note.text] if drums else min(max(round(note.pitch), 0), 127)

@@ -81,7 +81,7 @@ def write_page(
 
 
 def get_tools(template: str, *folders: Path, page: str) -> tuple[Any, str]:
-    """Return a Jinja2 template of `folders`, or of the report's own folder, and plotly's code.
+    """A Jinja2 template of `folders`, or of the report's own folder, and plotly's code.
 
     Raises ConfigError, in which `page` is what could not be drawn, where one of them is missing.
     """

@@ -33,7 +33,7 @@ class Architecture:
     many: bool = False  # one network may make several sources
 
     def takes(self, key: str) -> bool:
-        """Return whether a value of this name belongs to the size."""
+        """Whether a value of this name belongs to the size."""
         return key in {field.name for field in fields(self.size)}
 
 

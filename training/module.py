@@ -124,7 +124,7 @@ class SeparatorModule(LightningModule):
 
 
 def average_with_warm_up(decay: float) -> Callable[..., None]:
-    """Return how averaged weights follow, faster at first: random ones would stay for too long.
+    """How averaged weights follow, faster at first: random ones would stay for too long.
 
     At a decay of 0.998 a tenth of the first weights would be in the average for 1,150 steps.
     """

@@ -23,7 +23,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """The parser of the command line."""
     parser = _Parser(
         prog="demo.inspect",
         description="Measure songs in MUSDB18-HQ layout and hold them against real stems.",

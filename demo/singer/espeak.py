@@ -57,7 +57,7 @@ _CONSONANTS = {symbol: symbol for symbol in CONSONANTS} | {
 
 
 def mnemonics(text: str) -> tuple[str, str]:
-    """Return the language and the phoneme names with which the program speaks a syllable.
+    """The language and the phoneme names with which the program speaks a syllable.
 
     Args:
         text: "onset-vowels-coda" in the symbols of `phonemes`.
@@ -69,7 +69,7 @@ def mnemonics(text: str) -> tuple[str, str]:
 
 
 def find_program() -> str:
-    """Return the path of the program. Raises DemoError where there is none."""
+    """The path of the program. Raises DemoError where there is none."""
     program = shutil.which(COMMAND)
     if program is None:
         raise DemoError("--espeak", got=f"no program {COMMAND} on the PATH", expected="it to speak",
@@ -78,7 +78,7 @@ def find_program() -> str:
 
 
 def speak(text: str, variant: str) -> Audio:
-    """Return a syllable as the program speaks it, at RATE and without silent ends. Shape: (n,).
+    """A syllable as the program speaks it, at RATE and without silent ends. Shape: (n,).
 
     Raises DemoError where the program is missing, fails, or writes no sound.
 
@@ -102,7 +102,7 @@ def speak(text: str, variant: str) -> Audio:
 
 
 def _read(data: bytes, voice: str) -> Audio:
-    """Return the samples of a WAV file, whose header may lie about its length."""
+    """The samples of a WAV file, whose header may lie about its length."""
     try:
         with wave.open(io.BytesIO(data)) as file:
             if (file.getnchannels(), file.getsampwidth()) != (1, 2):
@@ -120,7 +120,7 @@ def _read(data: bytes, voice: str) -> Audio:
 
 
 def _trimmed(x: Audio) -> Audio:
-    """Return `x` without what is 45 dB below its loudest 10 ms, at either end."""
+    """`x` without what is 45 dB below its loudest 10 ms, at either end."""
     size = RATE // 100
     power = np.convolve(x**2, np.ones(size), "same")
     loud = np.flatnonzero(power > 10**-4.5 * power.max())

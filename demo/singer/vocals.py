@@ -56,7 +56,7 @@ SPOKEN = 0.5  # singers with the mouth of a speech synthesiser, where that is wa
 def _take(
     notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng, *, sung: str, voice: Speak | None
 ) -> Audio:
-    """Return one performance, mono (n,), at a usual level; `voice` speaks the syllables."""
+    """One performance, mono (n,), at a usual level; `voice` speaks the syllables."""
     if not notes:
         return np.zeros(n)
     curves = perform(notes, n, knobs, rng, sung=sung)
@@ -88,7 +88,7 @@ def render_vocals(
     sung: str,
     espeak: bool = False,
 ) -> tuple[Audio, dict[str, Any]]:
-    """Return the dry vocal stem and facts about who sings. Shape: (2, n).
+    """The dry vocal stem and facts about who sings. Shape: (2, n).
 
     Raises DemoError where espeak-ng is wanted and missing, or fails.
 
