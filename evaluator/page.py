@@ -45,6 +45,7 @@ def write_page(
     elsewhere = {entry.name: entry for entry in given}
 
     def files(system: str, song: str) -> dict[str, Path]:
+        """The files of a system's stems of a song, by source."""
         if system in elsewhere:
             found = elsewhere[system].files.get(song, {})
             return {source: paths[0] for source, paths in found.items()}

@@ -81,6 +81,10 @@ def lstm_weights(lstm: nn.LSTM, layer: int) -> tuple[Tensor, Tensor, Tensor]:
     """
 
     def both(name: str) -> Tensor:
+        """A weight with both directions and the gates in ONNX's order.
+
+        Shape: (2, 4 * hidden, ...)
+        """
         found = [getattr(lstm, f"{name}_l{layer}{way}").detach() for way in DIRECTIONS]
         gates = [weight.chunk(4)[gate] for weight in found for gate in GATES]
         return torch.stack(gates).reshape(2, -1, *found[0].shape[1:])

@@ -130,6 +130,10 @@ def average_with_warm_up(decay: float) -> Callable[..., None]:
     """
 
     def follow(averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor) -> None:
+        """Move averaged weights towards the present ones, in place.
+
+        Shape: any, the same for both
+        """
         now = min(decay, (1 + int(count)) / (10 + int(count)))
         get_ema_multi_avg_fn(now)(averages, weights, count)  # type: ignore[no-untyped-call]
 
