@@ -47,6 +47,7 @@ def as_released(network: "TfcTdfUNet") -> "TfcTdfUNet":
 
     class Released(TfcTdfUNet):
         def forward(self, x: "Tensor") -> "Tensor":
+            """Shape: (batch, 4, dim_f, dim_t) -> the same."""
             x = self.between(self.first(x).transpose(-1, -2)).transpose(-1, -2)
             out: Tensor = self.last(x)
             return out

@@ -42,6 +42,7 @@ def draw(rng: np.random.Generator, duration: float) -> tuple[Limit, str, Disturb
         acts.append(busy(4, after=after))
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
+        """Disturb as all of `acts` at once do, as Disturbance has it."""
         threads = [threading.Thread(target=one, args=(group, phase, ended)) for one in acts]
         for thread in threads:
             thread.start()

@@ -25,7 +25,10 @@ METHODS = ("museval", "full", "sdr")
 
 
 def make_track(seconds: int) -> tuple[dict[str, Audio], dict[str, Audio]]:
-    """Four references of coloured noise, and estimates with leaks and noise."""
+    """Four references of coloured noise, and estimates with leaks and noise.
+
+    Shape: (2, seconds * 44100) each
+    """
     rng = np.random.default_rng(0)
     samples = seconds * SAMPLE_RATE
     references = {
@@ -55,7 +58,10 @@ def score(method: str, references: dict[str, Audio], estimates: dict[str, Audio]
 
 
 def run_child(method: str, seconds: int) -> tuple[float, float, npt.NDArray[np.float64]]:
-    """Score in a process of its own; returns seconds, peak memory in MB, and the scores."""
+    """Score in a process of its own; returns seconds, peak memory in MB, and the scores in dB.
+
+    Shape: (metrics, sources, frames)
+    """
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.npz"
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.metrics", "--child", method]

@@ -10,6 +10,7 @@ from demo.errors import DemoError
 from demo.packs.catalogue import Pack, find_packs, read_catalogue
 from demo.render import Request
 from demo.write import FACTS, write_songs
+from mdx.errors import MdxError
 from mdx.machine import available_cpus
 
 
@@ -17,11 +18,12 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors take one line, without the usage."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, f"demo: {message}\n")
+        """End with exit code 2."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """The parser of the command line."""
     parser = _Parser(prog="demo", description="Compose and render songs in MUSDB18-HQ layout.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--train", type=int, default=0, help="number of training songs")
@@ -41,28 +43,34 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the songs, print one line each, and return the exit code."""
+    """Write the songs and print one line each; returns the exit code.
+
+    0; 1 where a song could not be made; 2 for a wrong command line; 130 after Ctrl-C.
+    """
     args = get_parser().parse_args(argv)
     try:
         for folder in write_songs(args.out, _get_requests(args), jobs=args.jobs):
             print(_describe(folder), flush=True)
-    except (DemoError, OSError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 2
+    except (MdxError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print(f"demo: interrupted; the songs above are complete, the same command goes on "
-              f"in {args.out}", file=sys.stderr)  # fmt: skip
+        print("interrupted: the songs above are complete, the same command goes on",
+              file=sys.stderr)  # fmt: skip
         return 130
     return 0
 
 
 def _get_requests(args: argparse.Namespace) -> list[Request]:
     if min(args.train, args.test) < 0:
-        raise DemoError(f"counts must not be negative, got train {args.train}, test {args.test}")
+        raise DemoError(
+            "--train, --test", got=f"{args.train}, {args.test} songs", expected="0 or more"
+        )
     if args.jobs < 1:
-        raise DemoError(f"--jobs must be 1 or more, got {args.jobs}")
+        raise DemoError("--jobs", got=args.jobs, expected="1 or more")
     if args.packs and args.soundfont:
-        raise DemoError("--packs brings SoundFonts of its own; give it or --soundfont, not both")
+        raise DemoError("--packs, --soundfont", got="both", expected="one of them",
+                        hint="packs bring SoundFonts of their own")  # fmt: skip
     packs = _find_packs() if args.packs else ()
     return [
         Request(split, index, args.seconds, args.seed, args.espeak, args.soundfont, packs)
@@ -72,14 +80,15 @@ def _get_requests(args: argparse.Namespace) -> list[Request]:
 
 
 def _find_packs() -> tuple[Pack, ...]:
-    """Return the packs that are installed, and say which are and which are not."""
+    """Find the installed packs, and print which are installed and which are not."""
     installed, missing = find_packs(read_catalogue())
     for pack in installed:
         print(f"pack {pack.name}: {pack.licence}; {pack.attribution}", flush=True)
     for pack in missing:
         print(f"pack {pack.name} is not installed: {pack.source} {pack.version}", flush=True)
     if not installed:
-        raise DemoError("no pack is installed; install one of the above, or leave --packs out")
+        raise DemoError("--packs", got="no pack that is installed", expected="one of the above",
+                        hint="install one, or leave --packs out")  # fmt: skip
     return installed
 
 

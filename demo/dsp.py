@@ -10,22 +10,22 @@ SAMPLE_RATE = 44100
 
 
 def hertz(pitch: float) -> float:
-    """Return the frequency of a MIDI pitch, Hz."""
+    """The frequency of a MIDI pitch, Hz."""
     return float(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
 
 
 def time_axis(n: int) -> Audio:
-    """Return the times of `n` samples, seconds; shape (n,)."""
+    """The times of `n` samples, seconds. Shape: (n,)."""
     return np.arange(n) / SAMPLE_RATE
 
 
 def decay(n: int, t60: float) -> Audio:
-    """Return an exponential that loses 60 dB in `t60` seconds; shape (n,)."""
+    """An exponential that loses 60 dB in `t60` seconds. Shape: (n,)."""
     return np.exp(time_axis(n) * (-6.9078 / t60))
 
 
 def gate(n: int, attack: float, release: float) -> Audio:
-    """Return a flat envelope with raised-cosine ends of the given seconds; shape (n,)."""
+    """A flat envelope with raised-cosine ends of the given seconds. Shape: (n,)."""
     envelope = np.ones(n)
     for seconds, flip in ((attack, False), (release, True)):
         m = min(int(seconds * SAMPLE_RATE), n)
@@ -38,10 +38,10 @@ def gate(n: int, attack: float, release: float) -> Audio:
 
 
 def saw(frequency: Audio, phase: float = 0.0) -> Audio:
-    """Return a sawtooth with softened jumps (PolyBLEP), so that it hardly aliases.
+    """A sawtooth with softened jumps (PolyBLEP), so that it hardly aliases. Shape: (n,) -> (n,).
 
     Args:
-        frequency: Hz per sample, shape (n,).
+        frequency: Hz of every sample.
         phase: start in cycles.
     """
     step = frequency / SAMPLE_RATE
@@ -57,10 +57,12 @@ def saw(frequency: Audio, phase: float = 0.0) -> Audio:
 
 
 def overdrive(x: Audio, gain: float, bias: float = 0.0) -> Audio:
-    """Return `x` (..., n) softly clipped, four times oversampled, so that it hardly aliases.
+    """`x` softly clipped, four times oversampled, so that it hardly aliases.
+
+    Shape: (..., n) -> the same
 
     Args:
-        gain: before the clip and taken back behind it: without bias quiet sound keeps its level.
+        gain: before the clip and undone after it: without bias quiet sound keeps its level.
         bias: makes the halves of the wave unequal, which brings even harmonics.
     """
     fine = signal.resample_poly(x, 4, 1, axis=-1)
@@ -70,7 +72,10 @@ def overdrive(x: Audio, gain: float, bias: float = 0.0) -> Audio:
 
 
 def band(x: Audio, low: float | None, high: float | None, order: int = 2) -> Audio:
-    """Return `x` through a Butterworth high-pass at `low` and low-pass at `high` (Hz)."""
+    """`x` through a Butterworth high-pass at `low` and low-pass at `high`, Hz.
+
+    Shape: (..., n) -> the same
+    """
     if low is not None:
         x = signal.sosfilt(_butter(order, low, "highpass"), x)
     if high is not None and high < 0.45 * SAMPLE_RATE:
@@ -84,7 +89,7 @@ def _butter(order: int, frequency: float, kind: str) -> Audio:
 
 
 def peaking(x: Audio, frequency: float, gain_db: float, q: float) -> Audio:
-    """Return `x` (..., n) through a bell equaliser."""
+    """`x` through a bell equaliser, in Hz and dB. Shape: (..., n) -> the same."""
     a = 10 ** (gain_db / 40)
     w = 2 * np.pi * frequency / SAMPLE_RATE
     alpha = np.sin(w) / (2 * q)
@@ -95,20 +100,26 @@ def peaking(x: Audio, frequency: float, gain_db: float, q: float) -> Audio:
 
 
 def pan(x: Audio, position: float) -> Audio:
-    """Return mono `x` (n,) as stereo (2, n) with constant power; position -1 left .. 1 right."""
+    """Mono as stereo with constant power; position -1 left .. 1 right. Shape: (n,) -> (2, n)."""
     angle = (position + 1) * np.pi / 4
     return np.stack([np.cos(angle) * x, np.sin(angle) * x])
 
 
 def add_at(out: Audio, x: Audio, start: int) -> None:
-    """Add `x` (..., m) into `out` (..., n) from sample `start`, cut at the end of `out`."""
+    """Add `x` into `out` from sample `start`, cut at the end of `out`.
+
+    Shape: out (..., n), x (..., m)
+    """
     length = min(x.shape[-1], out.shape[-1] - start)
     if length > 0:
         out[..., start : start + length] += x[..., :length]
 
 
 def room(x: Audio, rng: np.random.Generator, *, t60: float, wet: float, high: float) -> Audio:
-    """Return stereo `x` (2, n) with a room of its own: decaying noise, darker above `high` Hz."""
+    """`x` with a room of its own: noise that loses 60 dB in `t60` seconds, darker above `high` Hz.
+
+    Shape: (2, n) -> the same
+    """
     n = int(t60 * SAMPLE_RATE)
     impulse = rng.standard_normal((2, n)) * decay(n, t60) * gate(n, 0.004, 0.01)
     impulse = band(impulse, 150.0, high, order=1)

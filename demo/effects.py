@@ -10,7 +10,7 @@ _RATE = SAMPLE_RATE / _BLOCK
 
 
 def _blocks(x: Audio) -> Audio:
-    """Return the largest magnitude of every block of stereo `x` (2, n); shape (blocks,)."""
+    """The largest magnitude of every block of stereo `x`. Shape: (2, n) -> (blocks,)."""
     n_blocks = -(-x.shape[-1] // _BLOCK)
     padded = np.zeros(n_blocks * _BLOCK)
     padded[: x.shape[-1]] = np.abs(x).max(axis=0)
@@ -19,12 +19,15 @@ def _blocks(x: Audio) -> Audio:
 
 
 def _spread(gains: Audio, n: int) -> Audio:
-    """Return gains of blocks as gains of `n` samples."""
+    """Gains of blocks as gains of `n` samples. Shape: (blocks,) -> (n,)."""
     return np.interp(np.arange(n), (np.arange(len(gains)) + 0.5) * _BLOCK, gains)
 
 
 def _follow(level: Audio, attack: float, release: float) -> Audio:
-    """Return `level` (blocks,) followed upwards in `attack` and downwards in `release` seconds."""
+    """`level` followed upwards in `attack` and downwards in `release` seconds.
+
+    Shape: (blocks,) -> the same
+    """
     up, down = np.exp(-1 / (attack * _RATE)), np.exp(-1 / (release * _RATE))
     out, state = [], 0.0
     for value in level.tolist():
@@ -35,14 +38,20 @@ def _follow(level: Audio, attack: float, release: float) -> Audio:
 
 
 def compress(x: Audio, *, threshold: float, ratio: float, attack: float, release: float) -> Audio:
-    """Return stereo `x` (2, n) with what lies above `threshold` (peak) divided by `ratio` in dB."""
+    """`x` with what lies above `threshold` (peak) divided by `ratio` in dB.
+
+    `attack` and `release` are in seconds. Shape: (2, n) -> the same
+    """
     level = _follow(_blocks(x), attack, release)
     gain = np.maximum(level / threshold, 1.0) ** (1 / ratio - 1)
     return x * _spread(gain, x.shape[-1])
 
 
 def duck(x: Audio, starts: list[float], *, depth_db: float, seconds: float) -> Audio:
-    """Return `x` (2, n) turned down by `depth_db` at every start (s), back after `seconds`."""
+    """`x` attenuated by `depth_db` at every start (seconds), and back after `seconds`.
+
+    Shape: (2, n) -> the same
+    """
     n = x.shape[-1]
     down = np.zeros(n)
     dip = 1 - np.linspace(0, 1, int(seconds * SAMPLE_RATE)) ** 1.5
@@ -55,7 +64,10 @@ def duck(x: Audio, starts: list[float], *, depth_db: float, seconds: float) -> A
 
 
 def echo(x: Audio, *, seconds: float, gain: float) -> Audio:
-    """Return `x` (2, n) with echoes that get weaker and change sides."""
+    """`x` with an echo every `seconds`, each weaker and on the other side.
+
+    Shape: (2, n) -> the same
+    """
     out = x.copy()
     repeat = x
     for count in range(1, 5):
@@ -65,7 +77,10 @@ def echo(x: Audio, *, seconds: float, gain: float) -> Audio:
 
 
 def chorus(x: Audio, *, rate: float, depth: float, wet: float) -> Audio:
-    """Return `x` (2, n) with a copy that sways in time by `depth` seconds, unlike on each side."""
+    """`x` with a copy whose delay sways by `depth` seconds at `rate` Hz, unlike on each side.
+
+    Shape: (2, n) -> the same
+    """
     n = x.shape[-1]
     t = np.arange(n)
     out = x.copy()
@@ -76,7 +91,7 @@ def chorus(x: Audio, *, rate: float, depth: float, wet: float) -> Audio:
 
 
 def limiter_gain(mixture: Audio, ceiling: float) -> Audio:
-    """Return the one gain curve (n,) that keeps stereo `mixture` (2, n) below `ceiling`.
+    """The gain curve that keeps `mixture` below `ceiling`. Shape: (2, n) -> (n,).
 
     It looks ahead: the curve is down before the peak comes, and never above what a peak needs.
     """

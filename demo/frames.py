@@ -21,7 +21,7 @@ Filter = Callable[[slice, Audio], Response]
 def filter_frames(
     sources: Audio, responses: Callable[[slice, Audio], tuple[Response, ...]]
 ) -> Audio:
-    """Return the sum (n,) of sources (m, n), each filtered frame by frame with overlap-add.
+    """The sum of sources, each filtered frame by frame with overlap-add. Shape: (m, n) -> (n,).
 
     The first and the last HOP samples are faded, as no frame lies outside.
 

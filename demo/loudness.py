@@ -12,14 +12,17 @@ _BLOCK = 0.4  # seconds that the meter looks at
 
 
 def integrated_loudness(audio: npt.NDArray[Any]) -> float | None:
-    """Return the loudness of stereo `audio` (2, n) by ITU-R BS.1770-4, LUFS.
+    """The loudness of stereo audio by ITU-R BS.1770-4, LUFS. Shape: (2, n).
 
     None below the meter's gate of -70 LUFS or 0.4 s. Raises DemoError where pyloudnorm is missing.
     """
     try:
         from pyloudnorm import Meter
     except ImportError as error:
-        raise DemoError("pyloudnorm is missing; pip install -e '.[demo]'") from error
+        raise DemoError(
+            "loudness", got=f"no {error.name}", expected="pyloudnorm, which measures it",
+            hint="pip install -e '.[demo]'",
+        ) from error  # fmt: skip
     if audio.shape[1] < _BLOCK * SAMPLE_RATE or not audio.any():
         return None  # the meter would warn of silence
     loudness = float(Meter(SAMPLE_RATE).integrated_loudness(audio.T.astype(np.float64)))

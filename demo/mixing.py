@@ -41,10 +41,10 @@ QUIETEST = -70.0  # LUFS, the gate of the meter
 def mix(
     dry: dict[str, Audio], score: Score, palette: Palette, rng: Rng, *, cut: float | None = None
 ) -> Stems:
-    """Return the four stems as int16 (2, n), whose sum is the mixture and never clips.
+    """The four stems as int16, whose sum is the mixture and never clips. Shape: (2, n) each.
 
-    `dry` holds float stems of shape (2, n) at any level; silent ones stay silent. Above `cut` (Hz)
-    nothing is left of the song.
+    `dry` holds float stems at any level; silent ones stay silent. Above `cut` (Hz) nothing is left
+    of the song.
     """
     knobs = palette.draw_all("mix", SONG)
     wet = {
@@ -64,7 +64,10 @@ def mix(
 
 
 def _finish(stem: str, x: Audio, score: Score, song: Knobs, palette: Palette, rng: Rng) -> Audio:
-    """Return a stem (2, n) after equaliser, compressor, drive, echo and reverb, at its loudness."""
+    """A stem after equaliser, compressor, drive, echo and reverb, at its loudness.
+
+    Shape: (2, n) -> the same
+    """
     knobs = palette.draw_all(f"mix.{stem}", {**CHAINS[stem], **SHARED, **BELLS})
     x = _equalise(stem, x, knobs)
     peak = np.abs(x).max()
@@ -97,6 +100,6 @@ def _equalise(stem: str, x: Audio, knobs: Knobs) -> Audio:
 
 
 def loudness(x: Audio) -> float:
-    """Return the integrated loudness of stereo `x` (2, n), LUFS; that of silence is -70."""
+    """The integrated loudness of stereo `x`, LUFS; that of silence is -70. Shape: (2, n)."""
     found = integrated_loudness(x)
     return QUIETEST if found is None else found

@@ -39,11 +39,11 @@ class Band:
     bank: Bank | None = None  # recordings that play some of the parts
 
     def play_bass(self, kind: str, notes: tuple[Note, ...], rng: Rng) -> Audio:
-        """Return the dry stem `bass`, shape (2, n)."""
+        """The dry stem `bass`. Shape: (2, n)."""
         return self._play(f"bass.{kind}", kind, BASSES[kind], notes, rng)
 
     def play_drums(self, notes: tuple[Note, ...], rng: Rng) -> tuple[Audio, str]:
-        """Return the stem `drums` with its room, shape (2, n), and the kind of kit."""
+        """The stem `drums` with its room, and the kind of kit. Shape: (2, n)."""
         kit = self.bank.draw_kit() if self.bank and notes else None
         if kit is not None:
             return kit(notes, self.n), "recorded"
@@ -54,7 +54,7 @@ class Band:
         return self.font.play(notes, self.n, program=program, drums=True), "SoundFont"
 
     def play_layers(self, layers: tuple[Layer, ...], rng: Rng) -> Audio:
-        """Return the dry stem `other`, shape (2, n): layers at their own places and distances."""
+        """The dry stem `other`: layers at their own places and distances. Shape: (2, n)."""
         out = np.zeros((2, self.n))
         for number, layer in enumerate(layers):
             name = f"other.{number}"
@@ -89,7 +89,7 @@ class Band:
     def _draw_program(
         self, name: str, programs: tuple[int, ...], *, drums: bool = False
     ) -> int | None:
-        """Return the SoundFont's program that plays a part, None where it plays none."""
+        """The SoundFont's program that plays a part, None where it plays none."""
         if self.font is None:
             return None
         there = [program for program in programs if self.font.has(program, drums=drums)]
@@ -100,7 +100,7 @@ class Band:
         return program
 
     def _tone(self, x: Audio) -> Audio:
-        """Return `x` (2, n) as microphones and desk left it: narrower, darker, fuller."""
+        """`x` (2, n) as microphones and desk left it: narrower, darker, fuller."""
         knobs = self.palette.draw_all("other", _STEM)
         low, high = np.log(_TONE_HZ)
         x = band(x, None, float(np.exp(low + knobs["tone"] * (high - low))), order=1)

@@ -47,13 +47,13 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.split not in SPLIT_IDS:
-            raise DemoError(f"split must be one of {', '.join(SPLIT_IDS)}, got {self.split!r}")
+            known = " or ".join(map(repr, SPLIT_IDS))
+            raise DemoError("split", got=repr(self.split), expected=known)
         if not 2 <= self.seconds <= 600:
-            raise DemoError(f"seconds must be from 2 to 600, got {self.seconds:g}")
+            raise DemoError("seconds", got=f"{self.seconds:g}", expected="2 to 600")
         if min(self.seed, self.index) < 0:
-            raise DemoError(
-                f"seed and song numbers must not be negative, got {min(self.seed, self.index)}"
-            )
+            least = min(self.seed, self.index)
+            raise DemoError("seed and number of a song", got=least, expected="0 or more")
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class Request:
         return f"{self.split}-{self.seed}-{self.index:03d}"
 
     def identity(self) -> dict[str, Any]:
-        """Return what song.json says of the request: equal identities, equal bytes."""
+        """What song.json says of the request: equal identities, equal bytes."""
         packs: dict[str, Any] = {}
         if self.packs:
             packs = {"packs": {pack.name: pack.sha256 for pack in self.packs},
@@ -79,7 +79,7 @@ class Request:
 
 
 def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
-    """Return the four stems, int16 of shape (2, n), and the facts for song.json.
+    """The four stems, int16, and the facts for song.json. Shape: (2, n) each.
 
     Raises DemoError where espeak-ng, the SoundFont or a pack is wanted and cannot be used.
     """
@@ -121,7 +121,7 @@ def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
 
 
 def _describe(score: Score, kit: str) -> dict[str, Any]:
-    """Return the facts of a score, in the order in which people ask."""
+    """The facts of a score, in the order in which people ask."""
     return {
         "genre": score.genre,
         "tempo": score.clock.bpm,

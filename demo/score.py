@@ -28,7 +28,7 @@ class Section:
     active: frozenset[str]
 
     def bars(self) -> range:
-        """Return the bar numbers of this section."""
+        """The bar numbers of this section."""
         return range(self.first_bar, self.first_bar + self.n_bars)
 
 
@@ -71,7 +71,7 @@ class Clock:
         return self.steps * self.step
 
     def at(self, bar: int, step: float) -> float:
-        """Return the exact time of a step, seconds."""
+        """The exact time of a step, seconds."""
         late = self.swing if step % 2 == 1 else 0.0
         even = bar * self.bar + (step + late) * self.step
         turn = 2 * np.pi / DRIFT_SECONDS

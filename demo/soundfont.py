@@ -59,47 +59,49 @@ class SoundFont:
     def __init__(self, path: Path) -> None:
         """Load the file.
 
-        Raises:
-            DemoError: the file or the package that reads it is missing, or the file is broken.
+        Raises DemoError where the file or the package that reads it is missing, or the file broken.
         """
         try:
-            # The package's front is made for loudspeakers; its engine is enough.
-            engine: Any = import_module("tinysoundfont._tinysoundfont")
+            # The package's own interface plays through loudspeakers; its synthesiser is enough.
+            synthesiser: Any = import_module("tinysoundfont._tinysoundfont")
         except ImportError as error:
-            raise DemoError(f"SoundFonts need a package: {INSTALL}") from error
+            raise DemoError(
+                path, got="no tinysoundfont", expected="it for a SoundFont", hint=INSTALL
+            ) from error
         try:
-            self._font = engine.SoundFont(_read(path))
+            self._font = synthesiser.SoundFont(_read(path))
         except (RuntimeError, ValueError) as error:
-            raise DemoError(f"{path} is no SoundFont that can be read: {error}") from error
+            raise DemoError(path, got=error, expected="a SoundFont, .sf2 or .sf3") from error
         self._name = path.name
-        self._engine = engine
+        self._synthesiser = synthesiser
 
     def has(self, program: int, *, drums: bool = False) -> bool:
-        """Return whether the file has a program (bank 0) or a drum kit of that number."""
+        """Whether the file has a program (bank 0) or a drum kit of that number."""
         found: int = self._font.get_preset_index(_DRUM_BANK if drums else 0, program)
         return found >= 0
 
     def play(
         self, notes: tuple[Note, ...], n: int, *, program: int, bank: int = 0, drums: bool = False
     ) -> Audio:
-        """Return the notes as the program plays them, dry stereo (2, n), at any level.
+        """The notes as the program plays them, dry and at any level. Shape: (2, n).
+
+        Raises DemoError where the file has no such program.
 
         Args:
-            notes: pitches are rounded to semitones; drums are told by their texts instead.
+            notes: pitches are rounded to semitones; a drum is named by its text instead.
+            n: samples at 44.1 kHz.
             program: 0 to 127, counted from 0.
             bank: 0 to 127; not used for drums.
             drums: whether the program is a kit.
-
-        Raises:
-            DemoError: the file has no such program.
         """
         bank = _DRUM_BANK if drums else bank
         index = self._font.get_preset_index(bank, program)
         if index < 0:
-            raise DemoError(f"{self._name} has no program {program} in bank {bank}")
+            got = f"no program {program} in bank {bank}"
+            raise DemoError(self._name, got=got, expected="a program that the file has")
         # A copy shares the samples but remembers nothing of earlier notes.
-        font = self._engine.SoundFont(self._font)
-        font.set_output(self._engine.OutputMode.StereoInterleaved, SAMPLE_RATE, 0.0)
+        font = self._synthesiser.SoundFont(self._font)
+        font.set_output(self._synthesiser.OutputMode.StereoInterleaved, SAMPLE_RATE, 0.0)
         out = np.zeros((n, 2), dtype=np.float32)
         done = 0
         for sample, velocity, key in _events(notes, drums=drums):
@@ -119,13 +121,13 @@ class SoundFont:
 
 @cache
 def load_font(path: Path) -> SoundFont:
-    """Return the SoundFont of a file, loaded once by each process."""
+    """The SoundFont of a file, loaded once by each process."""
     return SoundFont(path)
 
 
 @cache
 def fingerprint(path: Path) -> str:
-    """Return what tells a SoundFont from another: the file's name and SHA-256."""
+    """What tells a SoundFont from another: the file's name and SHA-256."""
     return f"{path.name} {hashlib.sha256(_read(path)).hexdigest()}"
 
 
@@ -133,11 +135,11 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DemoError(f"cannot read the SoundFont {path}: {error.strerror}") from error
+        raise DemoError(path, got=error.strerror or error, expected="a readable file") from error
 
 
 def _events(notes: tuple[Note, ...], *, drums: bool) -> list[tuple[int, float, int]]:
-    """Return (sample, velocity, key) in order of time; velocity 0 ends a note."""
+    """(sample, velocity, key) in order of time; velocity 0 ends a note."""
     events = []
     for note in notes:
         key = DRUM_KEYS[note.text] if drums else min(max(round(note.pitch), 0), 127)

@@ -29,7 +29,7 @@ class Palette:
         self._rng = rng
 
     def draw(self, name: str, low: float, high: float) -> float:
-        """Return a value of [low, high] whose relative place belongs to the split."""
+        """A value of [low, high] whose relative place belongs to the split."""
         bands = BANDS[self.split]
         widths = np.array([b - a for a, b in bands])
         a, b = bands[self._rng.choice(len(bands), p=widths / widths.sum())]
@@ -39,19 +39,19 @@ class Palette:
         return value
 
     def draw_all(self, prefix: str, ranges: dict[str, tuple[float, float]]) -> Knobs:
-        """Return one value per named range, recorded as `prefix.name`."""
+        """One value per named range, recorded as `prefix.name`."""
         return {key: self.draw(f"{prefix}.{key}", *ends) for key, ends in ranges.items()}
 
     def tempo(self, low: int, high: int) -> int:
-        """Return an even (train) or odd (test) number of beats per minute in [low, high)."""
+        """An even (train) or odd (test) number of beats per minute in [low, high)."""
         return int(self._rng.integers(low // 2, high // 2)) * 2 + SPLIT_IDS[self.split]
 
     def tonic(self) -> int:
-        """Return an even (train) or odd (test) pitch class, C = 0."""
+        """An even (train) or odd (test) pitch class, C = 0."""
         return int(self._rng.integers(6)) * 2 + SPLIT_IDS[self.split]
 
     def choose(self, name: str, table: dict[str, tuple[str, ...]]) -> str:
-        """Return one of the names that `table` keeps for the split, recorded as `name`."""
+        """One of the names that `table` keeps for the split, recorded as `name`."""
         options = table[self.split]
         self.choices[name] = options[int(self._rng.integers(len(options)))]
         return self.choices[name]

@@ -31,7 +31,7 @@ def write_songs(out: Path, requests: list[Request], *, jobs: int = 1) -> Iterato
     `out` is no folder or holds what is not ours.
     """
     if out.exists() and not out.is_dir():
-        raise DemoError(f"{out} is not a folder")
+        raise DemoError(out, got="a file", expected="a folder")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".demo-") as drafts, _workers(jobs) as mapped:
         yield from mapped(partial(_write_song, out, Path(drafts)), requests)
@@ -56,7 +56,8 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
     """Write the track folder of a song in one move, unless it is complete."""
     folder = out / request.split / request.name
     if folder.exists() and not (folder / FACTS).is_file():
-        raise DemoError(f"{folder} exists and holds no song of ours; choose another --out")
+        raise DemoError(folder, got=f"no {FACTS}", expected="a song of the demo",
+                        hint="choose another --out")  # fmt: skip
     if _is_complete(folder, request):
         return folder
     # Two threads would round sums in another way than one does; and where other processes want the
@@ -72,9 +73,9 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
         (draft / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
     except (OSError, soundfile.LibsndfileError) as error:
         raise DemoError(
-            f"cannot write {request.name} ({error}); make room in {out}: the songs there are "
-            f"complete, and the same command goes on"
-        ) from error
+            folder, got=f"an output that cannot be written ({error})", expected="room for the song",
+            hint="the other songs there are complete, and the same command goes on",
+        ) from error  # fmt: skip
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():  # made by an older version, or of another length; goes away with the drafts
         os.replace(folder, drafts / f"{folder.name}.old")

@@ -85,6 +85,10 @@ def _decompose(
     true[:, : wanted.shape[1]], estimate[:, : found.shape[1]] = wanted, found
 
     def energy(signal: Array) -> Array:
+        """The energy of every source, over both its channels.
+
+        Shape: (sources * 2, size) -> (sources,)
+        """
         signal = signal.reshape(-1, CHANNELS, size)
         energies: Array = np.einsum("sct,sct->s", signal, signal)
         return energies

@@ -52,6 +52,7 @@ def slower(times: float, *, after: float | None = None) -> Disturbance:
         raise ConfigError("slowdown", got=f"{times:g}", expected="1 on this system")
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
+        """Disturb a process group, as Disturbance has it."""
         if after is not None and not _reached(phase, after, ended):
             return
         running = PERIOD / times
@@ -67,6 +68,7 @@ def frozen(seconds: float, *, after: float) -> Disturbance:
     """A machine that stands still once, `after` seconds into the song."""
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
+        """Disturb a process group, as Disturbance has it."""
         if _reached(phase, after, ended) and phase() == "song":
             _signal(group, signal.SIGSTOP)
             ended.wait(seconds)
@@ -79,6 +81,7 @@ def busy(processes: int, *, after: float) -> Disturbance:
     """Other processes that compute all the time, from `after` seconds into the song."""
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:  # noqa: ARG001
+        """Disturb a process group, as Disturbance has it."""
         if not _reached(phase, after, ended):
             return
         command = [sys.executable, "-c", BUSY]

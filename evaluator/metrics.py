@@ -80,7 +80,10 @@ def framewise_sdr(
 
 
 def median_over_frames(frames: Frames) -> float | None:
-    """The median of the frames that count, as museval has it; None where no frame does."""
+    """The median of the frames that count, as museval has it; None where no frame does.
+
+    Shape: (frames,), dB
+    """
     counted = frames[np.isfinite(frames)]
     return float(np.median(counted)) if counted.size else None
 

@@ -45,6 +45,7 @@ def write_page(
     elsewhere = {entry.name: entry for entry in given}
 
     def files(system: str, song: str) -> dict[str, Path]:
+        """The files of a system's stems of a song, by source."""
         if system in elsewhere:
             found = elsewhere[system].files.get(song, {})
             return {source: paths[0] for source, paths in found.items()}
@@ -81,7 +82,7 @@ def write_page(
 
 
 def get_tools(template: str, *folders: Path, page: str) -> tuple[Any, str]:
-    """Return a Jinja2 template of `folders`, or of the report's own folder, and plotly's code.
+    """A Jinja2 template of `folders`, or of the report's own folder, and plotly's code.
 
     Raises ConfigError, in which `page` is what could not be drawn, where one of them is missing.
     """

@@ -27,7 +27,7 @@ def write_score_file(path: Path, scores: Mapping[str, Mapping[str, Frames]]) -> 
     """Write the framewise scores of one track, in one move; metrics not given are null.
 
     `scores` is by target, then by metric; SDR must be there. Raises OutputError where the file
-    cannot be written.
+    cannot be written. Shape: (frames,) each, dB
     """
     targets = [
         {

@@ -143,7 +143,7 @@ def _find_leader(estimators: Sequence[Estimator]) -> str | None:
 
 
 def check_finite(stems: Audio) -> None:
-    """Raise NetworkError for NaN and infinity, in an array of any shape."""
+    """Raise NetworkError for NaN and infinity. Shape: any."""
     if not np.isfinite(stems).all():
         raise NetworkError(
             "stems",

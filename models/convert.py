@@ -84,7 +84,7 @@ def quantise(folder: Path, name: str) -> float:
 def read_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a checkpoint by name, in float32; no code of a pickle is run.
 
-    Raises WeightsError for anything but a plain state dict.
+    Raises WeightsError for anything but a plain state dict. Shape: those of the checkpoint
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

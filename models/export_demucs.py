@@ -69,6 +69,7 @@ def demucs_graph(net: Demucs) -> onnx.ModelProto:
         lost = spec.stride * (lost + spec.context - 1)
 
     def leave(body: Graph, mix: str, x: str) -> str:
+        """The outer levels on the way out, of one item; returns the name of its stems."""
         stems = decode_tiles(body, mix, x, net, lost)
         return body.add("Reshape", stems, body.numbers(0, len(SOURCES), CHANNELS, -1))
 
@@ -99,6 +100,10 @@ def _recur(graph: Graph, x: str, lstm: nn.LSTM, linear: nn.Linear) -> str:
 def _lstm_weights(lstm: nn.LSTM, layer: int) -> list[Tensor]:
     # As ONNX has them, both directions in one: of the input, of the state, and both biases.
     def both(name: str) -> Tensor:
+        """A weight with both directions and the gates in ONNX's order.
+
+        Shape: (2, 4 * hidden, ...)
+        """
         found = [getattr(lstm, f"{name}_l{layer}{way}") for way in ("", "_reverse")]
         return torch.stack([weight.chunk(4)[gate] for weight in found for gate in GATES]).reshape(
             2, -1, *found[0].shape[1:]

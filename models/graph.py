@@ -25,7 +25,7 @@ class Graph:
         return output
 
     def constant(self, values: npt.NDArray[np.generic] | Tensor) -> str:
-        """Add a constant; returns its name."""
+        """Add a constant; returns its name. Shape: any."""
         if isinstance(values, Tensor):
             values = values.detach().numpy()
         name = f"{self._prefix}constant_{len(self.constants)}"

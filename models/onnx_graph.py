@@ -16,7 +16,7 @@ logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 
 
 def onnx_graph(net: nn.Module, shape: tuple[int, ...], *, dynamic: bool = False) -> onnx.ModelProto:
-    """Return the graph of a network with a dynamic batch, "input" to "output".
+    """The graph of a network with a dynamic batch, "input" to "output".
 
     `shape` is the input's without the batch; with `dynamic` its last axis may have any length.
     """

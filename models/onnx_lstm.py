@@ -14,7 +14,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def with_onnx_lstms(net: Net) -> Net:
-    """Return a copy of a network whose LSTMs become ONNX's operator, for any number of steps.
+    """A copy of a network whose LSTMs become ONNX's operator, for any number of steps.
 
     The copy is for torch.onnx.export only: run in torch, its LSTMs have no values.
     """
@@ -73,7 +73,7 @@ class _Weights(nn.Module):
 
 
 def lstm_weights(lstm: nn.LSTM, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the weights of one layer as ONNX has them: of the input, of the state, both biases.
+    """The weights of one layer as ONNX has them: of the input, of the state, both biases.
 
     Gates are in ONNX's order, and both directions are in one tensor.
 
@@ -81,6 +81,10 @@ def lstm_weights(lstm: nn.LSTM, layer: int) -> tuple[Tensor, Tensor, Tensor]:
     """
 
     def both(name: str) -> Tensor:
+        """A weight with both directions and the gates in ONNX's order.
+
+        Shape: (2, 4 * hidden, ...)
+        """
         found = [getattr(lstm, f"{name}_l{layer}{way}").detach() for way in DIRECTIONS]
         gates = [weight.chunk(4)[gate] for weight in found for gate in GATES]
         return torch.stack(gates).reshape(2, -1, *found[0].shape[1:])

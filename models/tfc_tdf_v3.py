@@ -63,7 +63,7 @@ class TfcTdfV3Spec:
         return (self.n_blocks - 1) // 2
 
     def normalised(self, channels: int, layer: nn.Module) -> nn.Sequential:
-        """Return a layer with norm and activation before it (pre-activation)."""
+        """A layer with norm and activation before it (pre-activation)."""
         return nn.Sequential(NORMS[self.norm](channels), ACTIVATIONS[self.activation](), layer)
 
 

@@ -44,6 +44,7 @@ def encode_tiles(graph: Graph, mix: str, net: Demucs) -> str:
     mix, window = _surrounded(graph, mix, spec, spans[0])
 
     def write(body: Graph, tile: str) -> str:
+        """Write the graph of one tile; returns the name of its output."""
         return _encode_tile(body, mix, tile, net, spans, window)[-1]
 
     return _by_tiles(graph, write, steps, STEPS)
@@ -71,6 +72,7 @@ def decode_tiles(graph: Graph, mix: str, x: str, net: Demucs, lost: int) -> str:
     x = graph.pad(x, -inputs[-1].start, inputs[-1].end, rank=4, mode="constant")
 
     def write(body: Graph, tile: str) -> str:
+        """Write the graph of one tile; returns the name of its output."""
         encoded = _encode_tile(body, mix, tile, net, spans, window)
         y = body.part(x, body.affine(tile, times=STEPS), inputs[-1].steps)
         for level in reversed(range(OUTER)):

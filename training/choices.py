@@ -33,7 +33,7 @@ class Architecture:
     many: bool = False  # one network may make several sources
 
     def takes(self, key: str) -> bool:
-        """Return whether a value of this name belongs to the size."""
+        """Whether a value of this name belongs to the size."""
         return key in {field.name for field in fields(self.size)}
 
 
@@ -60,6 +60,7 @@ def _cosine(steps: int) -> Callable[[int], float]:
     warm_up = max(1, round(COSINE_WARM_UP * steps))
 
     def share(step: int) -> float:
+        """The rate of a step, as a share of the highest one."""
         if step < warm_up:
             return (step + 1) / warm_up
         done = min(1.0, (step - warm_up) / max(1, steps - warm_up))

@@ -55,6 +55,7 @@ def fit(
         check_run(checkpoint, run)
 
     def export(module: SeparatorModule, score: float) -> None:
+        """Write the network, with its score in dB."""
         write_network(module, weights, name, score=score, origin=origin)
 
     curve = Curve(out)

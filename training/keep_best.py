@@ -124,7 +124,7 @@ class KeepBest(Callback):
     def _validate(
         self, trainer: Trainer, module: SeparatorModule, net: nn.Module
     ) -> dict[str, float]:
-        """Return the mean SDR of each source; every process takes some of the songs."""
+        """The mean SDR of each source; every process takes some of the songs."""
         spec = module.config.stft(module.config.frames)
         network = TorchNetwork(net, spec, module.device, sources=len(targets(self._source)))
         mine = self._songs[trainer.global_rank :: trainer.world_size]

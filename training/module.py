@@ -124,12 +124,16 @@ class SeparatorModule(LightningModule):
 
 
 def average_with_warm_up(decay: float) -> Callable[..., None]:
-    """Return how averaged weights follow, faster at first: random ones would stay for too long.
+    """How averaged weights follow, faster at first: random ones would stay for too long.
 
     At a decay of 0.998 a tenth of the first weights would be in the average for 1,150 steps.
     """
 
     def follow(averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor) -> None:
+        """Move averaged weights towards the present ones, in place.
+
+        Shape: any, the same for both
+        """
         now = min(decay, (1 + int(count)) / (10 + int(count)))
         get_ema_multi_avg_fn(now)(averages, weights, count)  # type: ignore[no-untyped-call]
 

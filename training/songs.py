@@ -136,7 +136,7 @@ class Stems:
 
 
 def to_int16(audio: Audio) -> npt.NDArray[np.int16]:
-    """Round to 16 bits, as PCM_16 has them; what is louder is clipped."""
+    """Round to 16 bits, as PCM_16 has them; what is louder is clipped. Shape: any -> the same."""
     scaled = np.rint(audio * np.float32(FULL_SCALE))
     rounded: npt.NDArray[np.int16] = np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
     return rounded

@@ -35,6 +35,7 @@ def read_state(path: Path, network: nn.Module) -> tuple[Mapping[str, Tensor], fl
     """Read weights for a network, and the scale they were trained with.
 
     Raises WeightsError for a file that cannot be read, ConfigError for a network of another size.
+    Shape: those of the network's weights
     """
     try:
         with np.load(path, allow_pickle=False) as file:

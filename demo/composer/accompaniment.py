@@ -79,7 +79,7 @@ def _within(notes: list[Note], instrument: Instrument) -> tuple[Note, ...]:
 
 
 def _comp(hand: Hand, bar: int, chord: Chord, kind: str, rhythm: str, centre: float) -> list[Note]:
-    """Return one bar of accompaniment: chords in `rhythm`, or an arpeggio."""
+    """One bar of accompaniment: chords in `rhythm`, or an arpeggio."""
     pitches = _pitches(chord, kind, rhythm, centre)
     steps = hand.clock.steps
     if rhythm in ("arp", "arp16"):
@@ -107,7 +107,7 @@ def _comp(hand: Hand, bar: int, chord: Chord, kind: str, rhythm: str, centre: fl
 
 
 def _pitches(chord: Chord, kind: str, rhythm: str, centre: float) -> list[int]:
-    """Return the pitches a hand holds: a power chord, a guitar's strings or a close voicing."""
+    """The pitches a hand holds: a power chord, a guitar's strings or a close voicing."""
     if rhythm.startswith("power"):
         root = nearest(chord.tones[0], 45)
         return [root, root + 7, root + 12]

@@ -28,7 +28,7 @@ def draw_bass(
     hand: Hand, genre: Genre, sections: tuple[Section, ...], chords: list[Chord],
     *, low: int, high: int,
 ) -> tuple[Note, ...]:  # fmt: skip
-    """Return the bass part between the pitches `low` and `high` (MIDI)."""
+    """The bass part between the pitches `low` and `high` (MIDI)."""
     rng = hand.rng
     centre = rng.uniform(33, 39)
     notes: list[Note] = []

@@ -19,7 +19,7 @@ GHOST_SHARE = 0.06  # of empty steps of the snare
 
 
 def draw_drums(hand: Hand, genre: Genre, sections: tuple[Section, ...]) -> tuple[Note, ...]:
-    """Return what all pieces of the kit play; `Note.text` names the piece."""
+    """What all pieces of the kit play; `Note.text` names the piece."""
     rng, steps = hand.rng, hand.clock.steps
     groove = GROOVES_OF_12.get(hand.clock.meter, genre.groove)
     shaken = [piece for piece in _PERCUSSION if rng.random() < 0.45]

@@ -11,7 +11,7 @@ _LACKING = ("vocals", "vocals", "drums", "bass")
 
 
 def draw_lacking(split: str, rng: np.random.Generator) -> str | None:
-    """Return the stem that a song lacks wholly, mostly None.
+    """The stem that a song lacks wholly, mostly None.
 
     Only training songs lack one, to teach silence: a silent reference has no SDR.
     """

@@ -32,7 +32,7 @@ def draw_melody(
     hand: Hand, *, bars: range, chords: list[Chord], scale: frozenset[int], centre: float,
     words: list[str] | None = None, rap: bool = False,
 ) -> list[Note]:  # fmt: skip
-    """Return a melody over `bars`, phrases of two bars with a breath after each.
+    """A melody over `bars`, phrases of two bars with a breath after each.
 
     Args:
         chords: the chord of every bar of the song.
@@ -80,10 +80,11 @@ def _thin(onsets: list[int], step: float) -> list[int]:
 
 
 def harmonise(notes: list[Note], scale: frozenset[int], *, degrees: int) -> tuple[Note, ...]:
-    """Return a second voice so many degrees of the scale above the first (below, if negative)."""
+    """A second voice so many degrees of the scale above the first (below, if negative)."""
     ladder = [pitch for pitch in range(20, 110) if pitch % 12 in scale]
 
     def second(pitch: float) -> int:
+        """The pitch (MIDI) so many degrees away from one near the scale."""
         at = min(range(len(ladder)), key=lambda k: abs(ladder[k] - pitch))
         return ladder[at + degrees]
 

@@ -16,14 +16,14 @@ class Hand:
     force: float = 0.09  # standard deviation of the velocity, relative
 
     def error(self) -> float:
-        """Return by how much the next movement misses the grid, seconds."""
+        """By how much the next movement misses the grid, seconds."""
         return float(self.rng.normal(0, self.clock.jitter))
 
     def note(
         self, bar: int, step: float, *, length: float, pitch: float = 0.0, velocity: float,
         text: str = "", late: float | None = None,
     ) -> Note:  # fmt: skip
-        """Return a note of `length` steps at a step of a bar.
+        """A note of `length` steps at a step of a bar.
 
         It is `late` by so many seconds, by an error of its own unless given: what one movement
         strikes errs together.

@@ -40,7 +40,7 @@ def compose(
     palette: Palette, rng: np.random.Generator, *, seconds: float, vocal_centre: float,
     basses: Mapping[str, Instrument], others: Mapping[str, Instrument], genre: str | None = None,
 ) -> Score:  # fmt: skip
-    """Return a song of at least `seconds` whose melody lies around `vocal_centre` (MIDI).
+    """A song of at least `seconds` whose melody lies around `vocal_centre` (MIDI).
 
     `basses` and `others` are the instruments at hand, and `genre` is drawn unless given.
     """
@@ -105,7 +105,7 @@ def _draw_key(palette: Palette, genre: Genre, rng: np.random.Generator, n_bars: 
 
 
 def _walk(rng: np.random.Generator, ways: dict[str, tuple[str, ...]], length: int) -> list[str]:
-    """Return a random walk of `length` chords that does not repeat a shorter one."""
+    """A random walk of `length` chords that does not repeat a shorter one."""
     while True:
         walk = [next(iter(ways))]
         while len(walk) < length:
@@ -118,7 +118,7 @@ def _draw_vocals(
     palette: Palette, hand: Hand, sections: tuple[Section, ...], key: Key, centre: float,
     *, rap: bool,
 ) -> tuple[tuple[Note, ...], tuple[Note, ...]]:  # fmt: skip
-    """Return what the lead and a second voice sing; the second joins in some sections."""
+    """What the lead and a second voice sing; the second joins in some sections."""
     rng = hand.rng
     words = syllables(palette.choose("language", LANGUAGES), 32, rng)
     degrees = int(rng.choice(_INTERVALS))

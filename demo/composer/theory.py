@@ -17,7 +17,7 @@ class Chord:
 
 
 def parse_chord(numeral: str, tonic: int, mode: str, *, seventh: bool = False) -> Chord:
-    """Return the chord that a numeral such as "vi", "bVII" or "V7" means in a key.
+    """The chord that a numeral such as "vi", "bVII" or "V7" means in a key.
 
     Degrees are those of the mode's scale, upper case is a major and lower case a minor third,
     "b" lowers the root and "o" the fifth. `seventh` adds the seventh of the scale.
@@ -38,22 +38,22 @@ def parse_chord(numeral: str, tonic: int, mode: str, *, seventh: bool = False) -
 
 
 def invert(chord: Chord, number: int) -> Chord:
-    """Return the chord with another of its tones in the bass."""
+    """The chord with another of its tones in the bass."""
     return Chord(chord.tones, chord.tones[number % len(chord.tones)])
 
 
 def nearest(pitch_class: int, centre: float) -> int:
-    """Return the MIDI pitch of that class closest to `centre`."""
+    """The MIDI pitch of that class closest to `centre`."""
     return int(pitch_class + 12 * round((centre - pitch_class) / 12))
 
 
 def voicing(chord: Chord, centre: float) -> list[int]:
-    """Return the chord around `centre` (MIDI), low to high and close together."""
+    """The chord around `centre` (MIDI), low to high and close together."""
     return sorted({nearest(tone, centre + 3 * k - 4) for k, tone in enumerate(chord.tones)})
 
 
 def strings(chord: Chord, lowest: int) -> list[int]:
-    """Return the chord as a guitar holds it: four to six strings upwards from about `lowest`."""
+    """The chord as a guitar holds it: four to six strings upwards from about `lowest`."""
     pitches = [nearest(chord.low, lowest + 5)]
     steps = (chord.tones[2], chord.tones[0], chord.tones[1], chord.tones[-1], chord.tones[0])
     for tone in steps:
@@ -63,7 +63,7 @@ def strings(chord: Chord, lowest: int) -> list[int]:
 
 
 def into_range(pitch: int, low: int, high: int) -> int:
-    """Return the pitch, in octaves moved between `low` and `high`."""
+    """The pitch, moved by octaves until it lies between `low` and `high`."""
     if pitch < low:
         return pitch + 12 * -((pitch - low) // 12)
     if pitch > high:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from demo.errors import DemoError
 from demo.inspect.page import Page
 from demo.inspect.songs import find_songs
 from demo.inspect.summary import measure_songs, text_report
@@ -19,11 +18,12 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors take one line, without the usage."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, f"demo.inspect: {message}\n")
+        """End with exit code 2."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """The parser of the command line."""
     parser = _Parser(
         prog="demo.inspect",
         description="Measure songs in MUSDB18-HQ layout and hold them against real stems.",
@@ -36,7 +36,10 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the tables, write the page, and return the exit code."""
+    """Print the tables and write the page; returns the exit code.
+
+    0; 1 where the songs cannot be measured; 2 for a wrong command line; 130 after Ctrl-C.
+    """
     args = get_parser().parse_args(argv)
     path = args.page or args.folder / "demo.html"
     try:
@@ -47,9 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(text_report(measured))
         title = args.folder.resolve().name
         page.write(path, title, measured, songs=args.songs, excerpt=args.excerpt)
-    except (DemoError, MdxError) as error:
-        print(f"demo.inspect: {error}", file=sys.stderr)
-        return 2
+    except (MdxError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: no page was written", file=sys.stderr)
+        return 130
     print(f"wrote {path}")
     return 0
 

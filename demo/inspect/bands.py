@@ -69,8 +69,8 @@ REFERENCES = {
 def judge(stem: str, levels: Levels, correlation: float) -> dict[int, str]:
     """Name every band up to 12 kHz, and the correlation, that is outside; empty where none is.
 
-    Keys are numbers of bands, and for the correlation the number after the last band. Shape of
-    `levels`: (10,) dB.
+    Keys are numbers of bands, and for the correlation the number after the last band.
+    Shape: levels (10,), dB
     """
     reference = REFERENCES[stem]
     low, high = reference.span

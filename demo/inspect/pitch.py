@@ -75,7 +75,7 @@ class PitchTracker:
         self._detector = SwiftF0(threads=1, spin=False)
 
     def track(self, audio: Audio) -> Contour:
-        """Measure the pitch every 16 ms. Shape: (2, samples)."""
+        """Measure the pitch every 16 ms, where it is voiced. Shape: (2, samples) -> (frames,)."""
         frames = self._detector.detect(audio.T, SAMPLE_RATE, LOWEST, HIGHEST)
         loud = frames.loudness_db > frames.loudness_db.max() - TAIL
         voiced = loud & (frames.confidence >= VOICED)
@@ -84,7 +84,10 @@ class PitchTracker:
 
 
 def compare(contour: Contour, notes: Notes) -> Errors:
-    """Hold the voiced frames inside notes against the note that began last."""
+    """Compare the voiced frames inside notes with the note that began last, in cents.
+
+    Shape: contour (frames,), notes (notes,) -> (frames inside notes,)
+    """
     index = np.searchsorted(notes.start, contour.seconds, side="right") - 1
     inside = index >= 0
     inside[inside] = contour.seconds[inside] < notes.end[index[inside]]

@@ -30,7 +30,7 @@ _SYNTH = {**_ROLL_OFF, "release": (0.02, 0.12), "fall": (1.5, 8.0), "punch": (0.
 
 
 def monophonic(notes: tuple[Note, ...]) -> tuple[Note, ...]:
-    """Return the notes in order, each cut where the next one starts."""
+    """The notes in order, each cut where the next one starts."""
     ordered = sorted(notes, key=lambda note: note.start)
     ends = [*(note.start for note in ordered[1:]), np.inf]
     return tuple(
@@ -57,6 +57,7 @@ def _roll_off(x: Audio, knobs: Knobs, rng: Rng) -> Audio:
 
 def _bass(voice: Voice, ranges: dict[str, tuple[float, float]]) -> Instrument:
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
+        """The notes, dry and the same on both sides. Shape: (2, n)."""
         mono = _roll_off(voice(monophonic(notes), n, knobs, rng), knobs, rng)
         return np.stack([mono, mono])
 
@@ -142,7 +143,7 @@ class Line:
 
 
 def _line(notes: tuple[Note, ...], n: int, *, glide: float, release: float) -> Line:
-    """Return the curves of a part; tied notes reach their pitch within about `glide` seconds."""
+    """The curves of a part; tied notes reach their pitch within about `glide` seconds."""
     pitch, age, loud, fresh = np.full(n, 36.0), np.full(n, 9.0), np.zeros(n), np.zeros(n)
     starts = [int(note.start * SAMPLE_RATE) for note in notes]
     before = Note(-9.0, 0.0, 36.0, 0.0)
@@ -160,7 +161,7 @@ def _line(notes: tuple[Note, ...], n: int, *, glide: float, release: float) -> L
 
 
 def _smooth(curve: Audio, mode: str = "constant") -> Audio:
-    """Return `curve` with jumps stretched to some milliseconds, so that they do not click."""
+    """`curve` with jumps stretched to some milliseconds, so that they do not click."""
     for _ in range(3):
         curve = ndimage.uniform_filter1d(curve, int(0.003 * SAMPLE_RATE), mode=mode)
     return curve
@@ -201,7 +202,7 @@ def _saw(notes: tuple[Note, ...], n: int, knobs: Knobs, _: Rng) -> Audio:
 
 
 def _swept(x: Audio, cutoff: Audio, peak_db: float) -> Audio:
-    """Return `x` through a low-pass of moving cutoff: a fade between neighbours of a fixed bank."""
+    """`x` through a low-pass of moving cutoff: a fade between neighbours of a fixed bank."""
     place = np.log(np.clip(cutoff, 60.0, 8000.0) / 60.0) / np.log(SWEEP_STEP)
     out = np.zeros_like(x)
     for k in range(int(place.max(initial=0)) + 2):

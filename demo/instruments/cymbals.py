@@ -61,7 +61,7 @@ class Plate:
     def strike(
         self, rng: Rng, t60: float, pitch: float, *, metal: float, build: float, length: float
     ) -> Audio:
-        """Return one hit (n,), rms near 1.
+        """One hit, rms near 1. Shape: (n,).
 
         Args:
             t60: decay near 2 kHz, seconds; the treble dies sooner, the bass a little later.
@@ -93,12 +93,14 @@ class Plate:
 
 
 def hat(kind: str) -> Maker:
-    """Return the maker of a hi-hat: "hat" (closed), "open", or "pedal" (shut by the foot)."""
+    """The maker of a hi-hat: "hat" (closed), "open", or "pedal" (shut by the foot)."""
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
+        """The instrument of one song, as Maker has it."""
         plate = Plate(rng, knobs, _PEDAL if kind == "pedal" else _HAT, knobs["hat_shift"])
 
         def strike(rng: Rng, hardness: float) -> Audio:
+            """One hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             t60 = longer * knobs["hat_open_t60" if kind == "open" else "hat_t60"]
             build = 0.012 if kind == "pedal" else 0.001
@@ -115,13 +117,15 @@ def hat(kind: str) -> Maker:
 
 
 def ride(bell: bool) -> Maker:
-    """Return the maker of a ride: a ping over a long wash; on the bell, few clear modes."""
+    """The maker of a ride: a ping over a long wash; on the bell, few clear modes."""
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
+        """The instrument of one song, as Maker has it."""
         plate = Plate(rng, knobs, _RIDE, knobs["ride_shift"])
         dome = 2.0 ** knobs["ride_shift"] * np.sort(rng.uniform(450.0, 5500.0, 9))
 
         def strike(rng: Rng, hardness: float) -> Audio:
+            """One hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             t60 = longer * knobs["ride_t60"]
             n = samples(0.9 * t60)
@@ -141,10 +145,11 @@ def ride(bell: bool) -> Maker:
 
 
 def crash(rng: Rng, knobs: Knobs) -> Strike:
-    """Return a crash: dense, its treble comes up late and dies first."""
+    """A crash: dense, its treble comes up late and dies first."""
     plate = Plate(rng, knobs, _CRASH, knobs["crash_shift"])
 
     def strike(rng: Rng, hardness: float) -> Audio:
+        """One hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = longer * knobs["crash_t60"]
         wash = plate.strike(
@@ -155,7 +160,7 @@ def crash(rng: Rng, knobs: Knobs) -> Strike:
 
 
 def machine(t60_knob: str, *, top: float = 16000.0, drop: float = 1.0) -> Maker:
-    """Return the maker of a machine's cymbal: six squares and noise above a high corner.
+    """The maker of a machine's cymbal: six squares and noise above a high corner.
 
     Args:
         t60_knob: the knob of its decay; top: upper corner, Hz.
@@ -163,9 +168,11 @@ def machine(t60_knob: str, *, top: float = 16000.0, drop: float = 1.0) -> Maker:
     """
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
+        """The instrument of one song, as Maker has it."""
         ratios = np.array(_SQUARES) * rng.uniform(0.98, 1.02, len(_SQUARES))
 
         def strike(rng: Rng, hardness: float) -> Audio:
+            """One hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             t60 = knobs[t60_knob] * longer
             n = samples(1.05 * t60)

@@ -77,7 +77,7 @@ _GROUPS = tuple(dict.fromkeys(piece.group for piece in PIECES.values()))
 
 
 def render_drums(notes: tuple[Note, ...], n: int, palette: Palette, rng: Rng) -> tuple[Audio, str]:
-    """Return the drum stem with its room, shape (2, n), and the kind of kit."""
+    """The drum stem with its room, and the kind of kit. Shape: (2, n)."""
     knobs = palette.draw_all("drums", RANGES)
     kind, machines = _choose_kit(rng)
     seed = int(rng.integers(2**62))
@@ -100,7 +100,7 @@ def render_drums(notes: tuple[Note, ...], n: int, palette: Palette, rng: Rng) ->
 
 
 def _choose_kit(rng: Rng) -> tuple[str, set[str]]:
-    """Return the kind of kit and the groups of it that come from a machine."""
+    """The kind of kit and the groups of it that come from a machine."""
     acoustic = rng.uniform() < ACOUSTIC_SHARE
     hybrid = rng.uniform() < HYBRID_SHARE
     swapped = rng.uniform(size=len(_GROUPS)) < SWAP_SHARE * hybrid
@@ -111,7 +111,7 @@ def _choose_kit(rng: Rng) -> tuple[str, set[str]]:
 
 
 def _choked(notes: tuple[Note, ...]) -> dict[int, float]:
-    """Return how long the hats of the notes may ring, seconds, by the index of the note."""
+    """How long the hats of the notes may ring, seconds, by the index of the note."""
     hats = sorted((note.start, i) for i, note in enumerate(notes) if note.text in HATS)
     return {i: later - start for (start, i), (later, _) in pairwise(hats)}
 
@@ -129,7 +129,7 @@ class _Takes:
         self._hits: dict[tuple[float, int], Audio] = {}
 
     def play(self, rng: Rng, velocity: float, seconds: float | None) -> Audio:
-        """Return one hit (2, m), cut after `seconds` if a choke says so."""
+        """One hit, cut after `seconds` where a choke ends it. Shape: (2, m)."""
         hardness = min(HARDNESS, key=lambda h: abs(h - velocity))
         self._last = (self._last + int(rng.integers(1, TAKES))) % TAKES  # never twice in a row
         key = hardness, self._last

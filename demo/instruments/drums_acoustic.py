@@ -50,7 +50,7 @@ HEAD = (1.0, 1.59, 2.14, 2.30, 2.65, 2.92, 3.16, 3.50)  # modes of an ideal memb
 
 
 def head(rng: Rng, t60: float, level: float, tilt: float) -> list[Mode]:
-    """Return the modes of one real skin: ideal ratios, bent by lugs and by the air in the shell.
+    """The modes of one real skin: ideal ratios, bent by lugs and by the air in the shell.
 
     Args:
         t60: decay of the fundamental, seconds; level: of the second mode relative to the first.
@@ -64,17 +64,18 @@ def head(rng: Rng, t60: float, level: float, tilt: float) -> list[Mode]:
 
 
 def stretched(modes: list[Mode], factor: float, hardness: float) -> list[Mode]:
-    """Return modes as one hit wakes them: decays times `factor`, high ones weak when soft."""
+    """Modes as one hit wakes them: decays times `factor`, high ones weak when soft."""
     upper = 0.4 + 0.6 * hardness
     return [(r, level * (1.0 if r == 1.0 else upper), t60 * factor) for r, level, t60 in modes]
 
 
 def kick(rng: Rng, knobs: Knobs) -> Strike:
-    """Return a bass drum: beater click, a pitch that drops, damped modes, a puff of air."""
+    """A bass drum: beater click, a pitch that drops, damped modes, a puff of air."""
     modes = head(rng, knobs["kick_t60"], knobs["kick_skin"], 0.8)
     air = rng.uniform(110.0, 260.0)
 
     def strike(rng: Rng, hardness: float) -> Audio:
+        """One hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         bend = knobs["kick_bend"] * (0.5 + 0.5 * hardness)
         n = samples(1.1 * knobs["kick_t60"] * longer)
@@ -90,10 +91,11 @@ def kick(rng: Rng, knobs: Knobs) -> Strike:
 
 
 def snare(rng: Rng, knobs: Knobs) -> Strike:
-    """Return a snare drum: an inharmonic head, and wires that rattle as long as it moves."""
+    """A snare drum: an inharmonic head, and wires that rattle as long as it moves."""
     modes = head(rng, knobs["snare_t60"], knobs["snare_ring"], 0.3)
 
     def strike(rng: Rng, hardness: float) -> Audio:
+        """One hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         n = samples(max(knobs["snare_t60"], knobs["wires_t60"]) * 1.1 * longer)
         phase = glide(n, knobs["snare_hz"] * pitch, knobs["snare_bend"] * hardness, 0.012)
@@ -112,7 +114,7 @@ def snare(rng: Rng, knobs: Knobs) -> Strike:
 
 
 def rim(rng: Rng, knobs: Knobs) -> Strike:
-    """Return a cross-stick: wood on a hoop, short modes without a skin."""
+    """A cross-stick: wood on a hoop, short modes without a skin."""
     ratios = (1.0, 1.9, 2.8, 4.1, 5.9)
     modes: list[Mode] = [
         (ratio * rng.uniform(0.9, 1.1), rng.uniform(0.5, 1.0) / ratio**0.5, 1.0 / ratio**0.4)
@@ -120,6 +122,7 @@ def rim(rng: Rng, knobs: Knobs) -> Strike:
     ]
 
     def strike(rng: Rng, hardness: float) -> Audio:
+        """One hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = knobs["rim_t60"] * longer
         phase = glide(samples(1.1 * t60), knobs["rim_hz"] * pitch, 0.02, 0.01)
@@ -133,15 +136,17 @@ def rim(rng: Rng, knobs: Knobs) -> Strike:
 
 
 def tom(number: int) -> Maker:
-    """Return the maker of a tom, 1 (highest) to 3 (floor)."""
+    """The maker of a tom, 1 (highest) to 3 (floor)."""
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
+        """The tom of one song, as Maker has it."""
         hz = knobs["tom_hz"] * knobs["tom_step"] ** (3 - number)
         modes = head(rng, knobs["tom_t60"], knobs["tom_skin"], 0.6)
         # The lower head is tuned a little apart: the fundamental beats.
         modes.append((rng.uniform(1.01, 1.05), rng.uniform(0.1, 0.4), 0.8 * knobs["tom_t60"]))
 
         def strike(rng: Rng, hardness: float) -> Audio:
+            """One hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             n = samples(0.9 * knobs["tom_t60"] * longer)
             phase = glide(n, hz * pitch, knobs["tom_bend"] * hardness, 0.05)
@@ -156,10 +161,11 @@ def tom(number: int) -> Maker:
 
 
 def clap(rng: Rng, knobs: Knobs) -> Strike:
-    """Return a few people clapping, never quite together; each pair of hands has its own tone."""
+    """A few people clapping, never quite together; each pair of hands has its own tone."""
     hands = knobs["hands_hz"] * rng.uniform(0.7, 1.4, 7)
 
     def strike(rng: Rng, hardness: float) -> Audio:
+        """One hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         out = np.zeros(samples(0.3))
         late = np.abs(rng.normal(0.0, knobs["hands_spread"], len(hands)))

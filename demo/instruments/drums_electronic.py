@@ -33,9 +33,10 @@ RANGES = {
 
 
 def kick(_: Rng, knobs: Knobs) -> Strike:
-    """Return a sine that falls into the bass, driven a little, behind a short click."""
+    """A sine that falls into the bass, driven a little, behind a short click."""
 
     def strike(rng: Rng, hardness: float) -> Audio:
+        """One hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = knobs["machine_kick_t60"] * longer
         bend = knobs["machine_kick_bend"] * (0.6 + 0.4 * hardness)
@@ -52,10 +53,11 @@ def kick(_: Rng, knobs: Knobs) -> Strike:
 
 
 def snare(rng: Rng, knobs: Knobs) -> Strike:
-    """Return two tuned tones under noise that outlasts them."""
+    """Two tuned tones under noise that outlasts them."""
     upper = rng.uniform(1.6, 1.9)
 
     def strike(rng: Rng, hardness: float) -> Audio:
+        """One hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = knobs["machine_snare_t60"] * longer
         phase = glide(samples(1.05 * t60), knobs["machine_snare_hz"] * pitch, 0.5, 0.008)
@@ -70,10 +72,11 @@ def snare(rng: Rng, knobs: Knobs) -> Strike:
 
 
 def rim(rng: Rng, knobs: Knobs) -> Strike:
-    """Return two very short tuned pulses."""
+    """Two very short tuned pulses."""
     upper = rng.uniform(2.2, 3.8)
 
     def strike(rng: Rng, hardness: float) -> Audio:
+        """One hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = 0.04 * longer
         phase = glide(samples(1.1 * t60), knobs["machine_rim_hz"] * pitch, 0.0, 1.0)
@@ -85,9 +88,10 @@ def rim(rng: Rng, knobs: Knobs) -> Strike:
 
 
 def clap(_: Rng, knobs: Knobs) -> Strike:
-    """Return three equal bursts and a longer one: a circuit that imitates a crowd."""
+    """Three equal bursts and a longer one: a circuit that imitates a crowd."""
 
     def strike(rng: Rng, hardness: float) -> Audio:
+        """One hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         hz, gap = knobs["machine_clap_hz"] * pitch, knobs["machine_clap_gap"]
         out = np.zeros(samples(0.05 + knobs["machine_clap_t60"] * longer))
@@ -101,16 +105,18 @@ def clap(_: Rng, knobs: Knobs) -> Strike:
 
 
 def tuned(prefix: str, step: float) -> Maker:
-    """Return the maker of a tom or conga: a swept sine with a breath of noise.
+    """The maker of a tom or conga: a swept sine with a breath of noise.
 
     Args:
         prefix: of the knobs that tune it; step: pitch as a ratio to theirs.
     """
 
     def make(_: Rng, knobs: Knobs) -> Strike:
+        """The drum of one song, as Maker has it."""
         hz = knobs[f"{prefix}_hz"] * step
 
         def strike(rng: Rng, hardness: float) -> Audio:
+            """One hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             t60 = knobs["machine_tom_t60"] * longer / step**0.5
             bend = knobs["machine_tom_bend"] * (0.5 + 0.5 * hardness)

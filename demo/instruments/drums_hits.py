@@ -13,17 +13,17 @@ Mode = tuple[float, float, float]  # ratio to the fundamental, level, t60 in sec
 
 
 def vary(rng: Rng) -> tuple[float, float]:
-    """Return factors for the pitch (3 % either way) and the decay (30 %) of one hit."""
+    """Factors for the pitch (3 % either way) and the decay (30 %) of one hit."""
     return float(rng.uniform(0.97, 1.03)), float(rng.uniform(0.7, 1.3))
 
 
 def samples(seconds: float) -> int:
-    """Return a duration as a number of samples."""
+    """A duration as a number of samples."""
     return int(seconds * SAMPLE_RATE)
 
 
 def glide(n: int, hz: float, bend: float, settle: float) -> Audio:
-    """Return the phase (n,), radians, of a pitch that falls from hz * (1 + bend) to hz.
+    """The phase, radians, of a pitch that falls from hz * (1 + bend) to hz. Shape: (n,).
 
     Args:
         settle: time constant of the fall, seconds.
@@ -34,7 +34,7 @@ def glide(n: int, hz: float, bend: float, settle: float) -> Audio:
 
 
 def ring(phase: Audio, modes: Sequence[Mode], *, contact: float) -> Audio:
-    """Return the sum of decaying modes over a common phase (n,).
+    """The sum of decaying modes over a common phase in radians. Shape: (n,) -> (n,).
 
     Args:
         contact: seconds the stick stays on the skin; the modes rise in this time.
@@ -47,7 +47,12 @@ def ring(phase: Audio, modes: Sequence[Mode], *, contact: float) -> Audio:
 
 
 def burst(rng: Rng, t60: float, low: float, high: float, attack: float = 0.0004) -> Audio:
-    """Return decaying noise between two corner frequencies, rms near 1 at its start; (n,)."""
+    """Decaying noise between two corners (Hz), rms near 1 at its start. Shape: (n,).
+
+    Args:
+        t60: seconds in which it loses 60 dB, and its length.
+        attack: seconds.
+    """
     n = samples(t60) + 1
     noise = band(rng.standard_normal(n), low, high, order=1)
     width = (min(high, 20000.0) - low) / (SAMPLE_RATE / 2)
@@ -56,7 +61,7 @@ def burst(rng: Rng, t60: float, low: float, high: float, attack: float = 0.0004)
 
 
 def mix(*parts: tuple[float, Audio]) -> Audio:
-    """Return the sum of (level, hit) pairs of different lengths."""
+    """The sum of (level, hit) pairs of different lengths. Shape: (m,) each -> (longest m,)."""
     out = np.zeros(max(len(hit) for _, hit in parts))
     for level, hit in parts:
         out[: len(hit)] += level * hit
@@ -64,7 +69,7 @@ def mix(*parts: tuple[float, Audio]) -> Audio:
 
 
 def dull(hit: Audio, hardness: float, touch: float) -> Audio:
-    """Return a hit that is the darker the softer it is struck.
+    """A hit that is the darker the softer it is struck. Shape: (n,) -> (n,).
 
     Args:
         touch: octaves that the upper end falls from the hardest hit to the softest.

@@ -53,7 +53,10 @@ class Place:
             self._echoes.append([(int(w), float(g)) for w, g in zip(ways, gains, strict=True)])
 
     def hear(self, hit: Audio) -> Audio:
-        """Return a mono hit (m,) as the microphones hear it, (2, m + some)."""
+        """A mono hit as the microphones receive it, with its reflections.
+
+        Shape: (m,) -> (2, m + k)
+        """
         out = np.zeros((2, len(hit) + samples(0.03)))
         add_at(out, self._close * pan(hit, self._side), 0)
         dark = band(hit, 200.0, 6000.0, order=1)  # walls take the treble, and let the bass through
@@ -66,7 +69,7 @@ class Place:
 
 
 def reverberate(bus: Audio, rng: Rng, knobs: Knobs) -> Audio:
-    """Return the tail that the room adds to what is sent to it, (2, n)."""
+    """The tail that the room adds to what is sent to it. Shape: (2, n) -> (2, n)."""
     t60 = knobs["room_t60"]
     n = samples(t60)
     impulse = rng.standard_normal((2, n)) * decay(n, t60) * gate(n, 0.006, 0.05)

@@ -32,7 +32,7 @@ _CABINET = {
 
 
 def restruck(notes: tuple[Note, ...]) -> tuple[Note, ...]:
-    """Return the notes by start, each cut where its pitch is struck again."""
+    """The notes by start, each cut where its pitch is struck again."""
     last: dict[float, float] = {}
     cut = []
     for note in sorted(notes, key=lambda note: note.start, reverse=True):
@@ -44,9 +44,10 @@ def restruck(notes: tuple[Note, ...]) -> tuple[Note, ...]:
 
 
 def _strings(knobs: Knobs, rng: Rng) -> Callable[[float], String]:
-    """Return what one take's strings are like: every pitch a little out of tune by itself."""
+    """What one take's strings are like: every pitch a little out of tune by itself."""
 
     def tone(pitch: float) -> String:
+        """The string that one pitch (MIDI) is played on."""
         hz = hertz(pitch + rng.uniform(-1, 1) * knobs["detune"] / 100)
         octaves = np.log2(hz / 110)
         along = 2.0 ** (((pitch - 40) % 5) / 12)  # the fret shortens the string, the hand stays
@@ -65,14 +66,14 @@ def _strings(knobs: Knobs, rng: Rng) -> Callable[[float], String]:
 
 
 def _spread(one: Audio, two: Audio, alike: float, width: float) -> Audio:
-    """Return two takes as stereo (2, n); width 0: correlation .95, 1: .4 if they are unlike."""
+    """Two takes as stereo (2, n); width 0: correlation .95, 1: .4 if they are unlike."""
     shared = alike * (0.7 * (1 - width) + 0.25 * width)
     out: Audio = np.stack([one + shared * two, two + shared * one])
     return out
 
 
 def _body(knobs: Knobs, side: int) -> Audio:
-    """Return the impulse response of the wood at one microphone, shape (m,).
+    """The impulse response of the wood at one microphone, shape (m,).
 
     The two lowest modes (air and top) carry the low notes; those above stand close and, given the
     grain, seem random, yet the same knobs always make the same guitar.
@@ -96,9 +97,10 @@ def _body(knobs: Knobs, side: int) -> Audio:
 
 
 def _wooden(noise_band: tuple[float, float], noise_time: float) -> Play:
-    """Return how an acoustic guitar is heard by two microphones, or twice by one."""
+    """How an acoustic guitar sounds through two microphones, or played twice for one."""
 
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
+        """The notes, dry stereo, as Play has it. Shape: (2, n)."""
         hand = Hand(knobs["release"], knobs["noise"], noise_band, noise_time, punch=0.35)
         struck = restruck(notes)
         takes = [perform(struck, n, _strings(knobs, rng), hand, rng, 17000.0)]
@@ -116,7 +118,7 @@ def _wooden(noise_band: tuple[float, float], noise_time: float) -> Play:
 
 
 def _cabinet(x: Audio, knobs: Knobs, tone: float = 1.0) -> Audio:
-    """Return `x` through a guitar loudspeaker; `tone` moves its upper end a little."""
+    """`x` through a guitar loudspeaker; `tone` moves its upper end a little."""
     x = band(x, knobs["cabinet_low"], tone * knobs["cabinet"], order=2)
     x = band(x, None, 1.25 * tone * knobs["cabinet"], order=2)
     x = peaking(x, 115.0, knobs["thump"], 1.2)
@@ -138,9 +140,10 @@ def _clean(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
 
 
 def _driven(hand_of: Callable[[Knobs], Hand]) -> Play:
-    """Return how a distorted guitar sounds, played twice: left and right, each its own cabinet."""
+    """How a distorted guitar sounds, played twice: left and right, each its own cabinet."""
 
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
+        """The notes, dry stereo, as Play has it. Shape: (2, n)."""
         takes = []
         for side in range(2):
             # The chord meets the clipping as one sum, so its notes growl against each other.

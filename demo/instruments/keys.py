@@ -35,12 +35,12 @@ _TREMBLE = 0.15  # part of the tremolo that both sides share
 
 
 def _place(hz: float, width: float) -> float:
-    """Return where a key stands, low keys left and high keys right, -1 .. 1."""
+    """Where a key stands, low keys left and high keys right, -1 .. 1."""
     return float(np.clip(width * np.log2(hz / 260.0) / 2.5, -0.9, 0.9))
 
 
 def _aside(x: Audio, position: float) -> Audio:
-    """Return stereo `x` (2, n) turned to one side."""
+    """Stereo `x` (2, n) turned to one side."""
     out: Audio = x * np.sqrt(2) * pan(np.ones(1), position)
     return out
 
@@ -119,7 +119,7 @@ def _mallet(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
 
 
 def _tremolo(x: Audio, knobs: Knobs, depth: float, apart: float, rng: Rng) -> Audio:
-    """Return `x` (2, n) swaying in loudness; the sides sway against each other by `apart`, 0..1."""
+    """`x` (2, n) swaying in loudness; the sides sway against each other by `apart`, 0..1."""
     angle = 2 * np.pi * (knobs["rate"] * time_axis(x.shape[1]) + rng.random())
     sway = np.stack([np.sin(angle), np.sin(angle + np.pi * apart)])
     out: Audio = x * (1 + max(depth, 0.0) * sway)

@@ -47,7 +47,7 @@ _BORE = ((650.0, 2.0, 1.0), (1350.0, 3.0, -0.5), (2200.0, 2.5, 0.6))  # the same
 
 
 def _opening(played: Line, dynamics: float) -> Audio:
-    """Return how far the tone opens with its loudness, octaves."""
+    """How far the tone opens with its loudness, octaves."""
     out: Audio = dynamics * (np.clip(played.level, 0, 1) - 0.6)
     return out
 
@@ -55,7 +55,7 @@ def _opening(played: Line, dynamics: float) -> Audio:
 def _formants(
     x: Audio, table: tuple[tuple[float, float, float], ...], scale: float, db: float
 ) -> Audio:
-    """Return `x` through resonances that stay where they are."""
+    """`x` through resonances that stay where they are."""
     for frequency, q, share in table:
         x = peaking(x, frequency * scale, db * share, q)
     return x
@@ -152,7 +152,7 @@ def _sax(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
 
 
 def _mono(x: Audio) -> Audio:
-    """Return `x` (n,) on both sides, without rumble."""
+    """`x` (n,) on both sides, without rumble."""
     out: Audio = np.stack(2 * [band(x, 50.0, None, 1)])
     return out
 

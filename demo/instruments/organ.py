@@ -44,7 +44,7 @@ def _tone(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
 
 
 def rotate(x: Audio, knobs: Knobs, rng: Rng) -> Audio:
-    """Return mono `x` (n,) through a loudspeaker that turns, shape (2, n).
+    """Mono through a loudspeaker that turns. Shape: (n,) -> (2, n).
 
     It turns slowly or fast, and changes between them a few times.
     """

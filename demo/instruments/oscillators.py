@@ -25,7 +25,7 @@ class Wavetable:
     ceiling: float  # log2 of the highest cutoff it may be played at without aliasing, Hz
 
     def play(self, cycles: Audio, hertz: Audio, cutoff: Audio) -> Audio:
-        """Return the wave along a phase line, shape (n,).
+        """The wave along a phase line. Shape: (n,) -> (n,).
 
         Args:
             cycles: phase, (n,).
@@ -49,7 +49,7 @@ class Wavetable:
 def wavetable(
     amplitudes: Audio, *, ceiling: float, slope: float = 2.0, resonance: float = 0.0
 ) -> Wavetable:
-    """Return the wave of sines with the given amplitudes under a low-pass.
+    """The wave of sines with the given amplitudes under a low-pass. Shape: (HARMONICS,).
 
     The rows end where `ceiling` would push them above TOP_HZ, so no note aliases however high.
 
@@ -76,7 +76,10 @@ def wavetable(
 
 
 def saw_pulse(square: float, duty: float) -> Audio:
-    """Return the harmonic amplitudes between a saw (0) and a pulse (1) of the given duty."""
+    """The amplitudes of harmonics between a saw (0) and a pulse (1) of the given duty.
+
+    Shape: (HARMONICS,)
+    """
     k = np.arange(1, HARMONICS + 1)
     pulse = 2 * np.sin(np.pi * k * duty) / (np.pi * k)
     out: Audio = (1 - square) * 2 / (np.pi * k) + square * pulse
@@ -84,7 +87,7 @@ def saw_pulse(square: float, duty: float) -> Audio:
 
 
 def modes(hertz: Audio, t60: Audio, amplitudes: npt.NDArray[np.complex128], n: int) -> Audio:
-    """Return sums of decaying sines, shape (channels, n), by one matrix product.
+    """Sums of decaying sines, by one matrix product. Shape: (m,) -> (channels, n).
 
     A mode at sample b * BLOCK + j is its value at b * BLOCK times its value at j.
 
@@ -108,7 +111,7 @@ def modes(hertz: Audio, t60: Audio, amplitudes: npt.NDArray[np.complex128], n: i
 
 
 def burst(rng: np.random.Generator, n: int, t60: float) -> Audio:
-    """Return white noise that loses 60 dB in `t60` seconds and is silent afterwards; (n,)."""
+    """White noise that loses 60 dB in `t60` seconds and is silent afterwards. Shape: (n,)."""
     out = np.zeros(n)
     m = min(n, int(-SILENT / 6.9078 * t60 * SAMPLE_RATE))
     out[:m] = rng.standard_normal(m) * np.exp(np.arange(m) * (-6.9078 / t60 / SAMPLE_RATE))
@@ -116,7 +119,10 @@ def burst(rng: np.random.Generator, n: int, t60: float) -> Audio:
 
 
 def drift(rng: np.random.Generator, n: int, seconds: float) -> Audio:
-    """Return a slow random curve of standard deviation near 1, a new aim every `seconds`; (n,)."""
+    """A slow random curve of standard deviation near 1, a new aim every `seconds`.
+
+    Shape: (n,)
+    """
     knots = rng.standard_normal(int(n / SAMPLE_RATE / seconds) + 2)
     place = np.arange(n) / (seconds * SAMPLE_RATE)
     before = place.astype(np.int64)

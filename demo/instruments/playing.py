@@ -28,13 +28,14 @@ LINE: dict[str, tuple[float, float]] = {
 
 
 def each(tone: Struck) -> Play:
-    """Return a way to play that makes every note anew, so that velocity can shape its timbre.
+    """A way to play that makes every note anew, so that velocity can shape its timbre.
 
     Args:
         tone: (rng, note, samples, knobs) -> stereo wave (2, samples), scaled by velocity already.
     """
 
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
+        """The notes, dry stereo, as Play has it. Shape: (2, n)."""
         out = np.zeros((2, n))
         release, attack = knobs["release"], knobs.get("attack", 0.002)
         for note in notes:
@@ -62,7 +63,7 @@ class Line:
 
 
 def voices_of(notes: tuple[Note, ...], n: int) -> list[tuple[int, int, Note]]:
-    """Return (start, end, note) in samples of what one voice can play: a note ends the last."""
+    """(start, end, note) in samples of what one voice can play: a note ends the last."""
     ordered: list[Note] = []
     for note in sorted(notes, key=lambda note: (note.start, note.pitch)):
         if ordered and note.start - ordered[-1].start < CHORD:
@@ -77,7 +78,7 @@ def voices_of(notes: tuple[Note, ...], n: int) -> list[tuple[int, int, Note]]:
 
 
 def line(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Line:
-    """Return how one player plays the notes: slurs, scoops, late vibrato, swells.
+    """How one player plays the notes: slurs, scoops, late vibrato, swells. Shape: (n,) each.
 
     Args:
         knobs: the names of LINE; times in seconds, scoop in semitones, vibrato in cents.
@@ -113,7 +114,7 @@ def line(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Line:
 
 
 def ping(played: Line, seconds: float) -> Audio:
-    """Return a decay that starts anew, softly, with every note; shape (n,)."""
+    """A decay in `seconds` that starts anew, softly, with every note. Shape: (n,)."""
     return _smooth(np.exp(-played.age / seconds), SMOOTH)
 
 

@@ -38,7 +38,7 @@ class String:
 
 
 def vibrate(string: String, n: int, top: float = 12000.0) -> Audio:
-    """Return the string struck softly and hard, equally loud at the start; shape (2, n).
+    """The string struck softly and hard, equally loud at the start. Shape: (2, n).
 
     Args:
         n: samples.
@@ -71,7 +71,10 @@ def vibrate(string: String, n: int, top: float = 12000.0) -> Audio:
 
 
 def click(rng: Rng, seconds: float, low: float, high: float) -> Audio:
-    """Return the noise of a finger or pick on a string: a burst between `low` and `high` Hz."""
+    """The noise of a finger or pick: a burst between `low` and `high` Hz, its peak 1.
+
+    Shape: (4 * seconds,), at 44.1 kHz
+    """
     n = int(4 * seconds * SAMPLE_RATE)
     burst = rng.standard_normal(n) * np.exp(-np.arange(n) / (seconds * SAMPLE_RATE))
     shaped = band(burst, low, high, order=1) * gate(n, 0.0003, seconds)
@@ -96,7 +99,7 @@ def perform(
     notes: tuple[Note, ...], n: int, tone: Callable[[float], String], hand: Hand, rng: Rng,
     top: float = 12000.0,
 ) -> Audio:  # fmt: skip
-    """Return the notes on strings, mono (n,); each pitch is synthesised once and then replayed.
+    """The notes on strings; each pitch is synthesised once and then replayed. Shape: (n,).
 
     Args:
         tone: MIDI pitch -> its string; called once per pitch, in rising order.
@@ -130,7 +133,7 @@ def perform(
 
 
 def level(x: Audio) -> float:
-    """Return the amplitude that `x` often reaches: what an amplifier's gain is set by."""
+    """The amplitude that `x` often reaches, which sets an amplifier's gain. Shape: (n,)."""
     loud = np.abs(x[::16])
     loud = loud[loud > 1e-4]
     return float(np.percentile(loud, 90)) if len(loud) else 1.0

@@ -37,14 +37,14 @@ class Bank:
     rng: Rng
 
     def draw_font(self) -> SoundFont | None:
-        """Return the SoundFont of the song, None where no pack is one."""
+        """The SoundFont of the song, None where no pack is one."""
         pack = self._draw("soundfont")
         if pack:
             self.palette.choices["soundfont"] = pack.name
         return load_font(pack.find_files()[0]) if pack else None
 
     def draw_kit(self) -> Part | None:
-        """Return what plays the drums, None where they are not played by recordings."""
+        """What plays the drums, None where they are not played by recordings."""
         kits = read_kits(self.packs) if self.palette.split == "train" else ()
         if not kits or self.rng.random() >= KIT_SHARE:
             return None
@@ -53,7 +53,7 @@ class Bank:
         return lambda notes, n: play_kit(kit, notes, n, self.palette, self.rng)
 
     def draw_part(self, name: str, instrument: str) -> Part | None:
-        """Return what plays a part in place of an instrument, None where the instrument does."""
+        """What plays a part in place of an instrument, None where the instrument does."""
         for kind, (play, instruments, share) in PLAYERS.items():
             if instrument not in instruments or self.palette.split != "train":
                 continue
@@ -64,7 +64,7 @@ class Bank:
         return None
 
     def double(self, track: Audio) -> Audio:
-        """Return a guitar's track (2, n), some of them as two takes."""
+        """A guitar's track, some of them as two takes. Shape: (2, n) -> the same."""
         return double_track(track, self.rng) if self.rng.random() < DOUBLED_SHARE else track
 
     def _draw(self, kind: str) -> Pack | None:

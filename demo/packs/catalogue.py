@@ -40,7 +40,7 @@ class Pack:
             )
 
     def find_files(self) -> tuple[Path, ...]:
-        """Return the files that are used, in order of their names; none where it is missing."""
+        """The files that are used, in order of their names; none where it is missing."""
         found = {path for pattern in self.files for path in self.folder.glob(pattern)}
         return tuple(sorted(found))
 
@@ -55,7 +55,7 @@ class Pack:
 
 
 def read_catalogue(path: Path = CATALOGUE) -> tuple[Pack, ...]:
-    """Return all packs of a catalogue; raises DemoError for one without a licence, for instance."""
+    """All packs of a catalogue; raises DemoError for one without a licence, for instance."""
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -64,7 +64,7 @@ def read_catalogue(path: Path = CATALOGUE) -> tuple[Pack, ...]:
 
 
 def find_packs(packs: tuple[Pack, ...]) -> tuple[tuple[Pack, ...], tuple[Pack, ...]]:
-    """Return the packs that are installed, each verified, and those that are not.
+    """The packs that are installed, each verified, and those that are not.
 
     Raises DemoError for one of another version.
     """
@@ -75,7 +75,7 @@ def find_packs(packs: tuple[Pack, ...]) -> tuple[tuple[Pack, ...], tuple[Pack, .
 
 
 def hash_files(folder: Path, files: tuple[Path, ...]) -> str:
-    """Return one SHA-256 of the names and the contents of files below a folder."""
+    """One SHA-256 of the names and the contents of files below a folder."""
     total = hashlib.sha256()
     for path in files:
         one = hashlib.sha256()

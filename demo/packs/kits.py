@@ -40,14 +40,14 @@ class Kit:
     pieces: dict[str, tuple[str, ...]]
 
     def files(self, piece: str) -> tuple[Path, ...]:
-        """Return the recordings of a piece; those of the snare where the kit has no such piece."""
+        """The recordings of a piece; those of the snare where the kit has no such piece."""
         names = self.pieces.get(piece, self.pieces["snare"])
         return tuple(self.pack.folder / name for name in names)
 
 
 @cache
 def read_kits(packs: tuple[Pack, ...]) -> tuple[Kit, ...]:
-    """Return the kits whose packs are among some."""
+    """The kits whose packs are among some."""
     by_name = {pack.name: pack for pack in packs}
     entries = yaml.safe_load(KITS.read_text(encoding="utf-8"))
     return tuple(
@@ -59,7 +59,7 @@ def read_kits(packs: tuple[Pack, ...]) -> tuple[Kit, ...]:
 
 
 def play_kit(kit: Kit, notes: tuple[Note, ...], n: int, palette: Palette, rng: Rng) -> Audio:
-    """Return the drum stem with its room, shape (2, n).
+    """The drum stem with its room. Shape: (2, n).
 
     Raises DemoError for a recording that cannot be used.
     """
@@ -80,7 +80,7 @@ def play_kit(kit: Kit, notes: tuple[Note, ...], n: int, palette: Palette, rng: R
 
 
 def _overheads(x: Audio, knobs: dict[str, float], rng: Rng) -> Audio:
-    """Return what the room's microphones hear: later, brighter, wider, pressed together."""
+    """What the room's microphones record: later, brighter, wider, compressed together."""
     if not x.any():
         return x
     late = np.zeros_like(x)
@@ -116,7 +116,7 @@ class _Strikes:
         self._rng = rng
 
     def play(self, velocity: float, seconds: float | None) -> Audio:
-        """Return one hit (2, m), cut after `seconds` where another hat follows."""
+        """One hit, cut after `seconds` where another hat follows. Shape: (2, m)."""
         index = min(int(velocity * len(self._hits)), len(self._hits) - 1)
         hit = self._hits[index]
         loud = velocity**self._dynamics * 10 ** (self._rng.normal(0.0, 0.8) / 20)
@@ -124,6 +124,6 @@ class _Strikes:
 
 
 def _cut(x: Audio, seconds: float) -> Audio:
-    """Return the beginning of `x` (2, n), faded out."""
+    """The beginning of `x` (2, n), faded out."""
     part = x[:, : max(round(seconds * SAMPLE_RATE), 1)]
     return part if part.shape[-1] == x.shape[-1] else part * gate(part.shape[-1], 0.0, 0.03)

@@ -16,7 +16,10 @@ _SWAY_HZ = 0.7
 
 
 def double_track(x: Audio, rng: Rng) -> Audio:
-    """Return a part (2, n) as two takes, one on either side, never quite together."""
+    """A part as two takes, one on either side, never quite together.
+
+    Shape: (2, n) -> the same
+    """
     mono = x.mean(axis=0)
     n = mono.shape[-1]
     wander = rng.standard_normal(max(int(n / SAMPLE_RATE * 4), 2) + 1)
@@ -32,7 +35,7 @@ def double_track(x: Audio, rng: Rng) -> Audio:
 
 
 def draw_cut(rng: Rng) -> float | None:
-    """Return where a codec has cut a song, Hz, or None where none has."""
+    """Where a codec has cut a song, Hz, or None where none has."""
     if rng.random() >= CODEC_SHARE:
         return None
     return float(rng.choice(list(_CUTS), p=list(_CUTS.values())))

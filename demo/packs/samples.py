@@ -16,10 +16,10 @@ _STEPS = 200  # a pitch is rounded to a ratio of numbers up to this, which is 4 
 
 @cache
 def read_sample(path: Path, rate: int) -> Audio:
-    """Return a whole recording as stereo (2, n) at 44.1 kHz, its peak 1; cached by the process.
+    """A whole recording at 44.1 kHz, its peak 1; cached by the process. Shape: (2, n).
 
-    `rate` is what its pack says of the file. Raises DemoError for a file that cannot be decoded,
-    is silent, or has another rate.
+    `rate` is what its pack says of the file, Hz. Raises DemoError for a file that cannot be
+    decoded, is silent, or has another rate.
     """
     x = _decode(path, rate, 0, -1)
     peak = np.abs(x).max(initial=0.0)
@@ -31,7 +31,7 @@ def read_sample(path: Path, rate: int) -> Audio:
 
 
 def count_samples(path: Path, rate: int) -> int:
-    """Return how long a recording is, in samples of its own rate; DemoError as read_sample."""
+    """The length of a recording, samples at its own rate. Raises DemoError as read_sample does."""
     try:
         info = soundfile.info(path)
     except (soundfile.LibsndfileError, OSError) as error:
@@ -41,12 +41,15 @@ def count_samples(path: Path, rate: int) -> int:
 
 
 def read_excerpt(path: Path, start: int, n: int) -> Audio:
-    """Return a part of a recording at 44.1 kHz, stereo (2, n); DemoError as read_sample."""
+    """A part of a recording at 44.1 kHz, from sample `start`. Shape: (2, at most n).
+
+    Raises DemoError as read_sample does.
+    """
     return _decode(path, SAMPLE_RATE, start, n)
 
 
 def repitch(x: Audio, semitones: float) -> Audio:
-    """Return `x` (2, n) played faster or slower, so that its pitch changes with its duration."""
+    """`x` played faster or slower: its pitch changes with its duration. Shape: (2, n) -> (2, m)."""
     ratio = Fraction(2 ** (-semitones / 12)).limit_denominator(_STEPS)
     if ratio == 1:
         return x

@@ -27,7 +27,7 @@ _FARTHEST = 2  # semitones that a recording is moved by at most, where another c
 
 
 def play_strums(pack: Pack, notes: tuple[Note, ...], n: int, rng: Rng) -> Audio:
-    """Return a part of chords as strums, stereo (2, n): each chord by the recording nearest to it.
+    """A part of chords as strums, each chord by the recording nearest to it. Shape: (2, n).
 
     Raises DemoError for a recording that cannot be used.
     """
@@ -52,7 +52,7 @@ def play_strums(pack: Pack, notes: tuple[Note, ...], n: int, rng: Rng) -> Audio:
 
 
 def _gather(notes: tuple[Note, ...]) -> list[list[Note]]:
-    """Return the notes in order, those that are struck together in one list."""
+    """The notes in order, those that are struck together in one list."""
     chords: list[list[Note]] = []
     for note in sorted(notes, key=lambda note: note.start):
         if chords and note.start - chords[-1][0].start < _TOGETHER:
@@ -64,7 +64,7 @@ def _gather(notes: tuple[Note, ...]) -> list[list[Note]]:
 
 @cache
 def _read_chords(pack: Pack) -> dict[tuple[int, str], dict[str, tuple[Path, ...]]]:
-    """Return the recordings by root and kind of the chord, and by stroke."""
+    """The recordings by root and kind of the chord, and by stroke."""
     found: dict[tuple[int, str], dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in pack.find_files():
         match = _FILE.fullmatch(path.stem.removesuffix("wav"))
@@ -84,13 +84,14 @@ def _read_chords(pack: Pack) -> dict[tuple[int, str], dict[str, tuple[Path, ...]
 def _nearest(
     recorded: tuple[tuple[int, str], ...], classes: frozenset[int]
 ) -> tuple[tuple[int, str], int]:
-    """Return the chord nearest to some pitch classes, and the semitones that bring it there.
+    """The chord nearest to some pitch classes, and the semitones that bring it there.
 
     Every note that both have counts for it, every other note half as much against it, and a chord
     that stays where it was recorded wins over one that does not.
     """
 
     def score(chord: tuple[int, str], move: int) -> float:
+        """How well a chord of the pack fits, moved by so many semitones."""
         tones = {(chord[0] + interval + move) % 12 for interval in _CHORDS[chord[1]]}
         return len(tones & classes) - 0.5 * len(tones - classes) - 0.1 * abs(move)
 

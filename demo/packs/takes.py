@@ -14,10 +14,10 @@ _RAMP = 0.05  # seconds
 
 
 def play_take(pack: Pack, notes: tuple[Note, ...], n: int, rng: Rng) -> Audio:
-    """Return an excerpt, stereo (2, n), that sounds from a part's first note to its last.
+    """An excerpt that sounds from a part's first note to its last. Shape: (2, n).
 
-    It follows neither the song's tempo nor its key: what it teaches is how strings, fingers and an
-    amplifier sound. Raises DemoError for a recording that cannot be used.
+    It follows neither the song's tempo nor its key: what it teaches is how strings, fingers and
+    an amplifier sound. Raises DemoError for a recording that cannot be used.
     """
     files = pack.find_files()
     for _ in range(_TRIES):
@@ -33,7 +33,7 @@ def play_take(pack: Pack, notes: tuple[Note, ...], n: int, rng: Rng) -> Audio:
 
 
 def _sounding(notes: tuple[Note, ...], n: int) -> Audio:
-    """Return 1 from the first note to the end of the last, with short ramps outside; shape (n,)."""
+    """1 from the first note to the end of the last, with short ramps outside. Shape: (n,)."""
     first = round(min(note.start for note in notes) * SAMPLE_RATE)
     last = round(max(note.start + note.duration for note in notes) * SAMPLE_RATE)
     at = np.arange(n)

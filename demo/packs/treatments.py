@@ -62,7 +62,7 @@ def _echoing(x: Audio, rng: Rng) -> Audio:
 
 
 def _tape(x: Audio, rng: Rng) -> Audio:
-    """Return `x` with wow, a slow sway of the tape's speed."""
+    """`x` with wow, a slow sway of the tape's speed."""
     n = x.shape[-1]
     turn = 2 * np.pi * rng.uniform(0.3, 1.2) * time_axis(n)
     late = SAMPLE_RATE * rng.uniform(0.0005, 0.002) * (1 + np.sin(turn + rng.uniform(0.0, 6.28)))
@@ -84,9 +84,9 @@ TREATMENTS: dict[str, dict[str, tuple[float, Treat]]] = {
 
 
 def treat(dry: dict[str, Audio], rng: Rng) -> tuple[dict[str, Audio], dict[str, str]]:
-    """Return the stems of a song as engineers leave them, and what was done to which.
+    """The stems of a song as engineers leave them, and what was done to which.
 
-    Stems are float (2, n) at any level; silent ones stay silent.
+    Silent stems stay silent. Shape: (2, n) each, at any level -> the same
     """
     live = rng.random() < LIVE_SHARE
     t60, wet = rng.uniform(*_LIVE_T60), 10 ** (rng.uniform(*_LIVE_WET_DB) / 20)

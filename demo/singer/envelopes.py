@@ -24,7 +24,7 @@ _LIKENESS, _KIND = 0.15, 40.0  # weights of the two rules of `align`
 
 
 def envelopes(x: Audio) -> Audio:
-    """Return smooth spectra of `x` (n,) in dB, one every STEP samples: shape (frames, bins).
+    """Smooth spectra of `x` in dB, one every STEP samples. Shape: (n,) -> (frames, bins).
 
     Each is a true envelope: a smoothed spectrum, raised until it meets the partials. Where the
     sound of the program ends, it goes on with the slope that it has below. A vowel of the
@@ -58,7 +58,7 @@ def _smoothed(decibel: Audio) -> Audio:
 
 
 def _expected(text: str) -> list[tuple[float, float, int, bool]]:
-    """Return voicing, hiss, least frames and whether it is a vowel for each sound of a syllable."""
+    """Voicing, hiss, least frames and whether it is a vowel for each sound of a syllable."""
     onset, vowels, coda = parse(text)
     sounds = [CONSONANTS[symbol] for symbol in onset]
     sounds += [(Piece(0.06, voiced=1.0),)] * len(vowels)
@@ -76,7 +76,7 @@ def _expected(text: str) -> list[tuple[float, float, int, bool]]:
 
 
 def _unlike(spectra: Audio) -> Audio:
-    """Return how much the spectra from frame a up to frame b differ, (frames + 1, frames + 1)."""
+    """How much the spectra from frame a up to frame b differ, (frames + 1, frames + 1)."""
     known = spectra[:, : round(_TOP * SIZE / RATE)]
     features = fft.dct(known, norm="ortho")[:, :_COEFFICIENTS] / np.sqrt(known.shape[1])
     sums = np.concatenate([np.zeros((1, _COEFFICIENTS)), np.cumsum(features, axis=0)])
@@ -89,12 +89,10 @@ def _unlike(spectra: Audio) -> Audio:
 
 
 def align(spectra: Audio, text: str) -> tuple[int, ...]:
-    """Return the frames at which the sounds of a spoken syllable begin, and the end of the last.
+    """The frames at which the sounds of a spoken syllable begin, and the end of the last.
 
     Each sound is a stretch of spectra that are alike, and as voiced and as hissing as the sound.
-
-    Args:
-        spectra: (frames, bins) dB, at least as many as sounds.
+    Shape: (frames, bins), dB, with at least as many frames as sounds
     """
     sounds, count = _expected(text), len(spectra)
     power = 10 ** (spectra / 10)

@@ -16,6 +16,7 @@ COMMAND = "espeak-ng"
 RATE = 22050  # samples a second of what the program speaks
 PACE, PITCH = "110", "15"  # slow, for long vowels; low, as dense partials show the formants
 _SECONDS = 20.0  # to wait for the program
+_SOUND = "a WAV of mono 16-bit sound"
 
 # Names of one speaker, and voices that are nearly the same, stay on one side.
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -56,7 +57,7 @@ _CONSONANTS = {symbol: symbol for symbol in CONSONANTS} | {
 
 
 def mnemonics(text: str) -> tuple[str, str]:
-    """Return the language and the phoneme names with which the program speaks a syllable.
+    """The language and the phoneme names with which the program speaks a syllable.
 
     Args:
         text: "onset-vowels-coda" in the symbols of `phonemes`.
@@ -68,26 +69,22 @@ def mnemonics(text: str) -> tuple[str, str]:
 
 
 def find_program() -> str:
-    """Return the path of the program.
-
-    Raises:
-        DemoError: there is none.
-    """
+    """The path of the program. Raises DemoError where there is none."""
     program = shutil.which(COMMAND)
     if program is None:
-        raise DemoError(f"no program {COMMAND} on the PATH; install the package {COMMAND}")
+        raise DemoError("--espeak", got=f"no program {COMMAND} on the PATH", expected="it to speak",
+                        hint=f"install the package {COMMAND}")  # fmt: skip
     return program
 
 
 def speak(text: str, variant: str) -> Audio:
-    """Return a syllable as the program speaks it, mono (n,) at RATE, without silent ends.
+    """A syllable as the program speaks it, at RATE and without silent ends. Shape: (n,).
+
+    Raises DemoError where the program is missing, fails, or writes no sound.
 
     Args:
         text: "onset-vowels-coda" in the symbols of `phonemes`.
         variant: one of VARIANTS.
-
-    Raises:
-        DemoError: the program is missing, fails, or writes no sound.
     """
     program = find_program()
     language, phonemes = mnemonics(text)
@@ -96,31 +93,34 @@ def speak(text: str, variant: str) -> Audio:
     try:
         done = subprocess.run([program, *options], capture_output=True, timeout=_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise DemoError(f"{COMMAND} -v {voice} failed: {error}") from error
+        raise DemoError(f"{COMMAND} -v {voice}", got=error, expected=_SOUND) from error
     if done.returncode:
         said = " ".join(done.stderr.decode(errors="replace").split())
-        raise DemoError(f"{COMMAND} -v {voice} failed with code {done.returncode}: {said}")
+        got = f"exit code {done.returncode}: {said}"
+        raise DemoError(f"{COMMAND} -v {voice}", got=got, expected=_SOUND)
     return _trimmed(_read(done.stdout, voice))
 
 
 def _read(data: bytes, voice: str) -> Audio:
-    """Return the samples of a WAV file, whose header may lie about its length."""
+    """The samples of a WAV file, whose header may lie about its length."""
     try:
         with wave.open(io.BytesIO(data)) as file:
             if (file.getnchannels(), file.getsampwidth()) != (1, 2):
-                raise DemoError(f"{COMMAND} -v {voice} wrote no mono 16-bit sound")
+                got = f"{file.getnchannels()} channels of {8 * file.getsampwidth()} bits"
+                raise DemoError(f"{COMMAND} -v {voice}", got=got, expected=_SOUND)
             rate = file.getframerate()
             x = np.frombuffer(file.readframes(len(data) // 2), dtype="<i2") / 32768
     except (EOFError, wave.Error) as error:
-        raise DemoError(f"{COMMAND} -v {voice} wrote no WAV file: {error}") from error
+        got = f"no WAV file ({error})"
+        raise DemoError(f"{COMMAND} -v {voice}", got=got, expected=_SOUND) from error
     if not x.any():
-        raise DemoError(f"{COMMAND} -v {voice} wrote silence")
+        raise DemoError(f"{COMMAND} -v {voice}", got="silence", expected=_SOUND)
     out: Audio = x if rate == RATE else signal.resample_poly(x, RATE, rate)
     return out
 
 
 def _trimmed(x: Audio) -> Audio:
-    """Return `x` without what is 45 dB below its loudest 10 ms, at either end."""
+    """`x` without what is 45 dB below its loudest 10 ms, at either end."""
     size = RATE // 100
     power = np.convolve(x**2, np.ones(size), "same")
     loud = np.flatnonzero(power > 10**-4.5 * power.max())

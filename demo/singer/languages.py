@@ -89,7 +89,7 @@ def _draw(table: str, count: int, rng: np.random.Generator) -> list[str]:
 
 
 def syllables(language: str, count: int, rng: np.random.Generator) -> list[str]:
-    """Return `count` syllables "onset-vowel-coda", sounds joined by dots: "s.t-a.I-n"."""
+    """`count` syllables "onset-vowel-coda", sounds joined by dots: "s.t-a.I-n"."""
     table = _TABLE[language]
     distinct = table.pool or count
     parts = (_draw(sounds, distinct, rng) for sounds in (table.onsets, table.vowels, table.codas))

@@ -36,7 +36,10 @@ class Curves:
 
 
 def smooth(x: Audio, seconds: float) -> Audio:
-    """Return `x` (ticks, ...) after two moving averages: smooth steps without overshoot."""
+    """`x` after two moving averages of so many seconds: smooth steps without overshoot.
+
+    Shape: (ticks, ...) -> the same
+    """
     size = max(1, round(seconds * RATE))
     once = ndimage.uniform_filter1d(x, size, axis=0, mode="nearest")
     out: Audio = ndimage.uniform_filter1d(once, size, axis=0, mode="nearest")
@@ -54,7 +57,7 @@ def _span(part: slice, origin: float) -> Audio:
 
 
 def perform(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng, *, sung: str) -> Curves:
-    """Return the curves of a melody.
+    """The curves of a melody. Shape: (ticks,) and (frames,), as Curves has them.
 
     Args:
         notes: at least one; monophonic.
@@ -85,7 +88,7 @@ def perform(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng, *, sung: st
 
 
 def _fill(segments: list[Segment], count: int) -> tuple[Audio, Audio]:
-    """Return the targets of every tick: (ticks, columns) and (ticks, 5); silence between."""
+    """The targets of every tick: (ticks, columns) and (ticks, 5); silence between."""
     table = np.zeros((count, len(_COLUMNS)))
     formants = np.empty((count, 5))
     formants[:] = segments[0].formants
@@ -101,7 +104,7 @@ def _fill(segments: list[Segment], count: int) -> tuple[Audio, Audio]:
 
 
 def _glide(syllables: list[Syllable], count: int, portamento: float) -> Audio:
-    """Return the pitch of the notes; it arrives with the vowel, having left in the consonant."""
+    """The pitch of the notes; it arrives with the vowel, having left in the consonant."""
     pitch = np.full(count, float(syllables[0].note.pitch))
     for before, syllable in pairwise(syllables):
         note = syllable.note
@@ -115,7 +118,7 @@ def _glide(syllables: list[Syllable], count: int, portamento: float) -> Audio:
 
 
 def _vibrato(syllables: list[Syllable], count: int, knobs: Knobs, rng: Rng) -> Audio:
-    """Return vibrato, scoops into notes, falls at the end of phrases; semitones (ticks,)."""
+    """Vibrato, scoops into notes, falls at the end of phrases; semitones (ticks,)."""
     out = np.zeros(count)
     for syllable in syllables:
         start = syllable.note.start
@@ -136,7 +139,7 @@ def _vibrato(syllables: list[Syllable], count: int, knobs: Knobs, rng: Rng) -> A
 
 
 def _speech(syllables: list[Syllable], count: int, rng: Rng) -> Audio:
-    """Return the glides of speech around the notes, semitones (ticks,)."""
+    """The glides of speech around the notes, semitones (ticks,)."""
     out = np.zeros(count)
     for syllable in syllables:
         part = _ticks(syllable.onset, syllable.end, count)
@@ -147,14 +150,14 @@ def _speech(syllables: list[Syllable], count: int, rng: Rng) -> Audio:
 
 
 def _wander(count: int, knobs: Knobs, rng: Rng) -> Audio:
-    """Return the slow unsteadiness of a human pitch, semitones (ticks,)."""
+    """The slow unsteadiness of a human pitch, semitones (ticks,)."""
     noise = smooth(rng.standard_normal(count), 0.03)
     wander: Audio = noise * (0.01 * knobs["jitter_cents"] / (noise.std() + 1e-9))
     return wander
 
 
 def _loudness(syllables: list[Syllable], count: int, knobs: Knobs, rng: Rng) -> Audio:
-    """Return the swell of each note as a gain (ticks,), attacks and releases included."""
+    """The swell of each note as a gain (ticks,), attacks and releases included."""
     gain = np.ones(count)
     for syllable in syllables:
         start, end = syllable.note.start, syllable.vowel_end

@@ -122,13 +122,13 @@ NASAL_VOWEL = 0.3
 
 
 def vowel_piece(symbol: str) -> Piece:
-    """Return the target of a vowel (its duration is the note's)."""
+    """The target of a vowel (its duration is the note's)."""
     nasal = NASAL_VOWEL if symbol.endswith("~") else 0.0
     return Piece(0.0, voiced=1.0, nasal=nasal, formants=VOWELS[symbol])
 
 
 def parse(text: str) -> tuple[list[str], list[str], list[str]]:
-    """Return the onset, the vowels and the coda of a syllable such as "s.t-a.I-n"."""
+    """The onset, the vowels and the coda of a syllable such as "s.t-a.I-n"."""
     onset, vowels, coda = (text or "--").split("-")
     before, after = (sounds.split(".") if sounds else [] for sounds in (onset, coda))
     return before, (vowels or "a").split("."), after

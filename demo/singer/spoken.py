@@ -37,14 +37,19 @@ class Spoken:
 
 
 def breathing(curves: Curves) -> Curves:
-    """Return the curves with the hiss of consonants made in the throat: the tract colours it."""
+    """The curves with the hiss of consonants made in the throat: the tract colours it.
+
+    Shape: as Curves has them
+    """
     return replace(curves, hiss=np.zeros_like(curves.hiss), breath=curves.breath + curves.hiss)
 
 
 def spoken_tract(
     notes: tuple[Note, ...], curves: Curves, knobs: Knobs, speak: Speak, *, sung: str
 ) -> Filter:
-    """Return the throat and mouth of a melody whose syllables are spoken by `speak`.
+    """The throat and mouth of a melody whose syllables are spoken by `speak`.
+
+    Shape: (bins,), Hz -> (frames, bins), of the filter
 
     Args:
         notes: at least one; monophonic.
@@ -64,7 +69,7 @@ def spoken_tract(
 
 
 def _places(notes: tuple[Note, ...], said: dict[str, Spoken], count: int, speed: float) -> Audio:
-    """Return which envelope is heard in each of `count` frames; between two, a mixture."""
+    """Which envelope is heard in each of `count` frames; between two, a mixture."""
     melody = sorted(notes, key=lambda note: note.start)
     # Only the timbre of the vowels is left to chance there, not when a sound begins.
     syllables, rows = lay_out(melody, speed, np.random.default_rng(0))
@@ -84,7 +89,7 @@ def _places(notes: tuple[Note, ...], said: dict[str, Spoken], count: int, speed:
 
 
 def _anchors(row: list[Segment], text: str, edges: tuple[int, ...]) -> list[tuple[float, float]]:
-    """Return (seconds, frame) pairs that tie a syllable in the song to the spoken one."""
+    """(seconds, frame) pairs that tie a syllable in the song to the spoken one."""
     onset, vowels, coda = parse(text)
     pieces = [*(len(CONSONANTS[symbol]) for symbol in onset), *(1 for _ in vowels),
               *(len(CONSONANTS[symbol]) for symbol in coda)]  # fmt: skip
@@ -105,7 +110,7 @@ def _anchors(row: list[Segment], text: str, edges: tuple[int, ...]) -> list[tupl
 
 
 def _filter(bank: Audio, places: Audio, hissing: Audio, scale: float) -> Filter:
-    """Return the response of envelopes (rows, bins) at fractional places (frames,).
+    """The response of envelopes (rows, bins) at fractional places (frames,).
 
     Args:
         hissing: (frames, 1), 0 where the folds sound .. 1 where noise does.
@@ -113,6 +118,7 @@ def _filter(bank: Audio, places: Audio, hissing: Audio, scale: float) -> Filter:
     """
 
     def tract(frames: slice, hz: Audio) -> Response:
+        """As Filter. Shape: (bins,), Hz -> (frames, bins)."""
         place = places[frames]
         row = place.astype(np.int64)
         after = np.minimum(row + 1, len(bank) - 1)
@@ -135,13 +141,13 @@ def _filter(bank: Audio, places: Audio, hissing: Audio, scale: float) -> Filter:
 
 
 def _mean(decibel: Audio) -> Audio:
-    """Return the mean power of each row, dB, shape (rows, 1)."""
+    """The mean power of each row, dB, shape (rows, 1)."""
     mean: Audio = 10 * np.log10(np.mean(10 ** (decibel / 10), axis=1, keepdims=True))
     return mean
 
 
 def _minimum_phase(decibel: Audio) -> Response:
-    """Return the response (rows, bins) of these gains that rings as early as it can."""
+    """The response (rows, bins) of these gains that rings as early as it can."""
     size = 2 * (decibel.shape[1] - 1)
     cepstrum = fft.irfft((decibel * (np.log(10) / 20)).astype(np.float32), size)
     cepstrum[:, 1 : size // 2] *= 2

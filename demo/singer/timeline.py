@@ -56,7 +56,7 @@ def _length(pieces: list[Piece]) -> float:
 def lay_out(
     notes: list[Note], speed: float, rng: Rng
 ) -> tuple[list[Syllable], list[list[Segment]]]:
-    """Return the syllables of a melody and the segments of each, in order of time.
+    """The syllables of a melody and the segments of each, in order of time.
 
     Vowels fall on the notes: consonants before them take their time from the rest or from the
     vowel before, but never more than about half of that.
@@ -95,7 +95,7 @@ def _seconds(
     codas: list[list[Piece]],
     speed: float,
 ) -> tuple[list[float], list[float]]:
-    """Return how long the consonants before and after each vowel last; one more before: 0."""
+    """How long the consonants before and after each vowel last; one more before: 0."""
     before = [min(_length(onset) / speed, LONGEST) for onset in onsets] + [0.0]
     after = [_length(coda) / speed for coda in codas]
     for k, (note, end) in enumerate(zip(notes, ends, strict=True)):

@@ -18,7 +18,7 @@ _SOFT = 4.0  # gain from which peaks are held back
 
 
 def _pole(hz: Audio, centre: Audio, width: Audio) -> Response:
-    """Return 1 / (gain of a resonance that passes low frequencies), shape (frames, bins)."""
+    """1 / (gain of a resonance that passes low frequencies), shape (frames, bins)."""
     out = np.empty((len(centre), len(hz)), dtype=np.complex64)
     inverse = (1 / centre**2).astype(np.float32)[:, None]
     axis = hz.astype(np.float32)
@@ -28,7 +28,10 @@ def _pole(hz: Audio, centre: Audio, width: Audio) -> Response:
 
 
 def formant_tract(curves: Curves, knobs: Knobs) -> Filter:
-    """Return the throat and mouth of a singer: five moving formants in cascade, and the nose."""
+    """The throat and mouth of a singer: five moving formants in cascade, and the nose.
+
+    Shape: (bins,), Hz -> (frames, bins), of the filter
+    """
     formants = curves.formants.copy()
     ring = 0.8 * max(knobs["ring"], 0.0) * np.array([0.0, 0.0, 0.35, 0.55, 0.6])
     formants += ring * (_RING * knobs["formant_scale"] - formants)
@@ -39,6 +42,7 @@ def formant_tract(curves: Curves, knobs: Knobs) -> Filter:
     zeros = _NASAL * (1 + 2.8 * nasal)
 
     def tract(frames: slice, hz: Audio) -> Response:
+        """As Filter. Shape: (bins,), Hz -> (frames, bins)."""
         higher = _HIGHER * knobs["formant_scale"]
         fixed = np.ones(len(hz), dtype=np.complex64)
         for centre in higher:
@@ -59,10 +63,12 @@ def formant_tract(curves: Curves, knobs: Knobs) -> Filter:
 
 
 def glottis(curves: Curves, knobs: Knobs) -> Filter:
-    """Return the spectrum of one opening of the vocal folds, which turns clicks into voice.
+    """The spectrum of one opening of the vocal folds, which makes a voice of clicks.
 
     It is a resonance near the pitch that rings before the click, as the flow rises slowly and
     stops suddenly, and a roll-off that starts the later, the louder the voice.
+
+    Shape: (bins,), Hz -> (frames, bins), of the filter
 
     Source: Doval, d'Alessandro, Henrich: The spectrum of glottal flow models (2006).
     """
@@ -73,6 +79,7 @@ def glottis(curves: Curves, knobs: Knobs) -> Filter:
     width = peak / (0.8 + 0.7 * knobs["press"])
 
     def folds(frames: slice, hz: Audio) -> Response:
+        """As Filter. Shape: (bins,), Hz -> (frames, bins)."""
         axis = hz.astype(np.float32)
         resonance = np.conj(_pole(hz, peak[frames], width[frames]))
         slope = 1 + 1j * axis / roll_off[frames, None].astype(np.float32)
@@ -84,11 +91,15 @@ def glottis(curves: Curves, knobs: Knobs) -> Filter:
 
 
 def narrow(curves: Curves, knobs: Knobs) -> Filter:
-    """Return the colour of the noise that consonants make at a narrow place in the mouth."""
+    """The colour of the noise that consonants make at a narrow place in the mouth.
+
+    Shape: (bins,), Hz -> (frames, bins), of the filter
+    """
     bright = curves.centre > 6500
     centres = curves.centre * np.where(bright, knobs["sibilant"], knobs["formant_scale"] ** 0.5)
 
     def lips(frames: slice, hz: Audio) -> Response:
+        """As Filter. Shape: (bins,), Hz -> (frames, bins)."""
         axis = np.log2(np.maximum(hz, 40.0)).astype(np.float32)
         distance = axis - np.log2(centres[frames, None]).astype(np.float32)
         # Steep below the centre, and a long slope above it.
@@ -101,7 +112,10 @@ def narrow(curves: Curves, knobs: Knobs) -> Filter:
 
 
 def microphone(hz: Audio, knobs: Knobs) -> Audio:
-    """Return the gains (bins,) of a close microphone: warm at 220 Hz, present at 2 kHz, bright."""
+    """The gains of a close microphone: warm at 220 Hz, present at 2 kHz, bright.
+
+    Shape: (bins,), Hz -> the same
+    """
     bass = 1 / (1 + (30.0 / np.maximum(hz, 1.0)) ** 4)
     octave = np.log2(np.maximum(hz, 1.0))
     warm = knobs["proximity"] * np.exp(-0.5 * ((octave - np.log2(230.0)) / 0.6) ** 2)

@@ -56,7 +56,7 @@ SPOKEN = 0.5  # singers with the mouth of a speech synthesiser, where that is wa
 def _take(
     notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng, *, sung: str, voice: Speak | None
 ) -> Audio:
-    """Return one performance, mono (n,), at a usual level; `voice` speaks the syllables."""
+    """One performance, mono (n,), at a usual level; `voice` speaks the syllables."""
     if not notes:
         return np.zeros(n)
     curves = perform(notes, n, knobs, rng, sung=sung)
@@ -88,15 +88,15 @@ def render_vocals(
     sung: str,
     espeak: bool = False,
 ) -> tuple[Audio, dict[str, Any]]:
-    """Return the dry vocal stem, shape (2, n), and facts about who sings.
+    """The dry vocal stem and facts about who sings. Shape: (2, n).
+
+    Raises DemoError where espeak-ng is wanted and missing, or fails.
 
     Args:
         harmony: notes of a second voice, often none.
+        n: samples at 44.1 kHz.
         sung: "sung" or "rap".
         espeak: whether about half of the singers get the mouth of a voice of espeak-ng.
-
-    Raises:
-        DemoError: espeak-ng is wanted and missing, or fails.
     """
     if espeak:
         find_program()  # every song fails without it, not only those with such a singer

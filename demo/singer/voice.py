@@ -17,7 +17,7 @@ _AIR = 8000.0  # Hz, below which turbulence is weak
 
 
 def _clicks(positions: Audio, gains: Audio, n: int) -> Audio:
-    """Return band-limited impulses (n,) at fractional sample positions (k,)."""
+    """Band-limited impulses (n,) at fractional sample positions (k,)."""
     whole = np.floor(positions).astype(np.int64)
     places = whole[:, None] + np.arange(1 - _TAPS, _TAPS + 1)
     distance = places - positions[:, None]
@@ -29,7 +29,7 @@ def _clicks(positions: Audio, gains: Audio, n: int) -> Audio:
 
 
 def _folds(cycles: Audio, curves: Curves, knobs: Knobs, rng: Rng) -> Audio:
-    """Return the clicks at which the vocal folds close; no two periods are quite alike."""
+    """The clicks at which the vocal folds close; no two periods are quite alike."""
     whole = np.floor(cycles)
     before = np.flatnonzero(np.diff(whole) > 0)
     step = cycles[before + 1] - cycles[before]
@@ -46,10 +46,10 @@ def _folds(cycles: Audio, curves: Curves, knobs: Knobs, rng: Rng) -> Audio:
 
 
 def sing(curves: Curves, n: int, folds: Filter, tract: Filter, knobs: Knobs, rng: Rng) -> Audio:
-    """Return one take, mono (n,).
+    """One take, mono. Shape: (n,).
 
     Args:
-        folds: turns clicks into the sound of the vocal folds.
+        folds: makes the sound of the vocal folds of clicks.
         tract: what throat and mouth make of that sound, and of breath.
     """
     ticks, times = np.arange(len(curves.pitch)) * TICK, np.arange(n)
@@ -64,6 +64,7 @@ def sing(curves: Curves, n: int, folds: Filter, tract: Filter, knobs: Knobs, rng
     lips = narrow(curves, knobs)
 
     def responses(frames: slice, hz: Audio) -> tuple[Response, ...]:
+        """The filters of clicks, breath and hiss. Shape: (bins,), Hz -> (frames, bins) each."""
         gains = microphone(hz, knobs).astype(np.float32)
         mouth = tract(frames, hz) * gains
         air = (hz / (hz - 1j * _AIR)).astype(np.complex64)

@@ -86,7 +86,7 @@ class FfmpegDecoder:
         return Promise(round(seconds * self.sample_rate), exact=False)
 
     def blocks(self) -> Iterator[Audio]:
-        """Yield the audio, as Decoder has it."""
+        """Yield the audio, as Decoder has it. Shape: (n, channels)."""
         pending: list[Audio] = []
         held = passed = 0
         for part in self._parts():

@@ -63,7 +63,7 @@ class LibsndfileDecoder:
         return Promise(self.frames, exact=True)
 
     def blocks(self) -> Iterator[Audio]:
-        """Yield the audio, as Decoder has it."""
+        """Yield the audio, as Decoder has it. Shape: (n, channels)."""
         try:
             # Not its blocks(): that one makes up what a truncated file lacks.
             while len(frames := self._file.read(BLOCK, dtype="float32", always_2d=True)):

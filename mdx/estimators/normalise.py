@@ -16,12 +16,15 @@ class Normalisation(NamedTuple):
     std: float  # 0 where nothing sounds, and for a single sample
 
     def apply(self, block: Audio) -> Audio:
-        """The normalised samples, of any shape."""
+        """The normalised samples. Shape: any -> the same."""
         normalised: Audio = (block - np.float32(self.mean)) / np.float32(self.std or 1)
         return normalised
 
     def undo(self, stems: Audio) -> Audio:
-        """Scale stems back in place, silence where the song has no spread; of any shape."""
+        """Scale stems back in place; silence where the song has no spread.
+
+        Shape: any -> the same
+        """
         if not self.std:
             return np.zeros_like(stems)
         stems *= np.float32(self.std)
@@ -59,6 +62,7 @@ class _Running:
         self.count, self.mean, self.squares = 0, 0.0, 0.0  # of differences from the mean
 
     def add(self, values: np.ndarray) -> None:
+        """Count a block in. Shape: any."""
         if not values.size:
             return
         mean = float(values.mean())
@@ -69,5 +73,6 @@ class _Running:
         self.count = total
 
     def result(self) -> Normalisation:
+        """The mean and the standard deviation of all blocks."""
         std = math.sqrt(self.squares / (self.count - 1)) if self.count > 1 else 0.0
         return Normalisation(self.mean, float(np.float32(std)))  # 0 as float32 is 0 here too

@@ -101,6 +101,7 @@ class Stft:
         parts = spectrogram.reshape(CHANNELS, 2, spec.dim_f, spec.dim_t).transpose(0, 1, 3, 2)
 
         def frames(block: slice) -> Audio:
+            """Windowed frames of `block`. Shape: (channels, frames of block, n_fft)."""
             size = len(range(spec.dim_t)[block])
             bins: npt.NDArray[np.complex64] = np.zeros(
                 (CHANNELS, size, spec.n_bins), dtype=np.complex64

@@ -174,7 +174,7 @@ def require(true: bool, subject: object, got: object, expected: object) -> None:
 
 
 def track_name(name: str) -> str:
-    """Return the name of a track if it can safely name one folder; raises ConfigError if not."""
+    """The name of a track if it can safely name one folder; raises ConfigError if not."""
     if name in ("", ".", "..") or re.search(r"[/\\\x00]", name):
         raise ConfigError(
             "track name",

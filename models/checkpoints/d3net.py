@@ -71,6 +71,7 @@ def _levels(state: State) -> dict[str, int]:
 
 def _name(name: str, levels: dict[str, int]) -> str:
     def decoder(found: re.Match[str]) -> str:
+        """The name of a decoder's block, counted from the middle."""
         return f"{found[1]}/us_layers/{int(found[2]) - levels.get(found[1], 0) - 1}/"
 
     name = re.sub(r"^(dense_band/\d+|dense_full)/us_layers/dense_block(\d+)/", decoder, name)

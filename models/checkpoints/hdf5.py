@@ -26,6 +26,7 @@ def read_hdf5(path: Path) -> State:
     state: State = {}
 
     def keep(name: str, found: object) -> None:
+        """Keep an array as a tensor; raises WeightsError for one that holds no numbers."""
         if isinstance(found, h5py.Dataset):
             if found.dtype.kind not in "fiu":
                 raise WeightsError(path, got=f"'{name}' of {found.dtype}", expected=EXPECTED)

@@ -46,7 +46,10 @@ def weights_of(state: State) -> State:
 
 
 def reordered(name: str, value: Tensor) -> Tensor:
-    """A weight of the first or the last layer with complex channels in our order, others as is."""
+    """A weight of the first or the last layer with complex channels in our order, others as is.
+
+    Shape: (outputs, inputs, ...), or (outputs,) for a bias -> the same
+    """
     if re.search(r"(^|\.)first_conv\.0\.weight$", name):
         return value[:, ORDER]
     return value[ORDER] if re.search(r"(^|\.)last_conv\.0\.\w+$", name) else value

@@ -58,6 +58,7 @@ def quantise_estimator(
     before = [estimate(excerpt.mix, make_estimator(part, network)) for excerpt in heard]
 
     def measure(graph: onnx.ModelProto) -> Loss:
+        """What a quantised network loses, for the stem that loses most."""
         int8 = OnnxNetwork(graph.SerializeToString(), part.name, threads=available_cpus())
         after = [estimate(excerpt.mix, make_estimator(part, int8)) for excerpt in heard]
         losses = [

@@ -40,11 +40,13 @@ def measure_loss(
     """Compare float32 estimates of songs with int8 ones. Shape: (2, samples) each."""
 
     def mean(estimates: Sequence[Audio]) -> float:
+        """The mean SDR of songs, dB. Shape: (2, samples) each."""
         return float(
             np.mean([global_sdr(*pair) for pair in zip(references, estimates, strict=True)])
         )
 
     def median(estimates: Sequence[Audio]) -> float:
+        """The median SDR of frames of 1 s, then of songs, dB. Shape: (2, samples) each."""
         songs = [
             median_over_frames(framewise_sdr({source: reference}, {source: found})[source])
             for reference, found in zip(references, estimates, strict=True)

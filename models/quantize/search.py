@@ -42,6 +42,7 @@ def find_outcome(
     layers = int8_layers(quantised)
 
     def attempt(count: int) -> Outcome:
+        """Quantise all layers but the `count` worst, and measure the loss."""
         graph = in_float32(quantised, parent, worst[:count]) if count else quantised
         outcome = Outcome(graph, measure(graph), tuple(worst[:count]), len(layers))
         log.info(
@@ -75,6 +76,7 @@ def _by_noise(
 ) -> list[str]:
     # Layers by the noise that each, quantised alone, adds to the output; the worst first.
     def run(graph: onnx.ModelProto, name: str) -> Audio:
+        """The output of a graph for all spectrograms. Shape: (spectrograms, 4, dim_f, dim_t)."""
         network = OnnxNetwork(graph.SerializeToString(), name, threads=available_cpus())
         return np.stack([network(spectrogram[np.newaxis])[0] for spectrogram in spectrograms])
 

@@ -39,7 +39,10 @@ def read_excerpts(
 
 
 def make_estimator(part: EstimatorSpec, network: Network) -> Spectrogram:
-    """The estimator of a system around another network; raises ConfigError or NetworkError."""
+    """The estimator of a system around another network. Raises ConfigError or NetworkError.
+
+    Shape: of the estimator: (batch, 2, n) -> (batch, makes, 2, n), as Estimator has it
+    """
     options = build(SpectrogramOptions, part.options, part.name)
     return Spectrogram(part, options, network, workers=1)
 

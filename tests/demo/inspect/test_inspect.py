@@ -222,16 +222,16 @@ def test_bad_songs_are_one_line(
     case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = broken(write_song(tmp_path / "train" / "song", facts=facts_of("funk")), case)
-    assert main([str(tmp_path)]) == 2
+    assert main([str(tmp_path)]) == 1
     out, err = capsys.readouterr()
-    assert err.startswith("demo.inspect: ") and err.count("\n") == 1 and expected in err
+    assert err.startswith("error: ") and err.count("\n") == 1 and expected in err
     assert str(tmp_path / "train" / "song") in err and not out
     assert not (tmp_path / "demo.html").exists()
 
 
 def test_a_folder_without_songs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for root in (tmp_path, tmp_path / "nosuch"):
-        assert main([str(root)]) == 2
+        assert main([str(root)]) == 1
         assert "got no song" in capsys.readouterr().err
 
 

@@ -112,7 +112,7 @@ def test_the_command_says_which_packs_there_are(
     assert lines == ["pack there: CC0; Nobody",
                      "pack gone is not installed: Debian package nothing 1"]  # fmt: skip
     monkeypatch.setattr("demo.__main__.read_catalogue", lambda: (gone,))
-    assert main(command) == 2
-    assert capsys.readouterr().err.startswith("demo: no pack is installed; ")
-    assert main([*command, "--soundfont", "x.sf2"]) == 2
-    assert "not both" in capsys.readouterr().err
+    assert main(command) == 1
+    assert capsys.readouterr().err.startswith("error: --packs: got no pack that is installed, ")
+    assert main([*command, "--soundfont", "x.sf2"]) == 1
+    assert "got both, expected one of them" in capsys.readouterr().err
