@@ -15,6 +15,7 @@ from mdx.cli.environment import (
 )
 from mdx.cli.process import Stopped, complain, print_any_name, stopping_cleanly
 from mdx.errors import ConfigError, MdxError
+from mdx.estimators.front_ends import is_heavy
 from mdx.limit.policy import ROUND_1, find_limit, parse_limit
 from mdx.machine import peak_memory
 from mdx.runtimes.memory import save_memory
@@ -50,7 +51,7 @@ class Submission(MusicDemixingPredictor):
         kit = os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", str(ROUND_1))
         most = parse_limit(kit, "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS").value
         self.limit = replace(limit, most=most)
-        save_memory()
+        save_memory(give_back=is_heavy(spec))
         self.separator = Separator.load(
             system,
             runtime=os.environ.get("MDX_RUNTIME", "auto"),

@@ -16,7 +16,7 @@ from mdx.audio.spool import song_file
 from mdx.audio.tags import read_tags
 from mdx.audio.write import StemWriter
 from mdx.errors import AudioError, ConfigError
-from mdx.estimators.front_ends import front_end_of
+from mdx.estimators.front_ends import is_heavy
 from mdx.estimators.normalise import Normalisation, measure
 from mdx.limit.cost import segment_cost
 from mdx.limit.deadline import Costs, Deadline
@@ -77,9 +77,7 @@ class Separator:
         sources = spec.stems if sources is None else sources
         if not sources or not set(sources) <= set(spec.stems):
             raise ConfigError("sources", got=list(sources), expected=f"some of {list(spec.stems)}")
-        # Beside an estimator of a gigabyte, memory is worth some time.
-        lean = any(front_end_of(part).heavy for part in spec.estimators)
-        engine = Runtime(runtime, provider=provider, threads=threads, lean=lean)
+        engine = Runtime(runtime, provider=provider, threads=threads, lean=is_heavy(spec))
         ladder = load_ladder(
             spec, folder, engine, precision, limited=limited, spend=spend_budget, stems=sources
         )

@@ -16,6 +16,7 @@ from mdx.cli.inputs import Inputs, Song
 from mdx.cli.names import Names
 from mdx.cli.report import EventHandler, Events, Lines, Report
 from mdx.errors import ConfigError, MdxError
+from mdx.estimators.front_ends import is_heavy
 from mdx.limit.policy import Limit, find_limit
 from mdx.runtimes.memory import save_memory
 from mdx.separator import Separator
@@ -54,7 +55,7 @@ class Batch:
         self._counts = {"separated": 0, "skipped": 0, "failed": 0}
         self._encoding = Encoding(args.format, args.subtype, args.bit_rate, args.rescale)
         check_encoder(self._encoding)
-        spec = find_system(args.system)[0]
+        spec = self._spec = find_system(args.system)[0]
         self._sources, self._rest = stems_of(spec, args.source, args.two_stems)
         self._limit = find_limit(args.limit, spec.limit)
         self._names = Names(args.out, args.name, spec.name, self._encoding.suffix)
@@ -109,7 +110,7 @@ class Batch:
         return found
 
     def _separate_all(self, songs: list[tuple[Path, dict[str, Path]]]) -> None:
-        save_memory()
+        save_memory(give_back=is_heavy(self._spec))
         separator = Separator.load(
             self._args.system,
             sources=self._sources,

@@ -11,7 +11,7 @@ from mdx.estimators.waveform import Waveform
 from mdx.runtimes.network import Network
 from mdx.runtimes.runtime import Runtime
 from mdx.systems.mappings import build
-from mdx.systems.spec import EstimatorSpec, require
+from mdx.systems.spec import EstimatorSpec, SystemSpec, require
 from mdx.systems.weights import name_for, weights_file
 
 
@@ -43,6 +43,11 @@ def front_end_of(spec: EstimatorSpec) -> FrontEnd:
         known = f"one of {', '.join(FRONT_ENDS)}"
         raise ConfigError(f"{spec.name}: kind", got=f"'{spec.kind}'", expected=known)
     return FRONT_ENDS[spec.kind]
+
+
+def is_heavy(spec: SystemSpec) -> bool:
+    """Whether a system has an estimator so large that memory is worth some time."""
+    return any(front_end_of(part).heavy for part in spec.estimators)
 
 
 def load_estimator(

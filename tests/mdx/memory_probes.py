@@ -29,7 +29,7 @@ def resident() -> int:
 def after_large_blocks(*, saving: bool) -> int:
     """Megabytes still held of 400 that were freed, below a small block that was not."""
     if saving:
-        save_memory()
+        save_memory(give_back=True)
     np.ones(2 * MB, dtype=np.float32)  # once freed, glibc takes blocks of this size from its heap
     before = resident()
     blocks = [np.ones(2 * MB, dtype=np.float32) for _ in range(50)]
@@ -55,7 +55,7 @@ def after_a_chunk(path: Path, *, lean: bool) -> int:
 
 def after_segments(path: Path) -> float:
     """What a call of Demucs-v2 leaves behind, as a share of its stems, which are let go."""
-    save_memory()
+    save_memory(give_back=True)
     network = OnnxNetwork(path, path.name, threads=1, lean=True)
     samples = valid_length(10 * SAMPLE_RATE)
     mix = np.zeros((2, 2, samples), dtype=np.float32)
@@ -88,7 +88,7 @@ def settings_of_the_process(system: Path, *, saving: bool) -> list[str]:
 
     ort.create_and_register_allocator, ctypes.CDLL = note_arena, note_library  # type: ignore[assignment,misc]
     if saving:
-        save_memory()
+        save_memory(give_back=True)
     separator = Separator.load(system, threads=1)
     separator.separate(np.zeros((2, SAMPLE_RATE), dtype=np.float32) + 0.1, SAMPLE_RATE)
     return asked

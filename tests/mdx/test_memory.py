@@ -77,4 +77,5 @@ def test_demucs_leaves_little_behind(tmp_path: Path) -> None:
 
 def test_the_process_is_left_as_it_was_unless_the_program_asks(tiny_system: Path) -> None:
     assert in_a_process(settings_of_the_process, tiny_system, saving=False) == []
-    assert "arena" in in_a_process(settings_of_the_process, tiny_system, saving=True)
+    asked = in_a_process(settings_of_the_process, tiny_system, saving=True)
+    assert asked == ["arena", "libc"]
