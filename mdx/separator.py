@@ -79,14 +79,14 @@ class Separator:
             raise ConfigError("sources", got=list(sources), expected=f"some of {list(spec.stems)}")
         # Beside an estimator of a gigabyte, memory is worth some time.
         lean = any(front_end_of(part).heavy for part in spec.estimators)
-        engine = Runtime(runtime, provider=provider, threads=threads, lean=lean)
+        backend = Runtime(runtime, provider=provider, threads=threads, lean=lean)
         ladder = load_ladder(
-            spec, folder, engine, precision, limited=limited, spend=spend_budget, stems=sources
+            spec, folder, backend, precision, limited=limited, spend=spend_budget, stems=sources
         )
         costs = None
         if limited:
             costs = {key: segment_cost(part) for key, part in ladder.estimators.items()}
-        return cls(ladder, threads=engine.workers, sources=sources, costs=costs)
+        return cls(ladder, threads=backend.workers, sources=sources, costs=costs)
 
     def separate(
         self,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 UNKNOWN = 0x7FFF0000  # sizes from here on are a pipe's way to say that it did not know
-LARGEST = 1 << 32  # bytes that a plain WAV's sizes can tell of
+LARGEST = 1 << 32  # bytes that a plain WAV's size fields can express
 
 
 def has_unknown_length(path: Path) -> bool:
