@@ -1,5 +1,6 @@
 """Files under temporary names, which a killed process may leave behind."""
 
+import itertools
 import os
 import re
 import secrets
@@ -15,6 +16,7 @@ try:
 except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None
 
+MOST_FOLDERS = 10_000  # to look into
 LEFTOVER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part(?P<old>\.old)?", re.DOTALL)
 
 
@@ -41,10 +43,11 @@ def claim(draft: Path) -> BinaryIO:
 def remove_leftovers(folder: Path, *, recursive: bool = False) -> None:
     """Remove the drafts of processes that are gone, and put back what one was about to replace.
 
-    With `recursive`, below the folder as well; a folder that is empty then is removed.
+    With `recursive`, below the folder as well, as far as that is no whole disk; a folder that is
+    empty then is removed.
     """
-    walk = os.walk(folder, topdown=False) if recursive else [next(os.walk(folder), ("", [], []))]
-    for place, _, names in walk:
+    walk = os.walk(folder, topdown=not recursive)
+    for place, _, names in itertools.islice(walk, MOST_FOLDERS if recursive else 1):
         found = [match for name in names if (match := LEFTOVER.fullmatch(name))]
         removed = [_remove(Path(place), match) for match in found]
         if recursive and any(removed) and Path(place) != folder:

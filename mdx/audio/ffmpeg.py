@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
+from mdx.audio.au import open_for_ffmpeg
 from mdx.audio.decoder import BLOCK, DecodeError, Promise
 from mdx.audio.layouts import usual_positions
 from mdx.audio.mp3 import promised_samples
@@ -33,7 +34,7 @@ class FfmpegDecoder:
 
         Raises DecodeError where FFmpeg finds no audio in it, or no such stream.
         """
-        self._file = path.open("rb")  # by descriptor: a name may be in any encoding
+        self._file = open_for_ffmpeg(path)  # by descriptor: a name may be in any encoding
         try:
             options = {"ignore_length": "1"} if has_unknown_length(path) else {}
             self._container: Any = av.open(

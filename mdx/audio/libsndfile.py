@@ -1,5 +1,6 @@
 """PCM in any container, FLAC, and Vorbis in one stream, through libsndfile."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from mdx.audio.soundfiles import open_sound
 from mdx.systems.spec import CHANNELS, Audio
 
 PLAIN = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
+RIFF = ("WAV", "WAVEX", "RF64")
+LEFT = 1 << 16  # bytes at the end of a FLAC that need not be audio
 ENDLESS = 1 << 62  # frames of a FLAC that does not tell them
 # Headers as libsndfile logs them where the file is shorter than they say.
 SHORT_FILE = re.compile(
@@ -44,7 +47,8 @@ class LibsndfileDecoder:
         exact = self._file.subtype in PLAIN and self._file.frames < ENDLESS
         # FFmpeg would get the end of a Vorbis stream wrong, libsndfile all streams but the first.
         vorbis = self._file.subtype == "VORBIS" and pages is not None and pages.number == 1
-        self.is_fitting = vorbis or (exact and not has_unknown_length(path))
+        told = bool(self._file.frames) or self._file.format in RIFF
+        self.is_fitting = vorbis or (exact and told and not has_unknown_length(path))
         self.frames: int | None = self._file.frames if exact else None
         self.promise = self._promise()
         if self._file.channels > CHANNELS:
@@ -64,8 +68,16 @@ class LibsndfileDecoder:
             # Not its blocks(): that one makes up what a truncated file lacks.
             while len(frames := self._file.read(BLOCK, dtype="float32", always_2d=True)):
                 yield frames
+            if self._file.format == "FLAC" and self._bytes_left() > LEFT:
+                raise DecodeError("more audio than its header tells of")
         except (sf.LibsndfileError, OSError) as error:
             raise DecodeError(getattr(error, "error_string", str(error))) from error
+
+    def _bytes_left(self) -> int:
+        if os.name != "posix":
+            return 0
+        descriptor = self._file.name  # as open_sound has opened it
+        return os.fstat(descriptor).st_size - os.lseek(descriptor, 0, os.SEEK_CUR)
 
     def close(self) -> None:
         """Close the file."""

@@ -90,8 +90,7 @@ class SongReader:
             block = self._checked(frames)
             peak = max(peak, np.abs(block).max(initial=0))
             yield block
-        if not self.position:
-            raise AudioError(self.name, got="0 samples", expected="at least one")
+        self._check_any(self.position)
         self._check_length()
         if not self._quiet:
             self._warn(float(peak))
@@ -148,8 +147,13 @@ class SongReader:
             )
         self._downmix = downmix_matrix(positions)
         self._promise = promise = self._decoder.promise
+        self._check_any(self.frames)
         if self.frames and promise and self.frames < promise.samples:
             self._truncated(self.frames, promise.samples)
+
+    def _check_any(self, samples: int | None) -> None:
+        if samples == 0:
+            raise AudioError(self.name, got="0 samples", expected="at least one")
 
     def _check_length(self) -> None:
         promise = self._promise
@@ -202,7 +206,12 @@ class SongReader:
         )
 
     def _damaged(self, error: DecodeError) -> AudioError:
-        return AudioError(self.name, got=f"a damaged file ({error})", expected="audio to its end")
+        here = self.position / self.sample_rate
+        told = f", {self._promise.samples / self.sample_rate:.2f} s" if self._promise else ""
+        return AudioError(
+            self.name, got=f"a damaged file ({error}) after {here:.2f} s",
+            expected=f"audio to its end{told}",
+        )  # fmt: skip
 
     def _unreadable(self, error: Exception) -> AudioError:
         if self._options["stream"] and "audio stream" in str(error):

@@ -1,18 +1,21 @@
-"""WAV files whose header does not know their length, as a pipe or a recorder that died leaves."""
+"""WAV files whose header does not know their length, as a pipe leaves it or a broken recording."""
 
 import os
 from pathlib import Path
 from typing import BinaryIO
 
 UNKNOWN = 0x7FFF0000  # sizes from here on are a pipe's way to say that it did not know
+APPENDED = 1 << 12  # bytes: a few more than a header states are no audio
+TAGS = (b"TAG", b"ID3", b"APET")
+MOST_CHUNKS = 1000  # to look at: a file of nothing else would take minutes
 LARGEST = 1 << 32  # bytes that a plain WAV's size fields can express
 
 
 def has_unknown_length(path: Path) -> bool:
     """Whether the data of a WAV reach to the end of the file, whatever their size says.
 
-    So it is with a size of 0 before data, with one that a pipe writes, and with one that has
-    overflowed in a file of more than 4 GiB. Raises OSError where the file cannot be read.
+    So it is with a size of 0 or of the first part only, with one that a pipe writes, and with one
+    that has overflowed in a file of more than 4 GiB. Raises OSError where the file cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(12)
@@ -20,7 +23,8 @@ def has_unknown_length(path: Path) -> bool:
             return False
         end = os.fstat(file.fileno()).st_size
         large = 0
-        while len(header := file.read(8)) == 8:
+        for _ in range(MOST_CHUNKS):
+            header = file.read(8)
             size = int.from_bytes(header[4:], "little")
             start = file.tell()
             if header[:4] == b"ds64":
@@ -30,19 +34,25 @@ def has_unknown_length(path: Path) -> bool:
                     size = large
                 elif end >= LARGEST:
                     return True
-                pipe = size >= UNKNOWN and start + size > end
-                return pipe or (size == 0 and not _holds_chunks(file, start, end))
+                if start + size > end:
+                    return size >= UNKNOWN
+                return not _holds_chunks(file, start + size + size % 2, end, empty=size == 0)
             file.seek(start + size + size % 2)
     return False
 
 
-def _holds_chunks(file: BinaryIO, start: int, end: int) -> bool:
-    # Whether nothing but further chunks, or nothing at all, follows.
-    while end - start >= 8:
+def _holds_chunks(file: BinaryIO, start: int, end: int, *, empty: bool) -> bool:
+    # Whether nothing but further chunks follows, or what somebody has appended: a tag, zeros.
+    for _ in range(MOST_CHUNKS):
+        if end - start < 8:
+            break
         file.seek(start)
         header = file.read(8)
         if not (header[:4].isascii() and header[:4].decode("ascii").isprintable()):
-            return False
+            small = end - start < APPENDED or not any(header)
+            return small and not empty
+        if header.startswith(TAGS):
+            return True
         start += 8 + int.from_bytes(header[4:], "little")
         start += start % 2
     return start <= end + 1

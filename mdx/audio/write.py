@@ -204,12 +204,14 @@ class StemWriter:
                 self._paths[max(loud, key=loud.__getitem__)], max(loud.values()),
                 -20 * math.log10(self._gain),
             )  # fmt: skip
-        elif self._encoding.draft != "FLOAT" or not self._encoding.is_draft:
+        elif not (self._encoding.is_draft and self._encoding.depth == "FLOAT"):
+            lossless = self._encoding.depth != "FLOAT"
+            clipped = "was clipped" if lossless else "will be clipped where it is played"
+            whole = "--float32 keeps it whole, " if self._encoding.is_draft else ""
             for source, peak in loud.items():
                 log.warning(
-                    "%s: peaks at %.2f of full scale and was clipped; --float32 keeps it whole, "
-                    "--rescale turns all stems down",
-                    self._paths[source], peak,
+                    "%s: peaks at %.2f of full scale and %s; %s--rescale turns all stems down",
+                    self._paths[source], peak, clipped, whole,
                 )  # fmt: skip
 
 

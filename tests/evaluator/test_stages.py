@@ -18,7 +18,7 @@ TOLD = ["read", "demucs_v2", "istft", "stft", "x_umx", "bass", "write"]
 
 def test_networks_of_any_name_stand_between_the_transforms() -> None:
     assert in_order(TOLD) == ["read", "stft", "bass", "demucs_v2", "x_umx", "istft", "write"]
-    assert in_order([REST, "write", "mixer", "new"]) == ["new", "mixer", "write", REST]
+    assert in_order([REST, "write", "combine", "new"]) == ["new", "combine", "write", REST]
 
 
 def test_every_stage_has_a_colour_of_its_own() -> None:

@@ -33,7 +33,7 @@ def test_each_waits_for_the_items_and_not_for_who_takes_them() -> None:
 def test_a_separation_tells_all_its_stages(tiny: Separator, song: Path, tmp_path: Path) -> None:
     stages = Stages()
     tiny.separate_file(song, tmp_path / "out", stages=stages)
-    assert set(stages.seconds) == {"read", "stft", *SOURCES, "istft", "mixer", "write"}
+    assert set(stages.seconds) == {"read", "stft", *SOURCES, "istft", "combine", "write"}
     assert all(seconds > 0 for seconds in stages.seconds.values())
     assert tiny.runtime.startswith("onnxruntime ") and "CPUExecutionProvider" in tiny.runtime
     assert (tiny.threads, tiny.precision) == (1, "float32")

@@ -80,6 +80,60 @@ def test_a_wav_of_unknown_length(tmp_path: Path, kind: str, size: int) -> None:
     np.testing.assert_array_equal(read(path), song)
 
 
+@pytest.mark.parametrize("size", [36, 40_000])
+def test_a_wav_that_tells_of_its_first_part_only(tmp_path: Path, size: int) -> None:
+    song, path = noise(50_000), tmp_path / "song.wav"
+    sf.write(path, song.T, RATE, subtype="FLOAT")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = struct.pack("<I", size)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read(path), song)
+
+
+@pytest.mark.parametrize(
+    "end", [b"TAG" + bytes(125), bytes(9999), b"\xff\xfe" * 500, b"ID3" * 3000]
+)
+def test_what_is_appended_to_a_wav_is_no_audio(tmp_path: Path, end: bytes) -> None:
+    path = tmp_path / "song.wav"
+    sf.write(path, noise(10_000).T, RATE)
+    path.write_bytes(path.read_bytes() + end)
+    assert read(path).shape[1] == 10_000
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_flac_that_tells_of_its_first_part_only(tmp_path: Path, joined: bool) -> None:
+    song, path = noise(100_000), tmp_path / "song.flac"
+    sf.write(path, song.T, RATE, subtype="PCM_24")
+    content = bytearray(path.read_bytes())
+    if joined:
+        content = content + content
+    else:
+        content[22:26] = struct.pack(">I", 40_000)
+    path.write_bytes(content)
+    with SongReader(path) as reader:
+        got = np.concatenate(list(reader.blocks()), axis=1)
+    np.testing.assert_allclose(got, np.tile(song, 1 + joined), atol=2**-23)
+
+
+@pytest.mark.parametrize(
+    ("kind", "places"),
+    [("AU", [(8, 12)]), ("CAF", [(4, 12)]), ("AIFF", [(4, 8)]), ("W64", [(16, 24)])],
+)
+@pytest.mark.parametrize("samples", [1000, 100_000])
+def test_a_length_of_zero_in_other_containers(
+    tmp_path: Path, kind: str, places: list[tuple[int, int]], samples: int
+) -> None:
+    song, path = noise(samples), tmp_path / "song"
+    sf.write(path, song.T, RATE, subtype="FLOAT", format=kind)
+    content = bytearray(path.read_bytes())
+    name = {"CAF": b"data", "AIFF": b"SSND", "W64": b"data\xf3\xac"}.get(kind, b"")
+    for start, end in places:
+        content[content.index(name) + start : content.index(name) + end] = bytes(end - start)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read(path), song)
+
+
 def test_an_overflown_size_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     sf.write(path, noise(1000).T, RATE)
@@ -178,6 +232,13 @@ def test_an_ogg_without_its_end_is_said(
     with caplog.at_level(logging.WARNING):
         here = read(tmp_path / name).shape[1]
     assert f"{here / 48000:.2f} s of audio, and then no end-of-stream mark" in caplog.text
+
+
+def test_a_decoder_that_gives_up_says_both_lengths(tmp_path: Path) -> None:
+    encode(tmp_path / "song.wv", noise(9 * RATE), codec="wavpack")
+    cut(tmp_path / "song.wv", 0.6)
+    with pytest.raises(AudioError, match=r"a damaged file .* after [3-6]\.\d+ s, .*, 9\.00 s"):
+        read(tmp_path / "song.wv")
 
 
 def test_a_hole_in_an_ogg_is_said_with_both_lengths(

@@ -103,6 +103,32 @@ def test_whatever_a_song_does_the_others_are_separated(
     assert "RuntimeError: of\nthree" in capsys.readouterr().err
 
 
+def test_a_song_that_is_piped_in(tiny_system: Path, tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav")
+    assert run(tiny_system, song, "-o", tmp_path / "file") == 0
+    with song.open("rb") as pipe:
+        child = subprocess.run(
+            [sys.executable, "-m", "mdx", "separate", "-", "-o", tmp_path / "pipe",
+             "--system", tiny_system],
+            cwd=ROOT, stdin=pipe, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert child.returncode == 0, child.stderr
+    for source in SOURCES:
+        one, two = (tmp_path / "file" / "song", tmp_path / "pipe" / "stdin")
+        assert (one / f"{source}.wav").read_bytes() == (two / f"{source}.wav").read_bytes()
+
+
+def test_a_stream_that_is_not_there(
+    tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song = write_song(tmp_path / "song.mp3")
+    assert run(tiny_system, song, "-o", tmp_path / "out", "--stream", 2) == 1
+    assert capsys.readouterr().err == (
+        f"error: {song}: got 1 audio stream, expected one with the number 2\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_list_with_missing_songs(
     tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,9 @@ def test_one_gain_for_all_stems_keeps_their_balance(
     assert "clipped" not in capsys.readouterr().err
     assert run(tiny_system, song, "-o", tmp_path / "cut") == 0
     assert "was clipped; --float32 keeps it whole" in capsys.readouterr().err
+    assert run(tiny_system, song, "-o", tmp_path / "mp3", "--format", "mp3") == 0
+    told = capsys.readouterr().err
+    assert "will be clipped where it is played; --rescale" in told and "--float32" not in told
     for kind in ("wav", "flac"):
         assert run(tiny_system, song, "-o", tmp_path / kind, "--rescale", "--format", kind) == 0
         assert capsys.readouterr().err.count("all stems are turned down by") == 1
