@@ -1,13 +1,13 @@
 """`python -m benchmarks.demucs_v2`: Demucs-v2's time and memory by how it is run.
 
 That is precision, segment, overlap, and segments in one call. By default a network of the released
-size with random weights hears noise, for time and memory; `--weights` and `--song` take real ones.
-Settings are interleaved, every timed run is a process of its own, and figures are medians.
+size with random weights runs on noise, for time and memory; `--weights` and `--song` take real
+ones. Settings are interleaved, every timed run is a process of its own, and figures are medians.
 
 SDR is that of a setting's stems against those of the reference: float32, with the segment and the
-overlap of the released submission, one segment after another. Of random weights it would tell
-nothing, as they depend on where a segment begins, and the more so the less a network has learnt: it
-is told of `--weights`, or of the network and the song that `--judge` names.
+overlap of the released submission, one segment after another. Stems of random weights depend on
+where a segment begins, and the more so the less a network has learnt: SDR is given only for
+`--weights`, or for the network and the song that `--judge` names.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def measure(
     settings: list[Setting], folder: Path, weights: str, song: Path, runs: int,
     sdrs: dict[Setting, float],
 ) -> list[list[str]]:  # fmt: skip
-    """A row of the table for every setting, the reference first; `sdrs` are told beside it."""
+    """A row of the table for every setting, the reference first, with `sdrs` beside it."""
     found: dict[Setting, list[Run]] = {setting: [] for setting in settings}
     with tempfile.TemporaryDirectory() as out:
         duration = sf.info(song).duration
@@ -180,7 +180,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--song", type=Path, help="a song instead of noise")
     parser.add_argument(
         "--judge", type=Path, nargs=2, metavar=("NETWORK", "SONG"),
-        help="a converted float32 network and a song that SDR is told by",
+        help="a converted float32 network and a song to measure SDR with",
     )  # fmt: skip
     parser.add_argument("--segments", default="10,20,40", help="seconds (default: %(default)s)")
     parser.add_argument("--overlaps", default="0.5,0.25,0.1", help="(default: %(default)s)")

@@ -42,7 +42,7 @@ def make_full_size(folder: Path = FOLDER) -> tuple[Path, Path]:
 
 
 def as_released(network: "TfcTdfUNet") -> "TfcTdfUNet":
-    """The same function, turning its axes where the released files do: at g channels, not at 4."""
+    """The same function, transposed where the released files are: at g channels, not at 4."""
     from models.tfc_tdf import TfcTdfUNet
 
     class Released(TfcTdfUNet):

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.inference`: ours beside the released submission's way, file to files.
+"""`python -m benchmarks.inference`: ours beside the released submission's method, file to files.
 
 By default the paper's networks with random weights; `--system` takes any. Methods are interleaved,
 every run is a process of its own, and figures are medians. The original's method runs the same
@@ -28,7 +28,7 @@ from mdx.machine import available_cpus, cpu_model
 from mdx.systems.find import find_system
 from mdx.systems.spec import SOURCES
 
-METHODS = {  # runtime and precision; the released submission's way has neither
+METHODS = {  # runtime and precision; the released submission's method has neither
     "original": ("onnxruntime", "float32"),
     "onnxruntime": ("onnxruntime", "float32"),
     "openvino": ("openvino", "float32"),

@@ -64,7 +64,13 @@ def run_once(system: str, song: Song, rng: np.random.Generator, out: Path) -> di
     stems = out / song.name
     scores = score_stems(song.folder, stems, stems / "scores.json")  # raises for invalid stems
     share = run.seconds / (limit.seconds(song.duration) or 1)
-    return {**row, "error": None, "rungs": run.levels, "share": share, "sdr": scores["sdr"]["song"]}
+    return {
+        **row,
+        "error": None,
+        "levels": run.levels,
+        "share": share,
+        "sdr": scores["sdr"]["song"],
+    }
 
 
 def check_cost() -> float:
@@ -82,20 +88,20 @@ def check_cost() -> float:
 
 
 def curve(rows: list[dict[str, Any]]) -> str:
-    """SDR and time by the rung that a song ended on."""
+    """SDR and time by the quality level that a song ended on."""
     found = [row for row in rows if not row["error"]]
-    last = Counter(row["rungs"][-1] for row in found)
+    last = Counter(row["levels"][-1] for row in found)
     lines = []
-    for rung, count in last.most_common():
-        chosen = [row for row in found if row["rungs"][-1] == rung]
+    for level, count in last.most_common():
+        chosen = [row for row in found if row["levels"][-1] == level]
         share, sdr = (np.mean([row[key] for row in chosen]) for key in ("share", "sdr"))
         worst = max(row["share"] for row in chosen)
-        steps = np.mean([len(row["rungs"]) - 1 for row in chosen])
+        falls = np.mean([len(row["levels"]) - 1 for row in chosen])
         lines.append(
-            [rung, f"{count}", f"{100 * share:.0f}", f"{100 * worst:.0f}", f"{steps:.1f}",
+            [level, f"{count}", f"{100 * share:.0f}", f"{100 * worst:.0f}", f"{falls:.1f}",
              f"{sdr:.2f}"]
         )  # fmt: skip
-    header = ["ended on", "runs", "mean share of the limit, %", "largest, %", "steps down",
+    header = ["ended on", "runs", "mean share of the limit, %", "largest, %", "fallbacks",
               "mean SDR, dB"]  # fmt: skip
     return markdown_table(header, sorted(lines, key=lambda line: -float(line[-1])))
 
@@ -117,7 +123,7 @@ def main() -> None:
             song = songs[index % len(songs)]
             rows.append(run_once(args.system, song, rng, Path(name)))
             print(index + 1, rows[-1]["machine"], rows[-1]["limit"],
-                  rows[-1]["error"] or f"{100 * rows[-1]['share']:.0f} % {rows[-1]['rungs']}",
+                  rows[-1]["error"] or f"{100 * rows[-1]['share']:.0f} % {rows[-1]['levels']}",
                   flush=True)  # fmt: skip
     errors = [row["error"] for row in rows if row["error"]]
     print(f"\n{len(rows)} runs: {len(errors)} late, failed or invalid\n\n{curve(rows)}")

@@ -1,4 +1,4 @@
-"""The released submission's way through a song, for comparison: all chunks in one call.
+"""The released submission's pipeline, for comparison: all chunks in one call.
 
 `python -m benchmarks.original SYSTEM SONG OUT` prints seconds and peak memory as JSON. As in the
 released code: the whole song in memory, a new onnxruntime session for every source of every song,

@@ -29,7 +29,7 @@ SECONDS = 3.0  # of an example
 BATCH = 8
 RATE = 1e-3  # of learning, at its highest
 TOLD = 50  # steps from one line of progress to the next
-QUIET = 1e-3  # added to an example's deviation, so that silence stays quiet
+QUIET = 1e-3  # added to an example's standard deviation, so that silence stays quiet
 
 
 class AllStems(Examples):
@@ -43,7 +43,7 @@ class AllStems(Examples):
 
 
 def loss_of(net: Demucs, mix: Tensor, stems: Tensor) -> Tensor:
-    """The absolute error where the network gives stems, at the level that it hears songs at.
+    """The absolute error where the network gives stems, at the level at which it reads songs.
 
     Shape: (batch, 2, n), (batch, 4, 2, n) -> ()
     """

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from benchmarks.memory import ROOT
 from evaluator.tables import markdown_table
 
-POLL = 0.1  # seconds between two looks at the processes
+POLL = 0.1  # seconds between two samples of the processes' memory
 PART = 0.25  # of a run: its first and its last quarter are compared
 
 
 class Sample(NamedTuple):
-    """What the largest process of a run held at one moment."""
+    """The memory of the largest process of a run at one moment."""
 
     seconds: float  # since the start
     megabytes: float  # resident
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The most that a process held in the first and in the last quarter of the run, MB."""
+        """The peak memory of a process in the first and in the last quarter of the run, MB."""
         first = [held for at, held in self.samples if at <= PART * self.seconds]
         last = [held for at, held in self.samples if at >= (1 - PART) * self.seconds]
         return max(first, default=0.0), max(last, default=0.0)

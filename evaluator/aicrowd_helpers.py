@@ -1,7 +1,7 @@
 """What the grader's own `evaluator/music_demixing.py` asks this module to tell the challenge.
 
 Laid over ours, that file imports this one. Without the package `aicrowd_api`, or with one that
-cannot reach its service, nothing is told and the songs are separated all the same.
+cannot reach its service, nothing is reported, and the songs are separated all the same.
 """
 
 import logging
@@ -12,28 +12,28 @@ log = logging.getLogger(__name__)
 
 
 def execution_start() -> None:
-    """Tell that the evaluation begins."""
+    """Report that the evaluation begins."""
     _register("AICROWD_EVENT_INFO", "execution_started")
 
 
 def execution_running() -> None:
-    """Tell that songs are being separated."""
+    """Report that songs are being separated."""
     execution_progress(0.0)
 
 
 def execution_progress(progress: float) -> None:
-    """Tell which share of the songs is done, from 0 to 1."""
+    """Report which share of the songs is done, from 0 to 1."""
     _register("AICROWD_EVENT_INFO", "execution_progress", progress=progress)
 
 
 def execution_success() -> None:
-    """Tell that all songs are done, and where PREDICTIONS_OUTPUT_PATH says their stems are."""
+    """Report that all songs are done, and where PREDICTIONS_OUTPUT_PATH says their stems are."""
     path = os.environ.get("PREDICTIONS_OUTPUT_PATH", False)
     _register("AICROWD_EVENT_SUCCESS", "execution_success", predictions_output_path=path)
 
 
 def execution_error(error: str) -> None:
-    """Tell what ended the evaluation."""
+    """Report what ended the evaluation."""
     _register("AICROWD_EVENT_ERROR", "execution_error", error=error)
 
 

@@ -1,7 +1,7 @@
 """The audit of the time limit: songs on slower, smaller and disturbed machines.
 
-Every case runs one song through the submission, as the grader would, and tells what the limit left
-of its quality.
+Every case runs one song through the submission, as the grader would, and reports what the limit
+left of its quality.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Child processes that cannot outstay their limits: each is a group, and is ended as one.
+"""Child processes that cannot exceed their limits: each is a process group, ended as one.
 
 What a child does cannot keep it alive: native code, forks, and handlers of termination signals all
 end with SIGKILL to its group (`taskkill /T` on Windows). On Linux a process that left the group is
@@ -22,8 +22,8 @@ from mdx.machine import total_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 10.0  # seconds that a child may take to clean up
-POLL = 0.05  # seconds between two looks at a child
-MEMORY_POLL = 0.5  # and between two at what its group holds, which takes longer
+POLL = 0.05  # seconds between two polls of a child
+MEMORY_POLL = 0.5  # and between two of its group's memory, which take longer
 MARK = "MDX_CHILD"  # the environment variable by which orphans are known
 MEMORY_SHARE = 0.9  # of the machine's, that one group may hold
 

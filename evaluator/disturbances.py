@@ -1,7 +1,7 @@
 """What may happen to a machine in mid-song: it is slow, stands still, or has other work to do.
 
-A disturbance is called in a thread, with a process group, what the group is at (setup, song or
-done), and an event that tells when it is over.
+A disturbance is called in a thread, with a process group, the group's phase (setup, song or done),
+and an event that tells when it is over.
 """
 
 import os
@@ -43,7 +43,7 @@ def disturbed(group: int, phase: Phase, disturbance: Disturbance) -> Iterator[No
 
 
 def slower(times: float, *, after: float | None = None) -> Disturbance:
-    """A machine so many times slower: the group is stopped for most of every moment.
+    """A machine so many times slower: the process group is stopped for most of every period.
 
     From the start, or from `after` seconds into the song. Clocks go on. Raises ConfigError where
     the system cannot stop processes.

@@ -82,7 +82,7 @@ def _song_of(parts: Sequence[str], songs: Iterable[str]) -> str | None:
 
 
 def _stem_of(parts: Sequence[str], song: str | None) -> str:
-    # The name of a stem as it is told: one of NAMES, or another one. The song's is no part of it.
+    # The stem that a file's name states: one of NAMES, or another. The song's name is left out.
     rests = [_whole(song).sub(" ", part) if song else part for part in reversed(parts)]
     rest = next((rest for rest in rests if _words(rest)), "")
     if brackets := re.findall(r"\(([^()]+)\)", rest):  # what stands in them is said on purpose

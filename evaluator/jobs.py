@@ -48,7 +48,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """One song of an entry in the report; what is done about it, the classes below tell."""
+    """One song of an entry in the report; the classes below say what is done with it."""
 
     entry: str  # the name of a system, of stems made elsewhere, or of the baseline
     song: Song

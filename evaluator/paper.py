@@ -1,4 +1,4 @@
-"""Does a run still match the paper? Only what can be compared is, and what cannot says so."""
+"""Whether a run still matches the paper: what cannot be compared says why."""
 
 from itertools import permutations
 from typing import Any
@@ -22,7 +22,7 @@ RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"
 def check_paper(
     test_set: TestSet, systems: list[System], entries: list[dict[str, Any]], published: Published
 ) -> dict[str, Any]:
-    """Hold a run against every published row that can be repeated.
+    """Compare a run with every published row that can be repeated.
 
     A row is reproduced or outside only where a system of the run is made of the released files,
     runs them as they were run, on all songs of the row's test set, and has a score for each; else

@@ -1,4 +1,4 @@
-"""quality.json, in which a submission tells which quality levels a time limit left of a song."""
+"""quality.json, in which a submission reports the quality levels of a song."""
 
 import json
 from dataclasses import dataclass, replace

@@ -24,7 +24,7 @@ from mdx.limit.policy import Limit, parse_limit
 log = logging.getLogger(__name__)
 NO_LIMIT = Limit()
 SETUP_SECONDS = "900"  # the challenge's limit for loading
-AUDIT = "audit.json"  # what a submission tells of a song's time and memory
+AUDIT = "audit.json"  # what a submission reports of a song's time and memory
 JUMPING_CLOCK = Path(__file__).resolve().parent / "jumping_clock"
 
 
@@ -156,7 +156,7 @@ def settings(
         "PARTIAL_RUN_MUSIC_NAMES": song.name,
         "EVENTS_PATH": str(folder / "events.jsonl"),
         "END_WITH_STDIN": "1",
-        # The kit knows whole seconds; it need only be no stricter than what is watched here.
+        # The kit knows whole seconds; it need only be no stricter than the limit enforced here.
         "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS": str(math.ceil(seconds or sys.maxsize)),
     }
     if submission.threads is not None:
@@ -168,7 +168,7 @@ def settings(
 
 
 def _phase(events: Path) -> str:
-    # What a child is at, by the last event that it told of.
+    # The phase of a child, by the last event that it reported.
     names = [event["event"] for event in _read_lines(events)]
     if "song_done" in names:
         return "done"
@@ -176,7 +176,7 @@ def _phase(events: Path) -> str:
 
 
 def _read_audit(path: Path) -> dict[str, Any]:
-    # What the submission tells of the song, on which its stems and scores do not depend.
+    # What the submission reports of the song; stems and scores do not depend on it.
     try:
         facts = (_read_lines(path) or [{}])[-1]
         stages = {name: float(seconds) for name, seconds in facts.get("stages", {}).items()}

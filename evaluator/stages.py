@@ -1,15 +1,15 @@
-"""The stages that a submission's seconds are told by: their order and their colours.
+"""The stages of a submission's seconds: their order and their colours.
 
-Only stages around the networks are known beforehand. A network is called after what it makes or by
-its estimator's name, so that a stage of any other name is one, too.
+Only stages around the networks are known beforehand. A network's stage is named after what it makes
+or by its estimator's name, so that a stage of any other name is one, too.
 """
 
 from collections.abc import Iterable
 
 from mdx.systems.spec import SOURCES
 
-REST = "rest"  # of a song's seconds, that are told by no stage
-UNTOLD = "all stages"  # of a submission that does not tell
+REST = "rest"  # of a song's seconds, which no stage accounts for
+UNTOLD = "all stages"  # of a submission that reports no stages
 BEFORE, AFTER = ("read", "stft"), ("istft", "combine", "write")  # around the networks
 # Paul Tol's muted and light colours: a stage must not look like a system.
 COLOURS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Stop:
-    """A file whose being there is the request; it can be pickled, as events cannot."""
+    """A file whose existence is the request; it can be pickled, as events cannot."""
 
     path: Path
 
@@ -18,7 +18,7 @@ class Stop:
         return cls(folder.resolve() / f".{secrets.token_hex(8)}.stop")
 
     def request(self) -> None:
-        """Ask all who look to end; nobody does where the folder is not there."""
+        """Ask all workers to end; without the folder there are none."""
         with suppress(OSError):
             self.path.touch()
 

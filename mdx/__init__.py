@@ -3,8 +3,8 @@
 import os
 import sys
 
-# Both runtimes report their use to servers, and keep an identifier below the home folder, unless
-# they are told otherwise before they are imported: for this process they are.
+# Both runtimes send telemetry and keep an identifier in the home folder, unless that is disabled
+# before they are imported, as here for this process.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as if not installed
 

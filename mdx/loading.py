@@ -27,7 +27,7 @@ def load_ladder(
 ) -> Ladder:  # fmt: skip
     """Load what a song can be separated with; `folder` holds the weights.
 
-    Levels are those of mdx.limit.levels; of a lower level that cannot be loaded, a warning tells.
+    Levels are those of mdx.limit.levels; a lower level that cannot be loaded is a warning.
     Estimators are loaded as `stems` need them, by default all. Raises ConfigError, WeightsError or
     NetworkError.
     """

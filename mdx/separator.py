@@ -77,14 +77,14 @@ class Separator:
         sources = spec.stems if sources is None else sources
         if not sources or not set(sources) <= set(spec.stems):
             raise ConfigError("sources", got=list(sources), expected=f"some of {list(spec.stems)}")
-        engine = Runtime(runtime, provider=provider, threads=threads, lean=is_heavy(spec))
+        backend = Runtime(runtime, provider=provider, threads=threads, lean=is_heavy(spec))
         ladder = load_ladder(
-            spec, folder, engine, precision, limited=limited, spend=spend_budget, stems=sources
+            spec, folder, backend, precision, limited=limited, spend=spend_budget, stems=sources
         )
         costs = None
         if limited:
             costs = {key: segment_cost(part) for key, part in ladder.estimators.items()}
-        return cls(ladder, threads=engine.workers, sources=sources, costs=costs)
+        return cls(ladder, threads=backend.workers, sources=sources, costs=costs)
 
     def separate(
         self,

@@ -17,8 +17,8 @@ from models.resample import resample
 
 SOURCES = ("drums", "bass", "other", "vocals")  # the order of the output
 RATE = 2  # the network works at this many times the song's rate
-# What the original divides its input by: a deviation of 1 where it does not normalise, and a guard
-# against silence that stays.
+# What the original divides its input by: a standard deviation of 1, as it does not normalise, and
+# the epsilon that guards against silence.
 INPUT_SCALE = 1 + 1e-5
 
 

@@ -1,8 +1,8 @@
 """Dynamic int8 of Demucs-v2: the weights of its LSTM and of the linear layer behind it.
 
-At one step after another an LSTM reads all its weights for one product with a vector: its time is
-the memory's. In int8 they are a quarter. Weights get a scale for every row of theirs, inputs one
-for every call, found on the way: no songs are needed.
+At every step an LSTM reads all its weights for one product with a vector: it is memory-bound. In
+int8 they are a quarter. Weights get a scale for every row of theirs, inputs one for every call,
+measured as it runs: no songs are needed.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Torch to ONNX: onnxruntime is held against torch before a file is kept."""
+"""Torch to ONNX: onnxruntime is compared with torch before a file is kept."""
 
 import logging
 import warnings
@@ -24,7 +24,7 @@ def export_onnx(
 ) -> float:
     """Write a separator network as ONNX with a dynamic batch and fixed F and T, in float32.
 
-    `prepare` rewrites the graph for engines, by models.prepare. Returns the largest difference
+    `prepare` rewrites the graph for runtimes, by models.prepare. Returns the largest difference
     between onnxruntime and torch on random input, relative to the output's peak. Raises
     NetworkError, and keeps no file, where that exceeds MAX_RELATIVE_ERROR.
     """

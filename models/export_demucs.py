@@ -1,7 +1,7 @@
-"""Demucs-v2 as an ONNX graph of any length, held against torch before a file is kept.
+"""Demucs-v2 as an ONNX graph of any length, compared with torch before a file is kept.
 
-Segments of a batch share what an LSTM takes time for, the way of its weights from memory, once a
-step. The outer levels, whose signals would take gigabytes, come segment by segment and in tiles.
+The LSTM is memory-bound: at every step all segments of a batch share one read of its weights. The
+outer levels, whose signals would take gigabytes, come segment by segment and in tiles.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ from models.tiles import OUTER, decode_tiles, encode_tiles
 
 IR_VERSION = 10  # of the file format, as the exporter of torch writes for this opset
 MAX_RELATIVE_ERROR = 1e-4  # of the peak: float32 rounding, which weights may add up
-CHECKED = (1, 30000)  # samples of output that both engines are held against each other on
+CHECKED = (1, 30000)  # samples of output on which both runtimes are compared
 GATES = (0, 3, 1, 2)  # of an LSTM in ONNX (input, output, forget, cell) by their place in torch
 
 
@@ -69,7 +69,7 @@ def demucs_graph(net: Demucs) -> onnx.ModelProto:
         lost = spec.stride * (lost + spec.context - 1)
 
     def leave(body: Graph, mix: str, x: str) -> str:
-        """The outer levels on the way out, of one item; returns the name of its stems."""
+        """The outer levels of the decoder, for one item; returns the name of its stems."""
         stems = decode_tiles(body, mix, x, net, lost)
         return body.add("Reshape", stems, body.numbers(0, len(SOURCES), CHANNELS, -1))
 

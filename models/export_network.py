@@ -1,4 +1,4 @@
-"""A network of models.architectures as ONNX, held against torch before a file is kept."""
+"""A network of models.architectures as ONNX, compared with torch before a file is kept."""
 
 from pathlib import Path
 

@@ -67,11 +67,11 @@ class Graph:
         element: int = TensorProto.FLOAT,
         axis: int = 0,
     ) -> str:
-        """What the members of a batch become one after another, so that one's memory is enough.
+        """The per-item subgraph of a Scan over the batch, which needs the memory of one item.
 
         `write` gets a graph of its own and the names of its inputs, as batches of one, and returns
         that of its output, a batch of one as well; it may use what is in this graph by name. The
-        members' outputs, without the batch, are stacked along an axis; `element` is the type of the
+        items' outputs, without the batch, are stacked along an axis; `element` is the type of the
         inputs. Weights are to be constants of the graph that is written: onnxruntime prepares them
         for its fastest convolutions only there.
 

@@ -36,7 +36,7 @@ class LasaftSpec:
     growth: int = 24  # channels that every convolution makes, on all levels
     kernel: int = 3  # side of every TFC convolution
     latents: int = 6  # latent sources that a block tells apart
-    bottleneck: int = 16  # latent sources' bins are squeezed to as many units by this,
+    bottleneck: int = 16  # latent sources' bins are reduced to fewer units by this factor,
     min_units: int = 16  # but never to fewer than these
     keys: int = 32  # numbers that stand for a latent source
     channels: int = 4  # L.re, L.im, R.re, R.im, which were released as L.re, R.re, L.im, R.im

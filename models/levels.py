@@ -42,7 +42,7 @@ def _filter(graph: Graph, x: str, kernels: Audio, **attributes: Any) -> str:
 
 
 def encode(graph: Graph, x: str, block: nn.Module, stride: int, *, phases: int = 1) -> str:
-    """A level on the way in; where phases lie side by side as channels, its kernel is shorter.
+    """A level of the encoder; where phases lie side by side as channels, its kernel is shorter.
 
     Shape: (batch, channels, 1, steps) -> (batch, width, 1, fewer steps)
     """
@@ -59,7 +59,7 @@ def encode(graph: Graph, x: str, block: nn.Module, stride: int, *, phases: int =
 def decode(
     graph: Graph, x: str, skip: str, block: nn.Module, stride: int, *, inside: str = ""
 ) -> str:
-    """A level on the way out; of a tile, `inside` is 0 for steps that the whole has not, else 1.
+    """A level of the decoder; in a tile, `inside` is 0 beyond the whole signal, else 1.
 
     Shape: (batch, width, 1, steps), the same -> (batch, width of the level outside, 1, more steps)
     """

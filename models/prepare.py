@@ -1,4 +1,4 @@
-"""Rewriting an exported graph so that engines do less work with it: the same function, one file."""
+"""Rewriting an exported graph so that runtimes do less work: the same function, in one file."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""STFT and its inverse as convolutions: for graphs whose engines have no FFT of any size.
+"""STFT and its inverse as convolutions: for runtimes without an FFT of any size.
 
 Windows are periodic Hann, frames are centred with reflection at both ends, as torch.stft has them.
 """
@@ -72,7 +72,7 @@ def hann(n_fft: int) -> npt.NDArray[np.float64]:
 
 
 def _phases(n_fft: int) -> npt.NDArray[np.float64]:
-    # Turns of every bin at every sample, from whole numbers so that large products stay exact.
+    # Cycles of every bin at every sample, from whole numbers so that large products stay exact.
     bins, times = np.arange(n_fft // 2 + 1)[:, None], np.arange(n_fft)
     return (bins * times % n_fft) / n_fft
 

@@ -20,7 +20,7 @@ class TfcTdfSpec:
     n_layers: int = 3  # convolutions of one TFC (the paper's l)
     growth: int = 32  # channels of the first block, and what each level adds (g)
     kernel: int = 3  # side of every TFC convolution (k)
-    bottleneck: int = 8  # a TDF squeezes f bins to f / bottleneck units (bn)
+    bottleneck: int = 8  # a TDF reduces f bins to f / bottleneck units (bn)
     channels: int = 4  # L.re, L.im, R.re, R.im
 
     def __post_init__(self) -> None:
@@ -112,7 +112,7 @@ class TfcTdfUNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (batch, 4, dim_f, T) -> the same."""
         # (batch, channels, T, F), for linear layers that act on F; the first and the last layer
-        # look at one bin each, so that the turn may come where there are fewest channels.
+        # look at one bin each, so that the transpose may come where there are fewest channels.
         x = self.between(self.first(x.transpose(-1, -2)))
         out: Tensor = self.last(x).transpose(-1, -2)
         return out

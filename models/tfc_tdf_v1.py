@@ -21,7 +21,7 @@ class TfcTdfV1Spec:
     n_layers: int = 5  # convolutions of one TFC
     growth: int = 24  # channels that every convolution makes, on all levels
     kernel: int = 3  # side of every TFC convolution
-    bottleneck: int = 16  # a TDF squeezes f bins to f / bottleneck units,
+    bottleneck: int = 16  # a TDF reduces f bins to f / bottleneck units,
     min_units: int = 16  # but never to fewer than these
     channels: int = 4  # L.re, L.im, R.re, R.im, which were released as L.re, R.re, L.im, R.im
 

@@ -29,7 +29,7 @@ class TfcTdfV3Spec:
     n_blocks: int = 11  # levels of the U: (n - 1) / 2 down, one in the middle, as many up
     n_layers: int = 2  # TFC-TDF blocks of one level (the report's l)
     growth: int = 64  # channels that each level adds (g)
-    bottleneck: int = 4  # a TDF squeezes f bins to f / bottleneck units (bn)
+    bottleneck: int = 4  # a TDF reduces f bins to f / bottleneck units (bn)
     width: int = 128  # channels of the first level (c)
     subbands: int = 4  # equal bands of frequency that become channels (k)
     norm: str = "instance"

@@ -1,8 +1,8 @@
 """The outer levels of Demucs-v2's graph, tile by tile of time.
 
 A segment's outermost signals take hundreds of megabytes each; those of a tile stay in the caches of
-a CPU. As the levels are not padded, a tile that is shown enough of its surroundings has the samples
-that the whole has; where it reaches beyond the whole, masks see to it.
+a CPU. As the levels are not padded, a tile with enough context has the same samples as the whole;
+where it reaches beyond the whole, edge masks make this exact.
 
 A tile is STEPS of the signal behind the last outer level. What a level has of it is a span of its
 own steps, counted from where the tile starts. Levels are numbered from the outermost, 0.
@@ -35,7 +35,7 @@ class Span(NamedTuple):
 
 
 def encode_tiles(graph: Graph, mix: str, net: Demucs) -> str:
-    """The outer levels on the way in. Shape: (1, 2, n) -> (1, width, 1, steps)."""
+    """The outer levels of the encoder. Shape: (1, 2, n) -> (1, width, 1, steps)."""
     spec = net.spec
     spans = _encoded(spec, [Span(0, 0)] * (OUTER - 1) + [Span(0, STEPS)])
     steps = graph.affine(graph.length(mix, 2), times=RATE)
@@ -51,10 +51,10 @@ def encode_tiles(graph: Graph, mix: str, net: Demucs) -> str:
 
 
 def decode_tiles(graph: Graph, mix: str, x: str, net: Demucs, lost: int) -> str:
-    """The outer levels on the way out, which encode the mix once more for their skips.
+    """The outer levels of the decoder, which encode the mix once more for their skips.
 
-    That skips wait there would cost much memory, and this a tenth more time. `lost` are the steps
-    that x has less than its skip.
+    Keeping the skips would cost much memory; encoding again costs a tenth more time. `lost` is how
+    many steps shorter than its skip x is.
 
     Shape: (1, 2, n), (1, width, 1, steps) -> (1, 8, 1, m)
     """
@@ -81,10 +81,10 @@ def decode_tiles(graph: Graph, mix: str, x: str, net: Demucs, lost: int) -> str:
             inside = _inside(body, tile, level, inputs[level], steps[level + 1], spec)
             block = net.decoder[spec.depth - 1 - level]
             y = decode(body, y, skip, block, spec.stride, inside=inside)
-            # In both ends steps from beyond the span would have a part.
+            # Steps beyond the span would contribute to both ends.
             ends = spec.kernel - spec.stride
             y = body.cut(y, body.numbers(ends), body.numbers(-ends))
-        y = _held(body, y, tile, _decoded(spec, inputs[0]), steps[0], spec)
+        y = _clamped(body, y, tile, _decoded(spec, inputs[0]), steps[0], spec)
         return halve_rate(body, y)
 
     return _by_tiles(graph, write, graph.affine(steps[0], over=RATE), _samples(spec))
@@ -97,7 +97,7 @@ def _samples(spec: DemucsSpec) -> int:
 
 
 def _encoded(spec: DemucsSpec, wanted: Sequence[Span]) -> list[Span]:
-    # What every level gives on the way in: what is wanted of it, and the input of the next.
+    # The span that every encoder level gives: what is wanted of it, and the input of the next.
     spans = [wanted[-1]]
     for span in wanted[-2::-1]:
         inner = spans[0]
@@ -108,7 +108,7 @@ def _encoded(spec: DemucsSpec, wanted: Sequence[Span]) -> list[Span]:
 
 
 def _decoder_inputs(spec: DemucsSpec) -> list[Span]:
-    # What every level takes on the way out, so that a tile comes out with what the filter sees.
+    # The span that every decoder level reads, so that a tile has the context of the last filter.
     span = Span(-LEAVE, RATE * _samples(spec) + LEAVE)
     for _ in range(OUTER):
         start = (span.start + spec.stride - spec.kernel) // spec.stride
@@ -120,13 +120,13 @@ def _decoder_inputs(spec: DemucsSpec) -> list[Span]:
 
 
 def _decoded(spec: DemucsSpec, span: Span) -> Span:
-    # What a level gives on the way out, as far as it depends on that span of its input alone.
+    # The span of a decoder level's output that depends on that span of its input alone.
     start = spec.stride * span.start + spec.kernel - spec.stride
     return Span(start, spec.stride * (span.end - spec.context + 1))
 
 
 def _surrounded(graph: Graph, mix: str, spec: DemucsSpec, outermost: Span) -> tuple[str, Span]:
-    # The mix with all that tiles see of it; and what the first tile sees there.
+    # The mix, padded by the context of its tiles; and the window of the first tile in it.
     start = spec.stride * outermost.start // RATE - ENTER
     end = (spec.stride * (outermost.end - 1) + spec.kernel) // RATE + ENTER
     lead = max(0, -start)
@@ -137,7 +137,7 @@ def _surrounded(graph: Graph, mix: str, spec: DemucsSpec, outermost: Span) -> tu
 def _encode_tile(
     body: Graph, mix: str, tile: str, net: Demucs, spans: Sequence[Span], window: Span
 ) -> list[str]:
-    # What every level gives, of its span.
+    # The output of every encoder level, over its span.
     spec = net.spec
     start = body.affine(tile, times=_samples(spec), add=window.start)
     x = double_rate(body, body.part(mix, start, window.steps))
@@ -153,7 +153,7 @@ def _encode_tile(
 
 
 def _inside(body: Graph, tile: str, level: int, span: Span, steps: str, spec: DemucsSpec) -> str:
-    # 1 where a level's convolution on the way out lies inside the whole signal, else 0.
+    # 1 where a decoder level's convolution lies inside the whole signal, else 0.
     start = body.affine(tile, times=STEPS * spec.stride ** (OUTER - 1 - level))
     counted = body.numbers(*range(span.start, span.end - spec.context + 1))
     place = body.add("Add", counted, start)
@@ -162,8 +162,8 @@ def _inside(body: Graph, tile: str, level: int, span: Span, steps: str, spec: De
     return body.add("Cast", body.add("And", begun, ended), to=TensorProto.FLOAT)
 
 
-def _held(body: Graph, x: str, tile: str, span: Span, steps: str, spec: DemucsSpec) -> str:
-    # A tile with what the filter behind it sees: beyond the whole's ends it is their sample, held.
+def _clamped(body: Graph, x: str, tile: str, span: Span, steps: str, spec: DemucsSpec) -> str:
+    # A tile with the context of the last filter; beyond the whole's ends their sample is repeated.
     start = body.affine(tile, times=RATE * _samples(spec))
     counted = body.numbers(*range(-LEAVE, RATE * _samples(spec) + LEAVE))
     place = body.add("Max", body.add("Add", counted, start), body.numbers(0))

@@ -52,10 +52,10 @@ def _are_ranges(values: object) -> bool:
 class DataConfig:
     """How training examples are drawn: each stem from a song and a place of its own."""
 
-    gain_db: float = 6.0  # each stem is turned up or down by at most this much
+    gain_db: float = 6.0  # each stem's gain goes up or down by at most this much
     whole_song: float = 0.0  # share of examples whose four stems belong together
     swap: bool = True  # the channels of a stem may change places
-    flip: bool = False  # the polarity of a stem may be turned
+    flip: bool = False  # the polarity of a stem may be inverted
     quiet: float = 0.0  # a chunk of a stem is drawn again where its mean absolute value is below
     keep_quiet: float = 0.15  # share of quiet chunks that are kept nevertheless
     semitones: float = 0.0  # pitch shift on the fly, at most
@@ -169,7 +169,7 @@ class SeparatorConfig:
 class MixerConfig:
     """How the Mixer is fitted; the figures count for rmsprop only and default to the paper's."""
 
-    method: str = "least_squares"  # the minimum at once, or the paper's descent: rmsprop
+    method: str = "least_squares"  # in closed form, or rmsprop: the paper's gradient descent
     learning_rate: float = 0.003
     epochs: int = 10
 

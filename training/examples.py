@@ -38,7 +38,7 @@ class Part:
     """One stem of an example."""
 
     place: Place
-    gain: float  # negative where the polarity is turned
+    gain: float  # negative where the polarity is inverted
     swap: bool  # of left and right
     treble: float = 0.0  # dB
     corner: float = 0.0  # Hz, where treble begins

@@ -54,7 +54,7 @@ class KeepBest(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A resumed run may have had its time; a warm one is scored as it begins."""
+        """A resumed run may be finished already; a warm one is scored as it begins."""
         assert isinstance(pl_module, SeparatorModule)
         if self._warm and trainer.global_step == 0:
             self.best = _mean(self._validate(trainer, pl_module, pl_module.finished()))
@@ -67,7 +67,7 @@ class KeepBest(Callback):
     ) -> None:
         """Validate and keep when it is time; raises OutputError or NetworkError where that fails.
 
-        Here, not at the end of an epoch: Lightning takes up a checkpoint from there one batch off.
+        Here, not at the end of an epoch: Lightning resumes a checkpoint from there one batch off.
         """
         assert isinstance(pl_module, SeparatorModule)
         step, config = trainer.global_step, pl_module.config

@@ -22,8 +22,8 @@ from training.warm_start import read_state
 class SeparatorModule(LightningModule):
     """One separator in training.
 
-    The network sees spectra divided by `scale`, about their standard deviation, and what it finds
-    is multiplied by it: no training has to make up for the size of an STFT's numbers.
+    The network reads spectra divided by `scale`, about their standard deviation, and its output is
+    multiplied by it: training need not compensate for the magnitude of an STFT's numbers.
     """
 
     scale: Tensor

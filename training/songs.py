@@ -77,8 +77,8 @@ def split_songs(
     """Songs for training and for validation: a track with all its variants is for one of both.
 
     MUSDB18's own 14 tracks are held out of its hundred; of others about one in `one_in`, by a hash
-    of the name, and at least one of either kind where there are two. For validation a track is
-    taken once, as it is where that is there.
+    of the name, and at least one of either kind where there are two. For validation each track is
+    taken once, in its original form where that exists.
     """
     keys = {song.track for song in songs}
     of_musdb18 = find_training_tracks(group_tracks(songs).values())

@@ -10,7 +10,7 @@ def stretch_stem(audio: Audio, *, semitones: float, tempo: float) -> Audio:
     """Shift the pitch, and play `tempo` times as fast; in time with the original throughout.
 
     Shape: (channels, samples) -> (channels, about samples / tempo). The library takes a stem as a
-    whole: what it remembers is cleared at every call. Raises ConfigError where it is missing.
+    whole: its state is cleared at every call. Raises ConfigError where it is missing.
     """
     try:
         from python_stretch.Signalsmith import Stretch

@@ -33,11 +33,11 @@ class Pack:
     def __post_init__(self) -> None:
         for field in fields(self):
             if field.name != "rate" and not getattr(self, field.name):
-                raise DemoError(f"pack {self.name}: no {field.name}; every pack needs one")
+                got = f"no {field.name}"
+                raise DemoError(f"pack {self.name}", got=got, expected="one, as every pack has")
         if self.kind not in KINDS:
-            raise DemoError(
-                f"pack {self.name}: kind must be one of {', '.join(KINDS)}, got {self.kind!r}"
-            )
+            expected = f"one of {', '.join(KINDS)}"
+            raise DemoError(f"kind of pack {self.name}", got=repr(self.kind), expected=expected)
 
     def find_files(self) -> tuple[Path, ...]:
         """The files that are used, in order of their names; none where it is missing."""
@@ -49,9 +49,10 @@ class Pack:
         found = hash_files(self.folder, self.find_files())
         if found != self.sha256:
             raise DemoError(
-                f"pack {self.name} in {self.folder} has sha256 {found[:12]}..., expected "
-                f"{self.sha256[:12]}..., of {self.source} {self.version}; install that version"
-            )
+                f"pack {self.name} in {self.folder}", got=f"sha256 {found[:12]}...",
+                expected=f"{self.sha256[:12]}..., of {self.source} {self.version}",
+                hint="install that version",
+            )  # fmt: skip
 
 
 def read_catalogue(path: Path = CATALOGUE) -> tuple[Pack, ...]:
@@ -59,7 +60,7 @@ def read_catalogue(path: Path = CATALOGUE) -> tuple[Pack, ...]:
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise DemoError(f"cannot read the packs in {path}: {error}") from error
+        raise DemoError(path, got=error, expected="a catalogue of packs") from error
     return tuple(_build(name, entry, path) for name, entry in entries.items())
 
 
@@ -92,6 +93,6 @@ def _build(name: str, entry: Mapping[str, Any], path: Path) -> Pack:
     unknown = sorted(set(entry) - known)
     if missing or unknown:
         wrong = f"no {missing[0]}" if missing else f"unknown key {unknown[0]}"
-        raise DemoError(f"{path}: pack {name}: {wrong}; a pack has {', '.join(sorted(known))}")
+        raise DemoError(f"{path}: pack {name}", got=wrong, expected=", ".join(sorted(known)))
     values = {**entry, "folder": Path(entry["folder"]), "files": tuple(entry["files"])}
     return Pack(name=name, **values)

@@ -11,6 +11,7 @@ from scipy import signal
 from demo.dsp import SAMPLE_RATE, Audio
 from demo.errors import DemoError
 
+_AGAIN = "install its package again"
 _STEPS = 200  # a pitch is rounded to a ratio of numbers up to this, which is 4 cents at most
 
 
@@ -24,7 +25,7 @@ def read_sample(path: Path, rate: int) -> Audio:
     x = _decode(path, rate, 0, -1)
     peak = np.abs(x).max(initial=0.0)
     if peak == 0:
-        raise DemoError(f"{path} is silent, expected a sound; install its package again")
+        raise DemoError(path, got="silence", expected="a sound", hint=_AGAIN)
     ratio = Fraction(SAMPLE_RATE, rate)
     resampled: Audio = signal.resample_poly(x / peak, ratio.numerator, ratio.denominator, axis=-1)
     return resampled
@@ -66,14 +67,14 @@ def _decode(path: Path, rate: int, start: int, n: int) -> Audio:
     except (soundfile.LibsndfileError, OSError) as error:
         raise _undecodable(path, error) from error
     if not np.isfinite(frames).all():
-        raise DemoError(f"{path} holds NaN or infinity, expected finite samples")
+        raise DemoError(path, got="NaN or infinity", expected="finite samples", hint=_AGAIN)
     return np.ascontiguousarray(np.broadcast_to(frames, (len(frames), 2)).T)
 
 
 def _check_rate(path: Path, got: int, rate: int) -> None:
     if got != rate:
-        raise DemoError(f"{path} has {got} Hz, expected {rate} Hz, as its pack has")
+        raise DemoError(path, got=f"{got} Hz", expected=f"{rate} Hz, as its pack has")
 
 
 def _undecodable(path: Path, error: Exception) -> DemoError:
-    return DemoError(f"{path} cannot be decoded: {error}; install its package again")
+    return DemoError(path, got=error, expected="a sound that can be decoded", hint=_AGAIN)

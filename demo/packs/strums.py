@@ -69,7 +69,7 @@ def _read_chords(pack: Pack) -> dict[tuple[int, str], dict[str, tuple[Path, ...]
     for path in pack.find_files():
         match = _FILE.fullmatch(path.stem.removesuffix("wav"))
         if match is None:
-            raise DemoError(f"{path} is named after no chord; expected Aminor_UP_00, for instance")
+            raise DemoError(path, got="no chord in its name", expected="Aminor_UP_00, for instance")
         letter, accidental, kind, stroke = match.groups()
         chord = (_NAMES[letter] + _ACCIDENTALS[accidental]) % 12, _SPELLINGS.get(kind, kind)
         found[chord][(stroke or "").upper()].append(path)

@@ -10,8 +10,9 @@ from mdx.audio.libsndfile import LibsndfileDecoder
 def decoders(path: Path, stream: int = 1) -> Generator[Decoder, None, None]:
     """Yield the decoders that open a file, the most fitting first; the caller closes it and them.
 
-    libsndfile has what it decodes to the sample, FFmpeg all else; the other one follows in case
-    the first fails. Raises DecodeError where neither opens it, or there is no such stream.
+    libsndfile comes first for what it decodes to the exact sample, FFmpeg for all else; the other
+    one follows in case the first fails. Raises DecodeError where neither opens it, or there is no
+    such stream.
     """
     try:
         plain = LibsndfileDecoder(path)

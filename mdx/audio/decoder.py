@@ -13,7 +13,7 @@ class DecodeError(Exception):
 
 
 class Promise(NamedTuple):
-    """How long a file says that it is."""
+    """The length that a file states."""
 
     samples: int
     exact: bool  # False: a container's duration, which may be somewhat off
@@ -26,7 +26,7 @@ class Decoder(Protocol):
     positions: tuple[str, ...]  # of the channels, by FFmpeg's names: FL, FR, LFE, ...
     streams: int  # audio streams in the file
     frames: int | None  # samples of each channel, where the format guarantees it
-    promise: Promise | None  # None: no word in the file, or one that is an estimate anyhow
+    promise: Promise | None  # None: the file states no length, or only an estimate
     damaged: int  # packets that were skipped so far, with sound ones after them
     has_end: bool  # False: the mark that the format puts at its end is missing
 

@@ -26,7 +26,7 @@ def draft_of(path: Path) -> Path:
 
 
 def refuge_of(draft: Path) -> Path:
-    """Where the file lies whose place a draft takes, until all drafts are in place."""
+    """Where the file that a draft replaces is kept until all drafts are in place."""
     return draft.with_name(f"{draft.name}.old")
 
 

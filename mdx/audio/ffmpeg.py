@@ -92,7 +92,7 @@ class FfmpegDecoder:
         for part in self._parts():
             pending.append(part)
             held += len(part)
-            if held >= BLOCK + PADDING:  # what may be padding is held back
+            if held >= BLOCK + PADDING:  # what may be padding is buffered
                 whole = np.concatenate(pending)
                 yield whole[:-PADDING]
                 passed += held - PADDING

@@ -1,4 +1,4 @@
-"""A queue of audio: blocks of any size in, so many samples out."""
+"""A queue of audio: blocks of any size in, as many samples out as are asked for."""
 
 from collections import deque
 
@@ -8,7 +8,7 @@ from mdx.systems.spec import CHANNELS, Audio
 
 
 class Fifo:
-    """Where the mixture and streams with segments of their own wait for each other."""
+    """The buffer between the mixture and streams whose segments differ in length."""
 
     def __init__(self) -> None:
         self._blocks: deque[Audio] = deque()

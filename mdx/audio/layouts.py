@@ -29,7 +29,7 @@ CENTRE = (SIDE, SIDE)  # FC, BC, the top ones, and any place that has no name
 
 
 def usual_positions(channels: int) -> tuple[str, ...]:
-    """Where the channels of a file belong that does not tell."""
+    """The positions of the channels of a file that does not state them."""
     return USUAL.get(channels, ("",) * channels)
 
 

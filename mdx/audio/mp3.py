@@ -1,4 +1,4 @@
-"""How long an MP3 says that it is, by the header that encoders hide in its first frame."""
+"""The length that an MP3 states in the header that encoders hide in its first frame."""
 
 from pathlib import Path
 

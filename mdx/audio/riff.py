@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 UNKNOWN = 0x7FFF0000  # sizes from here on are a pipe's way to say that it did not know
-APPENDED = 1 << 12  # bytes: a few more than a header tells of are no audio
+APPENDED = 1 << 12  # bytes: a few more than a header states are no audio
 TAGS = (b"TAG", b"ID3", b"APET")
 MOST_CHUNKS = 1000  # to look at: a file of nothing else would take minutes
-LARGEST = 1 << 32  # bytes that a plain WAV's sizes can tell of
+LARGEST = 1 << 32  # bytes that a plain WAV's size fields can express
 
 
 def has_unknown_length(path: Path) -> bool:

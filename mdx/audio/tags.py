@@ -1,4 +1,4 @@
-"""What a song says of itself: title, artist and the like, and its cover."""
+"""A song's metadata: title, artist and the like, and its cover."""
 
 import base64
 from collections.abc import Iterator, Mapping

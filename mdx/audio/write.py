@@ -124,7 +124,7 @@ class StemWriter:
             except OSError as error:
                 raise _not_written(folder / "stems", error) from error
             needed = self._size * stems
-            if disk.total and disk.free < needed:  # some file systems tell of nothing at all
+            if disk.total and disk.free < needed:  # some file systems report nothing at all
                 raise OutputError(
                     folder, got=f"{disk.free // 10**6} MB of free disk",
                     expected=f"{math.ceil(needed / 1e6)} MB for {stems} stems",
@@ -155,7 +155,7 @@ class StemWriter:
 
     @property
     def _gain(self) -> float:
-        # One for all stems: they still add up to the song, turned down.
+        # One gain for all stems: they still add up to the song, attenuated.
         return 1 / max(1.0, *self._peaks.values()) if self._encoding.rescale else 1.0
 
     def _put_in_place(self) -> None:

@@ -42,7 +42,7 @@ def add_separate_arguments(parser: argparse.ArgumentParser) -> None:
     _add_results(parser.add_argument_group("what is written, and where"))
     _add_separation(parser.add_argument_group("how it is separated"))
     _add_reading(parser.add_argument_group("what is read of a song"))
-    _add_reports(parser.add_argument_group("what is told"))
+    _add_reports(parser.add_argument_group("reports"))
 
 
 def _add_results(group: "argparse._ArgumentGroup") -> None:

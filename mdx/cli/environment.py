@@ -1,4 +1,4 @@
-"""Settings from the environment, which the challenge sets and command lines go before."""
+"""Settings from the environment, which the challenge sets; command lines override them."""
 
 import os
 from collections.abc import Mapping

@@ -27,7 +27,7 @@ class Song:
 
 
 class Inputs:
-    """The songs of a command line, and what of it is no song."""
+    """The songs of a command line, and the arguments that name none."""
 
     def __init__(self, out: Path) -> None:
         """Results below `out` are never taken for songs."""

@@ -57,7 +57,7 @@ def print_any_name() -> None:
 
 
 def say(text: str) -> None:
-    """Print a line at once; where nobody reads it any more, the work goes on without."""
+    """Print a line at once; where its reader is gone, the work goes on."""
     if sys.stdout is None:
         return
     try:

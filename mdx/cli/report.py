@@ -1,4 +1,4 @@
-"""What a batch tells while it runs: lines and a bar for people, or a JSON object an event."""
+"""Progress of a batch: lines and a bar for people, or one JSON object per event."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from mdx.cli.process import complain, say
 
 
 class Report(Protocol):
-    """What is told of a batch."""
+    """What is reported of a batch."""
 
     def begun(self, song: Path) -> None:
         """A song begins."""

@@ -1,4 +1,4 @@
-"""`mdx separate`: any number of songs, none of which costs another."""
+"""`mdx separate`: any number of songs; one that fails leaves the others alone."""
 
 import argparse
 import logging
@@ -157,7 +157,7 @@ class Batch:
 def stems_of(
     spec: SystemSpec, sources: list[str] | None, two_stems: str | None
 ) -> tuple[tuple[str, ...], str | None]:
-    """The stems that a system is to make, and the name of what they leave, if it is wanted.
+    """The stems that a system is to make, and the name of the remainder where it is wanted.
 
     Raises ConfigError for a stem that the system has not.
     """

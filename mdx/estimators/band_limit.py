@@ -1,7 +1,7 @@
-"""The mixture without the bins that a spectrogram network is not shown: an estimator of no network.
+"""The mixture limited to the bins of a spectrogram network: an estimator without a network.
 
-What such a network's stem leaves of the mixture would otherwise keep all that lies above the
-network's last bin.
+What the network's stem leaves of the mixture would otherwise keep all that lies above the network's
+last bin.
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from mdx.systems.weights import name_for, weights_file
 
 
 class FrontEnd(Protocol):
-    """The class of an estimator: makes one of a system's words and a loaded network."""
+    """The class of an estimator: makes one from a system's options and a loaded network."""
 
     options: ClassVar[type]  # a frozen dataclass: what a system may say
     has_network: ClassVar[bool]

@@ -27,7 +27,7 @@ class OverlapAdd:
         stages: Stages | None = None,
         normalisation: Normalisation | None = None,
     ) -> None:
-        """`listeners` are told of every call: in this order before it, in reverse after it."""
+        """`listeners` observe every call: in this order before it, in reverse after it."""
         self._estimator = estimator
         self._geometry = estimator.geometry
         self._listeners = tuple(listeners)

@@ -86,7 +86,7 @@ def polarity_averaged(estimator: Estimator) -> Estimator:
 
 
 class SegmentListener(Protocol):
-    """What is told of every segment: the monitor, and under a time limit the deadline."""
+    """Observes every segment: the monitor, and under a time limit the deadline."""
 
     def before_segment(self, estimator: str) -> None:
         """Before a call; what it raises ends the pipeline."""

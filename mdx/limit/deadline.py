@@ -25,7 +25,7 @@ Costs = Mapping[tuple[str, str], float]  # seconds a segment, by precision and e
 
 
 class TooSlow(Exception):
-    """The quality level at work would be late: not an error, a turn in the flow of a song."""
+    """The present quality level would be late: not an error, but the reason to fall back."""
 
 
 class Deadline:
@@ -110,7 +110,7 @@ class Deadline:
         }
 
     def forecast(self) -> float:
-        """Seconds that what is to come will take at the machine's present speed."""
+        """Seconds that the rest of the song will take at the machine's present speed."""
         networks = sum(
             count * self._cost(name) for name, count in self._segments.items() if count > 0
         )
@@ -132,7 +132,7 @@ class Deadline:
     def skip_segment(self, estimator: str, *, count: int) -> None:
         """Count segments that need no network, being silent."""
         self._segments[estimator] -= count
-        # The song is as far as the estimator that has most to do.
+        # The song has come as far as the estimator that has most left to do.
         left = (
             max(0, todo) * self._geometries[name].step // self._geometries[name].passes
             for name, todo in self._segments.items()

@@ -10,7 +10,7 @@ from mdx.limit.ladder import Ladder
 from mdx.monitor import Monitor
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
-WARM_UP = SAMPLE_RATE  # samples that a new level gets before the first one it is used for
+WARM_UP = SAMPLE_RATE  # samples of warm-up context for a new level
 FADE = SAMPLE_RATE // 10  # samples over which it takes the old one's place
 
 
@@ -42,7 +42,7 @@ class Fallback:
         nothing = np.zeros((len(ladder.stems), CHANNELS, 0), dtype=np.float32)
         self._given = 0  # samples of the song that were given out
         self._held: Audio = nothing  # stems from there on
-        self._old: Audio = nothing  # stems of the level above, behind those held
+        self._old: Audio = nothing  # stems of the level above, after the buffered ones
         self._ramp: Audio = np.zeros(0, dtype=np.float32)  # the new level's share in their place
         self._skip = 0  # samples of the new level's warm-up
         self._start()

@@ -51,7 +51,7 @@ class OnnxNetwork:
             feeds = {self.input.name: values}
             found: Audio = self._session.run(None, feeds, self._options)[0]
             return found
-        # In memory of the session's own, the output would keep it from being given back.
+        # An output that the session allocates would keep its memory from being freed.
         ends = self._session.io_binding()
         ends.bind_cpu_input(self.input.name, np.ascontiguousarray(values))
         ends.bind_output(self.output.name, "cpu", 0, np.float32, out.shape, out.ctypes.data)
@@ -109,7 +109,7 @@ def only_ends(name: str, inputs: list[End], outputs: list[End]) -> tuple[End, En
 
 
 def precision_of(graph: Path | bytes) -> str:
-    """int8 or float32: a quantised graph takes and gives float32 too, its operators tell it."""
+    """int8 or float32, by the graph's operators: both ends of a quantised one are float32 too."""
     if isinstance(graph, bytes):
         return "int8" if b"QuantizeLinear" in graph else "float32"
     with graph.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -120,9 +120,9 @@ def precision_of(graph: Path | bytes) -> str:
 def share_arena() -> None:
     """Have all networks of this process take their memory from one arena.
 
-    They run in turn: with an arena of its own, each would hold the memory of its busiest moment
-    for ever. onnxruntime keeps it for the whole process, so it is for a program to ask for, not
-    for a library; networks that are loaded before do without it.
+    They run one after another: with an arena of its own, each would keep its peak memory for ever.
+    onnxruntime keeps it for the whole process, so it is for a program to ask for, not for a
+    library; networks that are loaded before do without it.
     """
     info = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT

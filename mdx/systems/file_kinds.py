@@ -1,4 +1,4 @@
-"""What lies in a weights file's place: a network that is whole, or something else altogether."""
+"""What a file in a weights file's place is: a complete network, or something else."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -53,7 +53,7 @@ class CombinerSpec:
 
 @dataclass(frozen=True)
 class QualityLevel:
-    """One way to run a system; a ladder of them, best first, is what a time limit walks down."""
+    """One way to run a system; under a time limit a song falls back along a ladder of them."""
 
     precision: str = "float32"
     mixer: bool = True  # where the system has one, and every estimator it takes stems from runs

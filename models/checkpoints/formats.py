@@ -30,7 +30,7 @@ FORMATS = {
     "lasaft": _format(lasaft),
     "tfc_tdf_v1": _format(tfc_tdf_v1),
 }
-# What else there is to be confused with, by ends of names: it is told by name, and not read here.
+# Other systems' files, by ends of names: an error names the system; they are not read here.
 OTHERS = {
     "Demucs-v2": ("encoder.0.0.weight", "lstm.linear.weight"),
     "D3Net in tky823's implementation": (".d3block.net.0.net.0.conv2d.weight",),

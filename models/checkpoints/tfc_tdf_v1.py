@@ -56,7 +56,7 @@ def _levels(state: State) -> int:
 
 def _name(name: str, levels: int) -> str:
     def outwards(found: re.Match[str]) -> str:
-        """The name of a level on the way out, counted from the outermost one."""
+        """The name of a decoder level, counted from the outermost one."""
         kind = {"upsamplings": "ups", "decoders": "decoders"}[found[1]]
         return f"{kind}.{levels - 1 - int(found[2])}."
 

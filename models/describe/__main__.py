@@ -1,7 +1,7 @@
 """`python -m models.describe FILE.onnx`: what an MDX-Net is, and a system's YAML for it.
 
 The graph tells bins and frames. n_fft, the stem and its gain come from the record of a
-model_data.json that has the file's hash, or from the options, which go before it.
+model_data.json that has the file's hash, or from the options, which override it.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Settings:
 
 
 def check_record(record: Record, graph: Graph, path: Path) -> None:
-    """Raises NetworkError where a record speaks of other sizes than the graph has."""
+    """Raise NetworkError where a record has other sizes than the graph."""
     if (graph.dim_f, math.log2(graph.dim_t)) != (record.dim_f, record.log2_dim_t):
         raise NetworkError(
             path,
@@ -98,7 +98,7 @@ def lines_of(path: Path, content: bytes, graph: Graph, settings: Settings) -> li
 
 
 def check_complete(settings: Settings, graph: Graph, subject: object, *, why: str) -> None:
-    """Raises ConfigError, with what to give by hand, where something is not known."""
+    """Raise ConfigError, which says what to give by hand, where something is not known."""
     likely = " or ".join(map(str, likely_n_fft(graph.dim_f)))
     missing = [
         text

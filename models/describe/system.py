@@ -53,7 +53,7 @@ def two_stems_system(
 
 
 def check_name(path: Path) -> None:
-    """Raises ConfigError where a system's YAML cannot be called so."""
+    """Raise ConfigError for a name that a system's YAML cannot have."""
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(path, got=f"the suffix '{path.suffix}'", expected="a .yaml")
 

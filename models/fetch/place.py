@@ -40,7 +40,7 @@ def settle(draft: Path, wanted: Wanted) -> None:
     """Give a file its name, if it is the one that the manifest means; else raise WeightsError.
 
     Where the manifest has the first digits of the sha256 alone, it gets all of them and the size
-    now, so that from here on the file is held against these.
+    now, and the file is verified by these from then on.
     """
     found = describe_file(draft)
     if not wanted.entry.fits(found):

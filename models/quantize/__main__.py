@@ -1,6 +1,6 @@
 """`python -m models.quantize SYSTEM --data FOLDER`: int8 networks beside a system's float32 ones.
 
-Every network is quantised on the songs' mixtures and held against float32 by the SDR of its source
+Every network is quantised on the songs' mixtures and compared with float32 by the SDR of its source
 on them, and by the noise it adds where the source is quiet. One that loses too much gets its worst
 layers back in float32, as few as it takes, or is refused.
 """
@@ -51,19 +51,19 @@ def quantise_estimator(
     assert part.weights is not None
     content = read_weights(folder, part.weights)
     network = OnnxNetwork(content, part.weights, threads=available_cpus())
-    heard = [e for e in excerpts if all(e.stems[stem].any() for stem in part.makes)]
-    if not heard:
+    sounding = [e for e in excerpts if all(e.stems[stem].any() for stem in part.makes)]
+    if not sounding:
         missing = f"none with {' and '.join(part.makes)}"
         raise AudioError("calibration songs", got=missing, expected="at least one")
-    before = [estimate(excerpt.mix, make_estimator(part, network)) for excerpt in heard]
+    before = [estimate(excerpt.mix, make_estimator(part, network)) for excerpt in sounding]
 
     def measure(graph: onnx.ModelProto) -> Loss:
         """What a quantised network loses, for the stem that loses most."""
         int8 = OnnxNetwork(graph.SerializeToString(), part.name, threads=available_cpus())
-        after = [estimate(excerpt.mix, make_estimator(part, int8)) for excerpt in heard]
+        after = [estimate(excerpt.mix, make_estimator(part, int8)) for excerpt in sounding]
         losses = [
             measure_loss(
-                stem, [excerpt.stems[stem] for excerpt in heard],
+                stem, [excerpt.stems[stem] for excerpt in sounding],
                 [stems[index] for stems in before], [stems[index] for stems in after],
             )
             for index, stem in enumerate(part.makes)

@@ -30,7 +30,7 @@ class Loss:
 
     @property
     def holds(self) -> bool:
-        """Whether nobody will miss float32."""
+        """Whether both the loss and the noise are within their limits."""
         return self.decibels <= MAX_LOSS and self.noise <= MAX_NOISE
 
 

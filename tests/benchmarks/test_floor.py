@@ -49,9 +49,9 @@ def test_a_song_takes_a_whole_number_of_chunks(tiny_system: Path) -> None:
 
 def test_the_curve_leaves_failed_runs_out() -> None:
     rows: list[dict[str, Any]] = [
-        {"error": None, "rungs": ["float32"], "share": 0.5, "sdr": 7.0},
-        {"error": None, "rungs": ["float32", "int8"], "share": 0.9, "sdr": 6.0},
-        {"error": None, "rungs": ["int8"], "share": 0.7, "sdr": 5.0},
+        {"error": None, "levels": ["float32"], "share": 0.5, "sdr": 7.0},
+        {"error": None, "levels": ["float32", "int8"], "share": 0.9, "sdr": 6.0},
+        {"error": None, "levels": ["int8"], "share": 0.7, "sdr": 5.0},
         {"error": "late"},
     ]
     lines = [[cell.strip() for cell in line.split("|")] for line in curve(rows).splitlines()]
