@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 
 from mdx.errors import ConfigError
@@ -38,9 +36,11 @@ def make(spec: TfcTdfV3Spec = SMALL) -> TfcTdfV3UNet:
         ({"width": 64, "growth": 32}, 4_282_240),
     ],
 )
-def test_sizes(sizes: dict[str, Any], parameters: int) -> None:
-    small: dict[str, Any] = {"dim_f": 2048, "n_blocks": 9, "n_layers": 1} if sizes else {}
-    assert count_parameters(TfcTdfV3UNet(TfcTdfV3Spec(**small, **sizes))) == parameters
+def test_sizes(sizes: dict[str, int], parameters: int) -> None:
+    published = TfcTdfV3Spec()
+    small = replace(published, dim_f=2048, n_blocks=9, n_layers=1)
+    spec = replace(small, **sizes) if sizes else published  # type: ignore[arg-type]
+    assert count_parameters(TfcTdfV3UNet(spec)) == parameters
 
 
 def test_a_block_is_two_convolutions_with_a_residual_of_linear_layers() -> None:
@@ -70,13 +70,10 @@ def test_bands_of_frequency_become_channels_and_bins_again() -> None:
     net = make()
     # With a first product of one and an identity at the end, the mixture comes through.
     bands = SMALL.channels * SMALL.subbands
-    first, last = net.last[0], net.last[2]
-    assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d)
     with torch.no_grad():
-        for layer in (first, last):
-            layer.weight.zero_()
-        first.weight[0, 3, 0, 0] = 1.0  # band 1 of L.im: channel 1 * subbands + 1
-        last.weight[2 * bands + 4, 0, 0, 0] = 1.0  # source 2, band 0 of R.re
+        inner, outer = (net.get_parameter(f"last.{layer}.weight").zero_() for layer in (0, 2))
+        inner[0, 3, 0, 0] = 1.0  # band 1 of L.im: channel 1 * subbands + 1
+        outer[2 * bands + 4, 0, 0, 0] = 1.0  # source 2, band 0 of R.re
         x = torch.randn(1, 4, 64, 8)
         found = net(x)
     expected = torch.zeros(1, 4, 4, 64, 8)
