@@ -12,6 +12,7 @@ from demo.errors import DemoError
 
 CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 KINDS = ("soundfont", "drums", "strums", "takes")
+OPTIONAL = {"rate", "without"}  # fields that not every entry has
 _BLOCK = 1 << 20  # bytes read at a time
 
 
@@ -29,10 +30,11 @@ class Pack:
     licence: str
     attribution: str
     rate: int = 0  # Hz of its files; 0: a SoundFont, which has many
+    without: tuple[str, ...] = ()  # patterns of files that cannot be used
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if field.name != "rate" and not getattr(self, field.name):
+            if field.name not in OPTIONAL and not getattr(self, field.name):
                 got = f"no {field.name}"
                 raise DemoError(f"pack {self.name}", got=got, expected="one, as every pack has")
         if self.kind not in KINDS:
@@ -42,7 +44,8 @@ class Pack:
     def find_files(self) -> tuple[Path, ...]:
         """The files that are used, in order of their names; none where it is missing."""
         found = {path for pattern in self.files for path in self.folder.glob(pattern)}
-        return tuple(sorted(found))
+        left_out = {path for pattern in self.without for path in self.folder.glob(pattern)}
+        return tuple(sorted(found - left_out))
 
     def check(self) -> None:
         """Raise DemoError where the files are not those of the catalogue."""
@@ -89,10 +92,11 @@ def hash_files(folder: Path, files: tuple[Path, ...]) -> str:
 
 def _build(name: str, entry: Mapping[str, Any], path: Path) -> Pack:
     known = {field.name for field in fields(Pack)} - {"name"}
-    missing = sorted(known - {"rate"} - set(entry))
+    missing = sorted(known - OPTIONAL - set(entry))
     unknown = sorted(set(entry) - known)
     if missing or unknown:
         wrong = f"no {missing[0]}" if missing else f"unknown key {unknown[0]}"
         raise DemoError(f"{path}: pack {name}", got=wrong, expected=", ".join(sorted(known)))
     values = {**entry, "folder": Path(entry["folder"]), "files": tuple(entry["files"])}
+    values["without"] = tuple(entry.get("without", ()))
     return Pack(name=name, **values)

@@ -12,6 +12,7 @@ from demo.__main__ import main
 from demo.errors import DemoError
 from demo.packs.catalogue import KINDS, Pack, find_packs, hash_files, read_catalogue
 from demo.packs.kits import read_kits
+from demo.packs.samples import count_samples
 from tests.demo.packs.kit import make_pack
 
 FREE = ("CC0", "MIT", "CC BY 3.0")
@@ -118,3 +119,17 @@ def test_the_command_says_which_packs_there_are(
     assert capsys.readouterr().err.startswith("error: --packs: got no pack that is installed, ")
     assert main([*command, "--soundfont", "x.sf2"]) == 1
     assert "got both, expected one of them" in capsys.readouterr().err
+
+
+def test_files_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
+    for name in ("a.flac", "b.flac"):
+        (tmp_path / name).write_bytes(b"x")
+    values = entry(folder=str(tmp_path), without=["b.*"])
+    (pack,) = read(tmp_path, {"x": values})
+    assert [path.name for path in pack.find_files()] == ["a.flac"]
+
+
+def test_installed_recordings_have_the_rate_of_their_pack() -> None:
+    for pack in read_catalogue():
+        for path in pack.find_files() if pack.rate else ():
+            assert count_samples(path, pack.rate) > 0
