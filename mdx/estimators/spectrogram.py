@@ -102,6 +102,7 @@ class Spectrogram:
 
     options: ClassVar[type] = SpectrogramOptions
     has_network: ClassVar[bool] = True
+    per_stem: ClassVar[bool] = False
     fixed_input: ClassVar[bool] = True
     heavy: ClassVar[bool] = False
     normalise: str | None = None

@@ -91,6 +91,7 @@ class Waveform:
 
     options: ClassVar[type] = WaveformOptions
     has_network: ClassVar[bool] = True
+    per_stem: ClassVar[bool] = False
     fixed_input: ClassVar[bool] = False  # lengths vary
     heavy: ClassVar[bool] = True
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from mdx.systems.spec import Audio
 
-
 # What a sample counts for that is only used where nothing else is: next to 1 it vanishes.
 FAINT = 2.0**-40
 
