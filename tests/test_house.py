@@ -12,7 +12,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from mdx.errors import WeightsError
 from mdx.systems.find import find_system, system_names
+from mdx.systems.manifest import checkpoint_of, read_manifest
 from mdx.systems.spec import MODELS
 from mdx.systems.weights import read_weights
 from models.fetch.wanted import find_wanted
@@ -192,8 +194,16 @@ def test_the_demo_systems_differ_in_the_mixer_only() -> None:
 @pytest.mark.parametrize("name", system_names())
 def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
     spec, folder = find_system(name)
-    published = {wanted.name for wanted in find_wanted(name)}
     names = [file for file in spec.files if file.startswith("demo/")]
+    entries = read_manifest(folder)
+    if not names and not any(
+        file in entries or checkpoint_of(entries, file) for file in spec.files
+    ):
+        # What is public of it has no sha256 that could be checked: somebody puts it there.
+        with pytest.raises(WeightsError, match=r"no url for .* put the file at "):
+            find_wanted(name)
+        return
+    published = {wanted.name for wanted in find_wanted(name)}
     assert names or published
     for file in names:
         assert read_weights(folder, file) and file not in published

@@ -16,6 +16,7 @@ class ToyMasks:
 
     options: ClassVar[type] = SpectrogramOptions
     has_network: ClassVar[bool] = True
+    per_stem: ClassVar[bool] = False
     fixed_input: ClassVar[bool] = True
     heavy: ClassVar[bool] = False
     normalise: str | None = None

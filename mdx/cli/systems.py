@@ -24,8 +24,10 @@ def _row(name: str) -> tuple[str, ...]:
     found = [_entry(entries, file) for file in files]
     known = [entry.bytes for entry in found if entry is not None and entry.bytes is not None]
     size = f"{sum(known) / 1e6:.1f} MB" + ("" if len(known) == len(files) else " and more")
+    size = size if known else "unknown"
     there = [weights_path(folder, file).is_file() for file in files]
-    here = "yes" if all(there) else "in part" if any(there) else f"no: mdx fetch {name}"
+    remedy = f"mdx fetch {name}" if all(found) else "none to fetch"
+    here = "yes" if all(there) else "in part" if any(there) else f"no: {remedy}"
     stems = ", ".join(spec.stems)
     return name, stems, size, here, "; ".join(spec.training_data), spec.licence or "MIT"
 

@@ -39,6 +39,7 @@ class BandLimit:
 
     options: ClassVar[type] = BandLimitOptions
     has_network: ClassVar[bool] = False
+    per_stem: ClassVar[bool] = False
     fixed_input: ClassVar[bool] = True
     heavy: ClassVar[bool] = False
     normalise: str | None = None

@@ -5,10 +5,10 @@ from typing import Any, ClassVar, Protocol, cast
 
 from mdx.errors import ConfigError
 from mdx.estimators.band_limit import BandLimit
+from mdx.estimators.magnitude import Magnitude
 from mdx.estimators.protocol import Estimator
 from mdx.estimators.spectrogram import Spectrogram
 from mdx.estimators.waveform import Waveform
-from mdx.runtimes.network import Network
 from mdx.runtimes.runtime import Runtime
 from mdx.systems.mappings import build
 from mdx.systems.spec import EstimatorSpec, SystemSpec, require
@@ -20,19 +20,24 @@ class FrontEnd(Protocol):
 
     options: ClassVar[type]  # a frozen dataclass: what a system may say
     has_network: ClassVar[bool]
+    per_stem: ClassVar[bool]  # whether there may be a network a stem: it gets a tuple of them
     fixed_input: ClassVar[bool]  # whether that takes one size only; else onnxruntime runs it
     heavy: ClassVar[bool]  # so large that memory is worth some time
 
     def __call__(
-        self, spec: EstimatorSpec, options: Any, network: Network | None, *, workers: int
+        self, spec: EstimatorSpec, options: Any, network: Any, *, workers: int
     ) -> Estimator:
-        """Make the estimator; raises NetworkError where the network does not fit."""
+        """Make the estimator; raises NetworkError where the network does not fit.
+
+        `network` is a Network, a tuple of Networks or None, as the class says.
+        """
         ...
 
 
 FRONT_ENDS: dict[str, FrontEnd] = {
     "spectrogram": cast(FrontEnd, Spectrogram),
     "waveform": cast(FrontEnd, Waveform),
+    "magnitude": cast(FrontEnd, Magnitude),
     "band_limit": cast(FrontEnd, BandLimit),
 }
 
@@ -53,7 +58,7 @@ def is_heavy(spec: SystemSpec) -> bool:
 def load_estimator(
     spec: EstimatorSpec, folder: Path, runtime: Runtime, precision: str
 ) -> Estimator:
-    """Load an estimator, its network verified by the manifest of `folder`.
+    """Load an estimator, its networks verified by the manifest of `folder`.
 
     `precision` is that of mdx.systems.weights. Raises ConfigError for unknown kinds and options,
     WeightsError or NetworkError.
@@ -61,14 +66,17 @@ def load_estimator(
     front_end = front_end_of(spec)
     options: Any = build(front_end.options, spec.options, spec.name)
     expected = f"{'the' if front_end.has_network else 'no'} key weights with kind {spec.kind}"
-    fine = front_end.has_network == (spec.weights is not None)
+    fine = front_end.has_network == bool(spec.networks)
     require(fine, spec.name, f"weights {spec.weights}", expected)
+    alone = front_end.per_stem or not spec.stem_weights
+    require(alone, spec.name, "weights for each stem", f"one file with kind {spec.kind}")
     try:
-        if spec.weights is None:
-            return front_end(spec, options, None, workers=runtime.workers)
-        name = name_for(precision, folder, spec.weights)
-        with weights_file(folder, name) as path:
-            network = runtime.open(path, name, fixed=front_end.fixed_input)
-        return front_end(spec, options, network, workers=runtime.workers)
+        networks = []
+        for weights in spec.networks.values():
+            name = name_for(precision, folder, weights)
+            with weights_file(folder, name) as path:
+                networks.append(runtime.open(path, name, fixed=front_end.fixed_input))
+        given = tuple(networks) if front_end.per_stem else next(iter(networks), None)
+        return front_end(spec, options, given, workers=runtime.workers)
     except ConfigError as error:
         raise error.within(spec.weights or spec.name) from error

@@ -34,7 +34,7 @@ class OverlapAdd:
         self._stages = stages or Stages()
         self._normalisation = normalisation
         self._window = WINDOWS[self._geometry.window]
-        self._whole = self._window(self._geometry.segment, self._geometry.segment)
+        self._whole = self._weigh(self._geometry.segment)
         self._rng = np.random.default_rng(0)
         self._nothing = np.zeros((len(estimator.makes), CHANNELS, 0), dtype=np.float32)
         self._blocks: list[Audio] = []  # of the mixture, from `_first` on
@@ -59,11 +59,20 @@ class OverlapAdd:
         """End the song; returns all samples still pending. Shape: (stems, 2, m)."""
         finished = [self._nothing]
         end = self._geometry.end(self._end)
-        while self._end and self._start < self._end:
+        while self._end and self._start < self._end and self._counts(end):
             count = min(self._geometry.batch, max(1, self._count_whole(end)))
             length = min(self._geometry.segment, end - self._start)
             finished.append(self._next(count, length))
+        finished.append(self._stems_before(self._end - self._start))
         return np.concatenate(finished, axis=2)
+
+    def _counts(self, end: int) -> bool:
+        # Whether the next segment does, where the last one ends there.
+        geometry, first = self._geometry, self._start == -self._geometry.lead
+        return geometry.nested or first or end - self._start > geometry.segment - geometry.step
+
+    def _weigh(self, samples: int) -> Audio:
+        return self._window(samples, self._geometry.segment, self._geometry.step)
 
     def _count_whole(self, end: int) -> int:
         # Segments from the next one on that are whole before there.
@@ -105,19 +114,26 @@ class OverlapAdd:
     def _add(self, stems: Audio) -> Audio:
         # One segment's stems; what lies before the next segment is complete by them.
         segment, step, length = self._geometry.segment, self._geometry.step, stems.shape[2]
-        weights = self._whole.copy() if length == segment else self._window(length, segment)
+        weights = self._whole.copy() if length == segment else self._weigh(length)
         known = len(self._weights)  # of the segments before, which end no later
         with np.errstate(over="ignore", invalid="ignore"):
             stems *= weights
             stems[..., :known] += self._stems
             weights[:known] += self._weights
             inside = slice(max(0, -self._start), max(0, min(step, self._end - self._start)))
-            found: Audio = stems[..., inside] / weights[inside]
-            if self._normalisation:
-                found = self._normalisation.undo(found)
+            found = self._divided(stems[..., inside], weights[inside])
         self._stems, self._weights = stems[..., step:].copy(), weights[step:]
         self._start += step
         return found
+
+    def _stems_before(self, samples: int) -> Audio:
+        # Of the stems that wait for further segments: what the song ends with, where none comes.
+        known = slice(0, max(0, min(samples, len(self._weights))))
+        return self._divided(self._stems[..., known], self._weights[known])
+
+    def _divided(self, stems: Audio, weights: Audio) -> Audio:
+        found: Audio = stems / weights
+        return self._normalisation.undo(found) if self._normalisation else found
 
     def _recent(self) -> Audio:
         # The mixture from the next segment's context on; what lies before is given up.

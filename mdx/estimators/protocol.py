@@ -23,6 +23,8 @@ class Geometry:
     lead: int = 0  # zeros before the song, where the first segment begins
     tail: int = 0  # zeros after it, where the last segments are cut off
     multiple: int = 0  # yet more zeros, at least one: the song and they fill a multiple of this
+    fill: int = 0  # the same, but no zeros for a song that is a multiple of this
+    nested: bool = True  # whether a segment also counts that lies wholly within the one before
     window: str = "rectangular"  # a key of mdx.estimators.windows.WINDOWS
     batch: int = 1  # segments in one call; only whole ones wait for each other
     passes: int = 1  # calls for the same segment, whose estimates are averaged
@@ -38,12 +40,17 @@ class Geometry:
 
     def count(self, samples: int) -> int:
         """Segments of a song, each as often as it is estimated."""
-        return -(-(samples + self.lead) // self.step) * self.passes
+        starts = -(-(samples + self.lead) // self.step)
+        if not self.nested:
+            more = self.end(samples) + self.lead - self.segment
+            starts = min(starts, 1 + max(0, -(-more // self.step)))
+        return starts * self.passes
 
     def end(self, samples: int) -> int:
         """Where the zeros after a song end."""
         more = self.multiple - samples % self.multiple if self.multiple else 0
-        return samples + self.tail + more
+        filled = -samples % self.fill if self.fill else 0
+        return samples + self.tail + more + filled
 
     @property
     def latency(self) -> int:
@@ -59,7 +66,7 @@ class Estimator(Protocol):
     geometry: Geometry
     normalise: str | None  # how the song is normalised: see mdx.estimators.normalise; None: not
     fixed_length: bool  # whether a shorter segment takes as long as a whole one
-    network: Network | None  # None: it needs none
+    network: Network | None  # of signed values; None: it needs none, or its input has no sign
 
     def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
         """Estimate the stems of segments with their context; `rng` is the song's own.
@@ -78,7 +85,10 @@ def with_batch(estimator: Estimator, most: int) -> Estimator:
 
 
 def polarity_averaged(estimator: Estimator) -> Estimator:
-    """The same estimator with the mean of f(x) and -f(-x) in place of its network f."""
+    """The same estimator with the mean of f(x) and -f(-x) in place of its network f.
+
+    Of magnitudes, x and -x have the same: there the mean would be the estimate itself.
+    """
     twice = copy.copy(estimator)
     if estimator.network is not None:
         twice.network = PolarityAverage(estimator.network)

@@ -1,4 +1,4 @@
-"""Estimators whose network maps complex spectrograms: TFC-TDF-U-Net v1, v2 and v3.
+"""Estimators whose network maps complex spectrograms: TFC-TDF-U-Net v1, v2 and v3, LaSAFT-Net.
 
 Real and imaginary parts are channels: L.re, L.im, R.re, R.im. A network for one stem gives out the
 shape that it takes; one for several stems has an axis for them before the channels.
@@ -31,30 +31,43 @@ class SpectrogramOptions:
     dim_f: int | None = None  # checked against the graph where given
     dim_t: int | None = None
     geometry: str = "kuielab"  # a key of GEOMETRIES
-    overlap: float | None = None  # uvr: of two chunks, as a share of one; None: n_fft samples
+    # Of what two chunks yield, as a share of it. None: none, or with uvr n_fft samples.
+    overlap: float | None = None
+    trim: int | None = None  # kuielab: samples that a chunk loses at either end; None: n_fft / 2
     gain: float = 1.0  # of the estimate
     hidden_bins: int = 0  # the lowest ones, in whose place the network gets zeros
 
     def __post_init__(self) -> None:
         known = f"one of {', '.join(GEOMETRIES)}"
         require(self.geometry in GEOMETRIES, "geometry", f"'{self.geometry}'", known)
-        uvr = self.overlap is None or self.geometry == "uvr"
-        require(uvr, "overlap", self.overlap, "none but with the geometry uvr")
+        untrimmed = self.trim is None or self.geometry == "kuielab"
+        require(untrimmed, "trim", self.trim, "none but with the geometry kuielab")
+        require(self.trim is None or self.trim >= 0, "trim", self.trim, "samples, 0 or more")
         require(0 < self.gain < np.inf, "gain", self.gain, "a number above 0")
         require(self.hidden_bins >= 0, "hidden_bins", self.hidden_bins, "0 or more")
 
 
-def kuielab(size: StftSpec, overlap: float | None = None) -> Geometry:
-    """Chunks lose `size.trim` samples at either end, and the rest is strung together.
+def kuielab(size: StftSpec, overlap: float | None = None, trim: int | None = None) -> Geometry:
+    """Chunks lose `trim` samples at either end, and the rest is strung together.
+
+    With an `overlap`, a share of the rest, the mean of what two chunks yield counts. Raises
+    ConfigError where nothing would be left, or chunks would not advance.
 
     Source: the released submission's inference (its last chunk, where it holds padding only and
-    would be cut away whole, is not computed).
+    would be cut away whole, is not computed); with trim and overlap that of LaSAFT-Net.
     """
-    del overlap  # there is none
-    return Geometry(size.step, size.step, before=size.trim, after=size.trim)
+    trim = size.trim if trim is None else trim
+    rest = size.chunk - 2 * trim
+    require(rest >= 1, "trim", trim, f"less than half a chunk of {size.chunk} samples")
+    return Geometry(rest, _step(rest, overlap or 0), before=trim, after=trim)
 
 
-def uvr(size: StftSpec, overlap: float | None = None) -> Geometry:
+def _step(samples: int, overlap: float) -> int:
+    # Cut down, not rounded, as UVR does it; 0 for what is no overlap.
+    return int((1 - overlap) * samples) if 0 <= overlap <= MOST_OVERLAP else 0
+
+
+def uvr(size: StftSpec, overlap: float | None = None, trim: int | None = None) -> Geometry:
     """Whole chunks overlap under a Hann window as long as what they hold of the song and its zeros.
 
     `overlap` is a share of the chunk, 0 for chunks side by side without a window; None: n_fft
@@ -63,10 +76,8 @@ def uvr(size: StftSpec, overlap: float | None = None) -> Geometry:
     Source: the MDX-Net separation of Ultimate Vocal Remover (chunks that lie behind the song's end
     are not computed). There, sample 0 of the padded song is 0 / 0: here too it is never looked at.
     """
-    step = size.step
-    if overlap is not None:
-        # Cut down, not rounded, as upstream does it.
-        step = int((1 - overlap) * size.chunk) if 0 <= overlap <= MOST_OVERLAP else 0
+    del trim  # there is none
+    step = size.step if overlap is None else _step(size.chunk, overlap)
     # The window is zero at either end: what one chunk gives no weight must lie inside another.
     if step < 1 or (overlap != 0 and step > size.chunk - 2):
         raise ConfigError(
@@ -80,7 +91,7 @@ def uvr(size: StftSpec, overlap: float | None = None) -> Geometry:
     )  # fmt: skip
 
 
-GEOMETRIES: Mapping[str, Callable[[StftSpec, float | None], Geometry]] = {
+GEOMETRIES: Mapping[str, Callable[[StftSpec, float | None, int | None], Geometry]] = {
     "kuielab": kuielab,
     "uvr": uvr,
 }
@@ -91,6 +102,7 @@ class Spectrogram:
 
     options: ClassVar[type] = SpectrogramOptions
     has_network: ClassVar[bool] = True
+    per_stem: ClassVar[bool] = False
     fixed_input: ClassVar[bool] = True
     heavy: ClassVar[bool] = False
     normalise: str | None = None
@@ -118,7 +130,7 @@ class Spectrogram:
                     hint="correct the YAML or name another file",
                 )
         size = StftSpec(options.n_fft, options.hop, dim_f, dim_t)
-        self.geometry = GEOMETRIES[options.geometry](size, options.overlap)
+        self.geometry = GEOMETRIES[options.geometry](size, options.overlap, options.trim)
         self._stft = Stft(size, workers=workers)
         self._options = options
 

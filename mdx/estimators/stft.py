@@ -64,9 +64,9 @@ class StftSpec:
 
 
 class Stft:
-    """Both directions for one separator: float32, periodic Hann, centred frames, reflected ends.
+    """Both directions for signals of one size, in float32, with a periodic Hann window.
 
-    The same conventions as torch.stft(center=True) and torch.istft.
+    Frames are centred, ends reflected, as torch.stft(center=True) and torch.istft have them.
     """
 
     def __init__(self, spec: StftSpec, *, workers: int = 1) -> None:
@@ -75,13 +75,15 @@ class Stft:
         n = np.arange(spec.n_fft)
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * n / spec.n_fft)).astype(np.float32)
         squared = np.broadcast_to(self._window**2, (1, spec.dim_t, spec.n_fft))
-        # What overlapping windows add up to, at every sample that is kept.
-        self._envelope = self._overlap_add(lambda block: squared[:, block], 1)
+        # What overlapping windows add up to, at every sample that may be kept.
+        most = spec.chunk + spec.hop - 1
+        self._envelope = self._overlap_add(lambda block: squared[:, block], 1, most)
 
     def forward(self, chunk: Audio) -> Audio:
         """Shape: (2, spec.chunk) -> (4, dim_f, dim_t); channels L.re, L.im, R.re, R.im.
 
-        In memory the bins of a frame lie side by side, as they leave the transform.
+        Less than a hop more samples make no more frames. In memory the bins of a frame lie side
+        by side, as they leave the transform.
         """
         spec = self.spec
         padded = np.pad(chunk, ((0, 0), (spec.trim, spec.trim)), mode="reflect")
@@ -95,9 +97,13 @@ class Stft:
             parts[:, 1, block] = bins.imag[:, :, : spec.dim_f]
         return parts.reshape(2 * CHANNELS, spec.dim_t, spec.dim_f).transpose(0, 2, 1)
 
-    def inverse(self, spectrogram: Audio) -> Audio:
-        """Shape: (4, dim_f, dim_t) -> (2, spec.chunk); the bins cut away are zero."""
+    def inverse(self, spectrogram: Audio, samples: int | None = None) -> Audio:
+        """Shape: (4, dim_f, dim_t) -> (2, samples); the bins cut away are zero.
+
+        `samples` are spec.chunk, or less than a hop more.
+        """
         spec = self.spec
+        samples = spec.chunk if samples is None else samples
         parts = spectrogram.reshape(CHANNELS, 2, spec.dim_f, spec.dim_t).transpose(0, 1, 3, 2)
 
         def frames(block: slice) -> Audio:
@@ -114,12 +120,12 @@ class Stft:
             found *= self._window
             return found
 
-        audio: Audio = self._overlap_add(frames, CHANNELS) / self._envelope
+        audio: Audio = self._overlap_add(frames, CHANNELS, samples) / self._envelope[:, :samples]
         return audio
 
-    def _overlap_add(self, frames: Callable[[slice], Audio], channels: int) -> Audio:
+    def _overlap_add(self, frames: Callable[[slice], Audio], channels: int, samples: int) -> Audio:
         # Frames are cut into slices of one hop, so that each slice position is added in one go.
-        # Shape: (channels, block, n_fft) for all blocks of dim_t -> (channels, chunk)
+        # Shape: (channels, block, n_fft) for all blocks of dim_t -> (channels, samples)
         spec = self.spec
         slices = -(-spec.n_fft // spec.hop)
         total = np.zeros((channels, spec.dim_t + slices, spec.hop), dtype=np.float32)
@@ -129,4 +135,4 @@ class Stft:
                 part = found[:, :, index * spec.hop : (index + 1) * spec.hop]
                 stop = start + index + part.shape[1]
                 total[:, start + index : stop, : part.shape[2]] += part
-        return total.reshape(channels, -1)[:, spec.trim : spec.trim + spec.chunk]
+        return total.reshape(channels, -1)[:, spec.trim : spec.trim + samples]

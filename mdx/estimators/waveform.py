@@ -1,4 +1,4 @@
-"""Estimators whose network maps the waveform itself: Demucs-v2.
+"""Estimators whose network maps the waveform itself: Demucs-v2, ResUNetDecouple+.
 
 Source: the inference of the released Demucs v2 (`apply_model` with `split`), as a stream.
 """
@@ -75,8 +75,10 @@ class WaveformOptions:
         """How a song is cut; shifted segments have lengths of their own, and go alone."""
         context, lengths = int(self.context * SAMPLE_RATE), LENGTHS[self.lengths]
         padding = lengths.valid(self.samples + 2 * context) - self.samples
+        centre = self.window == "centre"  # as ResUNetDecouple+ is run
         return Geometry(
             self.samples, self.step, window=self.window, skip_silence=False,
+            fill=self.samples if centre else 0, nested=not centre,
             # A segment that the song's end cuts off may need more of what comes before.
             before=MAX_SHIFT if self.lengths == "demucs_v2" else padding // 2,
             after=MAX_SHIFT if self.shifts else padding - padding // 2,
@@ -89,9 +91,9 @@ class Waveform:
 
     options: ClassVar[type] = WaveformOptions
     has_network: ClassVar[bool] = True
+    per_stem: ClassVar[bool] = False
     fixed_input: ClassVar[bool] = False  # lengths vary
     heavy: ClassVar[bool] = True
-    fixed_length = False
 
     def __init__(
         self, spec: EstimatorSpec, options: WaveformOptions, network: Network, *, workers: int
@@ -107,7 +109,11 @@ class Waveform:
         self._context = int(options.context * SAMPLE_RATE)
         self._shifted = options.shifts > 0
         self._check_layout(spec.weights, network)
-        self._check_lengths(spec.weights, options.lengths)
+        size = network.input.shape[-1]
+        self._size = size if isinstance(size, int) else None  # of every input; None: any
+        self.fixed_length = self._size is not None
+        check = self._check_size if self.fixed_length else self._check_lengths
+        check(spec.weights, options.lengths)
 
     def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
         """As mdx.estimators.protocol.Estimator has it; `rng` draws the shift of one pass.
@@ -136,23 +142,38 @@ class Waveform:
         made = self._lengths.made(samples)
         # A graph itself does not see a surplus of some samples, which would shift its skips.
         assert self._lengths.valid(made) == samples, samples
-        out = np.empty((batch, len(self.makes), CHANNELS, made), dtype=np.float32)
+        size = made
+        if self._size is not None:  # of a graph for any length, all of whose inputs have this one
+            size = self._size
+            inputs = np.pad(inputs, ((0, 0), (0, 0), (0, size - samples)))
+        out = np.empty((batch, len(self.makes), CHANNELS, size), dtype=np.float32)
         assert self.network is not None
-        return self.network(inputs, out)
+        return self.network(inputs, out)[..., :made]
 
     def _check_layout(self, name: str, network: Network) -> None:
         first, last = network.input, network.output
         shapes = [list(end.shape) for end in (first, last)]
         fixed = [[size for size in shape if isinstance(size, int)] for shape in shapes]
         stems = len(self.makes)
+        ends = [[CHANNELS], [stems, CHANNELS]]
+        size = shapes[0][-1]  # both ends may be fixed at the same length
         if (
             [len(shape) for shape in shapes] != [3, 4]
-            or fixed != [[CHANNELS], [stems, CHANNELS]]
+            or fixed not in (ends, [[*end, size] for end in ends])
             or {first.kind, last.kind} != {FLOAT32}
         ):
             expected = f"float32 (b, {CHANNELS}, n) in, (b, {stems}, {CHANNELS}, m) out"
-            expected += ", b, n, m not fixed"
+            expected += ", b, n, m not fixed, or n and m alike"
             raise NetworkError(name, got=f"{first}, {last}", expected=expected)
+
+    def _check_size(self, name: str, lengths: str) -> None:
+        geometry = self.geometry
+        whole = geometry.before + geometry.segment + geometry.after
+        if (self._size, lengths) != (whole, "any"):
+            raise NetworkError(
+                name, got=f"inputs of {self._size} samples, lengths '{lengths}'",
+                expected=f"{whole} samples, a segment with its context, and 'any'",
+            )  # fmt: skip
 
     def _check_lengths(self, name: str, lengths: str) -> None:
         # A network of another depth has other valid lengths: its shortest input would tell it.

@@ -187,9 +187,9 @@ def _product(matrix: _Covariance, mixture: Complex) -> Complex:
 
 def _filtered(models: list[_Model], whitened: Complex) -> Complex:
     # Shape: models of each source, (2, F, T) -> (sources, 2, F, T)
-    estimates = []
-    for model in models:
+    estimates = np.empty((len(models), *whitened.shape), dtype=np.complex128)
+    for estimate, model in zip(estimates, models, strict=True):
         left, right, cross = model.space
         space = _Covariance(left[:, np.newaxis], right[:, np.newaxis], cross[:, np.newaxis])
-        estimates.append(model.power * _product(space, whitened))
-    return np.stack(estimates)
+        np.multiply(model.power, _product(space, whitened), out=estimate)
+    return estimates

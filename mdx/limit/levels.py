@@ -69,4 +69,5 @@ def _is_below(level: QualityLevel, top: QualityLevel, spec: SystemSpec, folder: 
 
 def _weights(level: QualityLevel, spec: SystemSpec) -> list[str]:
     # Names of the float32 networks that a level needs, or whose int8 ones it does.
-    return [spec.networks[name] for name in level.estimators or () if name in spec.networks]
+    parts = [part for part in spec.estimators if part.name in (level.estimators or ())]
+    return [name for part in parts for name in part.networks.values()]

@@ -72,6 +72,10 @@ def read_system(path: Path) -> SystemSpec:
 def _estimator(values: Values, where: str) -> EstimatorSpec:
     require("makes" in values, where, "an estimator without 'makes'", "the stems that it makes")
     values = {**values, "makes": _names(values["makes"], f"{where}: makes")}
+    if isinstance(weights := values.get("weights"), dict):
+        fine = all(isinstance(name, str) for name in (*weights, *weights.values()))
+        require(fine, f"{where}: weights", weights, "the name of a file for each stem")
+        values["stem_weights"] = values.pop("weights")
     return build(EstimatorSpec, _split(values, EstimatorSpec, where), where)
 
 
@@ -94,7 +98,7 @@ def _split(values: Values, cls: type, where: str) -> dict[str, Any]:
 
 
 _KEYS = {
-    EstimatorSpec: ("kind", "weights", "name", "makes"),
+    EstimatorSpec: ("kind", "weights", "stem_weights", "name", "makes"),
     CombinerSpec: ("kind", "weights", "estimator"),
 }
 

@@ -32,13 +32,26 @@ class EstimatorSpec:
     kind: str  # a key of mdx.estimators.front_ends.FRONT_ENDS
     makes: tuple[str, ...]  # stems, in the order of the network's output
     weights: str | None = None  # name in the manifest; None for an estimator without a network
+    stem_weights: Mapping[str, str] = field(default_factory=dict)  # in its place: one a stem
     name: str = ""  # in ladders, blends, progress and reports; by default its stem or its kind
     options: Mapping[str, Any] = field(default_factory=dict)  # checked by the front end
 
     def __post_init__(self) -> None:
         require(bool(self.makes), "makes", list(self.makes), "at least one stem")
+        fine = not self.stem_weights or (
+            self.weights is None and set(self.stem_weights) == set(self.makes)
+        )
+        expected = f"one file for each of {', '.join(self.makes)}"
+        require(fine, "weights", dict(self.stem_weights), expected)
         if not self.name:
             object.__setattr__(self, "name", self.makes[0] if len(self.makes) == 1 else self.kind)
+
+    @property
+    def networks(self) -> dict[str, str]:
+        """Names of its float32 networks in the manifest, by its name, or by that and the stem."""
+        if self.stem_weights:
+            return {f"{self.name}.{stem}": self.stem_weights[stem] for stem in self.makes}
+        return {} if self.weights is None else {self.name: self.weights}
 
 
 @dataclass(frozen=True)
@@ -153,8 +166,8 @@ class SystemSpec:
 
     @property
     def networks(self) -> dict[str, str]:
-        """Names of the float32 networks in the manifest, by estimator."""
-        return {part.name: part.weights for part in self.estimators if part.weights is not None}
+        """Names of the float32 networks in the manifest, by estimator, or estimator and stem."""
+        return {role: name for part in self.estimators for role, name in part.networks.items()}
 
     @property
     def mixer(self) -> str | None:

@@ -60,7 +60,9 @@ def test_a_wrong_system_is_refused(
         ("n_fft", True, "n_fft: got True"),
         ("kind", "magic", "kind: got 'magic', expected one of spectrogram, waveform"),
         ("geometry", "magic", "geometry: got 'magic', expected one of kuielab, uvr"),
-        ("overlap", 0.5, "overlap: got 0.5, expected none but with the geometry uvr"),
+        ("overlap", 1.0, "overlap: got steps of 0 samples, expected 1 to"),
+        ("trim", -1, "trim: got -1, expected samples, 0 or more"),
+        ("trim", 9999, "trim: got 9999, expected less than half a chunk of"),
         ("weights", None, "weights None, expected the key weights"),
     ],
 )

@@ -1,0 +1,277 @@
+"""The systems of the paper's table, tiny: their own YAML against the published procedure."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+import yaml
+from torch import Tensor
+
+import mdx.separator
+from mdx.errors import ConfigError, NetworkError
+from mdx.separator import Separator
+from mdx.systems.spec import SAMPLE_RATE, Audio
+from predict import main
+from tests.mdx.published_shelf import (
+    BASS_FRAMES,
+    FRAMES,
+    HOP,
+    N_FFT,
+    STFT,
+    SYSTEMS,
+    Shelved,
+    shelve,
+)  # fmt: skip
+from tests.published import (
+    d3net_filter,
+    expectation_maximisation,
+    flipped,
+    kept_centres,
+    magnitude_longhand,
+    patches_longhand,
+    resunet_longhand,
+    trimmed_longhand,
+)  # fmt: skip
+from tests.tiny import noise
+
+TOLERANCE = 1e-4  # of the peak
+LEAST = N_FFT + HOP  # samples that shorter songs are filled up to, where magnitudes are separated
+NORBERT = float(np.finfo(np.float64).eps)
+Filter = Callable[[Tensor], Tensor]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Shelved]:
+    """Tiny systems by name, made when they are asked for."""
+    return functools.cache(lambda name: shelve(name, tmp_path_factory.mktemp(name)))
+
+
+@functools.cache
+def loaded(path: Path) -> Separator:
+    return Separator.load(path, threads=1)
+
+
+def x_umx(shelved: Shelved) -> Callable[[Tensor], Tensor]:
+    (network,) = shelved.networks.values()
+    return lambda mix: network(mix[None])[0]
+
+
+def each(shelved: Shelved) -> Callable[[Tensor], Tensor]:
+    return lambda mix: torch.cat([network(mix[None])[0] for network in shelved.networks.values()])
+
+
+def patched(shelved: Shelved, *, halves: bool, flip: bool) -> Callable[[Tensor], Tensor]:
+    def run(mix: Tensor) -> Tensor:
+        parts = []
+        for role, network in shelved.networks.items():
+            size = BASS_FRAMES if role == "d3net.bass" else FRAMES
+            whole = flipped(network) if flip else network
+            parts.append(patches_longhand(whole, mix, size, halves=halves))
+        return torch.cat(parts)
+
+    return run
+
+
+def em(epsilon: float) -> Filter:
+    return lambda both: expectation_maximisation(both[:-1], both[-1], epsilon)
+
+
+def ratio(both: Tensor) -> Tensor:
+    estimates, mix = both[:-1], both[-1]
+    size = estimates.abs()
+    shares = size / (NORBERT + size.sum(dim=0))
+    return expectation_maximisation(shares * mix, mix, NORBERT)
+
+
+def windowed(wiener: Filter, window: int) -> Filter:
+    return lambda both: torch.cat(
+        [wiener(part) for part in torch.split(both, window, dim=-1)], dim=-1
+    )
+
+
+def magnitude(shelved: Shelved) -> Callable[[Tensor], Tensor]:
+    """What a system of magnitudes makes of a song that one call holds."""
+    name = shelved.values["name"]
+    estimate = {
+        "x_umx": lambda: x_umx(shelved),
+        "open_unmix": lambda: each(shelved),
+        "d3net": lambda: patched(shelved, halves=True, flip=True),
+        "mmdenselstm": lambda: patched(shelved, halves=False, flip=False),
+    }[name]()
+    wiener = {
+        "x_umx": em(NORBERT),
+        "open_unmix": windowed(em(1e-10), 12),
+        "d3net": lambda both: d3net_filter(both[:-1], both[-1]),
+        "mmdenselstm": ratio,
+    }[name]
+
+    def separate(mix: Tensor) -> Tensor:
+        held = mix.shape[1]
+        song = torch.nn.functional.pad(mix, (0, max(0, LEAST - held)))
+        return magnitude_longhand(song, N_FFT, HOP, estimate, wiener)[..., :held]
+
+    return separate
+
+
+def expected(shelved: Shelved, song: Audio) -> Audio:
+    """A system's published procedure. Shape: (2, n) -> (S, 2, n), in the YAML's order of stems."""
+    name, mix = shelved.values["name"], torch.from_numpy(song)
+    (part, *_) = shelved.values["estimators"]
+    stems: Tensor
+    if part["kind"] == "magnitude":
+        sizes = {key: part[key] * HOP for key in ("segment", "context")}
+        stems = kept_centres(mix, magnitude(shelved), **sizes)
+    elif part["kind"] == "waveform":
+        made = [resunet_longhand(mix, network, 882) for network in shelved.networks.values()]
+        stems = torch.cat(made)
+    else:
+        (network,) = shelved.networks.values()
+        passes = {None: 1, 0.5: 2, 0.875: 8}[part.get("overlap")]
+        shown = (lambda parts: network(parts[:, :, :-1])) if name == "tfc_tdf_v3" else network
+        stems = trimmed_longhand(
+            mix, shown, **STFT, frames=FRAMES, trim=part["trim"], passes=passes
+        )  # fmt: skip
+        if name == "tfc_tdf_v1":
+            stems = torch.cat([stems, mix - stems])
+    found: Audio = stems.numpy()
+    return found
+
+
+def order(values: dict[str, Any]) -> list[str]:
+    """Names of what `expected` makes."""
+    made = [stem for part in values["estimators"] for stem in part["makes"]]
+    return made + [stem for stem in values.get("stems", []) if stem not in made]
+
+
+def check(shelved: Shelved, samples: int) -> None:
+    """The system equals its published procedure on noise of so many samples."""
+    song = noise(samples) + np.float32(0.05)
+    got = loaded(shelved.path).separate(song, SAMPLE_RATE)
+    names = order(shelved.values)
+    assert sorted(got) == sorted(names)
+    for stem, made in zip(names, expected(shelved, song), strict=True):
+        error = np.abs(got[stem] - made).max(axis=0)
+        worst, peak = int(error.argmax()), np.abs(made).max()
+        assert peak > 0
+        assert error[worst] < TOLERANCE * peak, (stem, samples, worst, error[worst] / peak)
+
+
+def boundaries(values: dict[str, Any]) -> list[int]:
+    """Lengths around which a song has one segment more, or its first one is whole."""
+    part = values["estimators"][0]
+    if part["kind"] == "magnitude":
+        kept, around = part["segment"] * HOP, 2 * part["context"] * HOP
+        return [LEAST, kept, around, kept + around, 2 * kept + around]
+    if part["kind"] == "waveform":
+        return [220, 441, 661, 882, 1323, 1764, 2646]
+    chunk = HOP * (FRAMES - 1)
+    return [chunk - 2 * part["trim"], chunk, 2 * (chunk - 2 * part["trim"])]
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_is_its_published_procedure(name: str, shelf: Callable[[str], Shelved]) -> None:
+    shelved = shelf(name)
+    around = [size + more for size in boundaries(shelved.values) for more in (-1, 0, 1)]
+    # Of two samples all covariances have rank 1, and D3Net's filter magnifies the last digits.
+    shortest = (50,) if name == "d3net" else (1, 2, 50)
+    for samples in (*shortest, *around, 5_003):
+        check(shelved, samples)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_blocks_do_not_matter(
+    name: str, shelf: Callable[[str], Shelved], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song, separator = noise(4_000), loaded(shelf(name).path)
+    whole = separator.separate(song, SAMPLE_RATE)
+    monkeypatch.setattr(mdx.separator, "BLOCK", 301)
+    for stem, part in separator.separate(song, SAMPLE_RATE).items():
+        assert np.abs(part - whole[stem]).max() < 1e-6 * np.abs(whole[stem]).max()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_it_runs_from_the_command_line_and_down_its_ladder(
+    name: str, shelf: Callable[[str], Shelved], tmp_path: Path
+) -> None:
+    shelved = shelf(name)
+    song = tmp_path / "song.wav"
+    sf.write(song, noise(SAMPLE_RATE // 4)[0], SAMPLE_RATE)  # mono
+    for limit in ("600", "1e-9"):
+        out = tmp_path / limit
+        options = ["--system", str(shelved.path), "-o", str(out), "--float32", "--limit", limit]
+        assert main([str(song), *options]) == 0
+        for stem in order(shelved.values):
+            samples, _ = sf.read(out / "song" / f"{stem}.wav")
+            assert samples.shape == (SAMPLE_RATE // 4, 2) and np.isfinite(samples).all()
+    levels = json.loads((out / "song" / "quality.json").read_text())["levels"]
+    labels = [level["label"] for level in levels]
+    more = ["int8, vocals"] if name == "resunet_decouple" else []
+    assert labels == ["float32", "int8", *more, "scaled mixture"]
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_silence_is_silent(name: str, shelf: Callable[[str], Shelved]) -> None:
+    stems = loaded(shelf(name).path).separate(np.zeros((2, 3_000), np.float32), SAMPLE_RATE)
+    for stem in stems.values():
+        assert stem.shape == (2, 3_000) and np.isfinite(stem).all()
+
+
+@pytest.mark.parametrize("name", ["d3net", "x_umx"])
+@pytest.mark.parametrize("samples", [1, 2, 2_000])
+def test_covariances_of_rank_1_are_filtered(
+    name: str, samples: int, shelf: Callable[[str], Shelved]
+) -> None:
+    mono = noise(samples)[0]
+    for stem in loaded(shelf(name).path).separate(mono, SAMPLE_RATE).values():
+        assert stem.shape == (2, samples)
+        assert np.isfinite(stem).all() and np.abs(stem).max() < 10
+
+
+def test_a_stem_that_a_system_cannot_make_is_named(shelf: Callable[[str], Shelved]) -> None:
+    with pytest.raises(ConfigError, match=r"got \['drums'\], expected some of \['vocals', 'accom"):
+        Separator.load(shelf("resunet_decouple").path, sources=["drums"])
+
+
+def test_both_polarities_of_magnitudes_are_one(shelf: Callable[[str], Shelved]) -> None:
+    shelved = shelf("x_umx")
+    twice = shelved.path.with_name("twice.yaml")
+    twice.write_text(yaml.safe_dump({**shelved.values, "both_polarities": True}))
+    song = noise(1_000)
+    for path in (shelved.path, twice):
+        assert loaded(path).separate(song, SAMPLE_RATE)["bass"].any()
+    got, once = (loaded(path).separate(song, SAMPLE_RATE) for path in (twice, shelved.path))
+    np.testing.assert_array_equal(got["bass"], once["bass"])
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("d3net", {"context": 27}, "context: got 27 frames, expected at least 28"),
+        ("d3net", {"segment": 32}, "segment: got 32, expected a multiple of 12 frames"),
+        ("d3net", {"overlap": 0.25}, r"overlap: got 0\.25, expected 0 or 0\.5"),
+        ("d3net", {"wiener": "magic"}, "wiener: got 'magic', expected one of none, wiener"),
+        ("open_unmix", {"window": 7}, "window: got 7, expected a part of the segment of 24"),
+        ("open_unmix", {"weights": {"bass": "x.onnx"}}, "expected one file for each of bass"),
+        ("open_unmix", {"weights": {"bass": 1}}, "expected the name of a file for each stem"),
+        ("open_unmix", {"kind": "spectrogram"}, "expected one file with kind spectrogram|unknown"),
+        ("x_umx", {"n_fft": 128}, r"expected float32 \(b, 2, 65, T\) in, \(b, 4, 2, 65, T\) out"),
+        ("x_umx", {"makes": ["bass", "drums"]}, r"none for|\(b, 2, 2, 33, T\) out"),
+        ("resunet_decouple", {"segment": 0.03}, "got inputs of 882 samples, .* expected 1323"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    name: str, changes: dict[str, Any], message: str, shelf: Callable[[str], Shelved]
+) -> None:
+    shelved = shelf(name)
+    part, *others = shelved.values["estimators"]
+    changed = shelved.path.with_name("changed.yaml")
+    values = {**shelved.values, "estimators": [{**part, **changes}, *others]}
+    changed.write_text(yaml.safe_dump(values))
+    with pytest.raises((ConfigError, NetworkError), match=message):
+        Separator.load(changed, threads=1)
