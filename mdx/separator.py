@@ -173,16 +173,11 @@ class Separator:
                 tags=None if encoding.format == "wav" else read_tags(file),
             )  # fmt: skip
 
-            def write(block: Audio) -> None:
-                writer.append(remainder.added_to(block) if remainder else block)
-
             with writer:
-                for block in self._separate_blocks(blocks, rate, pipeline, monitor):
-                    # Resampled there and back, a song may differ from itself by a sample.
+                parts = self._separate_blocks(blocks, rate, pipeline, monitor)
+                for part in fit_to(parts, song, len(self.sources)):
                     with monitor.stages.time("write"):
-                        write(block[:, :, : song.position - writer.written])
-                missing = song.position - writer.written
-                write(np.zeros((len(self.sources), CHANNELS, missing), dtype=np.float32))
+                        writer.append(remainder.added_to(part) if remainder else part)
                 monitor.check()
         monitor.finish()
         folder = next(iter(paths.values())).parent
@@ -249,3 +244,16 @@ class Separator:
             yield stream.finish()[kept]
 
         return resample(stems(), SAMPLE_RATE, sample_rate)
+
+
+def fit_to(parts: Iterable[Audio], song: SongReader, stems: int) -> Iterator[Audio]:
+    """Cut a song's stems, or fill them up with silence, to as many samples as were read of it.
+
+    Resampled there and back, a song may differ from itself by a sample. Shape: (stems, 2, n) each
+    """
+    done = 0
+    for part in parts:
+        fitting = part[:, :, : song.position - done]
+        done += fitting.shape[2]
+        yield fitting
+    yield np.zeros((stems, CHANNELS, song.position - done), dtype=np.float32)
