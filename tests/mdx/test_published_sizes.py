@@ -1,0 +1,79 @@
+"""The YAML of each compared system fits its network at the published size, without weights."""
+
+from typing import Any
+
+import pytest
+
+from mdx.estimators.front_ends import front_end_of
+from mdx.estimators.protocol import Estimator
+from mdx.systems.find import find_system
+from mdx.systems.mappings import build
+from mdx.systems.spec import SAMPLE_RATE, EstimatorSpec
+from models.architectures import ARCHITECTURES
+from models.tfc_tdf_v3 import TfcTdfV3Spec
+from tests.streams import FunctionNetwork
+
+# Systems by architecture; a size by the stem where there are several, or one for the system.
+SYSTEMS = {
+    "tfc_tdf_v1": ("tfc_tdf_v1", "large"),
+    "x_umx": ("x_umx", "x_umx"),
+    "open_unmix": ("open_unmix", "umx"),
+    "d3net": ("d3net", None),
+    "mmdenselstm": ("mm_dense_lstm", "mm_dense_lstm"),
+    "mmdensenet": ("mm_dense_net", "mm_dense_net"),
+    "resunet_decouple": ("resunet_decouple", "resunet_decouple"),
+    "lasaft_large": ("lasaft", "large"),
+    "lasaft_light": ("lasaft", "light"),
+}
+
+
+def network(architecture: str, size: str) -> FunctionNetwork:
+    """In place of a graph: its ends, as models.export_network writes them."""
+    known = ARCHITECTURES[architecture]
+    shape = known.input_shape(known.sizes[size])
+    ends: tuple[Any, ...] = (*shape[:-1], "length") if known.dynamic else shape
+    alone = not known.sources and known.kind == "spectrogram"
+    stems = [] if alone else [max(1, len(known.sources))]
+    return FunctionNetwork(lambda mix: mix, ["batch", *ends], ["batch", *stems, *ends])
+
+
+def make(part: EstimatorSpec, *networks: FunctionNetwork) -> Estimator:
+    front_end = front_end_of(part)
+    given = networks if front_end.per_stem else networks[0]
+    return front_end(part, build(front_end.options, part.options, part.name), given, workers=1)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_fits_its_published_networks(name: str) -> None:
+    architecture, size = SYSTEMS[name]
+    spec, _ = find_system(name)
+    for part in spec.estimators:
+        roles = [role.rpartition(".")[2] for role in part.networks]
+        found = make(part, *(network(architecture, size or stem) for stem in roles))
+        assert found.makes == part.makes
+        sources = ARCHITECTURES[architecture].sources
+        assert not sources or sources == part.makes
+        assert 2 * SAMPLE_RATE < found.geometry.segment < 75 * SAMPLE_RATE
+
+
+def test_tfc_tdf_v3_fits_the_report_s_network() -> None:
+    spec, _ = find_system("tfc_tdf_v3")
+    (part,) = spec.estimators
+    shape = (4, TfcTdfV3Spec().dim_f, 1024)
+    found = make(part, FunctionNetwork(lambda mix: mix, ["b", *shape], ["b", 4, *shape]))
+    assert found.geometry.segment == 2048 * 1023
+    assert found.geometry.step == found.geometry.segment // 8
+
+
+def test_segments_of_the_published_procedures() -> None:
+    geometries = {}
+    for name in ("tfc_tdf_v1", "lasaft_large", "resunet_decouple"):
+        architecture, size = SYSTEMS[name]
+        assert size is not None
+        part = find_system(name)[0].estimators[0]
+        geometries[name] = make(part, network(architecture, size)).geometry
+    v1, lasaft, resunet = geometries.values()
+    assert (v1.segment, v1.step, v1.before, v1.after) == (119_808, 119_808, 5_120, 5_120)
+    assert (lasaft.segment, lasaft.step, lasaft.before) == (119_808, 59_904, 5_120)
+    assert (resunet.segment, resunet.step) == (30 * SAMPLE_RATE, 15 * SAMPLE_RATE)
+    assert resunet.fill == resunet.segment and not resunet.nested
