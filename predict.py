@@ -16,7 +16,8 @@ from mdx.cli.environment import (
 from mdx.cli.process import Stopped, complain, print_any_name, stopping_cleanly
 from mdx.errors import ConfigError, MdxError
 from mdx.estimators.front_ends import is_heavy
-from mdx.limit.policy import ROUND_1, find_limit, parse_limit
+from mdx.limit.challenge import ROUND_1
+from mdx.limit.policy import find_limit, parse_limit
 from mdx.machine import peak_memory
 from mdx.runtimes.memory import save_memory
 from mdx.separator import Separator

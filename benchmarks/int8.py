@@ -6,7 +6,7 @@ from pathlib import Path
 from evaluator.test_sets import DEMO_SONGS
 from mdx.separator import Separator
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
-from models.quantize.loss import measure_loss
+from models.quantize.int8_loss import measure_loss
 from models.quantize.songs import read_excerpts
 
 

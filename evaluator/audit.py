@@ -18,7 +18,8 @@ from evaluator.systems import System
 from evaluator.tables import markdown_table
 from evaluator.test_sets import Song
 from mdx.errors import AudioError, ConfigError
-from mdx.limit.policy import ROUND_1, ROUND_2, Limit
+from mdx.limit.challenge import ROUND_1, ROUND_2
+from mdx.limit.policy import Limit
 from mdx.machine import available_cpus
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,8 @@ from evaluator.stop import Stop
 from evaluator.systems import System
 from evaluator.test_sets import Song
 from mdx.errors import AudioError
-from mdx.limit.policy import ROUND_1, Limit, find_limit
+from mdx.limit.challenge import ROUND_1
+from mdx.limit.policy import Limit, find_limit
 from mdx.systems.spec import SOURCES
 
 PREFIX = "MDX_"  # of the environment variables that a submission reads

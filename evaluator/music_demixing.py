@@ -15,7 +15,7 @@ from pathlib import Path
 
 from evaluator.audio_files import open_audio
 from mdx.errors import ConfigError, MdxError, OutputError
-from mdx.limit.policy import ROUND_1
+from mdx.limit.challenge import ROUND_1
 from mdx.systems.spec import SOURCES, track_name
 
 

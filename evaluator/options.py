@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from evaluator.test_sets import DEMO_SONGS, SUBSETS
-from mdx.limit.policy import ROUND_1
+from mdx.limit.challenge import ROUND_1
 from mdx.systems.weights import PRECISIONS
 
 

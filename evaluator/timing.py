@@ -11,7 +11,7 @@ from evaluator.jobs import Options
 from evaluator.stages import REST, in_order
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
-from mdx.limit.policy import ROUND_1, ROUND_2
+from mdx.limit.challenge import ROUND_1, ROUND_2
 from mdx.machine import available_cpus, cpu_model
 
 LONGEST_SONG = 430.0  # seconds of MUSDB18's longest test song (Georgia Wonder - Siren)

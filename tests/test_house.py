@@ -54,9 +54,10 @@ SYSTEMS = EVERYWHERE | {
     "mdx.systems.weights",
 }  # fmt: skip
 MAY_SEE = {
-    "evaluator": SYSTEMS | {"mdx.limit.policy"},
+    "evaluator": SYSTEMS | {"mdx.limit.challenge", "mdx.limit.policy"},
     "models": SYSTEMS | {
-        "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.spectrogram",
+        "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.chunks",
+        "mdx.estimators.spectrogram",
         "mdx.systems.file_kinds", "mdx.systems.protobuf",
     },
 }  # fmt: skip

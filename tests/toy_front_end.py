@@ -4,8 +4,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mdx.estimators.chunks import kuielab
 from mdx.estimators.front_ends import FRONT_ENDS
-from mdx.estimators.spectrogram import SpectrogramOptions, kuielab
+from mdx.estimators.spectrogram import SpectrogramOptions
 from mdx.estimators.stft import Stft, StftSpec
 from mdx.stages import Stages
 from mdx.systems.spec import CHANNELS, Audio, EstimatorSpec

@@ -12,7 +12,9 @@ from mdx.errors import ConfigError
 from mdx.estimators.stft import StftSpec
 from mdx.systems.mappings import build, read_mapping
 from mdx.systems.spec import SOURCES
-from training.choices import ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, Size
+from training.architectures import ARCHITECTURES, Size
+from training.losses import LOSSES
+from training.optimizers import OPTIMIZERS, SCHEDULES
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 ALL = "all"  # in place of a source: one network for all four

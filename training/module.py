@@ -13,8 +13,10 @@ from typing_extensions import override
 
 from mdx.errors import NetworkError
 from mdx.estimators.stft import StftSpec
-from training.choices import ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES
+from training.architectures import ARCHITECTURES
 from training.config import SeparatorConfig
+from training.losses import LOSSES
+from training.optimizers import OPTIMIZERS, SCHEDULES
 from training.spectrogram import spectrogram, waveform
 from training.warm_start import read_state
 

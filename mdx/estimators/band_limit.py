@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mdx.estimators.spectrogram import uvr
+from mdx.estimators.chunks import uvr
 from mdx.estimators.stft import Stft, StftSpec
 from mdx.runtimes.network import Network
 from mdx.stages import Stages

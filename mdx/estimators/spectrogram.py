@@ -4,14 +4,13 @@ Real and imaginary parts are channels: L.re, L.im, R.re, R.im. A network for one
 shape that it takes; one for several stems has an axis for them before the channels.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from mdx.errors import ConfigError, NetworkError
-from mdx.estimators.protocol import Geometry
+from mdx.errors import NetworkError
+from mdx.estimators.chunks import GEOMETRIES
 from mdx.estimators.stft import Stft, StftSpec
 from mdx.runtimes.network import FLOAT32, Network
 from mdx.stages import Stages
@@ -19,7 +18,6 @@ from mdx.systems.spec import CHANNELS, Audio, EstimatorSpec, require
 
 PARTS = 2 * CHANNELS
 LAYOUT = f"float32 (batch, {PARTS}, F, T) in, the same out or (batch, stems, {PARTS}, F, T)"
-MOST_OVERLAP = 0.99  # of a chunk; the work grows with 1 / (1 - overlap)
 
 
 @dataclass(frozen=True)
@@ -45,56 +43,6 @@ class SpectrogramOptions:
         require(self.trim is None or self.trim >= 0, "trim", self.trim, "samples, 0 or more")
         require(0 < self.gain < np.inf, "gain", self.gain, "a number above 0")
         require(self.hidden_bins >= 0, "hidden_bins", self.hidden_bins, "0 or more")
-
-
-def kuielab(size: StftSpec, overlap: float | None = None, trim: int | None = None) -> Geometry:
-    """Chunks lose `trim` samples at either end, and the rest is strung together.
-
-    With an `overlap`, a share of the rest, the mean of what two chunks yield counts. Raises
-    ConfigError where nothing would be left, or chunks would not advance.
-
-    Source: the released submission's inference (its last chunk, where it holds padding only and
-    would be cut away whole, is not computed); with trim and overlap that of LaSAFT-Net.
-    """
-    trim = size.trim if trim is None else trim
-    rest = size.chunk - 2 * trim
-    require(rest >= 1, "trim", trim, f"less than half a chunk of {size.chunk} samples")
-    return Geometry(rest, _step(rest, overlap or 0), before=trim, after=trim)
-
-
-def _step(samples: int, overlap: float) -> int:
-    # Cut down, not rounded, as UVR does it; 0 for what is no overlap.
-    return int((1 - overlap) * samples) if 0 <= overlap <= MOST_OVERLAP else 0
-
-
-def uvr(size: StftSpec, overlap: float | None = None, trim: int | None = None) -> Geometry:
-    """Whole chunks overlap under a Hann window as long as what they hold of the song and its zeros.
-
-    `overlap` is a share of the chunk, 0 for chunks side by side without a window; None: n_fft
-    samples. Raises ConfigError where some samples would have no weight, or chunks hardly advance.
-
-    Source: the MDX-Net separation of Ultimate Vocal Remover (chunks that lie behind the song's end
-    are not computed). There, sample 0 of the padded song is 0 / 0: here too it is never looked at.
-    """
-    del trim  # there is none
-    step = size.step if overlap is None else _step(size.chunk, overlap)
-    # The window is zero at either end: what one chunk gives no weight must lie inside another.
-    if step < 1 or (overlap != 0 and step > size.chunk - 2):
-        raise ConfigError(
-            "overlap",
-            got=overlap,
-            expected=f"0, or {2 / size.chunk:.1g} (two samples) to {MOST_OVERLAP:g} of a chunk",
-        )
-    return Geometry(
-        size.chunk, step, lead=size.trim, tail=size.trim, multiple=size.step,
-        window="rectangular" if overlap == 0 else "hann",
-    )  # fmt: skip
-
-
-GEOMETRIES: Mapping[str, Callable[[StftSpec, float | None, int | None], Geometry]] = {
-    "kuielab": kuielab,
-    "uvr": uvr,
-}
 
 
 class Spectrogram:

@@ -52,8 +52,3 @@ def find_limit(given: str | None, declared: str | None) -> Limit | None:
         if name in os.environ:
             return parse_limit(os.environ[name], name)
     return None if declared is None else parse_limit(declared, "the system's limit")
-
-
-# The challenge's own limits of a song; the first holds where nobody names another.
-ROUND_1 = Limit("fixed", 240)
-ROUND_2 = Limit("ratio", 1.57)

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from mdx.errors import ConfigError, OutputError
-from mdx.estimators.spectrogram import SpectrogramOptions, uvr
+from mdx.estimators.chunks import uvr
+from mdx.estimators.spectrogram import SpectrogramOptions
 from mdx.estimators.stft import StftSpec
 from mdx.systems.manifest import describe, read_manifest, write_entry
 from mdx.systems.spec import CombinerSpec, EstimatorSpec, SystemSpec

@@ -22,7 +22,7 @@ from mdx.systems.manifest import describe, int8_name, register_weights
 from mdx.systems.spec import SOURCES, EstimatorSpec
 from mdx.systems.weights import read_weights
 from models.quantize.graph import check_installed, quantise, read_graph
-from models.quantize.loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss, worst_of
+from models.quantize.int8_loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss, worst_of
 from models.quantize.search import Outcome, find_outcome
 from models.quantize.songs import (
     Excerpt,

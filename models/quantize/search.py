@@ -11,7 +11,7 @@ from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.spec import Audio
 from models.quantize.graph import in_float32, int8_layers
-from models.quantize.loss import Loss
+from models.quantize.int8_loss import Loss
 
 log = logging.getLogger(__name__)
 

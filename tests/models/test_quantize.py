@@ -21,7 +21,7 @@ from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, EstimatorSpec
 from mdx.systems.weights import name_for
 from models.quantize.__main__ import main
 from models.quantize.graph import in_float32, int8_layers, quantise, read_graph
-from models.quantize.loss import FRAME, Loss, measure_loss, quiet_noise
+from models.quantize.int8_loss import FRAME, Loss, measure_loss, quiet_noise
 from models.quantize.search import find_outcome
 from models.quantize.songs import (
     estimate,
@@ -242,8 +242,8 @@ def test_the_command_writes_registers_and_tells_what_is_lost(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("models.quantize.loss.MAX_LOSS", 1.0)  # the networks are random
-    monkeypatch.setattr("models.quantize.loss.MAX_NOISE", 0.0)
+    monkeypatch.setattr("models.quantize.int8_loss.MAX_LOSS", 1.0)  # the networks are random
+    monkeypatch.setattr("models.quantize.int8_loss.MAX_NOISE", 0.0)
     assert main([str(tiny_copy), "--data", str(test_set)]) == 0
     printed = capsys.readouterr().out
     manifest = yaml.safe_load((tiny_copy.parent / "manifest.yaml").read_text())
@@ -267,7 +267,7 @@ def test_a_source_that_loses_too_much_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("models.quantize.loss.MAX_LOSS", -100.0)
+    monkeypatch.setattr("models.quantize.int8_loss.MAX_LOSS", -100.0)
     arguments = [str(tiny_copy), "--data", str(test_set), "--source", "bass", "--seconds", "0.3"]
     assert main(arguments) == 1
     printed = capsys.readouterr()

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from training.choices import COSINE_END, LOSSES, OPTIMIZERS, SCHEDULES
+from training.losses import LOSSES
+from training.optimizers import COSINE_END, OPTIMIZERS, SCHEDULES
 
 
 def rates(schedule: str, steps: int) -> list[float]:

@@ -13,7 +13,7 @@ from mdx.systems.spec import SOURCES
 from models.tfc_tdf import TfcTdfSpec, random_network
 from tests.tiny import TINY, noise
 from tests.training.miniature import CONFIG, V1, V3
-from training.choices import ARCHITECTURES
+from training.architectures import ARCHITECTURES
 from training.config import SeparatorConfig
 from training.module import SeparatorModule, average_with_warm_up, waveform_loss
 from training.spectrogram import spectrogram, waveform

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mdx.estimators.chunks import kuielab
 from mdx.estimators.overlap_add import OverlapAdd
-from mdx.estimators.spectrogram import kuielab
 from mdx.estimators.stft import StftSpec
 from mdx.systems.spec import Audio
 from tests.streams import FunctionEstimator, Skips, stream

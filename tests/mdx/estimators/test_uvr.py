@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mdx.errors import ConfigError
+from mdx.estimators.chunks import uvr
 from mdx.estimators.overlap_add import OverlapAdd
-from mdx.estimators.spectrogram import uvr
 from mdx.estimators.stft import StftSpec
 from mdx.systems.spec import Audio
 from tests.streams import FunctionEstimator, Skips, stream

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from mdx.errors import ConfigError
-from mdx.limit.policy import ROUND_1, ROUND_2, Limit, parse_limit
+from mdx.limit.challenge import ROUND_1, ROUND_2
+from mdx.limit.policy import Limit, parse_limit
 
 
 @pytest.mark.parametrize(
