@@ -1,4 +1,6 @@
-"""`python -m models.convert FILE.th --out NAME.onnx`: a released Demucs-v2 as the runtime wants it.
+"""`python -m models.convert FILE --out NAME.onnx`: a released checkpoint as the runtime wants it.
+
+Demucs-v2, or a system of the paper's comparison (models.checkpoints), by the names of its weights.
 
 The checkpoint is read as plain tensors, nothing of it is executed, and it must be the one that the
 manifest names, where it names it. `--int8 NAME.onnx` makes an int8 network of a converted one.
@@ -27,6 +29,10 @@ from mdx.systems.manifest import (
 )
 from mdx.systems.spec import MODELS, SAMPLE_RATE
 from mdx.systems.weights import weights_file
+from models.checkpoints.convert import convert_checkpoint
+from models.checkpoints.formats import architecture_of
+from models.checkpoints.hdf5 import is_hdf5
+from models.checkpoints.read import read_checkpoint
 from models.demucs import Demucs, DemucsSpec
 from models.dynamic_int8 import quantise_demucs
 from models.export_demucs import export_demucs
@@ -40,9 +46,10 @@ LISTED = 20  # names in one error at most
 HEARD = 5 * SAMPLE_RATE  # samples of noise that int8 is compared on
 
 
-def convert(checkpoint: Path, folder: Path, name: str) -> float:
+def convert(checkpoint: Path, folder: Path, name: str, *, source: str | None = None) -> float:
     """Convert a checkpoint to `name` in the folder, and enter it into the manifest.
 
+    `source` is which of a file's networks is meant, where it holds several under their sources.
     Returns the largest difference between onnxruntime and torch, relative to the output's peak.
     Raises WeightsError or NetworkError; OSError where the file cannot be written.
     """
@@ -57,12 +64,26 @@ def convert(checkpoint: Path, folder: Path, name: str) -> float:
             checkpoint, got=found, expected=f"{origin} as in {MANIFEST}",
             hint="the file is damaged or not the one named: fetch it again",
         )  # fmt: skip
-    net = network_of(read_state(checkpoint), checkpoint)
-    log.info("%s: %s channels, %s", checkpoint, net.spec.channels, found)
-    error = export_demucs(net, target)
+    if source is not None or _is_of_the_comparison(checkpoint):
+        error = convert_checkpoint(checkpoint, target, source=source)
+    else:
+        net = network_of(read_state(checkpoint), checkpoint)
+        log.info("%s: %s channels, %s", checkpoint, net.spec.channels, found)
+        error = export_demucs(net, target)
     command = f"{COMMAND} {checkpoint.name} --out {name}"
+    command += "" if source is None else f" --source {source}"
     _register(folder, name, origin or found, parent=found.sha256, command=command)
     return error
+
+
+def _is_of_the_comparison(checkpoint: Path) -> bool:
+    # Whether it is a released checkpoint of another system than Demucs-v2.
+    if is_hdf5(checkpoint):
+        return True
+    try:
+        return architecture_of(read_checkpoint(checkpoint)) is not None
+    except WeightsError:
+        return False  # reading it as Demucs-v2 says why
 
 
 def quantise(folder: Path, name: str) -> float:
@@ -189,8 +210,9 @@ def find_folder(checkpoint: Path) -> Path:
 def get_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
-    parser.add_argument("checkpoint", nargs="?", type=Path, metavar="FILE.th")
+    parser.add_argument("checkpoint", nargs="?", type=Path, metavar="FILE")
     parser.add_argument("--out", metavar="NAME.onnx", help="what it is called in the manifest")
+    parser.add_argument("--source", help="which network of a file that holds several")
     parser.add_argument(
         "--int8", metavar="NAME.onnx", help="make NAME.int8.onnx of this float32 network"
     )
@@ -209,14 +231,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = get_parser()
     args = parser.parse_args(arguments)
     if (args.checkpoint is None) != (args.out is None) or bool(args.out) == bool(args.int8):
-        parser.error("give FILE.th and --out NAME.onnx, or --int8 NAME.onnx alone")
+        parser.error("give FILE and --out NAME.onnx, or --int8 NAME.onnx alone")
     folder = args.folder or (find_folder(args.checkpoint) if args.checkpoint else WEIGHTS)
     try:
         if args.int8:
             snr = quantise(folder, args.int8)
             print(f"{int8_name(args.int8)}: {snr:.1f} dB SNR against float32, on noise")
         else:
-            error = convert(args.checkpoint, folder, args.out)
+            error = convert(args.checkpoint, folder, args.out, source=args.source)
             print(f"{args.out}: {error:.1e} of the peak between onnxruntime and torch")
     except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from mdx.errors import NetworkError, WeightsError
+from mdx.systems.manifest import read_manifest
+from mdx.systems.weights import read_weights
 from models import export_network as export_module
 from models.architectures import ARCHITECTURES, CHANNELS
 from models.checkpoints.convert import convert_checkpoint
 from models.checkpoints.formats import FORMATS
+from models.convert import main as convert_command
 from models.d3net import D3NetSpec
 from models.d3net_blocks import BandSpec
 from models.export_network import export_network, run_onnx
@@ -84,6 +87,20 @@ def test_a_state_dict_becomes_a_graph(tmp_path: Path, monkeypatch: pytest.Monkey
         expected = net(torch.from_numpy(mix)).numpy()
     got = run_onnx(tmp_path / "x.onnx", mix)
     assert np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+def test_the_command_converts_and_registers_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(published(monkeypatch, "x_umx", "x_umx").state_dict(), tmp_path / "x.pth")
+    out = ["--out", "x_umx.onnx", "--folder", str(tmp_path)]
+    assert convert_command([str(tmp_path / "x.pth"), *out]) == 0
+    assert "between onnxruntime and torch" in capsys.readouterr().out
+    entry = read_manifest(tmp_path)["x_umx.onnx"]
+    assert entry.made_by == "python -m models.convert x.pth --out x_umx.onnx" and entry.parent
+    assert read_weights(tmp_path, "x_umx.onnx")
+    assert convert_command([str(tmp_path / "x.pth"), *out, "--source", "bass"]) == 1
+    assert "one network without a name, expected bass" in capsys.readouterr().err
 
 
 def original_files(folder: Path, sources: tuple[str, ...]) -> tuple[Path, Any, Any]:

@@ -215,7 +215,7 @@ def test_a_float32_file_that_changed_is_not_quantised(
 def test_half_a_command_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(words)
-    assert "give FILE.th and --out NAME.onnx" in capsys.readouterr().err
+    assert "give FILE and --out NAME.onnx" in capsys.readouterr().err
 
 
 def test_the_folder_is_the_checkpoint_s_or_that_of_the_systems(
