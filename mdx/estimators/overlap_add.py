@@ -82,11 +82,16 @@ class OverlapAdd:
     def _next(self, count: int, length: int) -> Audio:
         # What so many segments finish; several are whole ones. Shape: (stems, 2, m)
         geometry = self._geometry
-        mix = self._recent()
+        mix = np.concatenate(self._blocks, axis=1)
         start = self._start - self._first - geometry.before
         size = geometry.before + length + geometry.after
         starts = [start + index * geometry.step for index in range(count)]
         segments = np.stack([cut(mix, begin, size) for begin in starts])
+        # What lies before the next segment's context is given up: a view would keep all of it.
+        unused = min(max(0, start + count * geometry.step), mix.shape[1])
+        self._blocks = [mix[:, unused:].copy()]
+        self._first += unused
+        del mix
         parts = [self._add(stems) for stems in self._estimate(segments, length)]
         return np.concatenate(parts, axis=2)
 
@@ -134,15 +139,6 @@ class OverlapAdd:
     def _divided(self, stems: Audio, weights: Audio) -> Audio:
         found: Audio = stems / weights
         return self._normalisation.undo(found) if self._normalisation else found
-
-    def _recent(self) -> Audio:
-        # The mixture from the next segment's context on; what lies before is given up.
-        mix = np.concatenate(self._blocks, axis=1)
-        unused = max(0, self._start - self._geometry.before - self._first)
-        unused = min(unused, mix.shape[1])
-        self._blocks = [mix[:, unused:]]
-        self._first += unused
-        return self._blocks[0]
 
 
 def cut(mix: Audio, start: int, size: int) -> Audio:
