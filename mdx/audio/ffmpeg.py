@@ -131,6 +131,10 @@ class FfmpegDecoder:
                 if frames:
                     self.damaged, bad = self.damaged + bad, 0
                 yield from frames
+        except IndexError:
+            # At the end PyAV also flushes streams that FFmpeg found in the midst of the file, which
+            # it has not listed. They come after all others: this one is flushed by then.
+            return
         except (av.FFmpegError, OSError) as error:
             raise DecodeError(_reason(error)) from error
 

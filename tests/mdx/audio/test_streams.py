@@ -15,6 +15,7 @@ import pytest
 import soundfile as sf
 
 from mdx.audio.decoder import DecodeError
+from mdx.audio.ffmpeg import FfmpegDecoder
 from mdx.audio.layouts import downmix_matrix
 from mdx.audio.libsndfile import LibsndfileDecoder
 from mdx.audio.read import SongReader
@@ -207,3 +208,20 @@ def test_files_are_closed(tmp_path: Path) -> None:
     files = [str(path) for path in tmp_path.iterdir()]
     child = subprocess.run([sys.executable, "-c", script, *files], capture_output=True, text=True)
     assert child.stdout == "True\n", child.stderr
+
+
+def test_a_stream_that_appears_in_the_midst_costs_no_other(tmp_path: Path) -> None:
+    encode(tmp_path / "x.m4a", tone(1.0), codec="aac")
+    first = FfmpegDecoder(tmp_path / "x.m4a")
+    whole = sum(len(part) for part in first.blocks())
+    first.close()
+    decoder = FfmpegDecoder(tmp_path / "x.m4a")
+    container = decoder._container
+
+    def demux(stream: object) -> Iterator[object]:
+        yield from container.demux(stream)
+        raise IndexError("list index out of range")  # as PyAV does, flushing the new stream
+
+    decoder._container = SimpleNamespace(demux=demux, close=container.close)
+    assert sum(len(part) for part in decoder.blocks()) == whole > RATE // 2
+    decoder.close()
