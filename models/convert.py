@@ -9,7 +9,7 @@ manifest names, where it names it. `--int8 NAME.onnx` makes an int8 network of a
 import argparse
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
@@ -32,7 +32,8 @@ from mdx.systems.weights import weights_file
 from models.checkpoints.convert import convert_checkpoint
 from models.checkpoints.formats import architecture_of
 from models.checkpoints.hdf5 import is_hdf5
-from models.checkpoints.read import read_checkpoint
+from models.checkpoints.load import check_names
+from models.checkpoints.read import listed, read_checkpoint
 from models.demucs import Demucs, DemucsSpec
 from models.dynamic_int8 import quantise_demucs
 from models.export_demucs import export_demucs
@@ -42,7 +43,6 @@ WEIGHTS = MODELS / "weights"  # of the systems that come with the repository
 PLAIN = "a plain state dict: tensors of floats by name"
 WIDTH = "encoder.0.0.weight"  # has the channels of the first level
 COMMAND = "python -m models.convert"  # as the manifest names it: without paths of a machine
-LISTED = 20  # names in one error at most
 HEARD = 5 * SAMPLE_RATE  # samples of noise that int8 is compared on
 
 
@@ -125,7 +125,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         )  # fmt: skip
     others = [key for key, value in state.items() if not _is_plain(value)]
     if others or not state:
-        raise WeightsError(path, got=_listed(others) or "an empty dict", expected=PLAIN)
+        raise WeightsError(path, got=listed(others) or "an empty dict", expected=PLAIN)
     return {key: value.float() for key, value in state.items()}
 
 
@@ -148,28 +148,9 @@ def network_of(state: dict[str, Tensor], where: object) -> Demucs:
         spec = DemucsSpec(channels=len(state[WIDTH]))
     with torch.device("meta"):
         net = Demucs(spec)
-    wanted = net.state_dict()
-    wrong = [
-        f"{key} {list(state[key].shape)} instead of {list(value.shape)}"
-        for key, value in wanted.items()
-        if key in state and state[key].shape != value.shape
-    ]
-    problems = {
-        "missing": [key for key in wanted if key not in state],
-        "unexpected": [key for key in state if key not in wanted],
-        "of another shape": wrong,
-    }
-    if any(problems.values()):
-        got = "; ".join(f"{word}: {_listed(keys)}" for word, keys in problems.items() if keys)
-        raise WeightsError(where, got=got, expected=f"Demucs-v2 of {spec.channels} channels")
+    check_names(state, net, where, f"Demucs-v2 of {spec.channels} channels")
     net.load_state_dict(state, strict=True, assign=True)
     return net.eval()
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    rest = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _entry_of(path: Path, folder: Path) -> WeightsEntry | None:

@@ -29,7 +29,7 @@ def network_of(state: State, where: object, architecture: str, spec: Any = None)
     weights = FORMATS[architecture].weights_of(state)
     with torch.device("meta"):
         net = known.network(spec)
-    _check_names(weights, net, where, f"{known.title} of {_words(spec)}")
+    check_names(weights, net, where, f"{known.title} of {_words(spec)}")
     net.load_state_dict(weights, strict=True, assign=True)
     return net.requires_grad_(False).eval()
 
@@ -51,7 +51,11 @@ def _words(spec: Any) -> str:
     return ", ".join(f"{name} {value}" for name, value in asdict(spec).items())
 
 
-def _check_names(weights: State, net: nn.Module, where: object, expected: str) -> None:
+def check_names(weights: State, net: nn.Module, where: object, expected: str) -> None:
+    """Raise WeightsError that lists what is missing, unexpected, or of another shape.
+
+    Shape: those of the network's weights
+    """
     wanted = net.state_dict()
     # Counts of batches that training saw: not every checkpoint has them, and nothing needs them.
     for name, value in wanted.items():
