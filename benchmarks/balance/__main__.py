@@ -1,0 +1,56 @@
+"""`python -m benchmarks.balance`: what the paper's systems cost, and the picture of its claim.
+
+Every system at its published size, with random weights, on one song of noise: in its published way
+(overlaps, flips, shifts), and in one pass. Measurements are interleaved and kept in --json; the
+same command goes on. The first call writes the networks, about 6 GB, which takes some minutes.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.balance.contenders import CONTENDERS
+from benchmarks.balance.figure import draw_balance
+from benchmarks.balance.measure import Figures, all_runs, measure
+from benchmarks.balance.tables import balance_section
+from evaluator.tables import replace_section
+from mdx.errors import MdxError
+
+SECTION = "balance"  # of the page
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.balance", description=__doc__)
+    parser.add_argument("--systems", nargs="+", choices=CONTENDERS, default=list(CONTENDERS),
+                        metavar="NAME", help=f"some of {', '.join(CONTENDERS)}")  # fmt: skip
+    parser.add_argument("--seconds", type=int, default=60, help="of the song (default: 60)")
+    parser.add_argument("--runs", type=int, default=3, help="of each (default: 3); 0: none more")
+    parser.add_argument("--networks", type=Path, default=Path("out/balance"), metavar="FOLDER")
+    parser.add_argument("--json", type=Path, default=Path("out/balance.json"))
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw SDR against the limit")
+    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
+    return parser
+
+
+def main() -> int:
+    """Measure, print the table, draw; returns the exit code."""
+    args = get_parser().parse_args()
+    try:
+        figures = Figures(args.json, args.seconds)
+        runs = all_runs(args.systems)
+        measure(runs, args.networks, figures, args.seconds, args.runs)
+        told = balance_section(figures, runs)
+        print(told)
+        if args.page:
+            replace_section(args.page, SECTION, told)
+        if args.svg:
+            draw_balance(figures, runs, args.svg)
+    except MdxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

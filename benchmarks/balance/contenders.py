@@ -1,0 +1,82 @@
+"""The systems that are compared: how each was run for its published result, and which that is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import mean
+from typing import Any
+
+from evaluator.published import read_published
+from mdx.systems.spec import SOURCES
+
+METRIC, TEST_SETS = "sdr_median_of_frames", ("MUSDB18 test", "MUSDB18-HQ test")
+# Options that have a network make the same sample more than once, and their least values.
+ONE_PASS: Mapping[str, Any] = {"overlap": 0, "flip": False, "shifts": 0}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One system of models/systems."""
+
+    title: str
+    row: str | None = None  # its name in evaluator/published.yaml; None: nobody published one
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the published run, not the YAML's
+    precisions: tuple[str, ...] = ("float32",)
+
+
+OURS = ("float32", "int8")
+CONTENDERS: Mapping[str, Contender] = {
+    "mdx_net_no_mixer": Contender("TFC-TDF-U-Net v2", "TFC-TDF-U-Net v2", precisions=OURS),
+    "mdx_net": Contender("v2 + Mixer", "TFC-TDF-U-Net v2 + Mixer", precisions=OURS),
+    "leaderboard_a": Contender("KUIELab-MDX-Net", "KUIELab-MDX-Net", precisions=OURS),
+    "tfc_tdf_v1": Contender("TFC-TDF-U-Net v1", "TFC-TDF-U-Net v1"),
+    "x_umx": Contender("X-UMX", "X-UMX"),
+    # The row is a mean over ten shifts, where the YAML has the command line's none.
+    "demucs_v2": Contender("Demucs-v2", "Demucs-v2", options={"shifts": 10}),
+    "d3net": Contender("D3Net", "D3Net"),
+    "resunet_decouple": Contender("ResUNetDecouple+", "ResUNetDecouple+"),
+    "lasaft_large": Contender("LaSAFT-Net, large", "LaSAFT-Net"),
+    "lasaft_light": Contender("LaSAFT-Net, light"),
+    "open_unmix": Contender("Open-Unmix", "Open-Unmix"),
+    "mmdenselstm": Contender("MMDenseLSTM", "MMDenseLSTM"),
+    "mmdensenet": Contender("MMDenseNet"),
+    "tfc_tdf_v3": Contender("TFC-TDF-U-Net v3"),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One way of running a system."""
+
+    system: str
+    way: str  # "published" or "one pass"
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.system}, {self.way}, {self.precision}"
+
+
+def runs_of(system: str, options: Mapping[str, Any]) -> list[Run]:
+    """All ways of running a system, some of whose estimators have these options in its YAML.
+
+    One pass is listed where it differs from the published way.
+    """
+    contender = CONTENDERS[system]
+    published = {**options, **contender.options}
+    single = any(published.get(key, least) != least for key, least in ONE_PASS.items())
+    ways = ("published", "one pass") if single else ("published",)
+    return [Run(system, way, precision) for way in ways for precision in contender.precisions]
+
+
+def published_sdr(system: str) -> float | None:
+    """The mean SDR over the four sources that was published for a system, in dB.
+
+    Of the paper's metric (median over frames, then songs) on MUSDB18's test set.
+    """
+    wanted = CONTENDERS[system].row
+    for table in read_published().tables:
+        if table.metric == METRIC and table.test_set in TEST_SETS:
+            for row in table.rows:
+                values = [row.values[source] for source in SOURCES]
+                if row.name == wanted and None not in values:
+                    return mean(value for value in values if value is not None)
+    return None

@@ -1,0 +1,99 @@
+"""Running the contenders, each in a process of its own; what is measured stays in a JSON file."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.balance.contenders import CONTENDERS, Run, runs_of
+from benchmarks.balance.networks import parameters, write_system
+from benchmarks.balance.work import song_macs
+from benchmarks.memory import write_song
+from evaluator.children import Children
+from evaluator.json_files import write_json
+from evaluator.replay import Submission, separate_song
+from mdx.errors import ConfigError
+from mdx.limit.policy import Limit
+from mdx.machine import available_cpus, cpu_model
+from mdx.systems.find import find_system
+
+SONGS = {"a song of 4 minutes": 240, "MUSDB's longest song (7:10)": 430}  # seconds
+
+
+class Figures:
+    """All that was measured on one machine, in a JSON file that grows run by run."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        """Raises ConfigError where the file has figures of another machine or another song."""
+        self._path = path
+        machine = {"cpu": cpu_model(), "cpus": available_cpus(), "seconds": seconds}
+        self.values: dict[str, Any] = {"machine": machine, "systems": {}}
+        if path.exists():
+            self.values = json.loads(path.read_text(encoding="utf-8"))
+        if (found := self.values.get("machine")) != machine:
+            raise ConfigError(path, got=f"figures of {found}", expected=f"{machine}, or a new file")
+
+    def of(self, run: Run) -> dict[str, Any]:
+        """What is known of a run."""
+        empty = {"runs": [], "macs": {}, "parameters": 0}
+        found: dict[str, Any] = self.values["systems"].setdefault(str(run), empty)
+        return found
+
+    def save(self) -> None:
+        """Write the file."""
+        write_json(self._path, self.values)
+
+
+def all_runs(systems: list[str]) -> list[Run]:
+    """Every way of running these systems."""
+    found = []
+    for name in systems:
+        options: dict[str, Any] = {}
+        for part in find_system(name)[0].estimators:
+            options |= part.options
+        found += runs_of(name, options)
+    return found
+
+
+def measure(runs: list[Run], folder: Path, figures: Figures, seconds: int, times: int) -> None:
+    """Bring the figures of all runs to so many measurements, interleaved; saved after each."""
+    with tempfile.TemporaryDirectory() as name:
+        song = Path(name) / "song" / "mixture.wav"
+        song.parent.mkdir()
+        write_song(song, seconds)
+        for done in range(times):
+            for run in runs:
+                known = figures.of(run)
+                if len(known["runs"]) > done:
+                    continue
+                system = write_system(run, folder)
+                known["parameters"] = parameters(run, folder)
+                for length in (seconds, *SONGS.values()):
+                    if str(length) not in known["macs"]:
+                        known["macs"][str(length)] = song_macs(system, length)
+                submission = Submission(str(system), precision=run.precision, limit=Limit("none"))
+                found = separate_song(submission, song.parent, Path(name) / "out", Children())
+                known["runs"].append({
+                    "setup_seconds": found.setup_seconds, "seconds": found.seconds,
+                    "peak_memory": found.peak_memory,
+                })  # fmt: skip
+                figures.save()
+                print(f"{run}: {found.seconds:.1f} s", flush=True)
+
+
+def projected_seconds(known: Mapping[str, Any], measured: float, wanted: float) -> float:
+    """Seconds of another song: those measured, times what its networks do more; no loading.
+
+    Both lengths are in seconds. What a network does not do (STFT, files) grows a little less.
+    """
+    taken = median(run["seconds"] for run in known["runs"])
+    macs = known["macs"]
+    return float(taken * macs[f"{wanted:g}"] / macs[f"{measured:g}"])
+
+
+def title_of(run: Run) -> str:
+    """How tables and figures call a run."""
+    title = CONTENDERS[run.system].title
+    return title if run.precision == "float32" else f"{title}, {run.precision}"
