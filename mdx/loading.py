@@ -1,19 +1,19 @@
 """Loading a system: its quality levels, the estimators and combiners that they need."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mdx.combine.combiners import load_combiner
 from mdx.combine.protocol import Combiner
 from mdx.combine.rest import Rest
-from mdx.errors import NetworkError, WeightsError
-from mdx.estimators.front_ends import load_estimator
+from mdx.errors import ConfigError, NetworkError, WeightsError
+from mdx.estimators.front_ends import front_end_of, has_fixed_input, load_estimator
 from mdx.estimators.protocol import Estimator, with_batch
 from mdx.limit.ladder import Ladder
 from mdx.limit.levels import choose_levels
 from mdx.runtimes.runtime import Runtime
-from mdx.systems.spec import QualityLevel, SystemSpec
+from mdx.systems.spec import EstimatorSpec, QualityLevel, SystemSpec
 
 log = logging.getLogger(__name__)
 # Segments in one call under a time limit, at most: the limit is kept between calls, which should
@@ -32,8 +32,13 @@ def load_ladder(
     NetworkError.
     """
     stems = spec.stems if stems is None else stems
+    fixed = has_fixed_input(spec)
+    if precision == "bf16" and not fixed:
+        expected = "float32, int8 or auto: its networks take songs of any length"
+        raise ConfigError(spec.name, got="precision bf16", expected=expected)
     levels = choose_levels(
-        spec, folder, precision, limited=limited, spend=spend, stems=stems
+        spec, folder, precision, limited=limited, spend=spend, stems=stems,
+        bf16=fixed and runtime.computes_bf16,
     )  # fmt: skip
     top = levels[0]
     estimators: dict[tuple[str, str], Estimator] = {}
@@ -42,9 +47,13 @@ def load_ladder(
         try:
             for part in spec.estimators:
                 key = level.precision, part.name
-                if part.name in (level.estimators or ()) and key not in estimators:
-                    found = load_estimator(part, folder, runtime, level.precision)
-                    estimators[key] = with_batch(found, LIMITED_BATCH) if limited else found
+                if part.name not in (level.estimators or ()) or key in estimators:
+                    continue
+                if twin := _same_in_float32(part, level.precision, estimators):
+                    estimators[key] = twin
+                    continue
+                found = load_estimator(part, folder, runtime, level.precision)
+                estimators[key] = with_batch(found, LIMITED_BATCH) if limited else found
         except (WeightsError, NetworkError) as error:
             if level.precision == top.precision:
                 raise
@@ -55,6 +64,15 @@ def load_ladder(
         spec.stems, tuple(kept), estimators, _load_combiners(spec, folder, top),
         needed=frozenset(spec.names) - spec.set_aside,
     )  # fmt: skip
+
+
+def _same_in_float32(
+    part: EstimatorSpec, precision: str, loaded: Mapping[tuple[str, str], Estimator]
+) -> Estimator | None:
+    # In bf16, networks that take any length are those of float32: a second copy would be for
+    # nothing.
+    same = precision == "bf16" and not front_end_of(part).fixed_input
+    return loaded.get(("float32", part.name)) if same else None
 
 
 def _load_combiners(spec: SystemSpec, folder: Path, top: QualityLevel) -> tuple[Combiner, ...]:

@@ -14,6 +14,12 @@ from models.export import export_onnx
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 
 
+@pytest.fixture(autouse=True)
+def no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same levels on all machines: what CPUs with bfloat16 add has tests of its own."""
+    monkeypatch.setattr("mdx.runtimes.runtime.has_bf16", lambda: False)
+
+
 @pytest.fixture(scope="session")
 def tiny_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The YAML of a system of four random networks and a random Mixer, in a folder of its own."""

@@ -56,11 +56,14 @@ class CountedRuntime:
     """In place of a runtime: its networks are Counted."""
 
     workers: int = 1
+    computes_bf16: bool = False
     opened: list[Counted] = field(default_factory=list)
 
-    def open(self, path: Path, name: str, *, fixed: bool = True) -> Network:
+    def open(
+        self, path: Path, name: str, *, fixed: bool = True, precision: str = "float32"
+    ) -> Network:
         """As mdx.runtimes.runtime.Runtime has it."""
-        del name, fixed
+        del name, fixed, precision
         self.opened.append(Counted(path))
         return self.opened[-1]
 

@@ -50,6 +50,11 @@ def front_end_of(spec: EstimatorSpec) -> FrontEnd:
     return FRONT_ENDS[spec.kind]
 
 
+def has_fixed_input(spec: SystemSpec) -> bool:
+    """Whether a system has an estimator whose networks take one size only."""
+    return any(part.networks and front_end_of(part).fixed_input for part in spec.estimators)
+
+
 def is_heavy(spec: SystemSpec) -> bool:
     """Whether a system has an estimator so large that memory is worth some time."""
     return any(front_end_of(part).heavy for part in spec.estimators)
@@ -75,7 +80,9 @@ def load_estimator(
         for weights in spec.networks.values():
             name = name_for(precision, folder, weights)
             with weights_file(folder, name) as path:
-                networks.append(runtime.open(path, name, fixed=front_end.fixed_input))
+                networks.append(
+                    runtime.open(path, name, fixed=front_end.fixed_input, precision=precision)
+                )
         given = tuple(networks) if front_end.per_stem else next(iter(networks), None)
         return front_end(spec, options, given, workers=runtime.workers)
     except ConfigError as error:

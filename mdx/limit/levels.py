@@ -8,24 +8,27 @@ from mdx.systems.manifest import int8_name
 from mdx.systems.spec import LAST_RESORT, QualityLevel, SystemSpec
 from mdx.systems.weights import name_for
 
+SLOWEST_FIRST = ("float32", "bf16", "int8")
+
 
 def choose_levels(
     spec: SystemSpec, folder: Path, precision: str, *, limited: bool, spend: bool,
-    stems: Sequence[str],
+    stems: Sequence[str], bf16: bool = False,
 ) -> list[QualityLevel]:  # fmt: skip
     """The levels to load, each of which names its estimators, those that `stems` need.
 
-    The first has the `precision` asked for, of which "auto" becomes what it comes to. With
-    `limited`, those of the system's ladder come below it, as far as their networks are there, and
-    then the last resort; with `spend`, one that takes twice the time comes on top. Raises
-    ConfigError for another precision, WeightsError where a system does not have it.
+    The first has the `precision` asked for, of which "auto" becomes what it comes to: int8 where
+    its networks are there, else bf16 where the machine has that. With `limited`, those of the
+    system's ladder come below it, as far as they can run here, and then the last resort; with
+    `spend`, one that takes twice the time comes on top. Raises ConfigError for another precision,
+    WeightsError where a system does not have it.
     """
     top = QualityLevel(precision, both_polarities=spec.both_polarities)
-    top = _resolve(_only(top, spec, stems), spec, folder)
+    top = _resolve(_only(top, spec, stems), spec, folder, bf16=bf16)
     levels = [top]
     if limited:
         lower = dict.fromkeys(_only(level, spec, stems) for level in spec.ladder)
-        levels += [level for level in lower if _is_below(level, top, spec, folder)]
+        levels += [level for level in lower if _is_below(level, top, spec, folder, bf16=bf16)]
         levels.append(LAST_RESORT)
     if spend and not top.both_polarities:
         levels.insert(0, replace(top, both_polarities=True))
@@ -49,20 +52,27 @@ def _only(level: QualityLevel, spec: SystemSpec, stems: Sequence[str]) -> Qualit
     return replace(level, mixer=mixer)
 
 
-def _resolve(level: QualityLevel, spec: SystemSpec, folder: Path) -> QualityLevel:
+def _resolve(
+    level: QualityLevel, spec: SystemSpec, folder: Path, *, bf16: bool
+) -> QualityLevel:  # fmt: skip
     # "auto" stays where some networks have an int8 one and others do not.
     names = _weights(level, spec)
     quantised = [name_for(level.precision, folder, name) == int8_name(name) for name in names]
     if level.precision != "auto" or (any(quantised) and not all(quantised)):
         return level
-    return replace(level, precision="int8" if names and all(quantised) else "float32")
+    plain = "bf16" if bf16 else "float32"
+    return replace(level, precision="int8" if names and all(quantised) else plain)
 
 
-def _is_below(level: QualityLevel, top: QualityLevel, spec: SystemSpec, folder: Path) -> bool:
+def _is_below(
+    level: QualityLevel, top: QualityLevel, spec: SystemSpec, folder: Path, *, bf16: bool
+) -> bool:
     if level == top or not level.estimators:  # the last resort is added for every system
         return False
-    if level.precision == "float32":
-        return top.precision != "int8"
+    if level.precision in ("float32", "bf16"):
+        asked = top.precision if top.precision in SLOWEST_FIRST else "float32"
+        faster = SLOWEST_FIRST.index(level.precision) >= SLOWEST_FIRST.index(asked)
+        return faster and (bf16 or level.precision != "bf16")
     names = _weights(level, spec)
     return all(name_for("auto", folder, name) == int8_name(name) for name in names)
 

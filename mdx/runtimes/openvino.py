@@ -15,10 +15,14 @@ from mdx.systems.spec import Audio
 class OpenVinoNetwork:
     """A network compiled by OpenVINO; threads that call it at once wait for each other."""
 
-    def __init__(self, graph: Path | bytes, name: str, *, threads: int, lean: bool = False) -> None:
+    def __init__(
+        self, graph: Path | bytes, name: str, *, threads: int, lean: bool = False,
+        bf16: bool = False,
+    ) -> None:  # fmt: skip
         """Compile an ONNX file or its bytes, or take it from the cache compiled.
 
-        A `lean` network gives the memory of its signals back after each call, which takes time.
+        A `lean` network gives the memory of its signals back after each call, which takes time;
+        with `bf16` a float32 graph is computed in bfloat16, both ends stay float32.
         Raises NetworkError where OpenVINO is missing or cannot do it, for several inputs or
         outputs, or where any axis but the batch is not fixed.
         """
@@ -39,7 +43,7 @@ class OpenVinoNetwork:
             self._transposed = len(self.input.shape) > 3
             if self._transposed:
                 model = _transpose_ends(ov, model, self.input, self.output)
-            settings = _settings(threads)
+            settings = _settings(threads, bf16=bf16)
             with compiled_cache(content, settings) as folder:
                 cached = {} if folder is None else {"CACHE_DIR": str(folder)}
                 self._compiled = core.compile_model(model, "CPU", {**settings, **cached})
@@ -54,7 +58,8 @@ class OpenVinoNetwork:
         self._lock = threading.Lock()
         self._lean = lean
         self.runtime = f"openvino {ov.get_version().split('-')[0]} CPU"
-        self.precision = precision_of(content)
+        precision = precision_of(content)
+        self.precision = "bf16" if bf16 and precision == "float32" else precision
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
         """Run the network; with `out`, into that array. Shapes: those of both ends."""
@@ -103,13 +108,13 @@ def _transpose_ends(ov: Any, model: Any, first: End, last: End) -> Any:
     return steps.build()
 
 
-def _settings(threads: int) -> dict[str, Any]:
+def _settings(threads: int, *, bf16: bool) -> dict[str, Any]:
     return {
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
         # On CPUs with bfloat16 OpenVINO would round to it unasked.
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
         # Pinned, processes that share a machine would all sit on its first cores.
         "ENABLE_CPU_PINNING": False,
     }

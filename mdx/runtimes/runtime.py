@@ -5,10 +5,11 @@ import logging
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from mdx.errors import ConfigError, NetworkError
-from mdx.machine import available_cpus, has_vnni
+from mdx.machine import available_cpus, cpu_model, has_bf16, has_vnni
 from mdx.runtimes.network import Network
 from mdx.runtimes.onnx import PROVIDERS, OnnxNetwork, precision_of
 from mdx.runtimes.openvino import OpenVinoNetwork
@@ -41,17 +42,42 @@ class Runtime:
         """Threads at work."""
         return available_cpus() if self.threads is None else self.threads
 
-    def open(self, path: Path, name: str, *, fixed: bool = True) -> Network:
+    @property
+    def computes_bf16(self) -> bool:
+        """Whether float32 networks of fixed sizes can be computed in bfloat16 here, and faster."""
+        return self._lack_of_bf16() is None
+
+    def open(
+        self, path: Path, name: str, *, fixed: bool = True, precision: str = "float32"
+    ) -> Network:
         """Make a network from an ONNX file.
 
         One whose sizes are not `fixed` is for onnxruntime, which also holds little memory of it
-        between calls. Raises NetworkError.
+        between calls. Others are computed in bfloat16 with the `precision` bf16, and with auto
+        where that can be and they are not int8. Raises NetworkError.
         """
         if not fixed:
             return OnnxNetwork(
                 path, name, threads=self.workers, provider=self.provider, lean=True
             )  # fmt: skip
+        if precision == "bf16" and (lack := self._lack_of_bf16()):
+            raise NetworkError("precision bf16", got=lack[0], expected=lack[1])
+        plain = precision == "auto" and self.computes_bf16 and precision_of(path) == "float32"
+        if precision == "bf16" or plain:
+            return OpenVinoNetwork(path, name, threads=self.workers, lean=self.lean, bf16=True)
         return RUNTIMES[self.name](self, path, name)
+
+    def _lack_of_bf16(self) -> tuple[str, str] | None:
+        # What there is in place of what bfloat16 needs.
+        if self.provider != "cpu":
+            return f"the provider {self.provider}", "cpu"
+        if self.name == "onnxruntime":
+            return "the runtime onnxruntime", "openvino or auto"
+        if not (_is_x86() and has_bf16()):
+            return cpu_model(), "a CPU with avx512_bf16 or amx_bf16; float32 and int8 need none"
+        if find_spec("openvino") is None:
+            return "no package openvino", "pip install openvino"
+        return None
 
 
 def _open_onnx(runtime: Runtime, path: Path, name: str) -> Network:
@@ -80,7 +106,11 @@ RUNTIMES: Mapping[str, Callable[[Runtime, Path, str], Network]] = {
 
 
 def _has_fast_int8() -> bool:
-    return platform.machine().lower() in ("x86_64", "amd64") and has_vnni()
+    return _is_x86() and has_vnni()
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")
 
 
 @functools.cache

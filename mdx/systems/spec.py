@@ -103,7 +103,9 @@ class SystemSpec:
     both_polarities: bool = False  # of its best level
     licence: str = ""  # of the code and the weights, in words
     limit: str | None = None  # of a song: fixed:SECONDS, ratio:TIMES or none
-    ladder: tuple[QualityLevel, ...] = (QualityLevel("float32"), QualityLevel("int8"))  # best first
+    ladder: tuple[QualityLevel, ...] = (  # best first
+        QualityLevel("float32"), QualityLevel("bf16"), QualityLevel("int8"),
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         track_name(self.name)  # results are kept in a folder of this name

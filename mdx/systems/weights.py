@@ -25,7 +25,7 @@ QUANTISE = "python -m models.quantize SYSTEM --data FOLDER"
 FETCH = "python -m models.fetch SYSTEM"
 CONVERT = "python -m models.convert {checkpoint} --out {name}"
 QUANTISE_CONVERTED = "python -m models.convert --int8 {name}"
-PRECISIONS = ("float32", "int8", "auto")
+PRECISIONS = ("float32", "bf16", "int8", "auto")
 
 
 def read_weights(folder: Path, name: str) -> bytes:
@@ -119,14 +119,14 @@ def _remedy(folder: Path, name: str) -> str:
 def name_for(precision: str, folder: Path, name: str) -> str:
     """The network to load in place of the float32 network `name`.
 
-    `precision` is float32, int8, or auto: int8 where it was made from this very float32 file.
-    Raises ConfigError for another word; WeightsError where int8 is not there or made from another
-    file.
+    `precision` is float32, bf16, which runs the same file, int8, or auto: int8 where it was made
+    from this very float32 file. Raises ConfigError for another word; WeightsError where int8 is not
+    there or made from another file.
     """
     if precision not in PRECISIONS:
         expected = f"one of {', '.join(PRECISIONS)}"
         raise ConfigError("precision", got=f"'{precision}'", expected=expected)
-    if precision == "float32":
+    if precision in ("float32", "bf16"):
         return name
     entries, int8 = read_manifest(folder), int8_name(name)
     if int8 not in entries:
