@@ -6,16 +6,16 @@ a random number of times slower in mid-song, that is frozen, or that other proce
 
 import argparse
 import tempfile
-import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evaluator.children import Children
-from evaluator.disturbances import Disturbance, Phase, busy, frozen, slower
+from evaluator.disturbances import Disturbance, busy, frozen, slower, together
 from evaluator.replay import SongFailed, Submission, separate_song
 from evaluator.scores import score_stems
 from evaluator.tables import markdown_table
@@ -26,6 +26,7 @@ from mdx.limit.policy import Limit
 from mdx.systems.spec import LAST_RESORT, SOURCES, QualityLevel
 
 CHECKS = 20_000
+Draw = Callable[[np.random.Generator, float], tuple[Limit, str, Disturbance]]
 
 
 def draw(rng: np.random.Generator, duration: float) -> tuple[Limit, str, Disturbance]:
@@ -41,19 +42,13 @@ def draw(rng: np.random.Generator, duration: float) -> tuple[Limit, str, Disturb
     if kind == "slower and busy":
         acts.append(busy(4, after=after))
 
-    def act(group: int, phase: Phase, ended: threading.Event) -> None:
-        """Disturb as all of `acts` at once do, as Disturbance has it."""
-        threads = [threading.Thread(target=one, args=(group, phase, ended)) for one in acts]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    return limit, f"{kind}, x{times:.1f}", act
+    return limit, f"{kind}, x{times:.1f}", together(acts)
 
 
-def run_once(system: str, song: Song, rng: np.random.Generator, out: Path) -> dict[str, Any]:
-    """One song on one random machine."""
+def run_once(
+    system: str, song: Song, rng: np.random.Generator, out: Path, draw: Draw = draw
+) -> dict[str, Any]:
+    """One song on one random machine, which `draw` makes."""
     limit, words, disturbance = draw(rng, song.duration)
     row: dict[str, Any] = {"machine": words, "limit": str(limit)}
     submission = Submission(system, limit=limit, disturbance=disturbance)

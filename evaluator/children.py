@@ -134,7 +134,7 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
 def kill_orphans(mark: str) -> None:
     """End every process whose environment has the mark, until none is found."""
     started = time.monotonic()
-    while orphans := _marked(f"{MARK}={mark}".encode()):
+    while orphans := processes_of(mark):
         for orphan in orphans:
             with suppress(ProcessLookupError, PermissionError):  # gone already
                 os.kill(orphan, signal.SIGKILL)
@@ -143,8 +143,9 @@ def kill_orphans(mark: str) -> None:
         time.sleep(POLL)  # it takes a moment, and one may just have been forked
 
 
-def _marked(variable: bytes) -> list[int]:
-    found = []
+def processes_of(mark: str) -> list[int]:
+    """Every process whose environment has the mark, on Linux."""
+    variable, found = f"{MARK}={mark}".encode(), []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # ended, or another user's
             if variable in (folder / "environ").read_bytes().split(b"\0"):

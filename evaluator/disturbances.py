@@ -1,4 +1,4 @@
-"""What may happen to a machine in mid-song: it is slow, stands still, or has other work to do.
+"""What may happen to a machine in mid-song: it is slow, stands still, is busy, or becomes smaller.
 
 A disturbance is called in a thread, with a process group, the group's phase (setup, song or done),
 and an event that tells when it is over.
@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from mdx.errors import ConfigError
 
@@ -92,6 +93,58 @@ def busy(processes: int, *, after: float) -> Disturbance:
             other.communicate()
 
     return act
+
+
+def lost_cpus(left: int, *, after: float) -> Disturbance:
+    """All but so many CPUs are taken away, `after` seconds into the song; on Linux only."""
+
+    def act(group: int, phase: Phase, ended: threading.Event) -> None:
+        """Disturb a process group, as Disturbance has it."""
+        if not _reached(phase, after, ended):
+            return
+        for thread in _threads(group):
+            with suppress(OSError):  # it has ended
+                os.sched_setaffinity(thread, sorted(os.sched_getaffinity(thread))[:left])
+
+    return act
+
+
+def capped_memory(megabytes: float, *, after: float) -> Disturbance:
+    """From `after` seconds into the song, so much more memory may be asked for; on Linux only."""
+
+    def act(group: int, phase: Phase, ended: threading.Event) -> None:
+        """Disturb a process group, as Disturbance has it."""
+        if not _reached(phase, after, ended):
+            return
+        import resource
+
+        with suppress(OSError):  # it has ended
+            pages = int(Path(f"/proc/{group}/statm").read_text(encoding="ascii").split()[0])
+            most = pages * os.sysconf("SC_PAGE_SIZE") + int(megabytes * 1e6)
+            resource.prlimit(group, resource.RLIMIT_AS, (most, most))
+
+    return act
+
+
+def together(acts: Sequence[Disturbance]) -> Disturbance:
+    """All of these at once."""
+
+    def act(group: int, phase: Phase, ended: threading.Event) -> None:
+        """Disturb a process group, as Disturbance has it."""
+        threads = [threading.Thread(target=one, args=(group, phase, ended)) for one in acts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    return act
+
+
+def _threads(group: int) -> list[int]:
+    # Of the process that leads the group: a submission has no other one.
+    with suppress(OSError):
+        return [int(task.name) for task in Path(f"/proc/{group}/task").iterdir()]
+    return []
 
 
 def _reached(phase: Phase, after: float, ended: threading.Event) -> bool:

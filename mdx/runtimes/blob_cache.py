@@ -4,14 +4,19 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from mdx.errors import OutputError
 from mdx.files import write_atomically
 
 DIGESTS = "sha256.json"  # of the blobs beside it, by their names
+LOCK = "lock"
+PATIENCE = 60.0  # seconds that another process may take to compile
+POLL = 0.05  # seconds
 
 
 @contextmanager
@@ -20,8 +25,10 @@ def compiled_cache(graph: bytes, settings: object = None) -> Iterator[Path | Non
 
     What is in it on entry is what an earlier call left, to the last bit: a blob that has changed is
     removed, so that the network is compiled anew. The folder belongs to this network and these
-    settings alone; on exit, what was compiled meanwhile is noted down. It guards against damage,
-    not against somebody who may write there.
+    settings alone; on exit, what was compiled meanwhile is noted down. Processes enter one after
+    another: OpenVINO maps blobs into memory and writes them in place, so that one that is written
+    anew would end every process that is reading it. It guards against damage, not against somebody
+    who may write there.
 
         with compiled_cache(graph, settings) as folder:
             cached = {} if folder is None else {"CACHE_DIR": str(folder)}
@@ -31,11 +38,43 @@ def compiled_cache(graph: bytes, settings: object = None) -> Iterator[Path | Non
     if folder is None:
         yield None
         return
-    with suppress(OSError):
-        _remove_changed(folder)
-    yield folder
-    with suppress(OSError, OutputError):
-        _note(folder)
+    with _alone(folder) as alone:
+        if not alone:
+            yield None
+            return
+        with suppress(OSError):
+            _remove_changed(folder)
+        yield folder
+        with suppress(OSError, OutputError):
+            _note(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    # Whether no other process is inside, and none will be; a process that dies gives its place up.
+    try:
+        import fcntl
+    except ImportError:  # Windows, which has no OpenVINO here
+        yield True
+        return
+    try:
+        file = (folder / LOCK).open("ab")
+    except OSError:
+        yield False
+        return
+    with file:
+        until = time.monotonic() + PATIENCE
+        while not (alone := _locked(fcntl, file)) and time.monotonic() < until:
+            time.sleep(POLL)
+        yield alone
+
+
+def _locked(fcntl: Any, file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _folder(key: str) -> Path | None:
@@ -53,7 +92,7 @@ def _folder(key: str) -> Path | None:
 def _blobs(folder: Path) -> dict[str, str]:
     found = {}
     for path in folder.iterdir():
-        if path.name != DIGESTS and path.is_file():
+        if path.name not in (DIGESTS, LOCK) and path.is_file():
             with path.open("rb") as file:
                 found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from evaluator.children import Children, Killed, Limits, group_memory
-from evaluator.disturbances import busy, frozen, slower
+from evaluator.disturbances import (
+    busy,
+    capped_memory,
+    frozen,
+    lost_cpus,
+    slower,
+    together,
+)
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 HANGS = {
@@ -167,6 +174,19 @@ def test_a_disturbed_machine_stands_still(
 ) -> None:
     seen = states(disturbance, tmp_path)
     assert least <= seen.count("T") / len(seen) <= most
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_machine_becomes_smaller_in_mid_song() -> None:
+    code = (
+        "import os, sys, time\n"
+        "while len(os.sched_getaffinity(0)) > 1: time.sleep(.01)\n"
+        "time.sleep(0.3)\n"
+        "try: bytearray(10**9)\n"
+        "except MemoryError: sys.stderr.write('refused')"
+    )
+    shrunk = together([lost_cpus(1, after=0.1), capped_memory(100, after=0.0)])
+    assert run(code, Limits(disturbance=shrunk)) == (0, "refused")
 
 
 @posix

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,27 @@ def test_networks_and_settings_have_folders_of_their_own() -> None:
         for settings in ({"threads": 1}, {"threads": 2})
     }
     assert len(folders) == 4
+
+
+def test_processes_enter_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    blob, _ = compile_into()
+    code = (
+        "import sys; from mdx.runtimes.blob_cache import compiled_cache\n"
+        "with compiled_cache(b'graph') as folder:\n"
+        "    print('inside', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin and other.stdout and other.stdout.readline() == "inside\n"
+        monkeypatch.setattr("mdx.runtimes.blob_cache.PATIENCE", 0.1)
+        with compiled_cache(b"graph") as folder:
+            assert folder is None  # the other one hangs: it goes without
+        with compiled_cache(b"another graph") as folder:
+            assert folder is not None
+        monkeypatch.setattr("mdx.runtimes.blob_cache.PATIENCE", 60.0)
+        other.kill()
+        assert compile_into() == (blob, True)
 
 
 def test_without_a_place_for_it_there_is_no_cache(

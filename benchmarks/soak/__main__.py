@@ -1,0 +1,82 @@
+"""`python -m benchmarks.soak`: nothing is late, nothing is lost, a thousand times.
+
+late: songs under random limits on disturbed machines. separate, evaluate: SIGKILL at a random
+moment of a separation and of a replay. starts: four processes at once on a cold cache of compiled
+networks. Each trial is a line in --out, and the same command goes on; the table is of all there
+are. Mutated inputs are `python -m tests.fuzz`.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks.soak.journal import Journal, Row
+from benchmarks.soak.kills import try_kill, undisturbed
+from benchmarks.soak.late import try_limit
+from benchmarks.soak.starts import try_start
+from evaluator.tables import markdown_table
+from evaluator.test_sets import DEMO_SONGS, Song, find_test_set
+from mdx.errors import MdxError
+
+KINDS = {
+    "late": "late or invalid songs",
+    "separate": "separations killed: results lost, wrong, half-written, processes left",
+    "evaluate": "replays killed: the same",
+    "starts": "starts of four on a cold cache: failures, differences",
+}
+Trial = Callable[[int], Row]
+
+
+def trial_of(kind: str, system: str, songs: list[Song], out: Path) -> Trial:
+    """What is tried again and again, by its number."""
+    if kind == "late":
+        return partial(try_limit, system=system, songs=songs, out=out / "stems")
+    if kind == "starts":
+        song = songs[0].folder / "mixture.wav"
+        return partial(try_start, system=system, song=song, out=out / "starts")
+    return partial(try_kill, whole=undisturbed(kind, system, songs, out))
+
+
+def soak_table(journals: dict[str, Journal]) -> str:
+    """All trials of all kinds, and how many of them went wrong."""
+    lines = []
+    for kind, words in KINDS.items():
+        rows = journals[kind].rows()
+        lines.append([words, f"{len(rows)}", f"{sum(row['bad'] for row in rows)}"])
+    return markdown_table(["", "trials", "went wrong"], lines)
+
+
+def main() -> int:
+    """Try on, print the table; returns 1 where a trial went wrong, in this call or before."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="(default: only the table)")
+    parser.add_argument("--trials", type=int, default=1000, help="of each kind, in all")
+    parser.add_argument("--system", default="demo")
+    parser.add_argument("--songs", type=Path, default=DEMO_SONGS, help="(default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("out/soak"))
+    args = parser.parse_args()
+    journals = {kind: Journal(args.out, kind) for kind in KINDS}
+    try:
+        for kind in args.kinds:
+            songs = list(find_test_set(args.songs, args.out / "songs").songs)
+            done = len(journals[kind].rows())
+            trial = trial_of(kind, args.system, songs, args.out) if done < args.trials else None
+            for number in range(done, args.trials):
+                assert trial
+                row = trial(number)
+                journals[kind].add(row)
+                if row["bad"]:
+                    print(f"{kind} {number}: {row}", file=sys.stderr, flush=True)
+    except MdxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass  # the table is of what there is
+    print(soak_table(journals))
+    return int(any(row["bad"] for journal in journals.values() for row in journal.rows()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""What a soak has tried: one JSON object a line, so that it goes on where it was stopped."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+class Journal:
+    """The trials of one kind, in a file that only grows."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        """What a killed soak left of a last line is cut off."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{kind}.jsonl"
+        if self._path.exists():
+            whole, newline, _ = self._path.read_bytes().rpartition(b"\n")
+            self._path.write_bytes(whole + newline)
+
+    def rows(self) -> list[Row]:
+        """All trials so far, in their order."""
+        if not self._path.exists():
+            return []
+        return [json.loads(line) for line in self._path.read_text(encoding="utf-8").splitlines()]
+
+    def add(self, row: Row) -> None:
+        """Write one trial."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")

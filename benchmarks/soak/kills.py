@@ -1,0 +1,133 @@
+"""SIGKILL at random moments: what was finished stays, and nothing half-written counts."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.memory import ROOT
+from benchmarks.soak.journal import Row
+from evaluator.children import MARK, kill_group, processes_of
+from evaluator.fingerprints import hash_file
+from evaluator.test_sets import Song
+from mdx.audio.drafts import LEFTOVER
+from mdx.systems.spec import SOURCES
+
+FRESH = 4  # every so many trials begin in an empty folder, the others upon what kills have left
+GRACE = 2.0  # seconds in which what a killed process has started must end
+STEMS = [f"{source}.wav" for source in SOURCES]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What an undisturbed run of a command comes to: the same bytes every time."""
+
+    command: list[str]
+    folder: Path  # that it writes to
+    seconds: float
+    stems: dict[Path, str]  # hashes by their place in the folder
+    scores: dict[Path, Any]
+
+
+def undisturbed(kind: str, system: str, songs: list[Song], out: Path) -> Whole:
+    """Run a separation ("separate") or a replay of a test set ("evaluate") to its end."""
+    folder = out / kind
+    shutil.rmtree(folder, ignore_errors=True)
+    how = ["--system", system]
+    if kind == "evaluate":
+        command = ["evaluator/run.py", "--songs", str(songs[0].folder.parent), "--out", str(folder)]
+        how += ["--resume", "--excerpt", "0"]
+    else:
+        mixtures = [str(song.folder / "mixture.wav") for song in songs]
+        command = ["predict.py", *mixtures, "-o", str(folder), "--name", "{song}-{folder}/{stem}"]
+    command = [sys.executable, *command, *how]
+    started = time.monotonic()
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    seconds = time.monotonic() - started
+    stems, scores = stems_in(folder), scores_in(folder)
+    assert len(stems) == len(STEMS) * len(songs) and (kind == "separate" or scores)
+    return Whole(command, folder, seconds, stems, scores)
+
+
+def try_kill(number: int, whole: Whole) -> Row:
+    """Kill the command at a moment that its number draws, look, and run it again to its end."""
+    rng = np.random.default_rng(number)
+    if number % FRESH == 0:
+        shutil.rmtree(whole.folder, ignore_errors=True)
+    before = set(stems_in(whole.folder)), set(scores_in(whole.folder))
+    mark = f"soak-{os.getpid()}-{number}"
+    after = float(rng.uniform(0, 1.1 * whole.seconds))
+    killed = run_and_kill(whole.command, after, mark)
+    problems = [f"process {pid} is left" for pid in left_running(mark)]
+    problems += compare(whole, before)
+    again = subprocess.run(whole.command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if again.returncode:
+        problems.append(f"then it ended with {again.returncode}: {again.stderr[-200:]}")
+    if stems_in(whole.folder) != whole.stems or scores_in(whole.folder) != whole.scores:
+        problems.append("then it came to other stems or scores")
+    rest = [path.name for path in whole.folder.rglob(".*") if LEFTOVER.fullmatch(path.name)]
+    problems += [f"{name} is left" for name in rest]
+    return {"number": number, "after": after, "killed": killed, "bad": bool(problems),
+            "problems": problems}  # fmt: skip
+
+
+def run_and_kill(command: list[str], seconds: float, mark: str) -> bool:
+    """Start a command and kill its process after so many seconds; whether it was still running."""
+    child = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, MARK: mark}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        child.kill()  # it alone: what it has started must see to itself
+        child.wait()
+        return True
+    finally:
+        if child.poll() is None:
+            kill_group(child)
+    return False
+
+
+def left_running(mark: str) -> list[int]:
+    """Processes that go on although the one that started them is gone."""
+    until = time.monotonic() + GRACE
+    while (found := processes_of(mark)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
+
+
+def compare(whole: Whole, before: tuple[set[Path], set[Path]]) -> list[str]:
+    """What is wrong with the results that are there now, in words."""
+    stems, scores = stems_in(whole.folder), scores_in(whole.folder)
+    problems = [f"{path} is lost" for path in before[0] - set(stems) | before[1] - set(scores)]
+    problems += [f"{path} is another one" for path, found in stems.items()
+                 if found != whole.stems.get(path)]  # fmt: skip
+    problems += [f"{path} has other scores" for path, found in scores.items()
+                 if found != whole.scores.get(path)]  # fmt: skip
+    for folder in {path.parent for path in stems}:
+        if missing := {name for name in STEMS if folder / name not in stems}:
+            problems.append(f"{folder} lacks {sorted(missing)}")
+    return problems
+
+
+def stems_in(folder: Path) -> dict[Path, str]:
+    """Hashes of all stems that are there under their own names."""
+    paths = [path for name in STEMS for path in folder.rglob(name)]
+    return {path.relative_to(folder): hash_file(path) for path in paths}
+
+
+def scores_in(folder: Path) -> dict[Path, Any]:
+    """The scores of all records that are there; raises ValueError for one that is no JSON."""
+    found = {}
+    for path in (folder / "records").rglob("*.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        found[path.relative_to(folder)] = record["scores"]
+    return found

@@ -1,0 +1,102 @@
+"""A soak goes on where it was stopped, and sees what went wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.soak.__main__ import KINDS, soak_table
+from benchmarks.soak.journal import Journal
+from benchmarks.soak.kills import (
+    STEMS,
+    Whole,
+    compare,
+    left_running,
+    run_and_kill,
+    stems_in,
+    try_kill,
+)
+from benchmarks.soak.late import draw, is_bad
+from evaluator.children import processes_of
+
+# In place of a separation: it writes four stems one by one under their own names, which ours never
+# does, or under other names first and then all at once.
+WRITER = """
+import sys, time, pathlib
+folder, careful = pathlib.Path(sys.argv[1]) / "song", sys.argv[2] == "careful"
+folder.mkdir(parents=True, exist_ok=True)
+for name in sys.argv[3:]:
+    (folder / (f".{name}.12345678.part" if careful else name)).write_text("stem")
+    time.sleep(0.1)
+if careful:
+    for name in sys.argv[3:]:
+        (folder / f".{name}.12345678.part").replace(folder / name)
+"""
+
+
+def whole_of(folder: Path, how: str) -> Whole:
+    command = [sys.executable, "-c", WRITER, str(folder), how, *STEMS]
+    subprocess.run(command, check=True)
+    return Whole(command, folder, 0.5, stems_in(folder), {})
+
+
+def test_a_journal_goes_on_after_a_broken_line(tmp_path: Path) -> None:
+    Journal(tmp_path, "late").add({"number": 0, "bad": False})
+    with (tmp_path / "late.jsonl").open("a") as file:
+        file.write('{"number": 1, "ba')
+    journal = Journal(tmp_path, "late")
+    journal.add({"number": 1, "bad": True})
+    assert [row["number"] for row in journal.rows()] == [0, 1]
+    journals = {kind: Journal(tmp_path, kind) for kind in KINDS}
+    line = soak_table(journals).splitlines()[2]
+    assert [cell.strip() for cell in line.split("|")][2:4] == ["2", "1"]
+
+
+def test_half_written_lost_and_other_stems_are_seen(tmp_path: Path) -> None:
+    whole = whole_of(tmp_path, "careful")
+    assert len(whole.stems) == 4 and compare(whole, (set(whole.stems), set())) == []
+    (tmp_path / "song" / "bass.wav").write_text("half")
+    (tmp_path / "song" / "drums.wav").unlink()
+    problems = " ".join(compare(whole, (set(whole.stems), set())))
+    assert "song/bass.wav is another one" in problems
+    assert "song/drums.wav is lost" in problems and "lacks ['drums.wav']" in problems
+
+
+def test_a_command_that_writes_stems_one_by_one_is_found_out(tmp_path: Path) -> None:
+    careless, careful = (whole_of(tmp_path / how, how) for how in ("careless", "careful"))
+    rows = [try_kill(4 * number, careless) for number in range(4)]
+    assert any("lacks" in problem for row in rows for problem in row["problems"])
+    rows = [try_kill(4 * number, careful) for number in range(4)]
+    assert any(row["killed"] for row in rows) and not any(row["bad"] for row in rows)
+
+
+def test_what_goes_on_after_the_kill_is_found(tmp_path: Path) -> None:
+    child = "import subprocess, sys, time; subprocess.Popen(['sleep', '30']); time.sleep(30)"
+    assert run_and_kill([sys.executable, "-c", child], 1.0, "a-soak-test")
+    (orphan,) = left_running("a-soak-test")
+    subprocess.run(["kill", str(orphan)], check=True)
+    while processes_of("a-soak-test"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("row", "bad"),
+    [
+        ({"error": None, "share": 0.9, "machine": "slower"}, False),
+        ({"error": None, "share": 1.1, "machine": "slower"}, True),
+        ({"error": "song of more than 5 s", "machine": "capped memory"}, True),
+        ({"error": "failed to allocate memory", "machine": "capped memory"}, False),
+        ({"error": "failed to allocate memory", "machine": "busy"}, True),
+    ],
+)
+def test_what_counts_as_late_or_invalid(row: dict[str, object], bad: bool) -> None:
+    assert is_bad(row) == bad
+
+
+def test_machines_are_drawn_by_number() -> None:
+    drawn = [draw(np.random.default_rng(number), 20.0)[:2] for number in (3, 3, 4)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    kinds = {draw(np.random.default_rng(number), 20.0)[1] for number in range(60)}
+    assert len(kinds) == 6
