@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ import soundfile as sf
 from mdx.systems.spec import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parent.parent
+POLL = 0.02  # seconds between two looks at a process's memory
 
 
 def write_song(path: Path, seconds: int) -> None:
@@ -45,13 +47,27 @@ def measure_command(command: list[str]) -> Usage:
     """Run a command in the repository. Raises CalledProcessError where it fails."""
     started = time.perf_counter()
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
+    peak, pid, status = 0, 0, 0
+    while not pid:
+        time.sleep(POLL)
+        peak = max(peak, _peak_so_far(child.pid))
+        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
     seconds = time.perf_counter() - started
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, command)
     unit = 1 if sys.platform == "darwin" else 1024  # bytes a unit of ru_maxrss
-    return Usage(seconds, usage.ru_maxrss * unit / 1e6)
+    return Usage(seconds, (peak or usage.ru_maxrss * unit) / 1e6)
+
+
+def _peak_so_far(pid: int) -> int:
+    # Bytes; 0 where the system does not tell. What it tells at the end (ru_maxrss) may be the
+    # memory of this process, which the child had for the moment of its start.
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def main() -> None:
