@@ -106,6 +106,7 @@ class Magnitude:
         self.geometry = Geometry(
             (options.segment + 2 * around) * options.hop, options.segment * options.hop,
             window="centre", nested=False,
+            grain=options.hop * max((size for size in self._patches if size), default=1),
         )  # fmt: skip
 
     def _check_frames(self) -> int:

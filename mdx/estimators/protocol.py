@@ -27,6 +27,7 @@ class Geometry:
     nested: bool = True  # whether a segment also counts that lies wholly within the one before
     window: str = "rectangular"  # a key of mdx.estimators.windows.WINDOWS
     batch: int = 1  # segments in one call; only whole ones wait for each other
+    grain: int = 1  # by which time grows with length: a patch of a network for so many samples
     passes: int = 1  # calls for the same segment, whose estimates are averaged
     skip_silence: bool = True  # digital silence is silent in every stem, without the network
 

@@ -18,7 +18,8 @@ def segment_cost(estimator: Estimator) -> float:
     Where time grows with length they are those of a shorter one, as many times as it is longer.
     """
     geometry = estimator.geometry
-    length = geometry.segment if estimator.fixed_length else min(geometry.segment, PROBE)
+    probe = -(-PROBE // geometry.grain) * geometry.grain
+    length = geometry.segment if estimator.fixed_length else min(geometry.segment, probe)
     rng = np.random.default_rng(0)
     shape = (geometry.batch, CHANNELS, geometry.before + length + geometry.after)
     segments = rng.uniform(-0.1, 0.1, shape).astype(np.float32)

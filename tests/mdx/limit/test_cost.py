@@ -37,3 +37,16 @@ def test_a_segment_costs_its_part_of_a_full_call(
     assert cost == pytest.approx(expected * segment)
     longest = samples if fixed_length else min(samples, 2 * SAMPLE_RATE)
     assert set(seen) == {(batch, 2, longest)}
+
+
+def test_a_probe_is_made_of_whole_patches() -> None:
+    lengths = []
+
+    def process(part: Audio) -> Audio:
+        lengths.append(part.shape[1])
+        return part
+
+    for grain in (1, 60_000, 260_000):
+        geometry = Geometry(10**6, 10**6, grain=grain)
+        segment_cost(FunctionEstimator(process, geometry, fixed_length=False))
+    assert sorted(set(lengths)) == [2 * SAMPLE_RATE, 120_000, 260_000]
