@@ -1,0 +1,1 @@
+"""The paper's comparison in miniature: every architecture small, and trained equally long."""

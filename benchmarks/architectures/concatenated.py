@@ -1,0 +1,33 @@
+"""TFC-TDF-U-Net v2 with v1's kind of skips: concatenated, not multiplied."""
+
+import torch
+from torch import Tensor, nn
+
+from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
+
+
+class ConcatenatedUNet(TfcTdfUNet):
+    """v2 in all else; a 1x1 convolution brings both halves back to the level's channels.
+
+    Shape: (batch, 4, dim_f, T) -> the same; T a multiple of 2**n_levels.
+    """
+
+    def __init__(self, spec: TfcTdfSpec) -> None:
+        super().__init__(spec)
+        widths = [spec.growth * (level + 1) for level in range(spec.n_levels)]
+        self.merges = nn.ModuleList(nn.Conv2d(2 * wide, wide, 1) for wide in widths)
+
+    def between(self, x: Tensor) -> Tensor:
+        """The U between the first layer and the last. Shape: (batch, growth, T, F) -> the same."""
+        skips = []
+        for encoder, down in zip(self.encoders, self.downs, strict=True):
+            x = encoder(x)
+            skips.append(x)
+            x = down(x)
+        x = self.middle(x)
+        levels = zip(
+            reversed(self.ups), reversed(self.merges), reversed(self.decoders), strict=True
+        )
+        for up, merge, decoder in levels:
+            x = decoder(merge(torch.cat([up(x), skips.pop()], dim=1)))
+        return x
