@@ -57,6 +57,10 @@ def get_parser() -> argparse.ArgumentParser:
     separator.add_argument(
         "--workers", type=int, default=0, help="processes a device that prepare examples"
     )
+    separator.add_argument(
+        "--resident", action="store_true",
+        help="keep all songs in the device's memory, and make examples there",
+    )  # fmt: skip
     release = steps.add_parser("release", help="export the network of a checkpoint")
     release.add_argument("--source", choices=[*SOURCES, ALL], required=True)
     release.add_argument(
@@ -101,7 +105,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _train_separator(args: argparse.Namespace, command: str) -> None:
-    hardware = Hardware(args.accelerator, args.devices, args.nodes, args.workers)
+    hardware = Hardware(
+        args.accelerator, args.devices, args.nodes, args.workers, args.resident
+    )  # fmt: skip
     config = _read_config(args)
     if args.precision:
         precision = hardware.precision if args.precision == "auto" else args.precision

@@ -126,11 +126,15 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
     def _draw_louder(self, rng: np.random.Generator, source: str, place: Place) -> Place:
         """Draw another place while a stem rests, a few times, or leave it at that."""
         for _ in range(REDRAWS):
-            part = self._read(source, place)
-            if np.abs(part).mean() >= self._data.quiet or rng.random() < self._data.keep_quiet:
+            loud = self._loudness(source, place) >= self._data.quiet
+            if loud or rng.random() < self._data.keep_quiet:
                 break
             place = self._draw_place(rng)
         return place
+
+    def _loudness(self, source: str, place: Place) -> float:
+        # The mean absolute value of a stem there.
+        return float(np.abs(self._read(source, place)).mean())
 
     def _needed(self, tempo: float, speed: Fraction) -> int:
         return math.ceil(self._chunk * tempo * speed)

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mdx.errors import AudioError, ConfigError
@@ -24,6 +25,7 @@ from training.module import SeparatorModule
 from training.origin import Origin
 from training.release import write_network
 from training.report import Report
+from training.resident import Batches, ResidentExamples
 from training.rounds import Rounds
 from training.songs import Song
 from training.spectrogram import spectrogram
@@ -66,19 +68,13 @@ def fit(
     spec = config.stft(config.train_frames)
     with _quiet():
         trainer = _trainer(config, hardware, out, [Report(source, curve), keeper])
-        batch = config.batch * config.accumulate
-        rounds = Rounds(trainer, batch=batch, steps=config.validate_every)
         draw = partial(Examples, train_songs, source, config.data, chunk=spec.chunk, seed=seed)
-        loader = DataLoader(
-            draw(count=rounds.examples(config.steps)),
-            batch_size=hardware.share(config.batch),
-            sampler=rounds,
-            num_workers=hardware.workers,
-            # A fork would inherit the threads of numerical libraries, half alive.
-            multiprocessing_context="spawn" if hardware.workers else None,
-            persistent_workers=hardware.workers > 0,
-            pin_memory=hardware.kind == "gpu",
-        )
+        resident = None
+        if hardware.resident:
+            resident = partial(
+                ResidentExamples, train_songs, source, config.data, chunk=spec.chunk, seed=seed
+            )
+        loader = _make_loader(config, hardware, trainer, resident or draw)
         module = _make_module(config, draw(count=SCALE_FROM), spec, checkpoint, start, seed)
         try:
             trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
@@ -88,6 +84,31 @@ def fit(
                 raise
             raise told from error
     return keeper.best
+
+
+def _make_loader(
+    config: SeparatorConfig, hardware: Hardware, trainer: Trainer, draw: Callable[..., Examples]
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    # `draw` makes so many examples, of which each process gets its share of every batch.
+    size = hardware.share(config.batch)
+    if hardware.resident:
+        rounds = Rounds(trainer, batch=config.accumulate, steps=config.validate_every)  # of batches
+        examples = draw(count=size * rounds.examples(config.steps), device=hardware.device)
+        assert isinstance(examples, ResidentExamples)
+        return DataLoader(Batches(examples, size), batch_size=None, sampler=rounds)
+    rounds = Rounds(
+        trainer, batch=config.batch * config.accumulate, steps=config.validate_every
+    )  # fmt: skip
+    return DataLoader(
+        draw(count=rounds.examples(config.steps)),
+        batch_size=size,
+        sampler=rounds,
+        num_workers=hardware.workers,
+        # A fork would inherit the threads of numerical libraries, half alive.
+        multiprocessing_context="spawn" if hardware.workers else None,
+        persistent_workers=hardware.workers > 0,
+        pin_memory=hardware.kind == "gpu",
+    )
 
 
 def _make_module(

@@ -16,12 +16,18 @@ class Hardware:
     devices: int = 1  # a process each, on every machine
     nodes: int = 1
     workers: int = 0  # a device; 0: examples are made between the steps
+    resident: bool = False  # songs lie in the device's memory, where examples are made
 
     def __post_init__(self) -> None:
         if self.devices > self.available:
             raise ConfigError(
                 "devices", got=self.devices, expected=f"at most {self.available}, those there are",
                 hint="--accelerator cpu does without GPUs" if self.kind == "gpu" else "",
+            )  # fmt: skip
+        if self.resident and (self.workers or self.processes > 1):
+            raise ConfigError(
+                "resident", got=f"{self.workers} workers, {self.processes} devices",
+                expected="no workers and one device",
             )  # fmt: skip
         for key, least in (("devices", 1), ("nodes", 1), ("workers", 0)):
             if getattr(self, key) < least:
@@ -33,6 +39,11 @@ class Hardware:
         if self.accelerator != "auto":
             return self.accelerator
         return "gpu" if torch.cuda.is_available() else "cpu"
+
+    @property
+    def device(self) -> torch.device:
+        """Where torch puts what a single process trains."""
+        return torch.device("cuda" if self.kind == "gpu" else "cpu")
 
     @property
     def available(self) -> int:

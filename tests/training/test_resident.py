@@ -1,0 +1,106 @@
+"""Examples made on a device are those made on the CPU, number by number."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mdx.errors import ConfigError
+from mdx.systems.spec import SAMPLE_RATE
+from tests.training.miniature import CONFIG, run, write_songs
+from training.config import DataConfig
+from training.examples import Examples, turn_treble
+from training.hardware import Hardware
+from training.resident import BLOCK, Batches, ResidentExamples, change_spectrum
+from training.songs import Song, find_songs
+
+CHUNK = 3000
+CPU = torch.device("cpu")
+
+
+def both(
+    songs: tuple[Song, ...], data: DataConfig, source: str = "other", chunk: int = CHUNK
+) -> tuple[Examples, ResidentExamples]:
+    on_cpu = Examples(songs, source, data, chunk=chunk, count=40, seed=1)
+    return on_cpu, ResidentExamples(
+        songs, source, data, chunk=chunk, count=40, seed=1, device=CPU
+    )  # fmt: skip
+
+
+@pytest.fixture
+def songs(test_set: Path) -> tuple[Song, ...]:
+    return find_songs(test_set)
+
+
+@pytest.mark.parametrize("source", ["other", "all"])
+def test_the_same_numbers_are_the_same_examples(songs: tuple[Song, ...], source: str) -> None:
+    data = DataConfig(gain_db=6, whole_song=0.4, swap=True, flip=True)
+    on_cpu, resident = both(songs, data, source)
+    for index in range(20):
+        for expected, found in zip(on_cpu[index], resident[index], strict=True):
+            assert found.shape == expected.shape
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+def test_songs_shorter_than_a_chunk_get_zeros(tmp_path: Path) -> None:
+    songs = find_songs(write_songs(tmp_path, samples=1000))
+    on_cpu, resident = both(songs, DataConfig())
+    torch.testing.assert_close(resident[3][0], on_cpu[3][0], rtol=0, atol=1e-6)
+
+
+def test_a_changed_spectrum_is_the_shelf_of_the_filter() -> None:
+    rng = np.random.default_rng(0)
+    window = np.hanning(CHUNK).astype(np.float32)  # periodic as well as alone
+    stem = rng.standard_normal((2, CHUNK)).astype(np.float32) * window
+    expected = turn_treble(stem, 9.0, 2000.0)
+    found = change_spectrum(torch.from_numpy(stem), CHUNK, 9.0, 2000.0).numpy()
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert np.abs(found - stem).max() > 0.1
+
+
+@pytest.mark.parametrize("samples", [2700, 3000, 3300])
+def test_a_resampled_tone_has_another_pitch_and_its_level(samples: int) -> None:
+    cycles = 60
+    tone = np.sin(2 * np.pi * cycles * np.arange(samples) / samples)
+    stem = torch.from_numpy(np.stack([tone, tone])).float()
+    found = change_spectrum(stem, CHUNK, 0.0, 0.0)
+    expected = np.sin(2 * np.pi * cycles * np.arange(CHUNK) / CHUNK)
+    np.testing.assert_allclose(found[0].numpy(), expected, atol=1e-4)
+
+
+def test_quiet_parts_are_drawn_again(tmp_path: Path) -> None:
+    songs = find_songs(write_songs(tmp_path, samples=4 * BLOCK))
+    on_cpu, resident = both(songs, DataConfig(quiet=0.002))
+    part = on_cpu.draw(0)[0]
+    exact = on_cpu._loudness("bass", part.place)
+    assert resident._loudness("bass", part.place) == pytest.approx(exact, rel=0.1)
+    assert [resident.draw(i) for i in range(10)] == [on_cpu.draw(i) for i in range(10)]
+
+
+def test_pitch_and_stretch_stay_on_cpus(songs: tuple[Song, ...]) -> None:
+    for data in (DataConfig(semitones=1), DataConfig(stretch=0.1)):
+        with pytest.raises(ConfigError, match="with --resident"):
+            both(songs, data)
+
+
+def test_batches_are_whole_and_in_order(songs: tuple[Song, ...]) -> None:
+    _, examples = both(songs, DataConfig())
+    batches = Batches(examples, 3)
+    assert len(batches) == 13
+    mix, target = batches[2]
+    assert mix.shape == (3, 2, CHUNK) and target.shape == (3, 2, CHUNK)
+    assert torch.equal(mix[1], examples[7][0]) and torch.equal(target[1], examples[7][1])
+    with pytest.raises(IndexError):
+        batches[13]
+
+
+def test_a_training_learns_the_same_from_them(tmp_path: Path) -> None:
+    config = replace(CONFIG, steps=6, validate_every=3, accumulate=2)
+    scores = []
+    for name, hardware in (("a", Hardware("cpu")), ("b", Hardware("cpu", resident=True))):
+        (tmp_path / name).mkdir()
+        write_songs(tmp_path / name / "songs", samples=SAMPLE_RATE // 2)
+        scores.append(run(tmp_path / name, config, hardware=hardware))
+    assert scores[0] == pytest.approx(scores[1], abs=1e-3)

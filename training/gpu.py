@@ -1,0 +1,155 @@
+"""`python -m training.gpu`: songs, one network for all four stems, and its SDR, in so many minutes.
+
+For a machine with one GPU and several cores, for a while. Songs are composed on all cores; they are
+kept in the GPU's memory, where a network is trained for the steps that the time left buys; the best
+one is exported, and scored on songs nobody trained on. What is there already is not made again.
+"""
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import yaml
+
+from mdx.errors import MdxError
+from mdx.machine import available_cpus
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
+from training.config import ALL, SeparatorConfig, read_config
+from training.fit import fit
+from training.hardware import Hardware
+from training.module import SeparatorModule, waveform_loss
+from training.origin import ROOT, Origin, git_commit
+from training.songs import Song, find_songs, split_songs
+from training.validation import TorchNetwork, score_song
+
+log = logging.getLogger("training")
+NAME = "gpu/all.onnx"
+RENDERING = 0.35  # of the time, at most: what is not rendered by then is left out
+KEPT = 0.12  # of the time, for the export and the scores
+TIMED = 10  # steps by which the pace is judged, after as many that warm the device up
+TEST_SONGS = 8
+
+
+def render(out: Path, songs: int, *, seconds: float, jobs: int, options: list[str]) -> None:
+    """Compose songs below a folder, as many as its share of the time allows."""
+    command = [sys.executable, "-m", "demo", "--out", str(out), "--train", str(songs),
+               "--test", str(TEST_SONGS), "--seconds", "30", "--jobs", str(jobs)]  # fmt: skip
+    with subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.DEVNULL) as child:
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            child.terminate()  # complete songs stay
+            log.info("songs: the time for them is over")
+
+
+def measure_pace(config: SeparatorConfig, device: torch.device) -> float:
+    """Seconds of a step of training, without the making of its examples."""
+    module = SeparatorModule(config, scale=1.0).to(device)
+    optimizer = torch.optim.AdamW(module.network.parameters())
+    shape = (config.batch, config.sources, 2, module.stft.chunk)
+    fast = config.precision == "bf16-mixed"
+    started = 0.0
+    for step in range(2 * TIMED):
+        if step == TIMED:
+            _finish(device)
+            started = time.perf_counter()
+        target = torch.randn(shape, device=device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+            found = module(target.sum(dim=1))
+        loss = waveform_loss(found, target, module.stft, config.loss)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad()
+    _finish(device)
+    return (time.perf_counter() - started) / TIMED
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def with_steps(config: SeparatorConfig, seconds: float, pace: float) -> SeparatorConfig:
+    """The configuration with the steps that so many seconds buy, validated six times."""
+    steps = max(1, int(seconds / pace))
+    return replace(config, steps=steps, validate_every=max(1, -(-steps // 6)))
+
+
+def score_test_songs(
+    path: Path, config: SeparatorConfig, songs: tuple[Song, ...], device: torch.device
+) -> dict[str, float]:
+    """The mean SDR of each source over songs, in dB, by the weights that a training left."""
+    module = SeparatorModule(config, scale=1.0).to(device)
+    module.start_from(path)
+    spec = config.stft(config.frames)
+    network = TorchNetwork(module.finished(), spec, device, sources=len(SOURCES))
+    rows = [score_song(network, spec, ALL, song) for song in songs]
+    found = {source: [row[source] for row in rows if source in row] for source in SOURCES}
+    return {source: sum(row) / len(row) for source, row in found.items() if row}
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="python -m training.gpu", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("out/train-gpu"))
+    parser.add_argument("--minutes", type=float, default=9.0, help="in all (default: 9)")
+    parser.add_argument("--songs", type=int, default=600, help="to train on, at most")
+    parser.add_argument("--jobs", type=int, default=available_cpus(), help="songs at a time")
+    parser.add_argument("--packs", action="store_true", help="recordings play some parts")
+    parser.add_argument("--config", default="gpu", help="a name from training/configs, or a YAML")
+    parser.add_argument("--accelerator", choices=["auto", "cpu", "gpu"], default="auto")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do it all; returns the exit code."""
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log.setLevel(logging.INFO)
+    words = sys.argv[1:] if arguments is None else arguments
+    args = get_parser().parse_args(words)
+    until = time.monotonic() + 60 * args.minutes
+    try:
+        _train(args, Origin(f"python -m training.gpu {' '.join(words)}",
+                            "demo songs of the train split (python -m demo)",
+                            Path(args.config).name, git_commit()), until)  # fmt: skip
+    except MdxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _train(args: argparse.Namespace, origin: Origin, until: float) -> None:
+    hardware = Hardware(args.accelerator, resident=True)
+    config = replace(read_config(args.config)[ALL], precision=hardware.precision)
+    songs = args.out / "songs"
+    share = RENDERING * 60 * args.minutes
+    options = ["--seed", str(args.seed), *(["--packs"] if args.packs else [])]
+    render(songs, args.songs, seconds=share, jobs=args.jobs, options=options)
+    training, validation = split_songs(find_songs(songs / "train"), one_in=config.held_out)
+    minutes = sum(song.samples for song in training) / SAMPLE_RATE / 60
+    log.info("%d songs of %.0f minutes in all, %d for validation", len(training), minutes,
+             len(validation))  # fmt: skip
+    pace = measure_pace(config, hardware.device)
+    left = until - time.monotonic() - KEPT * 60 * args.minutes
+    config = with_steps(config, left, pace)
+    log.info("%.3f s a step: %d steps", pace, config.steps)
+    (args.out / "steps.yaml").write_text(yaml.safe_dump({"steps": config.steps, "pace": pace}))
+    best = fit(
+        config, ALL, training, validation, out=args.out / f"run-{int(time.time())}",
+        weights=args.out / "weights", name=NAME, seed=args.seed, origin=origin, hardware=hardware,
+    )  # fmt: skip
+    state = args.out / "weights" / "gpu" / "all.state.npz"
+    scores = score_test_songs(state, config, find_songs(songs / "test"), hardware.device)
+    log.info("best SDR %.3f dB; test songs: %s", best, scores)
+    (args.out / "scores.json").write_text(json.dumps(scores, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Training songs that lie in a device's memory: examples are cut, mixed and changed there."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mdx.errors import ConfigError
+from mdx.systems.spec import SAMPLE_RATE, SOURCES
+from training.config import DataConfig, targets
+from training.examples import Examples, Part, Place
+from training.songs import FULL_SCALE, Song, Stems, to_int16
+
+BLOCK = 1024  # samples of which one mean level is kept
+
+
+class ResidentExamples(Examples):
+    """The examples of Examples, number by number, made on a device.
+
+    They differ by float32 rounding, in how a stem is resampled (by its spectrum), and in quiet
+    parts, which are judged by blocks.
+    """
+
+    def __init__(
+        self, songs: Sequence[Song], source: str, data: DataConfig, *,
+        chunk: int, count: int, seed: int, device: torch.device,
+    ) -> None:  # fmt: skip
+        """Bring all stems of all songs to the device: 16 bits a sample, 42 MB a minute.
+
+        Raises AudioError as reading them does, ConfigError where `data` asks for pitch shift or
+        time stretch, which is work for CPUs.
+        """
+        super().__init__(songs, source, data, chunk=chunk, count=count, seed=seed)
+        if data.semitones or data.stretch:
+            raise ConfigError(
+                "data", got=f"semitones {data.semitones:g}, stretch {data.stretch:g}",
+                expected="0 with --resident; speed and training.augment do without",
+            )  # fmt: skip
+        self._device = device
+        self._held: dict[tuple[str, str], Tensor] = {}
+        self._levels: dict[tuple[str, str], npt.NDArray[np.float64]] = {}  # summed up
+        stems = Stems()
+        for song in songs:
+            for stem in SOURCES:
+                content = to_int16(stems.read(song, stem, 0, song.samples))
+                self._held[song.name, stem] = torch.from_numpy(content).to(device)
+                self._levels[song.name, stem] = _summed_levels(content)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """As Examples has it, on the device."""
+        parts = zip(SOURCES, self.draw(index), strict=True)
+        stems = {source: self._on_device(source, part) for source, part in parts}
+        wanted = [stems[source] for source in targets(self._source)]
+        return torch.stack(list(stems.values())).sum(dim=0), (
+            torch.stack(wanted) if len(wanted) > 1 else wanted[0]
+        )
+
+    def _loudness(self, source: str, place: Place) -> float:
+        summed = self._levels[place.song.name, source]
+        first = min(place.start // BLOCK, len(summed) - 2)
+        last = min(len(summed) - 1, first + max(1, self._chunk // BLOCK))
+        return float((summed[last] - summed[first]) / (last - first))
+
+    def _on_device(self, source: str, part: Part) -> Tensor:
+        # Shape: (2, chunk)
+        place = part.place
+        samples = self._needed(place.tempo, place.speed)
+        stem = self._held[place.song.name, source][:, place.start : place.start + samples]
+        stem = stem.float() / FULL_SCALE
+        if stem.shape[1] < samples:
+            stem = torch.nn.functional.pad(stem, (0, samples - stem.shape[1]))
+        if part.treble or samples != self._chunk:
+            stem = change_spectrum(stem, self._chunk, part.treble, part.corner)
+        if part.swap:
+            stem = stem.flip(0)
+        return stem * part.gain
+
+
+def change_spectrum(stem: Tensor, samples: int, treble: float, corner: float) -> Tensor:
+    """Resample to so many samples, and turn up what lies above a corner (Hz) by `treble` dB.
+
+    By the discrete Fourier transform, for which a signal is periodic. Shape: (2, n) -> (2, samples)
+    """
+    held = stem.shape[1]
+    spectrum = torch.fft.rfft(stem) * (samples / held)
+    bins = samples // 2 + 1
+    spectrum = torch.nn.functional.pad(spectrum, (0, max(0, bins - spectrum.shape[1])))[:, :bins]
+    if treble:
+        frequencies = torch.arange(bins, device=stem.device) * (SAMPLE_RATE / samples)
+        # The analogue shelf of first order that training.examples has as a filter.
+        slope = torch.tan(math.pi * frequencies.clamp(max=0.499 * SAMPLE_RATE) / SAMPLE_RATE)
+        position = 1j * slope / math.tan(math.pi * corner / SAMPLE_RATE)
+        spectrum = spectrum * (10 ** (treble / 20) * position + 1) / (position + 1)
+    found: Tensor = torch.fft.irfft(spectrum, n=samples)
+    return found
+
+
+class Batches(Dataset[tuple[Tensor, Tensor]]):
+    """Whole batches of examples, so that nothing is collated outside the device."""
+
+    def __init__(self, examples: ResidentExamples, size: int) -> None:
+        """Batches of so many examples; the last one is left out where it is not whole."""
+        self._examples = examples
+        self._size = size
+
+    def __len__(self) -> int:
+        return len(self._examples) // self._size
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Shape: (size, 2, chunk), and (size, 2, chunk) or (size, 4, 2, chunk)."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        first = index * self._size
+        pairs = [self._examples[number] for number in range(first, first + self._size)]
+        return torch.stack([mix for mix, _ in pairs]), torch.stack([wanted for _, wanted in pairs])
+
+
+def _summed_levels(content: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+    # Sums of mean absolute values of blocks up to each of them. Shape: (2, n) -> (blocks + 1)
+    whole = max(1, content.shape[1] // BLOCK)
+    blocks = np.array_split(np.abs(content.astype(np.float32)).mean(axis=0), whole)
+    means = np.array([block.mean() for block in blocks]) / FULL_SCALE
+    return np.concatenate([[0.0], np.cumsum(means)])
