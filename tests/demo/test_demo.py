@@ -237,7 +237,7 @@ def test_bad_arguments_are_one_line_and_write_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     with pytest.raises(SystemExit) as exit_info:
-        raise SystemExit(main(["--out", str(tmp_path / "new"), *arguments]))
+        raise SystemExit(main(["--out", str(tmp_path / "new"), "--jobs", "1", *arguments]))
     assert exit_info.value.code == code
     said = capsys.readouterr().err
     assert said.lower().startswith(message.lower()) and said.count("\n") == 1
