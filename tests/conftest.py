@@ -35,6 +35,7 @@ def _cheap_processes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MDX_THREADS", "OMP_NUM_THREADS"):
             patch.setenv(name, "1")
+        patch.setattr("evaluator.evaluation.available_cpus", lambda: 1)
         yield
 
 

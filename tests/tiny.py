@@ -23,7 +23,7 @@ TINY = {
 @functools.cache
 def tiny_network(source: str) -> TfcTdfUNet:
     """The random network of a source, the same at every call."""
-    size = TfcTdfSpec(dim_f=TINY[source].dim_f, n_blocks=3, n_layers=1, growth=4, bottleneck=8)
+    size = TfcTdfSpec(dim_f=TINY[source].dim_f, n_blocks=5, n_layers=1, growth=4, bottleneck=8)
     return random_network(size, seed=SOURCES.index(source))
 
 

@@ -29,11 +29,22 @@ def _no_grading(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+# With one thread a song, as evaluations in this process have: sums are in the same order.
+RUN = """
+import sys
+from evaluator import evaluation, run
+evaluation.available_cpus = lambda: 1
+sys.exit(run.main(sys.argv[1:]))
+"""
+
+
 def start(songs: Path, system: Path, out: Path, *options: str) -> "subprocess.Popen[str]":
     """Run the evaluator in a process of its own."""
-    command = [sys.executable, str(ROOT / "evaluator" / "run.py"), "--songs", str(songs)]
-    command += ["--system", str(system), "--out", str(out), *options]
-    return subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = [sys.executable, "-c", RUN, "--songs", str(songs), "--system", str(system)]
+    return subprocess.Popen(
+        [*command, "--out", str(out), *options], cwd=ROOT, text=True, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
 
 
 def wait_for_record(out: Path) -> None:
