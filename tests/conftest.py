@@ -1,11 +1,15 @@
 """A tiny system of random networks, and songs to separate with it."""
 
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 import yaml
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from mdx.separator import Separator
 from mdx.systems.manifest import int8_name, register_weights
@@ -18,6 +22,30 @@ from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 def no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same levels on all machines: what CPUs with bfloat16 add has tests of its own."""
     monkeypatch.setattr("mdx.runtimes.runtime.has_bf16", lambda: False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_processes() -> Iterator[None]:
+    """One thread for networks, here and in commands and children: those of tests are small.
+
+    Two threads would wait for each other, and take twice the CPU time; the more so beside another
+    worker of pytest-xdist.
+    """
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MDX_THREADS", "OMP_NUM_THREADS"):
+            patch.setenv(name, "1")
+        patch.setattr("evaluator.evaluation.available_cpus", lambda: 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_exports() -> Iterator[None]:
+    """Have torch's exporter make its table of operators once: it takes half a second a network."""
+    table = functools.cache(ONNXRegistry.from_torchlib)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(table))
+        yield
 
 
 @pytest.fixture(scope="session")

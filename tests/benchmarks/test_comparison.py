@@ -68,7 +68,10 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_a_network_is_scored_alone_and_with_a_mixer(tmp_path: Path, data: Path) -> None:
+def test_a_network_is_scored_alone_and_with_a_mixer(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "VARIANTS", {BASE: {"n_blocks": 3, "growth": 2}})
     config = small_config(BASE, "drums")
     weights = tmp_path / "weights"
     export_onnx(config.build(), weights / "x/drums.onnx", dim_f=config.dim_f, dim_t=config.frames)

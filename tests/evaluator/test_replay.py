@@ -91,8 +91,8 @@ def test_a_submission_that_does_not_start(test_set: Path, tmp_path: Path) -> Non
 
 
 def test_threads_are_handed_on(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
-    submission = Submission(str(tiny_system), subtype="FLOAT", threads=1)
+    submission = Submission(str(tiny_system), subtype="FLOAT", threads=2)
     separation = separate_song(submission, test_set / "song 2", tmp_path / "out", Children())
-    assert separation.threads == 1 and separation.seconds > 0
+    assert separation.threads == 2 and separation.seconds > 0
     names = {path.name for path in (tmp_path / "out" / "song 2").glob("*.wav")}
     assert names == {"bass.wav", "drums.wav", "other.wav", "vocals.wav"}

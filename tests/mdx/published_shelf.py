@@ -52,7 +52,7 @@ SYSTEMS = {
     ),
     "lasaft_large": Tiny(
         lambda: Lasaft(LasaftSpec(
-            BINS, 5, embedding=4, n_layers=2, growth=3, latents=2, keys=5,
+            BINS, 3, embedding=4, n_layers=1, growth=3, latents=2, keys=5,
         )),
         (4, BINS, FRAMES), sizes={**CHUNKS, "trim": 40},
     ),
@@ -71,8 +71,8 @@ SYSTEMS = {
     ),
     "d3net": Tiny(
         lambda: D3Net(D3NetSpec(
-            BINS, 24, 8, BandSpec(2, (2, 2, 2), (2, 1, 1), 2), BandSpec(2, (2,), (1,), 1),
-            BandSpec(2, (2,), (3,), 1), final_growth=3, final_layers=2,
+            BINS, 24, 8, BandSpec(2, (2, 2, 2), (1, 1, 1), 1), BandSpec(2, (2,), (1,), 1),
+            BandSpec(2, (2,), (1,), 1), final_growth=2, final_layers=1,
         )),
         (2, BINS, FRAMES), sizes={**STFT, "segment": 48, "context": 28},
     ),

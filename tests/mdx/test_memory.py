@@ -25,7 +25,17 @@ from tests.mdx.memory_probes import (
 )
 from tests.mdx.runtimes.test_networks import graph
 
+DIM_F, DIM_T = 512, 256
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network with the outermost level of a large one, which takes nearly all of its memory."""
+    path = tmp_path_factory.mktemp("large") / "x.onnx"
+    net = random_network(TfcTdfSpec(DIM_F, n_blocks=3), seed=0)
+    export_onnx(net, path, dim_f=DIM_F, dim_t=DIM_T)
+    return path
 
 
 def in_a_process(probe: Any, *args: object, **options: object) -> Any:
@@ -41,11 +51,9 @@ def test_large_blocks_go_back_to_the_system() -> None:
 
 
 @linux
-def test_a_lean_network_gives_the_memory_of_its_signals_back(tmp_path: Path) -> None:
-    path = tmp_path / "x.onnx"
-    export_onnx(random_network(TfcTdfSpec(dim_f=256), seed=0), path, dim_f=256, dim_t=256)
-    signal = 32 * 256 * 256 * 4 / 1e6  # megabytes
-    kept, lean = (in_a_process(after_a_chunk, path, lean=lean) for lean in (False, True))
+def test_a_lean_network_gives_the_memory_of_its_signals_back(large: Path) -> None:
+    signal = 32 * DIM_F * DIM_T * 4 / 1e6  # megabytes
+    kept, lean = (in_a_process(after_a_chunk, large, lean=lean) for lean in (False, True))
     assert kept - lean > 2 * signal, (kept, lean)
 
 
@@ -61,11 +69,9 @@ def test_a_session_does_not_keep_the_bytes_of_its_graph(tmp_path: Path) -> None:
 
 
 @linux
-def test_a_signal_of_a_network_is_free_when_nothing_needs_it(tmp_path: Path) -> None:
-    path = tmp_path / "x.onnx"
-    export_onnx(random_network(TfcTdfSpec(dim_f=1024), seed=0), path, dim_f=1024, dim_t=256)
+def test_a_signal_of_a_network_is_free_when_nothing_needs_it(large: Path) -> None:
     # Four of the outermost level; where signals take over each other's memory it is six.
-    assert 2 < in_a_process(while_in_a_network, path) < 5
+    assert 2 < in_a_process(while_in_a_network, large) < 5
 
 
 @linux

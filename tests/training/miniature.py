@@ -10,6 +10,7 @@ import soundfile as sf
 import torch
 from torch import nn
 
+from mdx.systems.manifest import register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training.config import DataConfig, SeparatorConfig
 from training.fit import fit
@@ -76,6 +77,12 @@ def skip_export(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr("training.release.export_onnx", export)
     monkeypatch.setattr("training.release.register_weights", register)
     return scores
+
+
+def skip_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let exports cost nothing, and register them all the same."""
+    skip_export(monkeypatch)
+    monkeypatch.setattr("training.release.register_weights", register_weights)
 
 
 def load(path: Path) -> dict[str, Any]:

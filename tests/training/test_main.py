@@ -15,7 +15,7 @@ import yaml
 from mdx.systems.manifest import MANIFEST, register_weights
 from mdx.systems.weights import read_weights
 from models.mixer import Mixer
-from tests.training.miniature import CONFIG, V3, load, write_songs
+from tests.training.miniature import CONFIG, V3, load, skip_conversion, write_songs
 from training import rules
 from training.__main__ import main
 from training.config import MixerConfig
@@ -57,6 +57,7 @@ def test_the_command_exports_registers_and_says_how(
 def test_a_second_round_goes_on_from_the_weights_of_the_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    skip_conversion(monkeypatch)
     config = replace(V3, steps=1, validate_every=1)
     monkeypatch.setattr("training.__main__.read_config", lambda name: {"all": config})
     command = ["separator", "--source", "all", "--data", "songs", "--threads", "1", "--out"]
@@ -108,6 +109,7 @@ def test_a_source_that_the_configuration_lacks_is_named(
 def test_precision_is_the_machine_s_where_it_is_left_to_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fast: bool, asked: list[str], expected: str
 ) -> None:
+    skip_conversion(monkeypatch)
     monkeypatch.setattr("training.hardware.has_bf16", lambda: fast)
     command = ["separator", "--source", "bass", "--data", "songs", "--accelerator", "cpu"]
     assert main([*command, "--threads", "1", "--weights", "elsewhere", *asked]) == 0

@@ -10,7 +10,15 @@ import torch
 from mdx.errors import ConfigError, WeightsError
 from mdx.systems.spec import SOURCES
 from mdx.systems.weights import read_weights
-from tests.training.miniature import CONFIG, V3, load, run, skip_export, write_songs
+from tests.training.miniature import (
+    CONFIG,
+    V3,
+    load,
+    run,
+    skip_conversion,
+    skip_export,
+    write_songs,
+)
 from training.module import SeparatorModule
 from training.warm_start import SCALE, read_state, write_state
 
@@ -41,7 +49,10 @@ def test_a_round_begins_with_the_weights_and_their_scale(tmp_path: Path) -> None
     torch.testing.assert_close(dict(module.trained().state_dict()), weights, rtol=0, atol=0)
 
 
-def test_training_leaves_what_the_next_round_starts_from(root: Path) -> None:
+def test_training_leaves_what_the_next_round_starts_from(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_conversion(monkeypatch)
     run(root, replace(EMA, steps=2, validate_every=2), name="x/all.onnx")
     saved = load(root / "run" / "best.ckpt")["state_dict"]
     module = SeparatorModule(EMA, scale=1.0)

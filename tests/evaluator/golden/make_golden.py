@@ -18,10 +18,10 @@ GOLDEN = Path(__file__).with_name("golden.json")
 
 def run_golden(folder: Path) -> Any:
     """Compose the songs, run both demo systems over them; returns their part of the report."""
-    compose(["--out", str(folder / "songs"), "--test", "2", "--seconds", "6", "--seed", "3"])
-    systems = ["--system", "demo_no_mixer", "--system", "demo", "--excerpt", "0"]
-    songs = str(folder / "songs" / "test")
-    if evaluate(["--songs", songs, "--out", str(folder / "out"), *systems]) != 0:
+    songs = folder / "songs"
+    compose(["--out", str(songs), "--test", "2", "--seconds", "3", "--seed", "3", "--jobs", "1"])
+    options = ["--system", "demo_no_mixer", "--system", "demo", "--excerpt", "0"]
+    if evaluate(["--songs", str(songs / "test"), "--out", str(folder / "out"), *options]) != 0:
         raise SystemExit("the golden run failed")
     report = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
     return {key: report[key] for key in ("test_set", "scored_files", "baseline", "systems")}
