@@ -30,6 +30,7 @@ from training.validation import TorchNetwork, score_song
 
 log = logging.getLogger("training")
 NAME = "gpu/all.onnx"
+DEMO = ["-m", "demo"]
 RENDERING = 0.35  # of the time, at most: what is not rendered by then is left out
 KEPT = 0.12  # of the time, for the export and the scores
 TIMED = 10  # steps by which the pace is judged, after as many that warm the device up
@@ -38,7 +39,7 @@ TEST_SONGS = 8
 
 def render(out: Path, songs: int, *, seconds: float, jobs: int, options: list[str]) -> None:
     """Compose songs below a folder, as many as its share of the time allows."""
-    command = [sys.executable, "-m", "demo", "--out", str(out), "--train", str(songs),
+    command = [sys.executable, *DEMO, "--out", str(out), "--train", str(songs),
                "--test", str(TEST_SONGS), "--seconds", "30", "--jobs", str(jobs)]  # fmt: skip
     with subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.DEVNULL) as child:
         try:

@@ -1,0 +1,67 @@
+"""All of it in so many minutes, in miniature and on the CPU: what a GPU would do."""
+
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from mdx.systems.weights import read_weights
+from tests.training.miniature import V3, write_songs
+from training import gpu
+from training.gpu import main, measure_pace, render, with_steps
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A tiny network for all four stems."""
+    values = {**asdict(V3), "data": {}}
+    del values["sources"]
+    path = tmp_path / "tiny.yaml"
+    shared = {key: value for key, value in values.items() if value is not None}
+    path.write_text(yaml.safe_dump({"shared": shared, "all": {}}))
+    return path
+
+
+def test_songs_a_network_and_its_scores(
+    tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def songs(out: Path, count: int, **_: object) -> None:
+        write_songs(out / "train", count)
+        write_songs(out / "test", 2)
+
+    monkeypatch.setattr(gpu, "render", songs)
+    monkeypatch.setattr(gpu, "measure_pace", lambda *_: 1.0)
+    out = tmp_path / "out"
+    arguments = ["--out", str(out), "--minutes", "0.1", "--songs", "3", "--config", str(config)]
+    assert main([*arguments, "--accelerator", "cpu"]) == 0
+    scores = json.loads((out / "scores.json").read_text())
+    assert len(scores) == 4 and all(math.isfinite(value) for value in scores.values())
+    steps = yaml.safe_load((out / "steps.yaml").read_text())["steps"]
+    assert 1 <= steps <= 6
+    assert read_weights(out / "weights", "gpu/all.onnx")
+    entries = yaml.safe_load((out / "weights" / "manifest.yaml").read_text())
+    assert entries["gpu/all.onnx"]["made_by"].startswith("python -m training.gpu --out")
+
+
+def test_a_failure_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--out", str(tmp_path), "--config", "no.yaml", "--accelerator", "cpu"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: no.yaml")
+
+
+def test_rendering_ends_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = time.monotonic()
+    monkeypatch.setattr(gpu, "DEMO", ["-c", "import time; time.sleep(60)"])
+    render(tmp_path, 1, seconds=0.2, jobs=1, options=[])
+    assert time.monotonic() - started < 30
+
+
+def test_steps_are_what_the_time_buys() -> None:
+    assert with_steps(V3, 60.0, 0.5).steps == 120 and with_steps(V3, 60.0, 0.5).validate_every == 20
+    assert with_steps(V3, -5.0, 0.5).steps == 1
+    assert 0 < measure_pace(V3, torch.device("cpu")) < 10
