@@ -34,11 +34,16 @@ MAY_IMPORT = {
 # Inside mdx: errors, files and the description of a system are for all, then each room has those
 # below it in this table, and of another room its protocol rather than its parts.
 EVERYWHERE = {"mdx.errors", "mdx.files", "mdx.systems.spec"}
+SEPARATOR = {
+    "mdx.separator", "mdx.audio.formats", "mdx.estimators.front_ends", "mdx.limit.policy",
+    "mdx.runtimes.memory",
+}  # fmt: skip
 INSIDE = {
     "audio": set(),
     "systems": set(),
     "runtimes": {"mdx.machine"},
     "combine": {"mdx.systems.weights"},
+    "cluster": SEPARATOR | {"mdx.machine", "mdx.systems.find", "mdx.systems.manifest"},
     "estimators": {
         "mdx.stages", "mdx.runtimes.network", "mdx.runtimes.runtime", "mdx.systems.mappings",
         "mdx.systems.weights",
@@ -53,8 +58,12 @@ SYSTEMS = EVERYWHERE | {
     "mdx.machine", "mdx.systems.mappings", "mdx.systems.find", "mdx.systems.manifest",
     "mdx.systems.weights",
 }  # fmt: skip
+CLUSTER = {
+    f"mdx.cluster.{name}"
+    for name in ("connect", "dispatch", "files", "pack", "there", "version", "workers")
+}
 MAY_SEE = {
-    "evaluator": SYSTEMS | {"mdx.limit.challenge", "mdx.limit.policy"},
+    "evaluator": SYSTEMS | {"mdx.limit.challenge", "mdx.limit.policy"} | CLUSTER,
     "models": SYSTEMS | {
         "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.chunks",
         "mdx.estimators.spectrogram",
@@ -63,7 +72,7 @@ MAY_SEE = {
 }  # fmt: skip
 HEAVY = (
     "torch", "onnx", "onnxscript", "openvino", "av", "musdb", "museval", "pandas",
-    "plotly", "jinja2", "nncf",
+    "plotly", "jinja2", "nncf", "dask", "distributed",
 )  # fmt: skip
 
 
