@@ -10,7 +10,7 @@ from evaluator.elsewhere import code
 from evaluator.jobs import Job, Record, SystemJob, earlier_record, finish_song, keep_record
 from evaluator.replay import SETUP_SECONDS
 from mdx.cluster.connect import Cluster
-from mdx.cluster.dispatch import Answer, Dispatcher, SongLost, Wanted, move
+from mdx.cluster.dispatch import Answer, Dispatcher, SongLost, Wanted, move_all
 from mdx.cluster.files import place_in
 from mdx.cluster.pack import Pack, pack_system
 from mdx.cluster.version import versions
@@ -103,10 +103,11 @@ def _take(job: SystemJob, answer: Answer) -> Record:
     record: Record = answer.value
     stems = answer.folder / "stems" / job.entry / job.song.name
     stems.mkdir(parents=True, exist_ok=True)  # of a song that failed there may be nothing
-    move(stems, job.out / "stems" / job.entry / job.song.name)
+    places = {stems: job.out / "stems" / job.entry / job.song.name}
     name = f"scores/{job.entry}/test/{job.song.name}.json"
     if (frames := place_in(answer.folder, name)).is_file():
-        move(frames, place_in(job.out, name))
+        places[frames] = place_in(job.out, name)
+    move_all(places)
     if record["separation"] is None:
         return keep_record(job, None, error=record["error"])
     separation = {**record["separation"], "machine": answer.machine}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from evaluator.fingerprints import scoring_code, separation_code
@@ -30,10 +31,14 @@ class Withdrawn(Stop):
 
 def code() -> dict[str, str]:
     """What decides about stems and scores, which must be the same on both sides."""
-    return {
-        "code of the separation": separation_code()[:SHOWN],
-        "code of the scoring": scoring_code()[:SHOWN],
-    }
+    separation, scoring = _hashes()
+    return {"code of the separation": separation[:SHOWN], "code of the scoring": scoring[:SHOWN]}
+
+
+@cache
+def _hashes() -> tuple[str, str]:
+    # Of a worker's code as it was when it was first asked.
+    return separation_code(), scoring_code()
 
 
 def work(errand: Errand) -> dict[str, Any]:
@@ -48,10 +53,11 @@ def work(errand: Errand) -> dict[str, Any]:
             f"system {system.name}", got="other weights than the client's",
             expected="the same files", hint="one is damaged, or missing on one side: fetch it",
         )  # fmt: skip
+    separation, scoring = _hashes()
     song = Song(track_name(asked["song"]), errand.song.parent)
     job = SystemJob(
-        system.name, song, errand.results, Options(**asked["options"]), scoring_code(),
-        system, Limit(**asked["limit"]), errand.threads, separation_code(),
+        system.name, song, errand.results, Options(**asked["options"]), scoring,
+        system, Limit(**asked["limit"]), errand.threads, separation,
         Withdrawn(errand.results, errand.cancelled), asked["inherited"],
     )  # fmt: skip
     record = do_song(job)

@@ -24,7 +24,9 @@ QUIET = {
     "distributed.diagnostics.nvml": False,
     "distributed.diagnostics.cudf": False,
     "distributed.worker.profile.enabled": False,
-    "distributed.scheduler.dashboard.status.task-stream-length": 1,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.nanny.http.routes": [],
 }
 
 
@@ -130,8 +132,10 @@ def _be_quiet() -> None:
             hint="pip install 'kuielab-mdx-net[cluster]'",
         ) from error  # fmt: skip
     dask.config.set(QUIET)
-    for name in ("distributed", "tornado.application", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # What they say of lost connections, with tracebacks, is told here in a line.
+    for name in [*logging.root.manager.loggerDict, "asyncio"]:
+        if name.split(".")[0] in ("asyncio", "distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _parse_local(address: str) -> int:
@@ -150,6 +154,8 @@ def _start_local(count: int) -> Any:
     return make(
         n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None,
         worker_dashboard_address=None, memory_limit=0, silence_logs=logging.CRITICAL,
+        host="127.0.0.1",
+        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
     )  # fmt: skip
 
 

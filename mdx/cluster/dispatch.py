@@ -6,7 +6,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -189,13 +189,20 @@ def remove_drafts(out: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def move(source: Path, target: Path) -> None:
-    """Put a file or folder in the place of another; raises OutputError."""
+def move_all(places: Mapping[Path, Path]) -> None:
+    """Put files or folders in the places of others, all or, where one cannot be, none.
+
+    Raises OutputError.
+    """
     try:
-        with draft_of(target) as draft:
-            source.rename(draft)
+        with ExitStack() as drafts:
+            for source, target in places.items():
+                shutil.move(source, drafts.enter_context(draft_of(target)))
     except OSError as error:
-        raise OutputError(target, got=error.strerror, expected="a writable place") from error
+        got = error.strerror or str(error)
+        raise OutputError(
+            error.filename or "results", got=got, expected="a place to write to"
+        ) from error
 
 
 def _make(folder: Path, probe: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import mdx.cluster.there as there
 from mdx.cluster.connect import Cluster, ClusterError
 from mdx.cluster.version import difference
-from mdx.errors import Cancelled
+from mdx.errors import Cancelled, MdxError
 
 log = logging.getLogger(__name__)
 HUNG = 60.0  # seconds without a sign of life after which a worker is given up
@@ -80,7 +80,7 @@ class Workers:
 
     def _choose(self, client: Any, avoid: Collection[str]) -> str | None:
         self._look(client)
-        usable = [address for address in self._found if not self._refused.get(address)]
+        usable = [address for address in self._found if self._refused.get(address) == ""]
         free = [address for address in usable if self._busy[address] < self._found[address]]
         fresh = [address for address in free if address not in avoid]
         if not fresh and all(address in avoid for address in usable):
@@ -93,13 +93,13 @@ class Workers:
             return
         self._cluster.check(client)
         try:
-            listed = client.scheduler_info(callback_timeout=CHECK)["workers"]
+            listed = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=CHECK)
         except Exception:  # of Dask or the network: the next look tells which
             self._cluster.check(client)
             return
         self._looked = time.monotonic()
         found = {}
-        for address, facts in listed.items():
+        for address, facts in listed["workers"].items():
             sign = facts["last_seen"]
             if self._signs.get(address, (None, 0.0))[0] != sign:
                 self._signs[address] = sign, now
@@ -114,18 +114,22 @@ class Workers:
         with ThreadPoolExecutor(len(new)) as pool:
             answers = list(pool.map(lambda address: self._ask(client, address), new))
         for address, refusal in zip(new, answers, strict=True):
-            self._refused[address] = refusal
+            if refusal is not None:
+                self._refused[address] = refusal
             if refusal:
                 log.warning("worker %s: got %s; it is left out", address, refusal)
 
-    def _ask(self, client: Any, address: str) -> str:
-        # Why the worker cannot be used; empty where it can.
+    def _ask(self, client: Any, address: str) -> str | None:
+        # Why the worker cannot be used; empty where it can, None where it did not tell.
         try:
             told = client.run(there.tell, self._task, workers=[address], callback_timeout=CHECK)[
                 address
             ]
-        except Exception as error:  # such as no module mdx there
-            return f"{type(error).__name__} {error}".strip()
+        except (ImportError, AttributeError, MdxError) as error:  # such as no module mdx there
+            return f"{error}, where kuielab-mdx-net {self._here['kuielab-mdx-net']} was expected"
+        except Exception:  # of Dask or the network
+            self._cluster.check(client)
+            return None
         return difference(self._here, json.loads(told))
 
     def _complain(self, waited: float) -> None:
