@@ -1,5 +1,6 @@
 """A tiny system of random networks, and songs to separate with it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from mdx.separator import Separator
 from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.export import export_onnx
+from tests.lab import Lab
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 
 
@@ -73,6 +75,14 @@ def quantised_copy(tiny_copy: Path) -> Path:
         parent = manifest[f"{source}.onnx"]["sha256"]
         register_weights(folder, name, made_by="a test", parent=parent, loss=0.001)
     return tiny_copy
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A Dask scheduler in a process of its own, for workers that tests start."""
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    yield lab
+    lab.close()
 
 
 @pytest.fixture

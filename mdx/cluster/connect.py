@@ -2,17 +2,19 @@
 
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from mdx.errors import Cancelled, MdxError
 from mdx.machine import available_cpus
 
 log = logging.getLogger(__name__)
-CONNECT = 8.0  # seconds to answer in, at first
+CONNECT = 5.0  # seconds to answer in, at first
 RETURN = 300.0  # seconds that a lost scheduler may take to come back
 PAUSE = 0.5  # seconds between two attempts
 NOTICE = 5  # looks in such a pause
@@ -42,7 +44,7 @@ class Cluster:
     """A Dask cluster by its address; used by many threads at once."""
 
     def __init__(self, address: str) -> None:
-        """Connect; raises ClusterError within 10 seconds where there is no scheduler.
+        """Connect; raises ClusterError within some seconds where there is no scheduler.
 
         `address` is a scheduler's, the file in which it wrote its address, or `local:N` for N
         workers in processes of this machine, which end with this object.
@@ -110,7 +112,11 @@ class Cluster:
         import distributed
 
         address = self._local.scheduler_address if self._local else _find_address(self.address)
+        found = urlsplit(address)
         try:
+            # A client that cannot connect takes long to give up.
+            if found.scheme in ("tcp", "tls") and found.hostname:
+                socket.create_connection((found.hostname, found.port or 0), CONNECT).close()
             # Messages of a client that is given up would only repeat what we say.
             make: Any = distributed.Client
             return make(address, timeout=CONNECT, set_as_default=False, name="mdx")
@@ -118,7 +124,7 @@ class Cluster:
             raise ClusterError(
                 f"cluster {self.address}", got=f"no scheduler ({_cause(error)})",
                 expected=f"a Dask scheduler that answers within {CONNECT:g} s",
-                hint="start one with 'dask scheduler --no-dashboard'",
+                hint="docs/cluster.md tells how to start one",
             ) from error  # fmt: skip
 
 

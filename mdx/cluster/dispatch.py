@@ -141,8 +141,8 @@ class Dispatcher:
         except OSError as error:
             raise AudioError(wanted.song, got=error.strerror, expected="a readable file") from error
         question = {
-            "song": {"path": str(wanted.song.resolve()), "sha256": sha256},
-            "out": {"folder": str(shared.resolve()), "probe": probe},
+            "song": {"path": seen_at(wanted.song), "sha256": sha256},
+            "out": {"folder": seen_at(shared), "probe": probe},
             "system": wanted.system.message,
         }
         found = json.loads(remote.call(there.prepare, json.dumps(question)))
@@ -155,9 +155,9 @@ class Dispatcher:
         return {
             "request": dict(wanted.request),
             "system": wanted.system.message,
-            "shared_song": str(wanted.song.resolve()) if found["song"] else None,
+            "shared_song": seen_at(wanted.song) if found["song"] else None,
             "song_name": wanted.song_name,
-            "shared_out": str(shared.resolve()) if found["out"] else None,
+            "shared_out": seen_at(shared) if found["out"] else None,
             "threads": wanted.threads,
         }
 
@@ -181,6 +181,11 @@ def _final(wanted: Wanted, address: str, error: WorkerLost) -> MdxError:
         wanted.name, got=f"{TRIES} tries that failed, the last on worker {address}: {error}",
         expected="a worker that does it", hint="look at the worker, and resume",
     )  # fmt: skip
+
+
+def seen_at(path: Path) -> str:
+    """Where a worker looks for a file or folder of a shared file system."""
+    return str(path.resolve())
 
 
 def remove_drafts(out: Path) -> None:

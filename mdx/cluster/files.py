@@ -1,6 +1,7 @@
 """Files by what is in them: digests, safe names, and chunks of a size that any link can take."""
 
 import hashlib
+import os
 import re
 import shutil
 from functools import lru_cache
@@ -10,6 +11,7 @@ from mdx.errors import MdxError
 
 CHUNK = 4 << 20  # bytes; also what a scheduler that passes them on must hold
 DIGEST = re.compile("[0-9a-f]{64}")
+MOST = 4096  # bytes of a name
 TOKEN = re.compile("[0-9a-f]{16}")
 
 
@@ -40,12 +42,12 @@ def has_digest(path: Path, expected: str) -> bool:
 def place_in(folder: Path, name: str) -> Path:
     """The path of a file below a folder; raises UnsafeName where it would lie elsewhere."""
     parts = PurePosixPath(name).parts
-    unsafe = not parts or name.startswith("/") or any(
-        part in ("..", ".") or "\\" in part or "\0" in part or ":" in part[1:2] for part in parts
-    )  # fmt: skip
-    if unsafe or len(name.encode(errors="surrogateescape")) > 4096:
-        raise UnsafeName("file", got=repr(name), expected="a name below its folder")
-    return folder.joinpath(*parts)
+    fine = parts and not name.startswith("/") and len(os.fsencode(name)) <= MOST
+    if fine and not any(part == ".." or "\\" in part or "\0" in part for part in parts):
+        place = folder.joinpath(*parts)
+        if place.is_relative_to(folder):  # and on no other drive
+            return place
+    raise UnsafeName("file", got=repr(name), expected="a name below its folder")
 
 
 def checked(sha256: str) -> str:

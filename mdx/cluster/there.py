@@ -10,6 +10,7 @@ import json
 import platform
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -92,8 +93,12 @@ def work(token: str, task: str, text: str) -> str:
         asked["request"], system, song, results,
         asked["threads"] or max(1, cpus // worker.state.nthreads), lambda: _withdrawn(worker, key),
     )  # fmt: skip
+    started = time.perf_counter()
     answer = _module(task).work(errand)
-    where = {"host": platform.node(), "cpu": cpu_model(), "cpus": cpus, "threads": errand.threads}
+    where = {
+        "host": platform.node(), "cpu": cpu_model(), "cpus": cpus, "threads": errand.threads,
+        "seconds": round(time.perf_counter() - started, 3),
+    }  # fmt: skip
     return json.dumps({"answer": answer, "files": describe_folder(results), "machine": where})
 
 

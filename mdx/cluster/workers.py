@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 HUNG = 60.0  # seconds without a sign of life after which a worker is given up
 LOOK = 0.5  # seconds for which the scheduler's list of workers is taken as it was
 CHECK = 30.0  # seconds in which a worker must tell its version
+ASKED = 3  # times for its version
 ROOM = {"running": 1, "paused": 0}  # by status, for new songs; of any other it is about to end
 WAITING = 10.0  # seconds after which a warning says that there is no worker
 
@@ -34,6 +35,7 @@ class Workers:
         self._lock = threading.Condition()
         self._busy: Counter[str] = Counter()
         self._refused: dict[str, str] = {}  # by address; empty: it may be used
+        self._unclear: Counter[str] = Counter()  # how often it did not tell its version
         self._signs: dict[str, tuple[object, float]] = {}  # last sign of life, and when it came
         self._found: dict[str, int] = {}  # threads by address
         self._looked = -float("inf")
@@ -127,9 +129,10 @@ class Workers:
             ]
         except (ImportError, AttributeError, MdxError) as error:  # such as no module mdx there
             return f"{error}, where kuielab-mdx-net {self._here['kuielab-mdx-net']} was expected"
-        except Exception:  # of Dask or the network
+        except Exception as error:  # of Dask, of the network, or of files that are missing there
             self._cluster.check(client)
-            return None
+            self._unclear[address] += 1
+            return f"{type(error).__name__} {error}" if self._unclear[address] == ASKED else None
         return difference(self._here, json.loads(told))
 
     def _complain(self, waited: float) -> None:
