@@ -10,12 +10,12 @@ from evaluator.elsewhere import code
 from evaluator.jobs import Job, Record, SystemJob, earlier_record, finish_song, keep_record
 from evaluator.replay import SETUP_SECONDS
 from mdx.cluster.connect import Cluster
-from mdx.cluster.dispatch import Answer, Dispatcher, SongLost, Wanted, move_all
+from mdx.cluster.dispatch import Dispatcher, Request, Response, SongLost, move_all
 from mdx.cluster.files import place_in
 from mdx.cluster.pack import Pack, pack_system
 from mdx.cluster.version import versions
 from mdx.cluster.workers import HUNG
-from mdx.errors import ConfigError
+from mdx.errors import AudioError, ConfigError
 
 MOST_SONGS = 256  # at work at once; as many threads wait for them
 SCORING = 900.0  # seconds for scoring and for what the limit does not count
@@ -62,26 +62,26 @@ class ClusterExecutor(Executor):
         self._pool.shutdown(wait, cancel_futures=cancel_futures)
 
     def _do(self, job: SystemJob, do: Callable[[Job], Record]) -> Record:
-        old = earlier_record(job).get("separation")
-        if old and job.is_known(old):
-            return do(job)
         try:
-            with self._dispatcher.done(self._wanted(job), job.stop.requested) as answer:
+            old = earlier_record(job).get("separation")
+            if old and job.is_known(old):
+                return do(job)
+            with self._dispatcher.done(self._request(job), job.stop.requested) as answer:
                 return _take(job, answer)
-        except SongLost as error:
+        except (SongLost, AudioError) as error:
             return keep_record(job, None, error=str(error))
 
-    def _wanted(self, job: SystemJob) -> Wanted:
+    def _request(self, job: SystemJob) -> Request:
         limit = job.limit.seconds(job.song.duration)
         patience = None
         if limit is not None:
             patience = SCORING + job.options.repeat * (float(SETUP_SECONDS) + limit)
-        return Wanted(
+        return Request(
             name=f"{job.entry}: {job.song.name}",
             song=job.song.folder / "mixture.wav",
             song_name=f"{job.song.name}/mixture.wav",
             system=self._packs[job.entry],
-            request={
+            details={
                 "song": job.song.name,
                 "folder": str(job.song.folder),
                 "out": str(job.out),
@@ -97,7 +97,7 @@ class ClusterExecutor(Executor):
         )
 
 
-def _take(job: SystemJob, answer: Answer) -> Record:
+def _take(job: SystemJob, answer: Response) -> Record:
     # Stems and framewise scores to their places, then the record; scores that the worker did not
     # make, as it saw no true stems, or made of others, are made here.
     record: Record = answer.value

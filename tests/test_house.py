@@ -34,16 +34,15 @@ MAY_IMPORT = {
 # Inside mdx: errors, files and the description of a system are for all, then each room has those
 # below it in this table, and of another room its protocol rather than its parts.
 EVERYWHERE = {"mdx.errors", "mdx.files", "mdx.systems.spec"}
-SEPARATOR = {
-    "mdx.separator", "mdx.audio.formats", "mdx.estimators.front_ends", "mdx.limit.policy",
-    "mdx.runtimes.memory",
-}  # fmt: skip
 INSIDE = {
     "audio": set(),
     "systems": set(),
     "runtimes": {"mdx.machine"},
     "combine": {"mdx.systems.weights"},
-    "cluster": SEPARATOR | {"mdx.machine", "mdx.systems.find", "mdx.systems.manifest"},
+    "cluster": {
+        "mdx.machine", "mdx.audio.drafts", "mdx.audio.formats", "mdx.limit.policy",
+        "mdx.separator", "mdx.systems.find", "mdx.systems.manifest",
+    },
     "estimators": {
         "mdx.stages", "mdx.runtimes.network", "mdx.runtimes.runtime", "mdx.systems.mappings",
         "mdx.systems.weights",

@@ -12,7 +12,7 @@ from typing import Any
 from mdx.audio.read import SongReader
 from mdx.audio.spool import song_file
 from mdx.cluster.connect import Cluster
-from mdx.cluster.dispatch import Dispatcher, Wanted, move_all, remove_drafts
+from mdx.cluster.dispatch import Dispatcher, Request, move_all, remove_drafts
 from mdx.cluster.pack import Pack, pack_system
 from mdx.cluster.version import versions
 from mdx.errors import AudioError, MdxError
@@ -29,7 +29,7 @@ class Elsewhere:
     address: str
     system: str
     out: Path
-    request: Mapping[str, Any]  # see mdx.cluster.separation
+    details: Mapping[str, Any]  # see mdx.cluster.separation
     suffix: str  # of a stem's file
     threads: int | None  # of a song; None: as each worker divides its CPUs
     quiet: bool  # no bar
@@ -86,13 +86,13 @@ class Elsewhere:
         stop: threading.Event,
     ) -> float:  # fmt: skip
         with song_file(path) as file:
-            wanted = Wanted(
+            request = Request(
                 name=str(path), song=file, song_name=f"song{_ending(file)}", system=pack,
-                request={**self.request, "song": str(path)}, out=self.out,
+                details={**self.details, "song": str(path)}, out=self.out,
                 threads=dispatcher.cluster.threads if self.threads is None else self.threads,
             )  # fmt: skip
             started = time.monotonic()
-            with dispatcher.done(wanted, stop.is_set) as answer:
+            with dispatcher.done(request, stop.is_set) as answer:
                 for text in answer.value["warnings"]:
                     log.warning("%s", text)
                 if answer.value["error"]:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import mdx.cluster.there as there
+from mdx.audio.drafts import abandoned, claim
 from mdx.cluster.connect import Cluster, ClusterError, SchedulerLost
 from mdx.cluster.files import digest, has_digest, place_in
 from mdx.cluster.pack import Pack
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 TRIES = 3
 MOST_RESTARTS = 50  # of a scheduler during one song
 DRAFT = ".cluster-"  # folders of songs at work, in the folder of the results
+LOCK = "lock"  # a file in each that its client holds
 
 
 class SongLost(MdxError):
@@ -31,21 +33,21 @@ class SongLost(MdxError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Request:
     """A song that is to be done on another machine."""
 
     name: str  # in messages
     song: Path
     song_name: str  # its path on a worker that does not see it, below a folder of its own
     system: Pack
-    request: Mapping[str, Any]  # for the task, as JSON can hold it
+    details: Mapping[str, Any]  # for the task, as JSON can hold it
     out: Path  # where results will lie: their drafts are made beside them
     threads: int | None = None  # None: as the worker divides its CPUs
     patience: float | None = None  # seconds after which it hangs
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back."""
 
     value: Any  # the task's
@@ -66,21 +68,22 @@ class Dispatcher:
         self._lock = threading.Lock()
 
     @contextmanager
-    def done(self, wanted: Wanted, cancelled: Callable[[], bool]) -> Iterator[Answer]:
+    def done(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Response]:
         """Have a song done; a worker that is lost, or has no room, costs it one of three tries.
 
         Raises SongLost where they are used up, or the task's own MdxError where it raised one on
         each; ClusterError where no worker can be used or no scheduler comes back; OutputError for
         `out`; Cancelled where that is asked for.
         """
-        folder = wanted.out / f"{DRAFT}{secrets.token_hex(8)}"
+        folder = request.out / f"{DRAFT}{secrets.token_hex(8)}"
+        lock = _claim(folder)
         try:
-            answer = self._try(wanted, folder, cancelled)
-            yield answer
+            yield self._try(request, folder, cancelled)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
 
-    def _try(self, wanted: Wanted, folder: Path, cancelled: Callable[[], bool]) -> Answer:
+    def _try(self, request: Request, folder: Path, cancelled: Callable[[], bool]) -> Response:
         failed: dict[str, str] = {}
         tries = restarts = 0
         while True:
@@ -92,12 +95,12 @@ class Dispatcher:
                         self.cluster, client, address,
                         lambda: self.workers.alive(client, address), cancelled,  # noqa: B023
                     )  # fmt: skip
-                    return self._perform(remote, wanted, folder)
+                    return self._perform(remote, request, folder)
             except SchedulerLost:
                 restarts += 1
                 if restarts > MOST_RESTARTS:
                     raise ClusterError(
-                        wanted.name, got=f"a scheduler that was lost {restarts} times",
+                        request.name, got=f"a scheduler that was lost {restarts} times",
                         expected="one that stays",
                     ) from None  # fmt: skip
                 self.cluster.renew(client, cancelled)
@@ -107,26 +110,26 @@ class Dispatcher:
                 failed[address] = str(error)
                 tries += 1
                 if tries == TRIES:
-                    raise _final(wanted, address, error) from error
+                    raise _final(request, address, error) from error
                 log.warning(
                     "%s: worker %s failed (%s); try %d of %d",
-                    wanted.name, address, error, tries + 1, TRIES,
+                    request.name, address, error, tries + 1, TRIES,
                 )  # fmt: skip
 
-    def _perform(self, remote: Remote, wanted: Wanted, folder: Path) -> Answer:
+    def _perform(self, remote: Remote, request: Request, folder: Path) -> Response:
         token, probe = secrets.token_hex(8), secrets.token_hex(8)
         shared = folder / token  # of its own for each try: a worker that was given up may go on
         _make(shared, probe)
         try:
-            asked = self._prepare(remote, wanted, token, shared, probe)
-            told = remote.work(token, self._task, asked, wanted.patience)
+            asked = self._prepare(remote, request, token, shared, probe)
+            told = remote.work(token, self._task, asked, request.patience)
             if not asked["shared_out"]:
                 for name, (size, sha256) in told["files"].items():
                     remote.fetch(token, name, size, sha256, shared)
             for name, (_, sha256) in told["files"].items():
                 if not has_digest(place_in(shared, name), sha256):
                     raise WorkerLost(f"'{name}' that is not here as it was written there")
-            return Answer(told["answer"], shared, {**told["machine"], "worker": remote.address})
+            return Response(told["answer"], shared, {**told["machine"], "worker": remote.address})
         finally:
             with suppress(Exception):  # the worker, or the scheduler, may be what was lost
                 remote.client.run(
@@ -134,35 +137,37 @@ class Dispatcher:
                 )
 
     def _prepare(
-        self, remote: Remote, wanted: Wanted, token: str, shared: Path, probe: str
+        self, remote: Remote, request: Request, token: str, shared: Path, probe: str
     ) -> dict[str, Any]:
         try:
-            sha256 = digest(wanted.song)
+            sha256 = digest(request.song)
         except OSError as error:
-            raise AudioError(wanted.song, got=error.strerror, expected="a readable file") from error
+            raise AudioError(
+                request.song, got=error.strerror, expected="a readable file"
+            ) from error
         question = {
-            "song": {"path": seen_at(wanted.song), "sha256": sha256},
+            "song": {"path": seen_at(request.song), "sha256": sha256},
             "out": {"folder": seen_at(shared), "probe": probe},
-            "system": wanted.system.message,
+            "system": request.system.message,
         }
         found = json.loads(remote.call(there.prepare, json.dumps(question)))
         (shared / f"{probe}.probe").unlink()
         for missing in found["missing"]:
-            if missing in wanted.system.files:  # else the runtime says that it is not there
-                self._bring_weights(remote, token, missing, wanted, question)
+            if missing in request.system.files:  # else the runtime says that it is not there
+                self._bring_weights(remote, token, missing, request, question)
         if not found["song"]:
-            remote.bring(token, sha256, wanted.song, wanted.song_name)
+            remote.bring(token, sha256, request.song, request.song_name)
         return {
-            "request": dict(wanted.request),
-            "system": wanted.system.message,
-            "shared_song": seen_at(wanted.song) if found["song"] else None,
-            "song_name": wanted.song_name,
+            "request": dict(request.details),
+            "system": request.system.message,
+            "shared_song": seen_at(request.song) if found["song"] else None,
+            "song_name": request.song_name,
             "shared_out": seen_at(shared) if found["out"] else None,
-            "threads": wanted.threads,
+            "threads": request.threads,
         }
 
     def _bring_weights(
-        self, remote: Remote, token: str, sha256: str, wanted: Wanted, question: dict[str, Any]
+        self, remote: Remote, token: str, sha256: str, request: Request, question: dict[str, Any]
     ) -> None:
         # Once to a worker, though several of its songs may ask for them at the same time.
         with self._lock:
@@ -170,15 +175,15 @@ class Dispatcher:
         with lock:
             found = json.loads(remote.call(there.prepare, json.dumps(question)))
             if sha256 in found["missing"]:
-                remote.bring(token, sha256, wanted.system.files[sha256], None)
+                remote.bring(token, sha256, request.system.files[sha256], None)
 
 
-def _final(wanted: Wanted, address: str, error: WorkerLost) -> MdxError:
+def _final(request: Request, address: str, error: WorkerLost) -> MdxError:
     cause = error.__cause__
     if isinstance(cause, MdxError) and not isinstance(cause, OutputError | Cancelled):
         return cause.within(f"worker {address}")  # of the task: what one machine says, too
     return SongLost(
-        wanted.name, got=f"{TRIES} tries that failed, the last on worker {address}: {error}",
+        request.name, got=f"{TRIES} tries that failed, the last on worker {address}: {error}",
         expected="a worker that does it", hint="look at the worker, and resume",
     )  # fmt: skip
 
@@ -191,7 +196,9 @@ def seen_at(path: Path) -> str:
 def remove_drafts(out: Path) -> None:
     """Remove what clients that were killed left in the folder of the results."""
     for folder in out.glob(f"{DRAFT}*"):
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError), abandoned(folder / LOCK) as free:
+            if free:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def move_all(places: Mapping[Path, Path]) -> None:
@@ -208,6 +215,14 @@ def move_all(places: Mapping[Path, Path]) -> None:
         raise OutputError(
             error.filename or "results", got=got, expected="a place to write to"
         ) from error
+
+
+def _claim(folder: Path) -> BinaryIO:
+    try:
+        folder.mkdir(parents=True)
+        return claim(folder / LOCK)
+    except OSError as error:
+        raise OutputError(folder, got=error.strerror, expected="a writable folder") from error
 
 
 def _make(folder: Path, probe: str) -> None:

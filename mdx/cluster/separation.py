@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mdx.audio.formats import Encoding
-from mdx.cluster.there import Errand
+from mdx.cluster.there import WorkerSong
 from mdx.errors import AudioError
 from mdx.limit.policy import Limit
 from mdx.separator import Separator
@@ -36,30 +36,30 @@ def code() -> dict[str, str]:
     return {}
 
 
-def work(errand: Errand) -> dict[str, Any]:
+def work(here: WorkerSong) -> dict[str, Any]:
     """Separate the song into `<stem><suffix>`; returns its error or None, and the warnings.
 
     An error of the song is part of the answer; raises whatever is the worker's or the system's.
     """
-    asked, results = errand.request, errand.results
+    asked, results = here.request, here.results
     encoding = Encoding(**asked["encoding"])
     load = {key: asked[key] for key in ("precision", "runtime", "provider", "sources", "limited")}
-    load |= {"spend_budget": asked["spend_budget"], "threads": errand.threads}
+    load |= {"spend_budget": asked["spend_budget"], "threads": here.threads}
     error = None
     with _warnings() as warnings:
         with _LOADING:
-            separator = _load(errand.system, json.dumps(load, sort_keys=True))
+            separator = _load(here.system, json.dumps(load, sort_keys=True))
         stems = (*separator.sources, *filter(None, [asked["rest"]]))
         try:
             separator.separate_file(
-                errand.song, {stem: results / f"{stem}{encoding.suffix}" for stem in stems},
+                here.song, {stem: results / f"{stem}{encoding.suffix}" for stem in stems},
                 encoding=encoding, rest=asked["rest"], stream=asked["stream"],
-                downmix=asked["downmix"], cancel=Withdrawal(errand.cancelled),
+                downmix=asked["downmix"], cancel=Withdrawal(here.cancelled),
                 limit=Limit(**asked["limit"]) if asked["limit"] else None,
             )  # fmt: skip
         except AudioError as found:
-            error = str(found).replace(str(errand.song), asked["song"])
-    texts = [text.replace(str(errand.song), asked["song"]) for text in warnings]
+            error = str(found).replace(str(here.song), asked["song"])
+    texts = [text.replace(str(here.song), asked["song"]) for text in warnings]
     return {"error": error, "warnings": texts}
 
 

@@ -1,7 +1,7 @@
 """What runs on a worker: plain values in, plain values out.
 
 Dask names functions by pickle; all that they are given and return here is text, numbers and bytes.
-Files lie in a folder for each errand, which goes with it, weights in a store that stays.
+Files lie in a folder for each song, which is removed with it, weights in a store that stays.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from mdx.errors import MdxError
 from mdx.machine import available_cpus, cpu_model
 from mdx.systems.spec import MODELS
 
-# Who does an errand: a module with `code()`, which is compared, and `work(errand)`.
+# Who does a song: a module with `code()`, which is compared, and `work(song)`.
 TASKS = {"separate": "mdx.cluster.separation", "evaluate": "evaluator.elsewhere"}
 
 
 @dataclass(frozen=True)
-class Errand:
+class WorkerSong:
     """One song as a worker finds it."""
 
     request: dict[str, Any]  # what the task itself was asked for
@@ -46,7 +46,7 @@ async def tell(task: str) -> str:
 
 
 async def prepare(text: str) -> str:
-    """Look for what an errand needs: JSON that says what is shared, and which files are missing."""
+    """Look for what a song needs: JSON that says what is shared, and which files are missing."""
     return json.dumps(await asyncio.to_thread(look_for, text))
 
 
@@ -59,7 +59,7 @@ async def receive(
 
 
 async def keep(token: str, sha256: str, name: str | None, dask_worker: Any = None) -> None:
-    """Verify a file that has come; keep it in the store, or as the errand's file of that name."""
+    """Verify a file that has come; keep it in the store, or as the song's file of that name."""
     room = _room(dask_worker, token)
     await asyncio.to_thread(keep_file, room, checked(sha256), name)
 
@@ -71,13 +71,13 @@ async def send(token: str, name: str, offset: int, count: int, dask_worker: Any 
 
 
 async def forget(token: str, dask_worker: Any = None) -> None:
-    """Remove what was kept for an errand."""
+    """Remove what was kept for a song."""
     room = _room(dask_worker, token)
     await asyncio.to_thread(partial(shutil.rmtree, room, ignore_errors=True))
 
 
 def work(token: str, task: str, text: str) -> str:
-    """Do the errand that was prepared; JSON: the task's answer, files, and which machine did it."""
+    """Do the song that was prepared; JSON: the task's answer, files, and which machine did it."""
     from distributed import get_worker
 
     worker: Any = get_worker()
@@ -89,14 +89,14 @@ def work(token: str, task: str, text: str) -> str:
     )
     results = Path(asked["shared_out"]) if asked["shared_out"] else room / "results"
     cpus = available_cpus()
-    errand = Errand(
+    here = WorkerSong(
         asked["request"], system, song, results,
         asked["threads"] or max(1, cpus // worker.state.nthreads), lambda: _withdrawn(worker, key),
     )  # fmt: skip
     started = time.perf_counter()
-    answer = _module(task).work(errand)
+    answer = _module(task).work(here)
     where = {
-        "host": platform.node(), "cpu": cpu_model(), "cpus": cpus, "threads": errand.threads,
+        "host": platform.node(), "cpu": cpu_model(), "cpus": cpus, "threads": here.threads,
         "seconds": round(time.perf_counter() - started, 3),
     }  # fmt: skip
     return json.dumps({"answer": answer, "files": describe_folder(results), "machine": where})
@@ -123,5 +123,5 @@ def _withdrawn(worker: Any, key: Any) -> bool:
 
 def _room(worker: Any, token: str) -> Path:
     if not TOKEN.fullmatch(token):
-        raise UnsafeName("errand", got=repr(token), expected="16 hex digits")
+        raise UnsafeName("token", got=repr(token), expected="16 hex digits")
     return Path(worker.local_directory) / "mdx" / token

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mdx.cluster.connect import ClusterError, SchedulerLost
-from mdx.cluster.dispatch import Answer, Dispatcher, SongLost, Wanted, move_all
+from mdx.cluster.dispatch import Dispatcher, Request, Response, SongLost, move_all
 from mdx.cluster.pack import Pack
 from mdx.cluster.remote import Remote, WorkerLost
 from mdx.cluster.version import difference, versions
@@ -162,14 +162,16 @@ class Attempts:
         self.workers: list[str] = []
         left = list(ends)
 
-        def perform(dispatcher: Dispatcher, remote: Remote, wanted: Wanted, folder: Path) -> Answer:
+        def perform(
+            dispatcher: Dispatcher, remote: Remote, request: Request, folder: Path
+        ) -> Response:
             self.workers.append(remote.address)
             end = left.pop(0)
             if isinstance(end, SchedulerLost):
                 remote.client.status = "closed"
             if end is not None:
                 raise end
-            return Answer("stems", folder, {})
+            return Response("stems", folder, {})
 
         monkeypatch.setattr(Dispatcher, "_perform", perform)
 
@@ -178,8 +180,8 @@ def dispatch(tmp_path: Path, **threads: int) -> tuple[Any, FakeCluster]:
     """One song done by a dispatcher."""
     cluster = FakeCluster(Client(Scheduler(**threads)))
     dispatcher = Dispatcher(cluster, "separate", HERE)  # type: ignore[arg-type]
-    wanted = Wanted("a song", tmp_path / "song", "song", Pack({}, {}), {}, tmp_path)
-    with dispatcher.done(wanted, never) as answer:
+    request = Request("a song", tmp_path / "song", "song", Pack({}, {}), {}, tmp_path)
+    with dispatcher.done(request, never) as answer:
         return answer.value, cluster
 
 
