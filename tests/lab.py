@@ -26,7 +26,7 @@ class Lab:
         """Start a scheduler, in place of one that was killed, and wait for its file."""
         self.address.unlink(missing_ok=True)
         file = ["--scheduler-file", str(self.address), "--host", "127.0.0.1"]
-        quiet = ["--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+        quiet = ["--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
         self._start("scheduler", "dask_scheduler", [*file, *quiet], ROOT)
         started = time.monotonic()
         while not self.address.exists() or not self.address.read_text().endswith("}"):

@@ -1,5 +1,6 @@
 """The connection to a Dask scheduler, which may be lost and come back, or one started here."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -7,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from mdx.errors import Cancelled, MdxError
@@ -117,15 +118,43 @@ class Cluster:
             # A client that cannot connect takes long to give up.
             if found.scheme in ("tcp", "tls") and found.hostname:
                 socket.create_connection((found.hostname, found.port or 0), CONNECT).close()
+            _greet(address)
             # Messages of a client that is given up would only repeat what we say.
             make: Any = distributed.Client
             return make(address, timeout=CONNECT, set_as_default=False, name="mdx")
-        except (OSError, TimeoutError, ValueError) as error:
+        except Exception as error:  # whatever may be listening there
             raise ClusterError(
                 f"cluster {self.address}", got=f"no scheduler ({_cause(error)})",
                 expected=f"a Dask scheduler that answers within {CONNECT:g} s",
                 hint="docs/cluster.md tells how to start one",
             ) from error  # fmt: skip
+
+
+def _greet(address: str) -> None:
+    # Raises unless a Dask server answers in time. In a thread that may be left behind: a server of
+    # another kind can keep Dask's handshake waiting for ever.
+    from distributed import comm, security
+
+    found: list[Exception | None] = []
+
+    async def greet() -> None:
+        options = cast(Any, security).Security().get_connection_args("client")
+        (await cast(Any, comm).connect(address, timeout=CONNECT, **options)).abort()
+
+    def run() -> None:
+        try:
+            asyncio.run(greet())
+            found.append(None)
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(CONNECT)
+    if not found:
+        raise TimeoutError("something else than Dask")
+    if found[0] is not None:
+        raise found[0]
 
 
 def _be_quiet() -> None:
