@@ -42,6 +42,13 @@ class Lab:
         options += ["--local-directory", str(self.folder / name), "--memory-limit", "0"]
         self._start(name, "dask_worker", options, code)
 
+    def wait_for(self, name: str) -> None:
+        """Wait until the scheduler knows a worker."""
+        started = time.monotonic()
+        while "Registered to" not in self.log(name):
+            assert time.monotonic() - started < PATIENCE, self.log(name)
+            time.sleep(0.05)
+
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End a process at once, or send it another signal."""
         process = self._processes[name]
@@ -70,7 +77,7 @@ class Lab:
         command = [sys.executable, "-m", f"distributed.cli.{module}", *options]
         own = {"PYTHONPATH": str(code), "XDG_CACHE_HOME": str(self.cache)}
         env = {**os.environ, **own, "DASK_CONFIG": str(self.folder / "config")}
-        with (self.folder / f"{name}.log").open("ab") as log:
+        with (self.folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
                 command, cwd=self.folder, env=env, stdout=log, stderr=log
             )

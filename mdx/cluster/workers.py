@@ -21,7 +21,7 @@ LOOK = 0.5  # seconds for which the scheduler's list of workers is taken as it w
 CHECK = 30.0  # seconds in which a worker must tell its version
 ASKED = 3  # times for its version
 ROOM = {"running": 1, "paused": 0}  # by status, for new songs; of any other it is about to end
-WAITING = 10.0  # seconds after which a warning says that there is no worker
+WAITING = 5.0  # seconds for workers to join, before it is said that none can be used
 
 
 class Workers:
@@ -136,12 +136,14 @@ class Workers:
         return difference(self._here, json.loads(told))
 
     def _complain(self, waited: float) -> None:
+        if waited <= WAITING:  # others may be about to join
+            return
         if self._found and all(self._refused.get(address) for address in self._found):
             address = next(iter(self._found))
             raise ClusterError(
                 f"worker {address}", got=self._refused[address], expected="the same on both sides",
                 hint=f"none of {len(self._found)} workers can be used: install this version there",
             )  # fmt: skip
-        if not self._found and waited > WAITING and not self._warned:
+        if not self._found and not self._warned:
             self._warned = True
             log.warning("%s: no worker yet; waiting for one", self._cluster.address)

@@ -167,6 +167,7 @@ def test_a_worker_of_another_version_is_left_out_and_both_are_named(
     (error,) = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
     assert "code of mdx" in error and " there and " in error and " here" in error
     lab.start_worker("one")
+    lab.wait_for("one")
     assert evaluate(finished_once.songs, tiny_system, out, "--cluster", lab.address) == 0
     assert without_timing(out) == without_timing(finished_once.out)
     assert any("it is left out" in record.message for record in caplog.records)

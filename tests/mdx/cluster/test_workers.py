@@ -82,6 +82,7 @@ def workers_of(scheduler: Scheduler, hung: float = 60.0) -> tuple[Workers, FakeC
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mdx.cluster.workers.LOOK", 0.01)
+    monkeypatch.setattr("mdx.cluster.workers.WAITING", 0.1)
 
 
 def never() -> bool:
