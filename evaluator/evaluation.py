@@ -8,6 +8,7 @@ from pathlib import Path
 from evaluator.fingerprints import scoring_code, separation_code
 from evaluator.given_stems import GivenStems
 from evaluator.jobs import BaselineJob, Job, Options, Record, StemsJob, SystemJob, do_song
+from evaluator.replay import inherited_settings
 from evaluator.scores import BASELINE
 from evaluator.stop import Stop
 from evaluator.systems import System
@@ -31,6 +32,7 @@ def make_jobs(
     code, scoring = separation_code(), scoring_code()
     threads = max(1, available_cpus() // options.workers)
     limits = [options.limit_of(system) for system in systems]
+    inherited = inherited_settings()
     jobs: list[Job] = []
     for song in test_set.songs:
         if song.has_references:
@@ -38,6 +40,7 @@ def make_jobs(
         for system, limit in zip(systems, limits, strict=True):
             jobs.append(SystemJob(
                 system.name, song, out, options, scoring, system, limit, threads, code, stop,
+                inherited,
             ))  # fmt: skip
         for stems in given:
             files = stems.files.get(song.name, {})

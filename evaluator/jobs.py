@@ -5,13 +5,12 @@ or on a machine that sees the same files. What it did is kept in `records/<entry
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator.children import MARK, Children
+from evaluator.children import Children
 from evaluator.fingerprints import hash_facts, hash_file, hash_files
 from evaluator.json_files import write_json
 from evaluator.replay import SongFailed, Submission, separate_song, settings
@@ -24,7 +23,7 @@ from mdx.limit.challenge import ROUND_1
 from mdx.limit.policy import Limit, find_limit
 from mdx.systems.spec import SOURCES
 
-PREFIX = "MDX_"  # of the environment variables that a submission reads
+PREFIX = "MDX_"  # of environment variables that may decide about stems
 VERSION = 3  # of a record; raise whenever a key changes its meaning
 
 Record = dict[str, Any]  # separation (key, stems, runs), scores, error; as written to JSON
@@ -123,6 +122,7 @@ class SystemJob(Job):
     threads: int
     separation_code: str  # a hash of it
     stop: Stop  # ends the child that separates
+    inherited: Mapping[str, str]  # variables that a submission reads, where the run was started
 
     @property
     def files(self) -> dict[str, Path]:
@@ -137,19 +137,8 @@ class SystemJob(Job):
     def separate(self, known: Record | None) -> Record | None:
         """Run the submission as often as asked for; raises SongFailed, SetupFailed, Cancelled."""
         files, results = list(self.files.values()), self.out / "stems" / self.entry
-        submission = Submission(
-            self.system.given, self.options.subtype, self.limit, self.threads,
-            self.system.precision, self.options.spend_budget,
-        )  # fmt: skip
-        own = settings(submission, self.song.folder, results, None)
-        key = self._separation_key(own)
-        if (
-            known
-            and known["key"] == key
-            and len(known["runs"]) >= self.options.repeat
-            and all(file.exists() for file in files)
-            and hash_files(files) == known["stems"]
-        ):
+        submission, key = self._submission, self._separation_key()
+        if known and self.is_known(known):
             return known
         children = Children(self.stop.requested)
         runs, hashes = [], []
@@ -159,12 +148,30 @@ class SystemJob(Job):
         same = all(stems == hashes[0] for stems in hashes)
         return {"key": key, "stems": hashes[-1], "same_every_time": same, "runs": runs}
 
-    def _separation_key(self, own: Mapping[str, str]) -> str:
-        # What a child inherits counts as far as it is not set for it, and is no mark of our own.
+    def is_known(self, known: Record) -> bool:
+        """Whether these are the stems that are there, and would come out again."""
+        files = list(self.files.values())
+        return (
+            known["key"] == self._separation_key()
+            and len(known["runs"]) >= self.options.repeat
+            and all(file.exists() for file in files)
+            and hash_files(files) == known["stems"]
+        )
+
+    @property
+    def _submission(self) -> Submission:
+        return Submission(
+            self.system.given, self.options.subtype, self.limit, self.threads,
+            self.system.precision, self.options.spend_budget, inherited=self.inherited,
+        )  # fmt: skip
+
+    def _separation_key(self) -> str:
+        # What a child inherits counts as far as it is not set for it.
+        own = settings(self._submission, self.song.folder, self.out, None)
         inherited = {
             name: value
-            for name, value in os.environ.items()
-            if name.startswith(PREFIX) and name not in (*own, MARK)
+            for name, value in self.inherited.items()
+            if name.startswith(PREFIX) and name not in own
         }
         return hash_facts(
             hash_files([self.song.folder / "mixture.wav"]), self.system.key, self.separation_code,
@@ -178,19 +185,43 @@ def do_song(job: Job) -> Record:
     Raises SetupFailed for a submission that cannot be set up, OutputError where nothing can be
     written, Cancelled where it was asked to stop: what ends a whole run.
     """
-    path = job.out / "records" / job.entry / f"{job.song.name}.json"
-    old = _read(path) if job.options.resume else {}
-    record: Record = {"version": VERSION, "separation": None, "scores": None, "error": None}
+    old = earlier_record(job)
     try:
-        record["separation"] = job.separate(old.get("separation"))
-        if record["separation"]:
-            write_json(path, record)  # before scoring, which may be interrupted
-        if job.song.has_references:
-            record["scores"] = job.score(old.get("scores"))
+        separation = job.separate(old.get("separation"))
     except (SongFailed, AudioError) as error:
-        record["error"] = str(error)
-    write_json(path, record)
+        return keep_record(job, None, error=str(error))
+    return finish_song(job, separation, old.get("scores"))
+
+
+def finish_song(job: Job, separation: Record | None, scores: Record | None) -> Record:
+    """Keep what was found of the stems, and score them unless these scores are theirs."""
+    scored = job.song.has_references
+    if separation or not scored:
+        kept = keep_record(job, separation)  # before scoring, which may be interrupted
+    if not scored:
+        return kept
+    try:
+        return keep_record(job, separation, scores=job.score(scores))
+    except (SongFailed, AudioError) as error:
+        return keep_record(job, separation, error=str(error))
+
+
+def keep_record(
+    job: Job, separation: Record | None, *, scores: Record | None = None, error: str | None = None
+) -> Record:
+    """Write the record of a song; returns it. Raises OutputError."""
+    record = {"version": VERSION, "separation": separation, "scores": scores, "error": error}
+    write_json(_path(job), record)
     return record
+
+
+def earlier_record(job: Job) -> Record:
+    """What an earlier run kept of the song, where this one resumes it; else nothing."""
+    return _read(_path(job)) if job.options.resume else {}
+
+
+def _path(job: Job) -> Path:
+    return job.out / "records" / job.entry / f"{job.song.name}.json"
 
 
 def _read(path: Path) -> Record:

@@ -38,6 +38,9 @@ def get_parser() -> argparse.ArgumentParser:
         "the same")
     add("--workers", type=_count, default=1, metavar="N",
         help="songs side by side, which share the CPUs (default: 1)")
+    add("--cluster", metavar="ADDRESS",
+        help="separate on the workers of a Dask cluster: its scheduler's address, the file in "
+        "which it wrote that, or local:N for N workers here; see docs/cluster.md")
     add("--repeat", type=_count, default=1, metavar="N",
         help="separate every song N times, to see how its time varies")
     add("--limit", metavar="LIMIT",

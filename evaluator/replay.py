@@ -10,12 +10,13 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evaluator.audio_files import duration
-from evaluator.children import ROOT, Children, Killed, Limits
+from evaluator.children import MARK, ROOT, Children, Killed, Limits
 from evaluator.disturbances import Disturbance
 from evaluator.quality import read_quality
 from mdx.errors import ConfigError, MdxError, OutputError
@@ -23,6 +24,7 @@ from mdx.limit.policy import Limit, parse_limit
 
 log = logging.getLogger(__name__)
 NO_LIMIT = Limit()
+PREFIXES = ("MDX_", "INFERENCE_")  # of the environment variables that a submission reads
 SETUP_SECONDS = "900"  # the challenge's limit for loading
 AUDIT = "audit.json"  # what a submission reports of a song's time and memory
 JUMPING_CLOCK = Path(__file__).resolve().parent / "jumping_clock"
@@ -66,6 +68,7 @@ class Submission:
     cpus: int | None = None  # that the song may use
     disturbance: Disturbance | None = None  # of the machine, for an audit
     clock_jumps: bool = False  # the wall clock, an hour to and fro, for an audit
+    inherited: Mapping[str, str] | None = None  # in place of such variables of this process
 
 
 def separate_song(
@@ -79,7 +82,7 @@ def separate_song(
     folder = results / song.name
     _clear(folder)
     seconds = submission.limit.seconds(duration(song / "mixture.wav"))
-    env = {**os.environ, **settings(submission, song, results, seconds)}
+    env = {**_environment(submission), **settings(submission, song, results, seconds)}
     events = Path(env["EVENTS_PATH"])
     name = "INFERENCE_SETUP_TIMEOUT_SECONDS"
     setup = parse_limit(env.get(name, SETUP_SECONDS), name).seconds(0)
@@ -105,6 +108,22 @@ def separate_song(
             raise kind.like(killed) from killed
         raise kind(song.name, got=_last_words(code, stderr), expected="four stems")
     return _separation(folder, seen, seconds)
+
+
+def inherited_settings() -> dict[str, str]:
+    """The variables of this process that a submission reads, without marks of our own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(PREFIXES) and name != MARK
+    }
+
+
+def _environment(submission: Submission) -> dict[str, str]:
+    if submission.inherited is None:
+        return dict(os.environ)
+    others = {key: value for key, value in os.environ.items() if not key.startswith(PREFIXES)}
+    return {**others, **submission.inherited}
 
 
 def _clear(folder: Path) -> None:

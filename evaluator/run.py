@@ -4,7 +4,8 @@ import argparse
 import io
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from evaluator.audit import LIMITS, Case, audit_table, make_cases, parse_numbers, run_audit
 from evaluator.children import Children
+from evaluator.cluster import ClusterExecutor, longest_first, open_cluster
 from evaluator.curves import Curves, read_curves
 from evaluator.evaluation import Outcome, make_jobs, run_jobs
 from evaluator.given_stems import GivenStems, find_given_stems
@@ -34,6 +36,7 @@ from evaluator.tables import (
     TITLES,
     board_table,
     limit_words,
+    machine_table,
     median_table,
     paper_table,
     relation_lines,
@@ -43,6 +46,8 @@ from evaluator.tables import (
     update_readme,
 )
 from evaluator.test_sets import TestSet, find_test_set
+from mdx.cluster.connect import Cluster
+from mdx.cluster.dispatch import remove_drafts
 from mdx.errors import AudioError, MdxError
 from mdx.limit.policy import parse_limit
 
@@ -69,8 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
         published = read_published()
         cases = _cases(args) if args.audit else []
         curves = read_curves(args.curves) if args.curves else None
-        _decode(test_set)
-        outcome, options = _evaluate(test_set, systems, given, args)
+        with open_cluster(args.cluster, args.workers) as cluster:
+            _decode(test_set)
+            outcome, options = _evaluate(test_set, systems, given, args, cluster)
         audit = _audit(test_set, systems, cases, args) if not outcome.interrupted else []
         report = make_report(test_set, systems, given, outcome, options, published, audit)
         write_json(args.out / "report.json", report)
@@ -102,8 +108,9 @@ def _decode(test_set: TestSet) -> None:
 
 
 def _evaluate(
-    test_set: TestSet, systems: list[System], given: list[GivenStems], args: argparse.Namespace
-) -> tuple[Outcome, Options]:
+    test_set: TestSet, systems: list[System], given: list[GivenStems], args: argparse.Namespace,
+    cluster: Cluster | None,
+) -> tuple[Outcome, Options]:  # fmt: skip
     options = Options(
         subtype=args.subtype, limit=args.limit, spend_budget=args.spend_budget,
         full=args.metrics == "full", repeat=args.repeat, workers=args.workers, resume=args.resume,
@@ -112,9 +119,16 @@ def _evaluate(
     print(f"{test_set.description}; {', '.join(names)}", flush=True)
     stop = Stop.inside(args.out)
     jobs = make_jobs(test_set, systems, given, args.out, options, stop)
+    executor: Callable[[int], Executor] = ThreadPoolExecutor
+    if cluster is not None:
+        remove_drafts(args.out)
+        jobs, executor = longest_first(jobs), lambda _: ClusterExecutor(cluster)
     # In seconds of audio, so that the time left is right for songs of any length.
     with tqdm(total=round(sum(map(_audio, jobs))), unit="s", desc="audio", disable=None) as bar:
-        outcome = run_jobs(jobs, stop, lambda job: bar.update(_audio(job)), workers=options.workers)
+        outcome = run_jobs(
+            jobs, stop, lambda job: bar.update(_audio(job)), workers=options.workers,
+            executor=executor,
+        )  # fmt: skip
     return outcome, options
 
 
@@ -154,6 +168,9 @@ def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
             print("\nSeconds by stage, and MB of memory at the peak:")
             print(stage_table(report, entry["system"]))
             print("\n".join(timing_lines(report, entry["system"])))
+    if args.cluster:
+        print("\nWhich machine did what:")
+        print(machine_table(report))
     for table in report["tables"]:
         boards = {entry["leaderboard"] for entry in report["systems"]}
         if table["comparable"]:

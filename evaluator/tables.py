@@ -202,3 +202,15 @@ def _limits(report: Mapping[str, Any]) -> tuple[str, str]:
 
 def _decibel(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
+
+
+def machine_table(report: Mapping[str, Any]) -> str:
+    """Which machine separated how many songs, in how many seconds, by its worker's address."""
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for system in report["timing"]["systems"]:
+        for song in system["songs"]:
+            there = song["machine"] or {"host": "this machine", "worker": "-", "cpu": "-"}
+            key = there["host"], there["worker"], there["cpu"]
+            found.setdefault(key, []).extend(song["seconds"])
+    rows = [[*key, str(len(seconds)), f"{sum(seconds):.1f}"] for key, seconds in found.items()]
+    return markdown_table(["machine", "worker", "CPU", "songs", "seconds"], sorted(rows))

@@ -87,6 +87,7 @@ def _time_song(name: str, duration: float, separation: dict[str, Any]) -> dict[s
         "limit": last["limit"],
         "levels": last["levels"],
         "degraded": any(run["degraded"] for run in runs),
+        "machine": separation.get("machine"),
     }
 
 

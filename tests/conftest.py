@@ -15,6 +15,7 @@ from mdx.separator import Separator
 from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.export import export_onnx
+from tests.lab import Lab
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 
 
@@ -101,6 +102,14 @@ def quantised_copy(tiny_copy: Path) -> Path:
         parent = manifest[f"{source}.onnx"]["sha256"]
         register_weights(folder, name, made_by="a test", parent=parent, loss=0.001)
     return tiny_copy
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A Dask scheduler in a process of its own, for workers that tests start."""
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    yield lab
+    lab.close()
 
 
 @pytest.fixture

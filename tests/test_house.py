@@ -39,6 +39,10 @@ INSIDE = {
     "systems": set(),
     "runtimes": {"mdx.machine"},
     "combine": {"mdx.systems.weights"},
+    "cluster": {
+        "mdx.machine", "mdx.audio.drafts", "mdx.audio.formats", "mdx.limit.policy",
+        "mdx.separator", "mdx.systems.find", "mdx.systems.manifest",
+    },
     "estimators": {
         "mdx.stages", "mdx.runtimes.network", "mdx.runtimes.runtime", "mdx.systems.mappings",
         "mdx.systems.weights",
@@ -53,8 +57,12 @@ SYSTEMS = EVERYWHERE | {
     "mdx.machine", "mdx.systems.mappings", "mdx.systems.find", "mdx.systems.manifest",
     "mdx.systems.weights",
 }  # fmt: skip
+CLUSTER = {
+    f"mdx.cluster.{name}"
+    for name in ("connect", "dispatch", "files", "pack", "there", "version", "workers")
+}
 MAY_SEE = {
-    "evaluator": SYSTEMS | {"mdx.limit.challenge", "mdx.limit.policy"},
+    "evaluator": SYSTEMS | {"mdx.limit.challenge", "mdx.limit.policy"} | CLUSTER,
     "models": SYSTEMS | {
         "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.chunks",
         "mdx.estimators.spectrogram",
@@ -63,7 +71,7 @@ MAY_SEE = {
 }  # fmt: skip
 HEAVY = (
     "torch", "onnx", "onnxscript", "openvino", "av", "musdb", "museval", "pandas",
-    "plotly", "jinja2", "nncf",
+    "plotly", "jinja2", "nncf", "dask", "distributed",
 )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def remove_leftovers(folder: Path, *, recursive: bool = False) -> None:
 
 def _remove(folder: Path, found: "re.Match[str]") -> bool:
     path, original = folder / found[0], folder / found["name"]
-    with suppress(OSError), _abandoned(path) as free:
+    with suppress(OSError), abandoned(path) as free:
         if free:
             if found["old"] and not original.exists():
                 os.replace(path, original)
@@ -68,7 +68,8 @@ def _remove(folder: Path, found: "re.Match[str]") -> bool:
 
 
 @contextmanager
-def _abandoned(path: Path) -> Iterator[bool]:
+def abandoned(path: Path) -> Iterator[bool]:
+    """Whether the process that claimed a draft is gone; raises OSError where the draft is."""
     with path.open("rb") as file:
         yield _lock(file)
 

@@ -118,6 +118,11 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
         help="(default: $MDX_THREADS, or one for every CPU that the process may use)",
     )  # fmt: skip
     group.add_argument(
+        "--cluster", metavar="ADDRESS",
+        help="on the workers of a Dask cluster, several songs at once: its scheduler's address, "
+        "the file in which it wrote that, or local:N for N workers here",
+    )  # fmt: skip
+    group.add_argument(
         "--runtime", choices=RUNTIMES, default=os.environ.get("MDX_RUNTIME", "auto"),
         help="what runs the networks (default: onnxruntime, but OpenVINO for int8 with VNNI)",
     )  # fmt: skip

@@ -5,6 +5,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,9 @@ class Batch:
         return found
 
     def _separate_all(self, songs: list[tuple[Path, dict[str, Path]]]) -> None:
+        if self._args.cluster:
+            self._separate_elsewhere(songs)
+            return
         save_memory(give_back=is_heavy(self._spec))
         separator = Separator.load(
             self._args.system,
@@ -140,8 +144,34 @@ class Batch:
             reason = f"{type(error).__name__} {error}".strip()
             self._fail(path, f"{path}: got {reason}, expected stems", error)
         else:
-            self._counts["separated"] += 1
-            self._report.done(path, stems, time.monotonic() - started)
+            self._done(path, stems, time.monotonic() - started)
+
+    def _separate_elsewhere(self, songs: list[tuple[Path, dict[str, Path]]]) -> None:
+        from mdx.cli.elsewhere import Elsewhere  # not on the way of one machine
+
+        limit = self._limit
+        request = {
+            "precision": self._args.precision,
+            "runtime": self._args.runtime,
+            "provider": self._args.provider,
+            "sources": self._sources,
+            "rest": self._rest,
+            "limit": limit and asdict(limit),
+            "limited": limit is not None and limit.kind != "none",
+            "spend_budget": self._spend,
+            "encoding": asdict(self._encoding),
+            "stream": self._args.stream,
+            "downmix": self._args.downmix,
+        }
+        elsewhere = Elsewhere(
+            self._args.cluster, self._args.system, self._args.out, request, self._encoding.suffix,
+            self._threads, quiet=self._args.quiet or self._args.json,
+        )  # fmt: skip
+        elsewhere.separate(songs, self._done, self._fail)
+
+    def _done(self, song: Path, stems: Mapping[str, Path], seconds: float) -> None:
+        self._counts["separated"] += 1
+        self._report.done(song, stems, seconds)
 
     def _fail(self, song: Path | None, error: Any, cause: Exception | None = None) -> None:
         self._counts["failed"] += 1

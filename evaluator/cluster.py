@@ -1,0 +1,119 @@
+"""The executor of a run on other machines: the same jobs, each done wherever a worker has room."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+from evaluator.elsewhere import code
+from evaluator.jobs import Job, Record, SystemJob, earlier_record, finish_song, keep_record
+from evaluator.replay import SETUP_SECONDS
+from mdx.cluster.connect import Cluster
+from mdx.cluster.dispatch import Dispatcher, Request, Response, SongLost, move_all
+from mdx.cluster.files import place_in
+from mdx.cluster.pack import Pack, pack_system
+from mdx.cluster.version import versions
+from mdx.cluster.workers import HUNG
+from mdx.errors import AudioError, ConfigError
+
+MOST_SONGS = 256  # at work at once; as many threads wait for them
+SCORING = 900.0  # seconds for scoring and for what the limit does not count
+
+
+@contextmanager
+def open_cluster(address: str | None, workers: int = 1) -> Iterator[Cluster | None]:
+    """The cluster at an address, for the block; None where none is wanted.
+
+    Raises ClusterError, or ConfigError where `workers` of this machine are wanted as well.
+    """
+    if address is None:
+        yield None
+        return
+    if workers != 1:
+        raise ConfigError(
+            "--workers", got=f"{workers} with --cluster", expected="one of the two",
+            hint="a worker does as many songs at once as it has Dask threads",
+        )  # fmt: skip
+    with Cluster(address) as cluster:
+        yield cluster
+
+
+class ClusterExecutor(Executor):
+    """Does songs of a system on workers; what needs no network is scored here."""
+
+    def __init__(self, cluster: Cluster, *, hung: float = HUNG) -> None:
+        """Workers that give no sign of life for `hung` seconds are given up."""
+        self._dispatcher = Dispatcher(cluster, "evaluate", {**versions(), **code()}, hung=hung)
+        self._pool = ThreadPoolExecutor(MOST_SONGS)
+        self._packs: dict[str, Pack] = {}
+
+    def submit(self, do: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Have `do(job)` done: elsewhere for a song that is to be separated."""
+        job = args[0]
+        if isinstance(job, SystemJob):
+            if job.entry not in self._packs:
+                self._packs[job.entry] = pack_system(job.system.given)
+            return self._pool.submit(self._do, job, do)
+        return self._pool.submit(do, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End; songs at work are withdrawn by their own request to stop."""
+        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+
+    def _do(self, job: SystemJob, do: Callable[[Job], Record]) -> Record:
+        try:
+            old = earlier_record(job).get("separation")
+            if old and job.is_known(old):
+                return do(job)
+            with self._dispatcher.done(self._request(job), job.stop.requested) as answer:
+                return _take(job, answer)
+        except (SongLost, AudioError) as error:
+            return keep_record(job, None, error=str(error))
+
+    def _request(self, job: SystemJob) -> Request:
+        limit = job.limit.seconds(job.song.duration)
+        patience = None
+        if limit is not None:
+            patience = SCORING + job.options.repeat * (float(SETUP_SECONDS) + limit)
+        return Request(
+            name=f"{job.entry}: {job.song.name}",
+            song=job.song.folder / "mixture.wav",
+            song_name=f"{job.song.name}/mixture.wav",
+            system=self._packs[job.entry],
+            details={
+                "song": job.song.name,
+                "folder": str(job.song.folder),
+                "out": str(job.out),
+                "options": asdict(replace(job.options, resume=False)),
+                "limit": asdict(job.limit),
+                "precision": job.system.precision,
+                "system_key": job.system.key,
+                "inherited": dict(job.inherited),
+            },
+            out=job.out,
+            threads=self._dispatcher.cluster.threads,
+            patience=patience,
+        )
+
+
+def _take(job: SystemJob, answer: Response) -> Record:
+    # Stems and framewise scores to their places, then the record; scores that the worker did not
+    # make, as it saw no true stems, or made of others, are made here.
+    record: Record = answer.value
+    stems = answer.folder / "stems" / job.entry / job.song.name
+    stems.mkdir(parents=True, exist_ok=True)  # of a song that failed there may be nothing
+    places = {stems: job.out / "stems" / job.entry / job.song.name}
+    name = f"scores/{job.entry}/test/{job.song.name}.json"
+    if (frames := place_in(answer.folder, name)).is_file():
+        places[frames] = place_in(job.out, name)
+    move_all(places)
+    if record["separation"] is None:
+        return keep_record(job, None, error=record["error"])
+    separation = {**record["separation"], "machine": answer.machine}
+    return finish_song(job, separation, record["scores"])
+
+
+def longest_first(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs in an order in which no long song is left for the end."""
+    return sorted(jobs, key=lambda job: -job.song.duration)

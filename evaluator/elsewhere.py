@@ -1,0 +1,87 @@
+"""A worker's part of a run: the job of a system and a song, made of a request and done as here."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from evaluator.audio_files import duration
+from evaluator.fingerprints import scoring_code, separation_code
+from evaluator.jobs import Options, SystemJob, do_song
+from evaluator.stop import Stop
+from evaluator.systems import read_systems
+from evaluator.test_sets import Song
+from mdx.cluster.there import WorkerSong
+from mdx.errors import Cancelled, OutputError, WeightsError
+from mdx.limit.policy import Limit
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, track_name
+
+SHOWN = 12  # hex digits of a hash
+BYTES = 4 * SAMPLE_RATE  # of a second of a 16 bit stem
+
+
+@dataclass(frozen=True)
+class Withdrawn(Stop):
+    """A request to end that Dask brings."""
+
+    asked: Callable[[], bool]
+
+    def requested(self) -> bool:
+        """Whether the client gave the song up, or is gone."""
+        return self.asked()
+
+
+def code() -> dict[str, str]:
+    """What decides about stems and scores, which must be the same on both sides."""
+    separation, scoring = _hashes()
+    return {"code of the separation": separation[:SHOWN], "code of the scoring": scoring[:SHOWN]}
+
+
+@cache
+def _hashes() -> tuple[str, str]:
+    # Of a worker's code as it was when it was first asked.
+    return separation_code(), scoring_code()
+
+
+def work(here: WorkerSong) -> dict[str, Any]:
+    """Do one song of a system; returns its record, with no path of this machine in its error.
+
+    Raises what `do_song` does, and WeightsError where the system would not be the client's.
+    """
+    asked = here.request
+    system = read_systems([str(here.system)], asked["precision"])[0]
+    if system.key != asked["system_key"]:
+        raise WeightsError(
+            f"system {system.name}", got="other weights than the client's",
+            expected="the same files", hint="one is damaged, or missing on one side: fetch it",
+        )  # fmt: skip
+    _check_room(here, asked)
+    separation, scoring = _hashes()
+    song = Song(track_name(asked["song"]), here.song.parent)
+    job = SystemJob(
+        system.name, song, here.results, Options(**asked["options"]), scoring,
+        system, Limit(**asked["limit"]), here.threads, separation,
+        Withdrawn(here.results, here.cancelled), asked["inherited"],
+    )  # fmt: skip
+    record = do_song(job)
+    if here.cancelled():
+        raise Cancelled(song.name)
+    if record["error"]:
+        _check_room(here, asked)  # where the disk filled up meanwhile, another worker has more
+        for path, ours in ((here.song.parent, asked["folder"]), (here.results, asked["out"])):
+            for form in (str(path.resolve()), str(path)):
+                record["error"] = record["error"].replace(form, ours)
+    return record
+
+
+def _check_room(here: WorkerSong, asked: dict[str, Any]) -> None:
+    wide = 2 if asked["options"]["subtype"] == "FLOAT" else 1
+    needed = int(len(SOURCES) * BYTES * wide * duration(here.song))
+    here.results.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(here.results).free
+    if free < needed:
+        raise OutputError(
+            "the worker's disk", got=f"{free / 1e6:.0f} MB free",
+            expected=f"{needed / 1e6:.0f} MB for the stems",
+        )  # fmt: skip

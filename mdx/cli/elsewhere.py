@@ -1,0 +1,124 @@
+"""`mdx separate --cluster`: the songs of a command on the workers of a Dask cluster."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mdx.audio.read import SongReader
+from mdx.audio.spool import song_file
+from mdx.cluster.connect import Cluster
+from mdx.cluster.dispatch import Dispatcher, Request, move_all, remove_drafts
+from mdx.cluster.pack import Pack, pack_system
+from mdx.cluster.version import versions
+from mdx.errors import AudioError, MdxError
+
+log = logging.getLogger(__name__)
+MOST_SONGS = 256  # at work at once; as many threads wait for them
+UNKNOWN = 32_000  # bytes of a song that are taken for a second, where its header does not tell
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """How the songs of a command are separated on other machines."""
+
+    address: str
+    system: str
+    out: Path
+    details: Mapping[str, Any]  # see mdx.cluster.separation
+    suffix: str  # of a stem's file
+    threads: int | None  # of a song; None: as each worker divides its CPUs
+    quiet: bool  # no bar
+
+    def separate(
+        self, songs: Sequence[tuple[Path, Mapping[str, Path]]],
+        done: Callable[[Path, Mapping[str, Path], float], None],
+        failed: Callable[[Path, Exception], None],
+    ) -> None:  # fmt: skip
+        """Separate songs, the longest first; each is told to `done` or `failed` as it ends.
+
+        Raises ClusterError where there is no cluster, or none of its workers can be used. What
+        ends the command withdraws the songs at work.
+        """
+        from tqdm import tqdm  # not on the way of the challenge
+
+        pack, stop = pack_system(self.system), threading.Event()
+        lengths = {path: seconds_of(path) for path, _ in songs}
+        pool = ThreadPoolExecutor(MOST_SONGS)
+        with Cluster(self.address) as cluster:
+            dispatcher = Dispatcher(cluster, "separate", versions())
+            remove_drafts(self.out)
+            total = round(sum(lengths.values()))
+            # In seconds of audio, so that the time left is right for songs of any length.
+            bar = tqdm(total=total, unit="s", desc="audio", disable=self.quiet or None, leave=False)
+            try:
+                with bar:
+                    waiting: dict[Future[float], tuple[Path, Mapping[str, Path]]] = {
+                        pool.submit(self._one, dispatcher, pack, path, places, stop): (path, places)
+                        for path, places in sorted(songs, key=lambda song: -lengths[song[0]])
+                    }
+                    for future in as_completed(waiting):
+                        path, places = waiting[future]
+                        bar.update(lengths[path])
+                        self._report(future, path, places, done, failed)
+            finally:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+
+    def _report(
+        self, future: "Future[float]", path: Path, places: Mapping[str, Path],
+        done: Callable[[Path, Mapping[str, Path], float], None],
+        failed: Callable[[Path, Exception], None],
+    ) -> None:  # fmt: skip
+        try:
+            seconds = future.result()
+        except MdxError as error:
+            failed(path, error)
+        else:
+            done(path, places, seconds)
+
+    def _one(
+        self, dispatcher: Dispatcher, pack: Pack, path: Path, places: Mapping[str, Path],
+        stop: threading.Event,
+    ) -> float:  # fmt: skip
+        with song_file(path) as file:
+            request = Request(
+                name=str(path), song=file, song_name=f"song{_ending(file)}", system=pack,
+                details={**self.details, "song": str(path)}, out=self.out,
+                threads=dispatcher.cluster.threads if self.threads is None else self.threads,
+            )  # fmt: skip
+            started = time.monotonic()
+            with dispatcher.done(request, stop.is_set) as answer:
+                for text in answer.value["warnings"]:
+                    log.warning("%s", text)
+                if answer.value["error"]:
+                    raise AudioError.like(answer.value["error"])
+                found = {answer.folder / f"{stem}{self.suffix}": to for stem, to in places.items()}
+                quality = answer.folder / "quality.json"
+                if quality.is_file():
+                    found[quality] = next(iter(places.values())).parent / quality.name
+                move_all(found)
+                log.info("%s: on %s, %s", path, answer.machine["host"], answer.machine["cpu"])
+            return time.monotonic() - started
+
+
+def seconds_of(path: Path) -> float:
+    """About how long a song is, as far as that is known without decoding it; 0 for no song."""
+    try:
+        if not path.is_file():
+            return 0.0
+        with SongReader(path) as song:
+            if song.frames is not None:
+                return song.frames / song.sample_rate
+        return path.stat().st_size / UNKNOWN
+    except (MdxError, OSError):  # the worker says what is wrong with it
+        return 0.0
+
+
+def _ending(path: Path) -> str:
+    ending = path.suffix.lower()
+    return ending if ending[1:].isalnum() and ending.isascii() else ""

@@ -1,0 +1,233 @@
+"""One song on one worker, with everything it needs, and on another where that one fails."""
+
+import json
+import logging
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import mdx.cluster.there as there
+from mdx.audio.drafts import abandoned, claim
+from mdx.cluster.connect import Cluster, ClusterError, SchedulerLost
+from mdx.cluster.files import digest, has_digest, place_in
+from mdx.cluster.pack import Pack
+from mdx.cluster.remote import Remote, WorkerLost
+from mdx.cluster.workers import HUNG, Workers
+from mdx.errors import AudioError, Cancelled, MdxError, OutputError
+from mdx.files import draft_of
+
+log = logging.getLogger(__name__)
+TRIES = 3
+MOST_RESTARTS = 50  # of a scheduler during one song
+DRAFT = ".cluster-"  # folders of songs at work, in the folder of the results
+LOCK = "lock"  # a file in each that its client holds
+
+
+class SongLost(MdxError):
+    """A song for which three workers failed."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A song that is to be done on another machine."""
+
+    name: str  # in messages
+    song: Path
+    song_name: str  # its path on a worker that does not see it, below a folder of its own
+    system: Pack
+    details: Mapping[str, Any]  # for the task, as JSON can hold it
+    out: Path  # where results will lie: their drafts are made beside them
+    threads: int | None = None  # None: as the worker divides its CPUs
+    patience: float | None = None  # seconds after which it hangs
+
+
+@dataclass(frozen=True)
+class Response:
+    """What came back."""
+
+    value: Any  # the task's
+    folder: Path  # here; it holds all results, verified, and is gone after the block
+    machine: dict[str, Any]
+
+
+class Dispatcher:
+    """Sends songs to workers; used by as many threads as songs are to be at work."""
+
+    def __init__(
+        self, cluster: Cluster, task: str, here: Mapping[str, str], *, hung: float = HUNG
+    ) -> None:
+        """`task` is one of mdx.cluster.there.TASKS, `here` what workers must agree with."""
+        self.cluster, self._task = cluster, task
+        self.workers = Workers(cluster, task, here, hung=hung)
+        self._bringing: dict[tuple[str, str], threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def done(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Response]:
+        """Have a song done; a worker that is lost, or has no room, costs it one of three tries.
+
+        Raises SongLost where they are used up, or the task's own MdxError where it raised one on
+        each; ClusterError where no worker can be used or no scheduler comes back; OutputError for
+        `out`; Cancelled where that is asked for.
+        """
+        folder = request.out / f"{DRAFT}{secrets.token_hex(8)}"
+        lock = _claim(folder)
+        try:
+            yield self._try(request, folder, cancelled)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
+
+    def _try(self, request: Request, folder: Path, cancelled: Callable[[], bool]) -> Response:
+        failed: dict[str, str] = {}
+        tries = restarts = 0
+        while True:
+            client = self.cluster.client
+            address = "no worker"
+            try:
+                with self.workers.one(failed, cancelled) as (client, address):
+                    remote = Remote(
+                        self.cluster, client, address,
+                        lambda: self.workers.alive(client, address), cancelled,  # noqa: B023
+                    )  # fmt: skip
+                    return self._perform(remote, request, folder)
+            except SchedulerLost:
+                restarts += 1
+                if restarts > MOST_RESTARTS:
+                    raise ClusterError(
+                        request.name, got=f"a scheduler that was lost {restarts} times",
+                        expected="one that stays",
+                    ) from None  # fmt: skip
+                self.cluster.renew(client, cancelled)
+            except WorkerLost as error:
+                if self.cluster.is_lost(client):  # the worker ended with its scheduler
+                    continue
+                failed[address] = str(error)
+                tries += 1
+                if tries == TRIES:
+                    raise _final(request, address, error) from error
+                log.warning(
+                    "%s: worker %s failed (%s); try %d of %d",
+                    request.name, address, error, tries + 1, TRIES,
+                )  # fmt: skip
+
+    def _perform(self, remote: Remote, request: Request, folder: Path) -> Response:
+        token, probe = secrets.token_hex(8), secrets.token_hex(8)
+        shared = folder / token  # of its own for each try: a worker that was given up may go on
+        _make(shared, probe)
+        try:
+            asked = self._prepare(remote, request, token, shared, probe)
+            told = remote.work(token, self._task, asked, request.patience)
+            if not asked["shared_out"]:
+                for name, (size, sha256) in told["files"].items():
+                    remote.fetch(token, name, size, sha256, shared)
+            for name, (_, sha256) in told["files"].items():
+                if not has_digest(place_in(shared, name), sha256):
+                    raise WorkerLost(f"'{name}' that is not here as it was written there")
+            return Response(told["answer"], shared, {**told["machine"], "worker": remote.address})
+        finally:
+            with suppress(Exception):  # the worker, or the scheduler, may be what was lost
+                remote.client.run(
+                    there.forget, token, workers=[remote.address], callback_timeout=5.0
+                )
+
+    def _prepare(
+        self, remote: Remote, request: Request, token: str, shared: Path, probe: str
+    ) -> dict[str, Any]:
+        try:
+            sha256 = digest(request.song)
+        except OSError as error:
+            raise AudioError(
+                request.song, got=error.strerror, expected="a readable file"
+            ) from error
+        question = {
+            "song": {"path": seen_at(request.song), "sha256": sha256},
+            "out": {"folder": seen_at(shared), "probe": probe},
+            "system": request.system.message,
+        }
+        found = json.loads(remote.call(there.prepare, json.dumps(question)))
+        (shared / f"{probe}.probe").unlink()
+        for missing in found["missing"]:
+            if missing in request.system.files:  # else the runtime says that it is not there
+                self._bring_weights(remote, token, missing, request, question)
+        if not found["song"]:
+            remote.bring(token, sha256, request.song, request.song_name)
+        return {
+            "request": dict(request.details),
+            "system": request.system.message,
+            "shared_song": seen_at(request.song) if found["song"] else None,
+            "song_name": request.song_name,
+            "shared_out": seen_at(shared) if found["out"] else None,
+            "threads": request.threads,
+        }
+
+    def _bring_weights(
+        self, remote: Remote, token: str, sha256: str, request: Request, question: dict[str, Any]
+    ) -> None:
+        # Once to a worker, though several of its songs may ask for them at the same time.
+        with self._lock:
+            lock = self._bringing.setdefault((remote.address, sha256), threading.Lock())
+        with lock:
+            found = json.loads(remote.call(there.prepare, json.dumps(question)))
+            if sha256 in found["missing"]:
+                remote.bring(token, sha256, request.system.files[sha256], None)
+
+
+def _final(request: Request, address: str, error: WorkerLost) -> MdxError:
+    cause = error.__cause__
+    if isinstance(cause, MdxError) and not isinstance(cause, OutputError | Cancelled):
+        return cause.within(f"worker {address}")  # of the task: what one machine says, too
+    return SongLost(
+        request.name, got=f"{TRIES} tries that failed, the last on worker {address}: {error}",
+        expected="a worker that does it", hint="look at the worker, and resume",
+    )  # fmt: skip
+
+
+def seen_at(path: Path) -> str:
+    """Where a worker looks for a file or folder of a shared file system."""
+    return str(path.resolve())
+
+
+def remove_drafts(out: Path) -> None:
+    """Remove what clients that were killed left in the folder of the results."""
+    for folder in out.glob(f"{DRAFT}*"):
+        with suppress(OSError), abandoned(folder / LOCK) as free:
+            if free:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def move_all(places: Mapping[Path, Path]) -> None:
+    """Put files or folders in the places of others, all or, where one cannot be, none.
+
+    Raises OutputError.
+    """
+    try:
+        with ExitStack() as drafts:
+            for source, target in places.items():
+                shutil.move(source, drafts.enter_context(draft_of(target)))
+    except OSError as error:
+        got = error.strerror or str(error)
+        raise OutputError(
+            error.filename or "results", got=got, expected="a place to write to"
+        ) from error
+
+
+def _claim(folder: Path) -> BinaryIO:
+    try:
+        folder.mkdir(parents=True)
+        return claim(folder / LOCK)
+    except OSError as error:
+        raise OutputError(folder, got=error.strerror, expected="a writable folder") from error
+
+
+def _make(folder: Path, probe: str) -> None:
+    try:
+        folder.mkdir(parents=True)
+        (folder / f"{probe}.probe").touch()
+    except OSError as error:
+        raise OutputError(folder, got=error.strerror, expected="a writable folder") from error

@@ -1,0 +1,48 @@
+"""What must be the same on every machine, so that results are."""
+
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "kuielab-mdx-net",
+    "numpy",
+    "scipy",
+    "soxr",
+    "soundfile",
+    "av",
+    "onnxruntime",
+    "openvino",
+)
+ROOT = Path(__file__).resolve().parents[1]
+COPIES = "_repository"  # of a wheel: what a checkout has beside mdx
+SHOWN = 12  # hex digits of a sha256
+
+
+def versions() -> dict[str, str]:
+    """The version of this package and of those that make stems, and a hash of the code of mdx."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    sha256 = hashlib.sha256()
+    for path in sorted(ROOT.rglob("*.py")):
+        if COPIES in path.parts:
+            continue
+        sha256.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return {**found, "code of mdx": sha256.hexdigest()[:SHOWN]}
+
+
+def difference(here: dict[str, str], there: dict[str, str]) -> str:
+    """What differs, with both versions, in words; empty where nothing does."""
+    parts = [
+        f"{name} {there.get(name, 'none')} there and {here[name]} here"
+        for name in here
+        if there.get(name) != here[name]
+    ]
+    if parts and here["kuielab-mdx-net"] == there.get("kuielab-mdx-net"):
+        parts = [f"kuielab-mdx-net {here['kuielab-mdx-net']} on both sides, but", *parts]
+        return f"{parts[0]} {', '.join(parts[1:])}"
+    return ", ".join(parts)

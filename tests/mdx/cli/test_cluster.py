@@ -1,0 +1,42 @@
+"""`mdx separate --cluster`: the same stems from a worker, and the same words about bad songs."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab
+from tests.mdx.cli.kit import RATE, events, run, write_song
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_worker_makes_the_stems_that_this_machine_makes(
+    tiny_system: Path, tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], shared: bool,
+) -> None:  # fmt: skip
+    lab.keep("one")
+    if not shared:
+        monkeypatch.setattr("mdx.cluster.dispatch.seen_at", lambda path: f"/nowhere{path}")
+    songs = tmp_path / "songs"
+    write_song(songs / "deep" / "Ölwechsel.flac", RATE // 2, seed=1)
+    write_song(songs / "long; $(touch x).wav", RATE, seed=2)
+    (songs / "bad.wav").write_bytes(b"no audio")
+    (songs / "old.wav").write_bytes(b"")
+    options = [songs, "--two-stems", "vocals", "--format", "flac", "--json"]
+    found = []
+    for out, more in (("here", []), ("there", ["--cluster", lab.address])):
+        assert run(tiny_system, *options, "-o", tmp_path / out, *more) == 1
+        found.append([event for event in events(capsys) if event["event"] in ("failed", "summary")])
+    here, there = tmp_path / "here", tmp_path / "there"
+    stems = sorted(path.relative_to(here) for path in here.rglob("*") if path.is_file())
+    assert len(stems) == 4
+    assert stems == sorted(path.relative_to(there) for path in there.rglob("*") if path.is_file())
+    for stem in stems:
+        assert (here / stem).read_bytes() == (there / stem).read_bytes()
+    reasons = [sorted(str(event.get("reason")) for event in one) for one in found]
+    assert reasons[0] == reasons[1] and len(reasons[0]) == 3
+    again = [*options, "-o", there, "--skip-existing", "--cluster", lab.address]
+    shutil.rmtree(there / "deep")
+    assert run(tiny_system, *again) == 1
+    done = [Path(event["song"]).name for event in events(capsys) if event["event"] == "done"]
+    assert done == ["Ölwechsel.flac"] and len(list((there / "deep").rglob("*.flac"))) == 2
