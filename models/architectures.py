@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from models import d3net, lasaft, mm_dense, open_unmix, resunet, tfc_tdf_v1, x_umx
+from models import d3net, lasaft, mm_dense, open_unmix, resunet, tfc_tdf_v1, tfc_tdf_v3, x_umx
 
 # Channels of a network's input: real numbers that it gets for each bin or sample of a mixture.
 CHANNELS = {
@@ -121,5 +121,14 @@ ARCHITECTURES = {
         sources=(),
         hop=1024,
         length=128,
+    ),
+    "tfc_tdf_v3": Architecture(
+        "TFC-TDF-U-Net v3",
+        tfc_tdf_v3.TfcTdfV3UNet,
+        {"model1": tfc_tdf_v3.TfcTdfV3Spec()},
+        kind="spectrogram",
+        sources=tfc_tdf_v3.SOURCES,
+        hop=2048,
+        length=1024,
     ),
 }

@@ -27,6 +27,7 @@ from models.open_unmix import OpenUnmix, OpenUnmixSpec
 from models.random_weights import randomise
 from models.resunet import ResUNetSpec
 from models.tfc_tdf_v1 import TfcTdfV1Spec
+from models.tfc_tdf_v3 import TfcTdfV3Spec
 from models.x_umx import XUmxSpec
 from tests.models.nnabla_d3net import Nnabla
 
@@ -44,6 +45,7 @@ TINY: dict[str, Any] = {
     "resunet_decouple": ResUNetSpec(n_fft=64, hop=20, widths=(2, 2), middle=1),
     "lasaft": LasaftSpec(dim_f=9, n_blocks=3, embedding=2, n_layers=1, growth=2, latents=2),
     "tfc_tdf_v1": TfcTdfV1Spec(dim_f=17, n_blocks=3, n_layers=1, growth=2),
+    "tfc_tdf_v3": TfcTdfV3Spec(16, 3, n_layers=1, growth=2, bottleneck=2, width=4, subbands=2),
 }
 LENGTHS = {"waveform": 200, "magnitude": 8, "spectrogram": 8}
 
