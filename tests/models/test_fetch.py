@@ -414,7 +414,7 @@ def test_a_file_that_nothing_could_check_is_not_fetched(
     assert main([str(system)]) == 0
     said = capsys.readouterr().out.splitlines()
     assert "other/demucs.th: there already, not checked because its sha256 is not known" in said
-    with pytest.raises(WeightsError, match="expected sha256 unknown as in manifest"):
+    with pytest.raises(WeightsError, match=r"expected sha256 unknown .* as in manifest"):
         read_weights(system.parent, "mine/drums.onnx")
 
 
