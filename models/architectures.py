@@ -29,6 +29,7 @@ class Architecture:
     length: int  # frames of one pass, or samples of a waveform
     dynamic: bool = False  # whether a pass may have any length
     lengths: Mapping[Any, int] = field(default_factory=dict)  # of specs that have one of their own
+    others: str = ""  # what to do with a checkpoint of another size
 
     @property
     def spec(self) -> Any:
@@ -130,5 +131,6 @@ ARCHITECTURES = {
         sources=tfc_tdf_v3.SOURCES,
         hop=2048,
         length=1024,
+        others="an MDX23C has its sizes in a YAML: python -m models.describe FILE makes its system",
     ),
 }

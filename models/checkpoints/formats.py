@@ -36,6 +36,8 @@ FORMATS = {
 OTHERS = {
     "Demucs-v2": ("encoder.0.0.weight", "lstm.linear.weight"),
     "D3Net in tky823's implementation": (".d3block.net.0.net.0.conv2d.weight",),
+    "BS-Roformer or Mel-Band Roformer": ("band_split.to_features.0.0.gamma",),
+    "Hybrid Demucs or HTDemucs": ("tencoder.0.conv.weight",),
     "MMDenseNet or MMDenseLSTM": ("net.full.encoder.net.0.dense_block.net.0.conv2d.weight",),
 }
 

@@ -46,7 +46,8 @@ def _checked_size(state: State, where: object, architecture: str, wanted: Any) -
         raise WeightsError.like(error).within(where) from error
     if spec not in allowed:
         names = " or ".join(_words(size) for size in dict.fromkeys(allowed))
-        raise WeightsError(where, got=f"{known.title} of {_words(spec)}", expected=names)
+        got = f"{known.title} of {_words(spec)}"
+        raise WeightsError(where, got=got, expected=names, hint=known.others)
     return spec
 
 
