@@ -36,7 +36,7 @@ from models.checkpoints.hdf5 import is_hdf5
 from models.checkpoints.load import check_names
 from models.checkpoints.read import listed, read_checkpoint
 from models.demucs import Demucs, DemucsSpec
-from models.dynamic_int8 import quantise_demucs
+from models.dynamic_int8 import quantise_lstms
 from models.export_demucs import export_demucs
 
 log = logging.getLogger("convert")
@@ -97,7 +97,7 @@ def quantise(folder: Path, name: str) -> float:
         samples = Demucs(DemucsSpec(channels=1)).valid_length(HEARD)
     with weights_file(folder, name) as path:
         origin = read_manifest(folder)[name]
-        snr = quantise_demucs(path, weights_path(folder, int8_name(name)), samples=samples)
+        snr = quantise_lstms(path, weights_path(folder, int8_name(name)), samples=samples)
     command = f"{COMMAND} --int8 {name}"
     _register(folder, int8_name(name), origin, parent=origin.sha256, command=command)
     return snr
