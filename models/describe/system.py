@@ -164,6 +164,8 @@ def _plain(system: SystemSpec) -> dict[str, object]:
 def _plain_part(part: EstimatorSpec | CombinerSpec) -> dict[str, object]:
     values = {key: value for key, value in asdict(part).items() if value is not None}
     options = values.pop("options")
+    if not values.get("stem_weights"):
+        values.pop("stem_weights", None)
     if isinstance(part, EstimatorSpec):
         values["makes"] = list(part.makes)
     return {**values, **options}

@@ -12,6 +12,7 @@ from models.checkpoints.load import network_of
 from models.checkpoints.tfc_tdf_v3 import spec_of
 from models.tfc_tdf_v3 import TfcTdfV3Spec
 from tests.models.mdx23c_original import Original, config
+from tests.models.network_checks import gmacs_per_second
 
 SMALL = TfcTdfV3Spec(
     dim_f=32, n_blocks=5, n_layers=2, growth=2, bottleneck=2, width=4, subbands=2, sources=2
@@ -46,6 +47,10 @@ def test_a_released_checkpoint_is_the_network(
         expected = original.network(mix)
         got = net(mix).reshape(expected.shape)
     assert (got - expected).abs().max() < TOLERANCE * expected.abs().max()
+
+
+def test_the_published_cost() -> None:
+    assert gmacs_per_second("tfc_tdf_v3", "model1") == pytest.approx(70.8, rel=0.01)
 
 
 def test_every_level_has_weights_of_its_own() -> None:
