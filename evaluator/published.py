@@ -17,9 +17,10 @@ PATH = Path(__file__).with_name("published.yaml")
 class Recipe:
     """What a system must be made of for a published row to be its own."""
 
-    weights: str | None  # a set of released files; None: no separators
-    mixer: bool
-    demucs: str | None  # a released Demucs-v2, as it was run
+    weights: str | None = None  # a set of released files; None: no separators
+    mixer: bool = False
+    demucs: str | None = None  # a released Demucs-v2, as it was run
+    system: str | None = None  # in place of these: a system of this repository, as it is
     differs: str | None = None  # why these files need not come to the row's numbers, in words
 
 
@@ -43,6 +44,7 @@ class Row:
     other: float | None = None
     vocals: float | None = None
     recipe: Recipe | None = None  # where the result can be repeated
+    unrepeatable: str | None = None  # why no system can be, in words
     superseded: bool = False  # replaced by its own authors
 
     @property
@@ -64,11 +66,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Published:
-    """All of it: tables, the sha256 of released files by set and role, and Demucs-v2 by name."""
+    """All of it: tables, the sha256 of released files by set and role, and Demucs-v2 by name.
+
+    Of systems whose networks are converted, `checkpoints` has the sha256 of what they are made
+    from, by system and role; UNKNOWN where none was published.
+    """
 
     tables: tuple[Table, ...]
     released: Mapping[str, Mapping[str, str]]
     demucs: Mapping[str, ReleasedDemucs]
+    checkpoints: Mapping[str, Mapping[str, str]]
 
 
 def read_published(path: Path = PATH) -> Published:
@@ -88,7 +95,7 @@ def read_published(path: Path = PATH) -> Published:
     demucs = {
         name: _read_demucs(values, f"{path}: {name}") for name, values in content["demucs"].items()
     }
-    return Published(tuple(tables), content["released"], demucs)
+    return Published(tuple(tables), content["released"], demucs, content["checkpoints"])
 
 
 def _read_demucs(values: dict[str, Any], where: str) -> ReleasedDemucs:

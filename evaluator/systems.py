@@ -45,7 +45,8 @@ class System:
     weights: dict[str, str | None]
     # likewise, of int8 networks that a limit may lead to
     below: dict[str, str | None]
-    origin: str | None = None  # sha256 of the checkpoint that Demucs-v2 was converted from
+    # sha256 of the checkpoints that its networks were converted from, by the estimator's name
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -133,14 +134,17 @@ def _read_system(given: str, precision: str) -> System:
         files[MIXER] = spec.mixer
     weights = _hash(folder, files)
     below = _hash(folder, {role: int8_name(name) for role, name in networks.items()})
-    origin = _origin(folder, files[DEMUCS], weights) if DEMUCS in files else None
-    return System(given, spec, precision, weights, below, origin)
+    return System(given, spec, precision, weights, below, _origins(folder, files, weights))
 
 
-def _origin(folder: Path, name: str, weights: dict[str, str | None]) -> str | None:
-    # What a network was made from, by a manifest that means this very file.
-    entry = read_manifest(folder).get(name)
-    return entry.parent if entry and entry.sha256 == weights[DEMUCS] else None
+def _origins(folder: Path, files: dict[str, str], weights: dict[str, str | None]) -> dict[str, str]:
+    # What networks were made from, by a manifest that means these very files.
+    entries = read_manifest(folder)
+    return {
+        role: entry.parent
+        for role, name in files.items()
+        if (entry := entries.get(name)) and entry.parent and entry.sha256 == weights[role]
+    }
 
 
 def _hash(folder: Path, files: dict[str, str]) -> dict[str, str | None]:

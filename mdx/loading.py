@@ -1,7 +1,8 @@
 """Loading a system: its quality levels, the estimators and combiners that they need."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mdx.combine.combiners import load_combiner
@@ -22,17 +23,20 @@ LIMITED_BATCH = 2
 
 
 def load_ladder(
-    spec: SystemSpec, folder: Path, runtime: Runtime, precision: str, *, limited: bool = False,
-    spend: bool = False, stems: Sequence[str] | None = None,
+    spec: SystemSpec, folder: Path, runtime: Runtime, precision: str, *, where: object,
+    limited: bool = False, spend: bool = False, stems: Sequence[str] | None = None,
 ) -> Ladder:  # fmt: skip
     """Load what a song can be separated with; `folder` holds the weights.
+
+    Errors about what the system says begin with `where` it says so, which is its YAML.
 
     Levels are those of mdx.limit.levels; a lower level that cannot be loaded is a warning.
     Estimators are loaded as `stems` need them, by default all. Raises ConfigError, WeightsError or
     NetworkError.
     """
     stems = spec.stems if stems is None else stems
-    fixed = has_fixed_input(spec)
+    with _told(where):
+        fixed = has_fixed_input(spec)
     if precision == "bf16" and not fixed:
         expected = "float32, int8 or auto: its networks take songs of any length"
         raise ConfigError(spec.name, got="precision bf16", expected=expected)
@@ -52,7 +56,8 @@ def load_ladder(
                 if twin := _same_in_float32(part, level.precision, estimators):
                     estimators[key] = twin
                     continue
-                found = load_estimator(part, folder, runtime, level.precision)
+                with _told(where):
+                    found = load_estimator(part, folder, runtime, level.precision)
                 estimators[key] = with_batch(found, LIMITED_BATCH) if limited else found
         except (WeightsError, NetworkError) as error:
             if level.precision == top.precision:
@@ -60,8 +65,10 @@ def load_ladder(
             log.warning("%s; the ladder goes without %s", error, level.label(top))
             continue
         kept.append(level)
+    with _told(where):
+        combiners = _load_combiners(spec, folder, top)
     return Ladder(
-        spec.stems, tuple(kept), estimators, _load_combiners(spec, folder, top),
+        spec.stems, tuple(kept), estimators, combiners,
         needed=frozenset(spec.names) - spec.set_aside,
     )  # fmt: skip
 
@@ -73,6 +80,14 @@ def _same_in_float32(
     # nothing.
     same = precision == "bf16" and not front_end_of(part).fixed_input
     return loaded.get(("float32", part.name)) if same else None
+
+
+@contextmanager
+def _told(where: object) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        raise error.within(where) from error
 
 
 def _load_combiners(spec: SystemSpec, folder: Path, top: QualityLevel) -> tuple[Combiner, ...]:

@@ -79,8 +79,9 @@ class Separator:
             raise ConfigError("sources", got=list(sources), expected=f"some of {list(spec.stems)}")
         backend = Runtime(runtime, provider=provider, threads=threads, lean=is_heavy(spec))
         ladder = load_ladder(
-            spec, folder, backend, precision, limited=limited, spend=spend_budget, stems=sources
-        )
+            spec, folder, backend, precision, where=system, limited=limited, spend=spend_budget,
+            stems=sources,
+        )  # fmt: skip
         costs = None
         if limited:
             costs = {key: segment_cost(part) for key, part in ladder.estimators.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from models import d3net, lasaft, mm_dense, open_unmix, resunet, tfc_tdf_v1, x_umx
+from models import d3net, lasaft, mm_dense, open_unmix, resunet, tfc_tdf_v1, tfc_tdf_v3, x_umx
 
 # Channels of a network's input: real numbers that it gets for each bin or sample of a mixture.
 CHANNELS = {
@@ -29,6 +29,7 @@ class Architecture:
     length: int  # frames of one pass, or samples of a waveform
     dynamic: bool = False  # whether a pass may have any length
     lengths: Mapping[Any, int] = field(default_factory=dict)  # of specs that have one of their own
+    others: str = ""  # what to do with a checkpoint of another size
 
     @property
     def spec(self) -> Any:
@@ -121,5 +122,15 @@ ARCHITECTURES = {
         sources=(),
         hop=1024,
         length=128,
+    ),
+    "tfc_tdf_v3": Architecture(
+        "TFC-TDF-U-Net v3",
+        tfc_tdf_v3.TfcTdfV3UNet,
+        {"model1": tfc_tdf_v3.TfcTdfV3Spec()},
+        kind="spectrogram",
+        sources=tfc_tdf_v3.SOURCES,
+        hop=2048,
+        length=1024,
+        others="an MDX23C has its sizes in a YAML: python -m models.describe FILE makes its system",
     ),
 }

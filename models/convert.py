@@ -21,6 +21,7 @@ from mdx.errors import MdxError, WeightsError
 from mdx.systems.manifest import (
     MANIFEST,
     WeightsEntry,
+    checkpoint_of,
     describe_file,
     int8_name,
     read_manifest,
@@ -35,7 +36,7 @@ from models.checkpoints.hdf5 import is_hdf5
 from models.checkpoints.load import check_names
 from models.checkpoints.read import listed, read_checkpoint
 from models.demucs import Demucs, DemucsSpec
-from models.dynamic_int8 import quantise_demucs
+from models.dynamic_int8 import quantise_lstms
 from models.export_demucs import export_demucs
 
 log = logging.getLogger("convert")
@@ -58,8 +59,8 @@ def convert(checkpoint: Path, folder: Path, name: str, *, source: str | None = N
         found = describe_file(checkpoint)
     except OSError as no:
         raise WeightsError(checkpoint, got=no.strerror, expected="a readable file") from no
-    origin = _entry_of(checkpoint, folder)
-    if origin is not None and not origin.fits(found):
+    origin = _entry_of(checkpoint, folder) or _published_as(name, folder, found)
+    if origin is not None and origin.is_known and not origin.fits(found):
         raise WeightsError(
             checkpoint, got=found, expected=f"{origin} as in {MANIFEST}",
             hint="the file is damaged or not the one named: fetch it again",
@@ -96,7 +97,7 @@ def quantise(folder: Path, name: str) -> float:
         samples = Demucs(DemucsSpec(channels=1)).valid_length(HEARD)
     with weights_file(folder, name) as path:
         origin = read_manifest(folder)[name]
-        snr = quantise_demucs(path, weights_path(folder, int8_name(name)), samples=samples)
+        snr = quantise_lstms(path, weights_path(folder, int8_name(name)), samples=samples)
     command = f"{COMMAND} --int8 {name}"
     _register(folder, int8_name(name), origin, parent=origin.sha256, command=command)
     return snr
@@ -158,6 +159,14 @@ def _entry_of(path: Path, folder: Path) -> WeightsEntry | None:
     if not path.is_relative_to(folder):
         return None
     return read_manifest(folder).get(path.relative_to(folder).as_posix())
+
+
+def _published_as(name: str, folder: Path, found: WeightsEntry) -> WeightsEntry | None:
+    # What is known of the checkpoint that a network is made from, where the file lies elsewhere: it
+    # is that one by its sha256, or by the user's word where none is known.
+    entries = read_manifest(folder)
+    entry = entries.get(checkpoint_of(entries, name) or "")
+    return entry if entry is not None and (not entry.is_known or entry.fits(found)) else None
 
 
 def _register(folder: Path, name: str, origin: WeightsEntry, *, parent: str, command: str) -> None:

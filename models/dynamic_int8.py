@@ -1,8 +1,8 @@
-"""Dynamic int8 of Demucs-v2: the weights of its LSTM and of the linear layer behind it.
+"""Dynamic int8 of networks with an LSTM: its weights, and those of linear layers around it.
 
-At every step an LSTM reads all its weights for one product with a vector: it is memory-bound. In
-int8 they are a quarter. Weights get a scale for every row of theirs, inputs one for every call,
-measured as it runs: no songs are needed.
+These are Demucs-v2, Open-Unmix, X-UMX and MMDenseLSTM. At every step an LSTM reads all its weights
+for one product with a vector: it is memory-bound. In int8 they are a quarter. Weights get a scale
+for every row of theirs, inputs one for every call, measured as it runs: no songs are needed.
 """
 
 from pathlib import Path
@@ -16,18 +16,20 @@ from mdx.errors import NetworkError
 from mdx.files import draft_of
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import open_session
-from mdx.systems.spec import CHANNELS, Audio
+from mdx.systems.spec import Audio
 from models.prepare import drop_unused
 
 CONTRIB = "com.microsoft"  # operators of onnxruntime's own
 LARGEST = 127
+FRAMES = 431  # of magnitudes: 10 s with a hop of 1,024 samples
 
 
-def quantise_demucs(path: Path, target: Path, *, samples: int) -> float:
-    """Write the int8 network of a float32 one that export_demucs wrote.
+def quantise_lstms(path: Path, target: Path, *, samples: int) -> float:
+    """Write the int8 network of a float32 one with an LSTM.
 
-    Returns its SNR against float32 in dB on noise of that many samples, a valid length. Raises
-    NetworkError where the file is none, or has no LSTM in float32.
+    Returns its SNR against float32 in dB on noise: of that many samples, a length that fits the
+    network, or magnitudes of as many frames as it takes. Raises NetworkError where the file is
+    none, or has no LSTM in float32.
     """
     try:
         model = onnx.load(path)
@@ -35,10 +37,11 @@ def quantise_demucs(path: Path, target: Path, *, samples: int) -> float:
         raise NetworkError(path, got=error, expected="an ONNX file") from error
     if not any(node.op_type == "LSTM" for node in model.graph.node):
         raise NetworkError(
-            path, got="no LSTM", expected="Demucs-v2 in float32",
-            hint="separators are quantised by 'python -m models.quantize'",
+            path, got="no LSTM", expected="a network with one, in float32",
+            hint="those of spectrograms are quantised by 'python -m models.quantize', "
+            "others run in float32",
         )  # fmt: skip
-    mix = np.random.default_rng(0).standard_normal((1, CHANNELS, samples)).astype(np.float32)
+    mix = _noise(path, model, samples)
     expected = _run(path, mix)
     quantise_recurrence(model)
     with draft_of(target) as draft:
@@ -46,6 +49,18 @@ def quantise_demucs(path: Path, target: Path, *, samples: int) -> float:
         del model
         noise = _run(draft, mix) - expected
     return float(10 * np.log10(np.square(expected).sum() / np.square(noise).sum()))
+
+
+def _noise(path: Path, model: onnx.ModelProto, samples: int) -> Audio:
+    # Shape: (1, 2, samples), or magnitudes (1, 2, F, T) with a T that the graph may have fixed
+    sizes = [axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim][1:]
+    lengths = {2: samples, 3: FRAMES}
+    if len(sizes) not in lengths or not all(sizes[:-1]):
+        raise NetworkError(path, got=f"an input of the sizes {sizes}",
+                           expected="samples, or magnitudes of so many bins")  # fmt: skip
+    shape = [*sizes[:-1], sizes[-1] or lengths[len(sizes)]]
+    mix = np.random.default_rng(0).standard_normal((1, *shape)).astype(np.float32)
+    return np.abs(mix) if len(sizes) == 3 else mix
 
 
 def _run(path: Path, mix: Audio) -> Audio:

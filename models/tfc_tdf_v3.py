@@ -4,6 +4,7 @@ Source: Kim, Lee, Jung, "Sound Demixing Challenge 2023 Music Demixing Track Tech
 TFC-TDF-UNet v3" (arXiv 2306.09382), section 2; layer by layer as released (kuielab/sdx23).
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,11 +15,15 @@ from torch import Tensor, nn
 
 from mdx.errors import ConfigError
 
+SOURCES = ("vocals", "drums", "bass", "other")  # of the released networks, in order
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "instance": partial(nn.InstanceNorm2d, affine=True),  # as published
     "batch": nn.BatchNorm2d,  # as in v2: three quarters of the time of a step on CPUs
 }
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
+# Checkpoints of the community may also have these, with a number in the name.
+GROUP_NORM = re.compile(r"group([1-9]\d{0,3})")
+ELU = re.compile(r"elu(\d{1,3}(?:\.\d{1,6})?)")
 
 
 @dataclass(frozen=True)
@@ -32,22 +37,19 @@ class TfcTdfV3Spec:
     bottleneck: int = 4  # a TDF reduces f bins to f / bottleneck units (bn)
     width: int = 128  # channels of the first level (c)
     subbands: int = 4  # equal bands of frequency that become channels (k)
-    norm: str = "instance"
-    activation: str = "gelu"
+    norm: str = "instance"  # a key of NORMS, or group and the number of groups
+    activation: str = "gelu"  # a key of ACTIVATIONS, or elu and its alpha
+    strides: tuple[int, int] = (2, 2)  # by which a level divides frames and bins
     sources: int = 4  # stems that come out together; 1: a network of one source
     channels: int = 4  # L.re, L.im, R.re, R.im
 
     def __post_init__(self) -> None:
-        for key, known in (("norm", NORMS), ("activation", ACTIVATIONS)):
-            got = getattr(self, key)
-            if got not in known:
-                expected = f"one of {', '.join(known)}"
-                raise ConfigError(f"TFC-TDF-U-Net v3: {key}", got=f"'{got}'", expected=expected)
+        self._check_layers()
         if self.n_blocks % 2 == 0:
             raise ConfigError(
                 "TFC-TDF-U-Net v3", got=f"{self.n_blocks} blocks", expected="an odd number"
             )
-        multiple = self.subbands << self.n_levels
+        multiple = self.subbands * self.strides[1] ** self.n_levels
         least = self.bottleneck * multiple
         if self.dim_f % multiple or self.dim_f < least:
             raise ConfigError(
@@ -57,14 +59,41 @@ class TfcTdfV3Spec:
                 expected=f"dim_f a multiple of {multiple}, at least {least}",
             )
 
+    def _check_layers(self) -> None:
+        for key, known, numbered, more in (
+            ("norm", NORMS, GROUP_NORM, "group with the number of groups"),
+            ("activation", ACTIVATIONS, ELU, "elu with its alpha"),
+        ):
+            got = getattr(self, key)
+            if got not in known and not numbered.fullmatch(got):
+                expected = f"one of {', '.join(known)}, or {more}"
+                raise ConfigError(f"TFC-TDF-U-Net v3: {key}", got=f"'{got}'", expected=expected)
+        if (found := GROUP_NORM.fullmatch(self.norm)) and any(
+            channels % int(found[1]) for channels in (self.width, self.growth)
+        ):
+            raise ConfigError(
+                "TFC-TDF-U-Net v3: norm",
+                got=f"{found[1]} groups of {self.width} channels that grow by {self.growth}",
+                expected="groups of as many channels each",
+            )
+
     @property
     def n_levels(self) -> int:
-        """Times that the network halves both axes."""
+        """Times that the network divides both axes."""
         return (self.n_blocks - 1) // 2
 
     def normalised(self, channels: int, layer: nn.Module) -> nn.Sequential:
         """A layer with norm and activation before it (pre-activation)."""
-        return nn.Sequential(NORMS[self.norm](channels), ACTIVATIONS[self.activation](), layer)
+        return nn.Sequential(self._make_norm(channels), self.make_activation(), layer)
+
+    def _make_norm(self, channels: int) -> nn.Module:
+        groups = GROUP_NORM.fullmatch(self.norm)
+        return nn.GroupNorm(int(groups[1]), channels) if groups else NORMS[self.norm](channels)
+
+    def make_activation(self) -> nn.Module:
+        """The activation of every layer, which has no weights."""
+        alpha = ELU.fullmatch(self.activation)
+        return nn.ELU(float(alpha[1])) if alpha else ACTIVATIONS[self.activation]()
 
 
 class TfcTdfV3Block(nn.Module):
@@ -105,7 +134,7 @@ class TfcTdfV3UNet(nn.Module):
     multiplies its output by it.
 
     Shape: (batch, 4, dim_f, T) -> (batch, sources, 4, dim_f, T), or as the input for one source;
-    T a multiple of 2**n_levels.
+    T a multiple of strides[0]**n_levels.
     """
 
     scale: Tensor
@@ -115,7 +144,9 @@ class TfcTdfV3UNet(nn.Module):
         self.spec = spec
         inputs = spec.channels * spec.subbands
         widths = [spec.width + spec.growth * level for level in range(spec.n_levels + 1)]
-        bins = [spec.dim_f // spec.subbands >> level for level in range(spec.n_levels + 1)]
+        bands = spec.dim_f // spec.subbands
+        bins = [bands // spec.strides[1] ** level for level in range(spec.n_levels + 1)]
+        by = spec.strides
         self.register_buffer("scale", torch.ones(()))
         self.first = nn.Conv2d(inputs, widths[0], 1, bias=False)
         self.encoders = nn.ModuleList()
@@ -125,14 +156,14 @@ class TfcTdfV3UNet(nn.Module):
         for level in range(spec.n_levels):
             wide, wider = widths[level], widths[level + 1]
             self.encoders.append(_blocks(wide, wide, bins[level], spec))
-            self.downs.append(spec.normalised(wide, nn.Conv2d(wide, wider, 2, 2, bias=False)))
-            up = nn.ConvTranspose2d(wider, wide, 2, 2, bias=False)
+            self.downs.append(spec.normalised(wide, nn.Conv2d(wide, wider, by, by, bias=False)))
+            up = nn.ConvTranspose2d(wider, wide, by, by, bias=False)
             self.ups.append(spec.normalised(wider, up))
             self.decoders.append(_blocks(2 * wide, wide, bins[level], spec))
         self.middle = _blocks(widths[-1], widths[-1], bins[-1], spec)
         self.last = nn.Sequential(
             nn.Conv2d(widths[0] + inputs, widths[0], 1, bias=False),
-            ACTIVATIONS[spec.activation](),
+            spec.make_activation(),
             nn.Conv2d(widths[0], spec.sources * inputs, 1, bias=False),
         )
 

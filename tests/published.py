@@ -113,9 +113,7 @@ def resunet_longhand(mix: Tensor, network: Network, segment: int) -> Tensor:
 def trimmed_longhand(
     mix: Tensor, network: Network, *, n_fft: int, hop: int, frames: int, trim: int, passes: int
 ) -> Tensor:
-    """Windows of v1, LaSAFT-Net and v3, trimmed; each sample is in so many of them.
-
-    A network of fewer bins than the spectrum has makes none of the highest ones.
+    """Windows of v1 and LaSAFT-Net, trimmed; each sample is in so many of them.
 
     Shape: (2, n) -> (S, 2, n)
     """
@@ -130,13 +128,46 @@ def trimmed_longhand(
         with torch.no_grad():
             made = network(parts)
         made = made.reshape(-1, 2, 2, *made.shape[-2:]).permute(0, 1, 3, 4, 2)
-        made = functional.pad(made, (0, 0, 0, 0, 0, bins.shape[1] - made.shape[2]))
         waves = wave(torch.view_as_complex(made.contiguous()), n_fft, hop, chunk)
         if total.ndim == 1:
             total = torch.zeros(len(waves), 2, samples + chunk)
         total[..., start : start + kept] += waves[..., trim : trim + kept]
         count[start : start + kept] += 1
     return total[..., :samples] / count[:samples]
+
+
+def on_spectra(network: Network, n_fft: int, hop: int, dim_f: int) -> Network:
+    """A network of the lowest bins as one of waves: the others are silent behind it.
+
+    Shape: (1, 4, dim_f, T) -> (1, S * 4, dim_f, T) becomes (1, 2, n) -> (1, S, 2, n)
+    """
+
+    def run(mix: Tensor) -> Tensor:
+        bins = spectrum(mix[0], n_fft, hop)
+        parts = torch.view_as_real(bins).permute(0, 3, 1, 2).reshape(1, 4, *bins.shape[1:])
+        with torch.no_grad():
+            made = network(parts[:, :, :dim_f])
+        whole = torch.zeros(made.numel() // (4 * dim_f * bins.shape[2]), 2, 2, *bins.shape[1:])
+        whole[..., :dim_f, :] = made.reshape(-1, 2, 2, dim_f, bins.shape[2])
+        halves = whole.permute(0, 1, 3, 4, 2).contiguous()
+        return wave(torch.view_as_complex(halves), n_fft, hop, mix.shape[2])[None]
+
+    return run
+
+
+def averaged_longhand(mix: Tensor, run: Network, chunk: int, overlap: int) -> Tensor:
+    """MDX23C's and v3's chunks from before the song to behind it, summed and divided by N.
+
+    Shape: (2, n) -> (S, 2, n); `run` maps (1, 2, chunk) to (1, S, 2, chunk).
+    """
+    hop, samples = chunk // overlap, mix.shape[1]
+    more = hop - (samples - chunk) % hop
+    padded = functional.pad(mix, (chunk - hop, more + chunk - hop))
+    found = [run(part[None])[0] for part in padded.unfold(1, chunk, hop).transpose(0, 1)]
+    total = torch.zeros(*found[0].shape[:-1], padded.shape[1])
+    for index, part in enumerate(found):
+        total[..., index * hop : index * hop + chunk] += part
+    return total[..., chunk - hop : chunk - hop + samples] / overlap
 
 
 def kept_centres(mix: Tensor, separate: Network, *, segment: int, context: int) -> Tensor:

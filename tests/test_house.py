@@ -208,7 +208,7 @@ def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
     if not names and not any(
         file in entries or checkpoint_of(entries, file) for file in spec.files
     ):
-        # What is public of it has no sha256 that could be checked: somebody puts it there.
+        # Nothing of it is public: somebody puts it there.
         with pytest.raises(WeightsError, match=r"no url for .* put the file at "):
             find_wanted(name)
         return

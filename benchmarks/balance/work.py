@@ -91,7 +91,7 @@ def song_macs(system: Path, seconds: float) -> int:
     """Multiply-accumulates of a system's networks over a song of noise, with all its overlaps."""
     spec, folder = find_system(system)
     runtime = CountedRuntime()
-    ladder = load_ladder(spec, folder, cast(Runtime, runtime), "float32")
+    ladder = load_ladder(spec, folder, cast(Runtime, runtime), "float32", where=system)
     total = 0
     for estimator in ladder.running(ladder.levels[0]):
         for samples, count in segment_lengths(estimator, seconds).items():

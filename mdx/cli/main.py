@@ -12,7 +12,7 @@ from types import MappingProxyType
 from mdx.cli.arguments import add_separate_arguments
 from mdx.cli.process import Stopped, complain, print_any_name, say, stopping_cleanly
 from mdx.cli.separate import separate
-from mdx.cli.systems import systems_table
+from mdx.cli.systems import system_text, systems_table
 from mdx.errors import ConfigError, MdxError
 from mdx.systems.spec import MODELS
 
@@ -24,7 +24,7 @@ mdx COMMAND --help             what a command can do, with examples
 # Commands of the repository's other packages: module, and what it is for.
 ELSEWHERE: Mapping[str, tuple[str, str]] = MappingProxyType({
     "fetch": ("models.fetch.__main__", "download a system's released weights, and verify them"),
-    "describe": ("models.describe.__main__", "tell what an ONNX file is; write a system for it"),
+    "describe": ("models.describe.__main__", "tell what a network is; write a system for it"),
     "evaluate": ("evaluator.run", "separate a test set and score the stems"),
 })  # fmt: skip
 
@@ -68,7 +68,10 @@ def get_parser() -> argparse.ArgumentParser:
     one = commands.add_parser("separate", help="separate songs", description=DESCRIPTION)
     add_separate_arguments(one)
     one.set_defaults(command=lambda args: _separate(one, args))
-    table = commands.add_parser("systems", help="list the systems there are")
+    table = commands.add_parser("systems", help="list the systems there are, or tell of one")
+    table.add_argument(
+        "name", nargs="?", metavar="NAME", help="of a system, or the path of its .yaml"
+    )
     table.set_defaults(command=_print_systems)
     for name, (_, purpose) in ELSEWHERE.items():
         commands.add_parser(name, help=purpose, add_help=False)
@@ -89,8 +92,8 @@ def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     return separate(args)
 
 
-def _print_systems(_: argparse.Namespace) -> int:
-    say(systems_table())
+def _print_systems(args: argparse.Namespace) -> int:
+    say(systems_table() if args.name is None else system_text(args.name))
     return 0
 
 

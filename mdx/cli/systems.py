@@ -1,35 +1,84 @@
-"""`mdx systems`: what there is to separate with."""
+"""`mdx systems`: what there is to separate with, and all of one system."""
 
+import textwrap
 from collections.abc import Mapping
 
 from mdx.systems.find import find_system, system_names
 from mdx.systems.manifest import WeightsEntry, checkpoint_of, read_manifest, weights_path
 
-COLUMNS = ("name", "stems", "size", "here", "trained on", "licence")
+WIDTH = 100  # columns that the table and the text of one system have
+COLUMNS = ("name", "stems", "here", "MB", "trained on")
+LABEL = 13  # columns of what a line of one system's text begins with
+# Whether a system's weights are here, and what brings them.
+HERE, PARTLY, FETCH, BY_HAND, NOWHERE = "yes", "in part", "fetch", "by hand", "none"
+MEANINGS = (
+    f"{FETCH}: mdx fetch NAME brings the weights; {BY_HAND}: it says where they lie; "
+    f"{NOWHERE}: none are public",
+    "mdx systems NAME: all of one system, with its licence",
+)
 
 
 def systems_table() -> str:
-    """A table of the systems: their stems, size, whether the weights are here, data, licence."""
+    """A table of the systems, at most WIDTH columns wide: what they are trained on is shortened."""
     rows = [COLUMNS, *(_row(name) for name in system_names())]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(COLUMNS))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-             for row in rows)  # fmt: skip
-    return "\n".join(line.rstrip() for line in lines)
+    widths = [max(len(row[index]) for row in rows) for index in range(len(COLUMNS) - 1)]
+    lines = []
+    for *cells, last in rows:
+        start = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        rest = textwrap.shorten(last, WIDTH - len(start) - 2, placeholder=" ...")
+        lines.append(f"{start}  {rest}".rstrip())
+    return "\n".join([*lines, "", *MEANINGS])
+
+
+def system_text(name: str) -> str:
+    """All that is known of a system, by its name or the path of its YAML.
+
+    Raises ConfigError where there is none.
+    """
+    spec, folder = find_system(name)
+    entries = read_manifest(folder)
+    lines = [
+        ("name", spec.name),
+        ("what it is", spec.description),
+        ("stems", ", ".join(spec.stems)),
+        ("trained on", "; ".join(spec.training_data) or "nothing yet"),
+        ("leaderboard", spec.leaderboard),
+        ("licence", spec.licence or ("MIT" if name in system_names() else "not told")),
+    ]
+    for file in spec.files:
+        entry = _entry(entries, file)
+        there = "here" if weights_path(folder, file).is_file() else "not here"
+        size = f", {entry.bytes / 1e6:.1f} MB" if entry and entry.bytes else ""
+        origin = f", {entry.made_by}" if entry and entry.made_by else ""
+        lines.append(("weights", f"{file}: {there}{size}{origin}"))
+    return "\n".join(
+        textwrap.fill(
+            text, WIDTH, initial_indent=title.ljust(LABEL), subsequent_indent=" " * LABEL,
+            break_long_words=False, break_on_hyphens=False,
+        )
+        for title, text in lines
+    )  # fmt: skip
 
 
 def _row(name: str) -> tuple[str, ...]:
     spec, folder = find_system(name)
     entries = read_manifest(folder)
-    files = spec.files
-    found = [_entry(entries, file) for file in files]
+    found = [_entry(entries, file) for file in spec.files]
     known = [entry.bytes for entry in found if entry is not None and entry.bytes is not None]
-    size = f"{sum(known) / 1e6:.1f} MB" + ("" if len(known) == len(files) else " and more")
-    size = size if known else "unknown"
-    there = [weights_path(folder, file).is_file() for file in files]
-    remedy = f"mdx fetch {name}" if all(found) else "none to fetch"
-    here = "yes" if all(there) else "in part" if any(there) else f"no: {remedy}"
-    stems = ", ".join(spec.stems)
-    return name, stems, size, here, "; ".join(spec.training_data), spec.licence or "MIT"
+    more = "" if len(known) == len(found) else "+"  # the sizes of some are not known
+    size = f"{sum(known) / 1e6:.3g}{more}" if known else ""
+    there = [weights_path(folder, file).is_file() for file in spec.files]
+    data = "; ".join(spec.training_data)
+    return name, ", ".join(spec.stems), _whereabouts(found, there), size, data
+
+
+def _whereabouts(found: list[WeightsEntry | None], there: list[bool]) -> str:
+    if any(there):
+        return HERE if all(there) else PARTLY
+    entries = [entry for entry in found if entry is not None]
+    if len(entries) < len(found):
+        return NOWHERE
+    return FETCH if all(entry.is_known for entry in entries) else BY_HAND
 
 
 def _entry(entries: Mapping[str, WeightsEntry], file: str) -> WeightsEntry | None:

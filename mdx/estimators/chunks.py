@@ -1,4 +1,4 @@
-"""How a song is cut into chunks for spectrogram networks: KUIELab's way and UVR's."""
+"""How a song is cut into chunks for spectrogram networks: KUIELab's ways and UVR's."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,6 +8,7 @@ from mdx.estimators.stft import StftSpec
 from mdx.systems.spec import require
 
 MOST_OVERLAP = 0.99  # of a chunk; the work grows with 1 / (1 - overlap)
+ROUNDED = 5e-3  # by how much a share such as 2 / 3 may be rounded in a YAML
 
 
 def kuielab(size: StftSpec, overlap: float | None = None, trim: int | None = None) -> Geometry:
@@ -54,7 +55,28 @@ def uvr(size: StftSpec, overlap: float | None = None, trim: int | None = None) -
     )  # fmt: skip
 
 
+def mdx23c(size: StftSpec, overlap: float | None = None, trim: int | None = None) -> Geometry:
+    """Whole chunks overlap, and every sample is the plain mean of as many of them.
+
+    The first ones begin before the song, the last ones end behind it, with zeros there. `overlap`
+    is 1 - 1 / N, a share of the chunk; raises ConfigError for any other.
+
+    Source: the inference of kuielab/sdx23, and of MDX23C in Ultimate Vocal Remover. There sums are
+    divided by N, even those of N + 1 chunks, which there are where N does not divide a chunk.
+    """
+    del trim  # there is none
+    share = overlap or 0.0
+    passes = round(1 / (1 - share)) if 0 <= share <= MOST_OVERLAP else 0
+    if not abs(passes * (1 - share) - 1) < ROUNDED:
+        raise ConfigError(
+            "overlap", got=overlap, expected="1 - 1 / N of a chunk, such as 0.5, 0.75 or 0.875"
+        )
+    step = size.chunk // passes
+    return Geometry(size.chunk, step, lead=size.chunk - step)
+
+
 GEOMETRIES: Mapping[str, Callable[[StftSpec, float | None, int | None], Geometry]] = {
     "kuielab": kuielab,
     "uvr": uvr,
+    "mdx23c": mdx23c,
 }

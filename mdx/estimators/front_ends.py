@@ -56,8 +56,12 @@ def has_fixed_input(spec: SystemSpec) -> bool:
 
 
 def is_heavy(spec: SystemSpec) -> bool:
-    """Whether a system has an estimator so large that memory is worth some time."""
-    return any(front_end_of(part).heavy for part in spec.estimators)
+    """Whether a system has an estimator so large that memory is worth some time.
+
+    An unknown kind is none here: loading it is the error.
+    """
+    kinds = {part.kind for part in spec.estimators}
+    return any(front_end.heavy for kind, front_end in FRONT_ENDS.items() if kind in kinds)
 
 
 def load_estimator(

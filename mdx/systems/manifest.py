@@ -16,13 +16,14 @@ from mdx.systems.mappings import build, read_mapping
 from mdx.systems.spec import require
 
 MANIFEST = "manifest.yaml"
+UNKNOWN = "unknown"  # the sha256 of a released file that nobody published one of
 
 
 @dataclass(frozen=True)
 class WeightsEntry:
     """What the manifest says of one file."""
 
-    sha256: str  # 64 digits; fewer where no more was published, until the file is fetched
+    sha256: str  # 64 digits; fewer or UNKNOWN where no more was published
     bytes: int | None = None
     made_by: str | None = None  # the command, or where the file comes from
     parent: str | None = None  # sha256 of the float32 file that an int8 file was made from
@@ -40,17 +41,27 @@ class WeightsEntry:
     becomes: str | None = None  # of a checkpoint: the ONNX file that it is converted to
 
     def __post_init__(self) -> None:
-        digest = re.fullmatch("[0-9a-f]{8,64}", self.sha256)
-        require(digest is not None, "sha256", repr(self.sha256), "8 to 64 hex digits")
+        digest = re.fullmatch(f"[0-9a-f]{{8,64}}|{UNKNOWN}", self.sha256)
+        expected = f"8 to 64 hex digits, or {UNKNOWN}"
+        require(digest is not None, "sha256", repr(self.sha256), expected)
 
     def __str__(self) -> str:
         size = "" if self.bytes is None else f" ({self.bytes} bytes)"
-        digits = "" if len(self.sha256) == 64 else "..."
+        digits = "" if len(self.sha256) == 64 or not self.is_known else "..."
         return f"sha256 {self.sha256}{digits}{size}"
 
+    @property
+    def is_known(self) -> bool:
+        """Whether a file can be checked by it."""
+        return self.sha256 != UNKNOWN
+
     def fits(self, found: "WeightsEntry") -> bool:
-        """Whether a file is the one meant, as far as the entry tells."""
-        return found.sha256.startswith(self.sha256) and self.bytes in (None, found.bytes)
+        """Whether a file is the one meant, as far as the entry tells; never where it is unknown."""
+        return (
+            self.is_known
+            and found.sha256.startswith(self.sha256)
+            and self.bytes in (None, found.bytes)
+        )
 
 
 def read_manifest(folder: Path) -> Mapping[str, WeightsEntry]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from models.checkpoints import d3net, lasaft, open_unmix, resunet, tfc_tdf_v1, x_umx
+from models.checkpoints import d3net, lasaft, open_unmix, resunet, tfc_tdf_v1, tfc_tdf_v3, x_umx
 from models.checkpoints.read import State
 
 
@@ -16,10 +16,11 @@ class Format:
     marks: tuple[str, ...]  # ends of names that only its files have, all of them
     spec_of: Callable[[State], Any]  # the size of a checkpoint
     weights_of: Callable[[State], State]  # its weights by the names and in the layouts of ours
+    untold: tuple[str, ...] = ()  # what of a size no weight tells: taken to be as it should
 
 
 def _format(module: ModuleType) -> Format:
-    return Format(module.MARKS, module.spec_of, module.weights_of)
+    return Format(module.MARKS, module.spec_of, module.weights_of, getattr(module, "UNTOLD", ()))
 
 
 FORMATS = {
@@ -29,11 +30,14 @@ FORMATS = {
     "resunet_decouple": _format(resunet),
     "lasaft": _format(lasaft),
     "tfc_tdf_v1": _format(tfc_tdf_v1),
+    "tfc_tdf_v3": _format(tfc_tdf_v3),
 }
 # Other systems' files, by ends of names: an error names the system; they are not read here.
 OTHERS = {
     "Demucs-v2": ("encoder.0.0.weight", "lstm.linear.weight"),
     "D3Net in tky823's implementation": (".d3block.net.0.net.0.conv2d.weight",),
+    "BS-Roformer or Mel-Band Roformer": ("band_split.to_features.0.0.gamma",),
+    "Hybrid Demucs or HTDemucs": ("tencoder.0.conv.weight",),
     "MMDenseNet or MMDenseLSTM": ("net.full.encoder.net.0.dense_block.net.0.conv2d.weight",),
 }
 

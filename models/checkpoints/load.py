@@ -1,6 +1,6 @@
 """A network from a released checkpoint, strictly: every weight of its own, and none besides."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -39,11 +39,15 @@ def _checked_size(state: State, where: object, architecture: str, wanted: Any) -
     allowed = list(known.sizes.values()) if wanted is None else [wanted]
     try:
         spec = FORMATS[architecture].spec_of(state)
+        if wanted is not None:
+            untold = {key: getattr(wanted, key) for key in FORMATS[architecture].untold}
+            spec = replace(spec, **untold)
     except ConfigError as error:
         raise WeightsError.like(error).within(where) from error
     if spec not in allowed:
         names = " or ".join(_words(size) for size in dict.fromkeys(allowed))
-        raise WeightsError(where, got=f"{known.title} of {_words(spec)}", expected=names)
+        got = f"{known.title} of {_words(spec)}"
+        raise WeightsError(where, got=got, expected=names, hint=known.others)
     return spec
 
 

@@ -1,5 +1,6 @@
 """Reading a released checkpoint as plain tensors: no code of a pickle is run."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,7 +81,8 @@ def _load(path: Path) -> object:
             # Torch's own text goes on to advise that the pickle be run all the same.
             got = "a pickle of other things than tensors, which could run code"
             raise WeightsError(path, got=got, expected=PLAIN, hint="it was not run") from error
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        # Torch goes on to guess why a file may be damaged.
+        reason = re.split(r"\n|\. ", str(error).strip())[0] or repr(error)
         raise WeightsError(path, got=f"{type(error).__name__}: {reason}", expected=PLAIN) from error
 
 

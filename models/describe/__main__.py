@@ -1,7 +1,8 @@
-"""`python -m models.describe FILE.onnx`: what an MDX-Net is, and a system's YAML for it.
+"""`python -m models.describe FILE`: what an MDX-Net or an MDX23C is, and a system's YAML for it.
 
-The graph tells bins and frames. n_fft, the stem and its gain come from the record of a
-model_data.json that has the file's hash, or from the options, which override it.
+Of an .onnx the graph tells bins and frames. n_fft, the stem and its gain come from the record of a
+model_data.json that has the file's hash, or from the options, which override it. A .ckpt of an
+MDX23C has its sizes in a YAML, which its record names; --write makes an .onnx of it as well.
 """
 
 import argparse
@@ -15,7 +16,8 @@ from mdx.estimators.stft import StftSpec
 from mdx.systems.manifest import describe
 from mdx.systems.spec import SAMPLE_RATE
 from models.describe.graph import Graph, read_content, read_graph, uvr_hash
-from models.describe.records import Record, find_record, likely_n_fft, other_stem
+from models.describe.mdx23c import describe_checkpoint, is_checkpoint
+from models.describe.records import Mdx23cRecord, Record, find_record, likely_n_fft, other_stem
 from models.describe.system import (
     check_name,
     name_inside,
@@ -116,9 +118,20 @@ def check_complete(settings: Settings, graph: Graph, subject: object, *, why: st
 
 def run(args: argparse.Namespace) -> None:
     """Print what is known of the file, and write its system where that is asked for."""
+    if is_checkpoint(args.file):
+        describe_checkpoint(
+            args.file, config_yaml=args.config_yaml, model_data=args.model_data,
+            write=args.write, overwrite=args.overwrite,
+        )  # fmt: skip
+        return
     content = read_content(args.file)
     # The record comes first: it tells what a file is that is no MDX-Net.
     record = find_record(args.model_data, uvr_hash(content)) if args.model_data else None
+    if isinstance(record, Mdx23cRecord) or args.config_yaml:
+        raise NetworkError(
+            args.file, got="a file that is no PyTorch checkpoint", expected="an MDX23C's .ckpt",
+            hint="a --config-yaml, or a record with one, is for those alone",
+        )  # fmt: skip
     graph = read_graph(content, args.file)
     if record:
         check_record(record, graph, args.file)
@@ -155,8 +168,14 @@ def write(
 def get_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m models.describe", description=__doc__)
-    parser.add_argument("file", type=Path, metavar="FILE", help="an MDX-Net as .onnx")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="an MDX-Net as .onnx, or an MDX23C's .ckpt"
+    )
     parser.add_argument("--model-data", type=Path, metavar="JSON", help="UVR's model_data.json")
+    parser.add_argument(
+        "--config-yaml", type=Path, metavar="YAML",
+        help="the sizes of an MDX23C, where its record does not lead to them",
+    )  # fmt: skip
     parser.add_argument("--n-fft", type=int, metavar="N", help="samples of a frame")
     parser.add_argument("--primary", metavar="STEM", help="what the network finds, as Vocals")
     parser.add_argument(

@@ -7,6 +7,7 @@ from pathlib import Path
 from mdx.errors import NetworkError
 from mdx.estimators.spectrogram import check_layout
 from mdx.runtimes.onnx import OnnxNetwork
+from mdx.systems.file_kinds import check_whole
 from mdx.systems.protobuf import fields
 
 TAIL = 10_000 * 1024  # bytes at a file's end by which UVR knows it
@@ -43,14 +44,15 @@ def uvr_hash(content: bytes) -> str:
 
 
 def read_graph(content: bytes, path: Path) -> Graph:
-    """Read a network from its file's bytes; raises NetworkError where it is no MDX-Net."""
-    for start, magic, kind in ((0, b"PK\x03\x04", "a PyTorch checkpoint or another zip"),
-                               (4, b"ORTM", "a network in onnxruntime's own format")):  # fmt: skip
-        if content.startswith(magic, start):
-            raise NetworkError(
-                path, got=kind, expected="an ONNX file",
-                hint="checkpoints of MDX23C, Roformer, SCNet and others are not supported",
-            )  # fmt: skip
+    """Read a network from its file's bytes.
+
+    Raises NetworkError where it is no MDX-Net, WeightsError where its weights are in another file.
+    """
+    if content.startswith(b"ORTM", 4):
+        raise NetworkError(
+            path, got="a network in onnxruntime's own format", expected="an ONNX file"
+        )
+    check_whole(path, memoryview(content))
     network = OnnxNetwork(content, str(path), threads=1)
     opset, producer = None, ["", ""]
     for number, value in fields(memoryview(content)):

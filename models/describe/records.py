@@ -1,12 +1,14 @@
 """The settings of a network that its graph does not hold, from the user's `model_data.json`."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mdx.errors import ConfigError, NetworkError
+from mdx.systems.spec import require
 
 # n_fft of the published networks, by the bins that they keep.
 KNOWN_N_FFT = {2048: (4096, 5120, 6144, 8192, 16384), 2560: (5120,), 3072: (6144, 7680)}
@@ -18,6 +20,7 @@ ARCHITECTURES = {
     "melband": "Mel-Band Roformer",
     "bs_roformer": "BS-Roformer",
     "roformer": "Roformer",
+    "apollo": "Apollo",
 }
 
 
@@ -33,7 +36,15 @@ class Record:
     karaoke: bool = False  # vocals are the lead alone
 
 
-def find_record(path: Path, uvr_hash: str) -> Record | None:
+@dataclass(frozen=True)
+class Mdx23cRecord:
+    """What UVR's registry says of an MDX23C checkpoint."""
+
+    config_yaml: str  # name of the file that has its settings
+    karaoke: bool = False
+
+
+def find_record(path: Path, uvr_hash: str) -> Record | Mdx23cRecord | None:
     """The record of a network by its hash, None where there is none.
 
     Raises ConfigError for a malformed file or record, NetworkError where the record is that of
@@ -53,15 +64,18 @@ def find_record(path: Path, uvr_hash: str) -> Record | None:
     if not isinstance(values, dict):
         raise ConfigError(where, got=type(values).__name__, expected="an object of settings")
     if other := _other_architecture(values):
-        raise NetworkError(where, got=f"a {other} network", expected="an MDX-Net as ONNX",
+        raise NetworkError(where, got=f"a {other} network", expected="an MDX-Net or an MDX23C",
                            hint=f"{other} is not supported")  # fmt: skip
+    karaoke = values.get("is_karaoke") is True
+    if "config_yaml" in values:
+        return Mdx23cRecord(_file_name(values, "config_yaml", where), karaoke)
     return Record(
         n_fft=_whole(values, "mdx_n_fft_scale_set", where),
         dim_f=_whole(values, "mdx_dim_f_set", where),
         log2_dim_t=_whole(values, "mdx_dim_t_set", where),
         primary=_checked(values, "primary_stem", str, where),
         compensate=float(_checked(values, "compensate", (int, float), where)),
-        karaoke=values.get("is_karaoke") is True,
+        karaoke=karaoke,
     )
 
 
@@ -86,8 +100,14 @@ def _other_architecture(values: Mapping[str, Any]) -> str | None:
     words = f"{values.get('model_type', '')} {values['config_yaml']}".lower().replace("-", "_")
     named = (name for word, name in ARCHITECTURES.items() if word in words)
     # The registry marks other networks with a configuration of their own as Roformer too.
-    unnamed = "Roformer, SCNet or Bandit" if values.get("is_roformer") else "MDX23C"
-    return next(named, unnamed)
+    return next(named, "Roformer, SCNet or Bandit" if values.get("is_roformer") else None)
+
+
+def _file_name(values: Mapping[str, Any], key: str, where: str) -> str:
+    name: str = _checked(values, key, str, where)
+    fine = not re.search(r"[/\\\x00]", name) and name.endswith((".yaml", ".yml"))
+    require(fine, f"{where}: {key}", repr(name), "the name of a .yaml, without folders")
+    return name
 
 
 def _whole(values: Mapping[str, Any], key: str, where: str) -> int:

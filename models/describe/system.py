@@ -7,14 +7,17 @@ from typing import Any
 import yaml
 
 from mdx.errors import ConfigError, OutputError
-from mdx.estimators.chunks import uvr
+from mdx.estimators.chunks import mdx23c, uvr
 from mdx.estimators.spectrogram import SpectrogramOptions
 from mdx.estimators.stft import StftSpec
 from mdx.systems.manifest import describe, read_manifest, write_entry
 from mdx.systems.spec import CombinerSpec, EstimatorSpec, SystemSpec
+from models.describe.mdx23c_config import Mdx23cConfig
+from models.describe.records import other_stem
 
 CUT_OFF_MATTERS = ("vocals", "instrumental")  # stems whose rest is that below the cut-off, in UVR
 HIDDEN_BINS = 3  # the lowest ones, which UVR does not show a network
+MADE_BY = "unknown; entered by python -m models.describe"
 BAND_LIMIT = "below_cut_off"  # the estimator of the mixture as far as the network sees it
 
 
@@ -26,7 +29,7 @@ def two_stems_system(
 
     Source: the MDX-Net separation of Ultimate Vocal Remover.
     """
-    stems = tuple(stem.lower().replace(" ", "_") for stem in (primary, secondary))
+    stems = (_stem(primary), _stem(secondary))
     options: dict[str, Any] = {
         "n_fft": size.n_fft, "hop": size.hop, "dim_f": size.dim_f, "dim_t": size.dim_t,
         "geometry": "uvr", "gain": gain, "hidden_bins": HIDDEN_BINS,
@@ -53,6 +56,37 @@ def two_stems_system(
     )
 
 
+def mdx23c_system(name: str, weights: str, config: Mdx23cConfig, *, uvr_hash: str) -> SystemSpec:
+    """The system of an MDX23C network: its stems, and the rest of the mixture beside an only one.
+
+    Raises ConfigError for sizes or names that cannot be. Source: the MDX23C separation of Ultimate
+    Vocal Remover, with the number of overlapping chunks that the network's own YAML has.
+    """
+    makes = tuple(_stem(made) for made in config.made)
+    options: dict[str, Any] = {
+        "n_fft": config.n_fft, "hop": config.hop, "dim_f": config.dim_f, "dim_t": config.dim_t,
+        "geometry": "mdx23c", "overlap": round(1 - 1 / config.chunks, 6),
+    }  # fmt: skip
+    size = StftSpec(config.n_fft, config.hop, config.dim_f, config.dim_t)
+    mdx23c(size, options["overlap"])
+    rest = (_stem(other_stem(config.target)),) if config.target else ()
+    made = " and ".join(config.made)
+    return SystemSpec(
+        name=name,
+        description=f"{made} by {weights} (MDX23C, UVR hash {uvr_hash} of its checkpoint)",
+        training_data=("unknown",),
+        leaderboard="none",
+        stems=(*makes, *rest),
+        estimators=(EstimatorSpec("spectrogram", makes, weights, name="mdx23c", options=options),),
+        combine=(CombinerSpec("rest"),) if rest else (),
+        licence="of the weights: unknown, ask who published them",
+    )
+
+
+def _stem(name: str) -> str:
+    return name.lower().replace(" ", "_")
+
+
 def check_name(path: Path) -> None:
     """Raise ConfigError for a name that a system's YAML cannot have."""
     if path.suffix not in (".yaml", ".yml"):
@@ -76,11 +110,27 @@ def name_inside(network: Path, yaml_path: Path) -> str:
     return place.relative_to(folder).as_posix()
 
 
-def write_system(system: SystemSpec, path: Path, content: bytes, *, overwrite: bool) -> None:
+def check_free(path: Path, name: str) -> None:
+    """Raise ConfigError where a YAML, its network or an entry of that name are there already."""
+    folder = path.resolve().parent
+    for place in (path, folder / name):
+        if place.exists():
+            raise ConfigError(place, got="a file that is there already", expected="a new one",
+                              hint="--overwrite replaces it")  # fmt: skip
+    if entry := read_manifest(folder).get(name):
+        raise ConfigError(folder / "manifest.yaml", got=f"{entry} for '{name}'",
+                          expected="none yet", hint="--overwrite replaces the entry")  # fmt: skip
+
+
+def write_system(
+    system: SystemSpec, path: Path, content: bytes, *, overwrite: bool,
+    made_by: str = MADE_BY, parent: str | None = None,
+) -> None:  # fmt: skip
     """Write a system's YAML, and enter its network's bytes into the manifest of the same folder.
 
-    Raises ConfigError, before anything is written, where that would replace a file or an entry of
-    another network, unless `overwrite` says so; OutputError where it cannot be written.
+    `made_by` and `parent` are of a new entry. Raises ConfigError, before anything is written, where
+    that would replace a file or an entry of another network, unless `overwrite` says so;
+    OutputError where it cannot be written.
     """
     (name,) = system.networks.values()
     folder = path.resolve().parent
@@ -95,8 +145,7 @@ def write_system(system: SystemSpec, path: Path, content: bytes, *, overwrite: b
     text = yaml.safe_dump(_plain(system), sort_keys=False, width=100, allow_unicode=True)
     try:
         if not known:
-            made_by = "unknown; entered by python -m models.describe"
-            write_entry(folder, name, replace(found, made_by=made_by))
+            write_entry(folder, name, replace(found, made_by=made_by, parent=parent))
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(path, got=error.strerror, expected="a folder to write into") from error
@@ -115,6 +164,8 @@ def _plain(system: SystemSpec) -> dict[str, object]:
 def _plain_part(part: EstimatorSpec | CombinerSpec) -> dict[str, object]:
     values = {key: value for key, value in asdict(part).items() if value is not None}
     options = values.pop("options")
+    if not values.get("stem_weights"):
+        values.pop("stem_weights", None)
     if isinstance(part, EstimatorSpec):
         values["makes"] = list(part.makes)
     return {**values, **options}

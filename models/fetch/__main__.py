@@ -107,6 +107,24 @@ def by_hand(files: Sequence[Wanted], systems: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def on_trust(files: Sequence[Wanted]) -> str:
+    """What to do about released files whose sha256 is not known: they are not downloaded here."""
+    lines = [
+        "no sha256 was published by which these could be checked, so they are not fetched; if you "
+        "trust the place, download them yourself, and convert them:"
+    ]
+    for url in dict.fromkeys(item.url for item in files):
+        lines.append(f"  {url}")
+        for item in files:
+            if item.url == url:
+                inside = " in it" if item.entry.member else ""
+                name = item.entry.becomes or item.name
+                convert = CONVERT.format(checkpoint=item.base, name=name)
+                note = f" ({item.entry.made_by})" if item.entry.made_by else ""
+                lines.append(f"    {item.base}{inside}{note}: {convert}")
+    return "\n".join(lines)
+
+
 def get_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m models.fetch", description=__doc__)
@@ -128,7 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wanted = {item.path: item for name in args.systems for item in find_wanted(name)}
         if not wanted:
             print("nothing to fetch: every file is here")
-        missing, wrong = _look(wanted.values())
+        unknown = [item for item in wanted.values() if not item.entry.is_known]
+        missing, wrong = _look(item for item in wanted.values() if item.entry.is_known)
         failed = bring(missing, args.folder)
     except MdxError as error:
         _complain(error)
@@ -139,13 +158,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return 130
+    for item in unknown:
+        if item.path.is_file():
+            print(f"{item.name}: there already, not checked because its sha256 is not known")
+    if absent := [item for item in unknown if not item.path.is_file()]:
+        print(on_trust(absent), file=sys.stderr)
     if failed:
         print(by_hand(failed, args.systems), file=sys.stderr)
     for item in wanted.values():
         if item.entry.becomes and item.path.is_file():
             command = CONVERT.format(checkpoint=item.path, name=item.entry.becomes)
             print(f"to be converted once: {command}")
-    return 1 if failed or wrong else 0
+    return 1 if failed or wrong or absent else 0
 
 
 def _look(files: Iterable[Wanted]) -> tuple[list[Wanted], int]:

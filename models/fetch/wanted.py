@@ -49,7 +49,9 @@ class Wanted:
     def names(self) -> list[str]:
         """What the file may be called, where somebody has downloaded it."""
         second = self.mirrored
-        return [self.base] if second is None else [self.base, second.download_name]
+        first = [] if self.entry.member else [self.download_name]
+        more = [] if second is None else [second.download_name]
+        return list(dict.fromkeys([self.base, *first, *more]))
 
     @property
     def source(self) -> str:

@@ -46,11 +46,16 @@ def quantise_estimator(
 ) -> Outcome:
     """Quantise one network; its file is written and registered where the loss holds for its stems.
 
-    Raises AudioError where no song has one of them, WeightsError and NetworkError as loading does.
+    Raises ConfigError for a stem that songs do not tell, AudioError where no song has one of them,
+    WeightsError and NetworkError as loading does.
     """
     assert part.weights is not None
     content = read_weights(folder, part.weights)
     network = OnnxNetwork(content, part.weights, threads=available_cpus())
+    if unknown := [stem for stem in part.makes if stem not in excerpts[0].stems]:
+        known = ", ".join(excerpts[0].stems)
+        expected = f"some of {known}, which songs have"
+        raise ConfigError(part.name, got=f"the stem '{unknown[0]}'", expected=expected)
     sounding = [e for e in excerpts if all(e.stems[stem].any() for stem in part.makes)]
     if not sounding:
         missing = f"none with {' and '.join(part.makes)}"
@@ -132,7 +137,14 @@ def main(arguments: list[str] | None = None) -> int:
         system, folder = find_system(args.system)
         parts = [part for part in system.estimators if part.kind == "spectrogram"]
         files = [part.weights for part in parts]
-        if not parts or len(set(files)) < len(files):
+        if not parts:
+            kinds = ", ".join(dict.fromkeys(part.kind for part in system.estimators))
+            raise ConfigError(
+                args.system, got=f"estimators of the kind {kinds}", expected="some of spectrograms",
+                hint="int8 of networks with an LSTM is made by 'python -m models.convert --int8', "
+                "all others run in float32",
+            )  # fmt: skip
+        if len(set(files)) < len(files):
             expected = "a weights file for every estimator of spectrograms"
             raise ConfigError(args.system, got=files, expected=expected)
         if args.songs < 1 or not args.seconds > 0:

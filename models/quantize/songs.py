@@ -22,7 +22,7 @@ class Excerpt:
 
     name: str
     mix: Audio
-    stems: dict[str, Audio]
+    stems: dict[str, Audio]  # of the four sources, and of all but one
 
 
 def read_excerpts(
@@ -101,7 +101,17 @@ def _read(song: Song, seconds: float) -> Excerpt:
                 song.folder / f"{name}.wav", got=f"shape {stem.shape}",
                 expected=f"{audio['mixture'].shape}, as its mixture has",
             )  # fmt: skip
-    return Excerpt(song.name, audio.pop("mixture"), audio)
+    mix = audio.pop("mixture")
+    return Excerpt(song.name, mix, {**audio, **_rests(audio)})
+
+
+def _rests(stems: dict[str, Audio]) -> dict[str, Audio]:
+    # What systems of two stems make beside one of the four, by the names that it has there.
+    rests = {
+        f"no_{without}": np.sum([stems[name] for name in SOURCES if name != without], axis=0)
+        for without in SOURCES
+    }
+    return {**rests, **dict.fromkeys(("instrumental", "accompaniment"), rests["no_vocals"])}
 
 
 def _read_part(path: Path, start: int, seconds: float) -> Audio:

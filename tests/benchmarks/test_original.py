@@ -25,7 +25,7 @@ TOLERANCE = 1e-5  # of the peak: a batch is added up in another order
 def test_all_chunks_at_once_or_one_by_one(tiny_system: Path, more: int) -> None:
     spec, folder = find_system(tiny_system)
     spec = replace(spec, combine=())
-    ladder = load_ladder(spec, folder, Runtime(threads=1), "float32")
+    ladder = load_ladder(spec, folder, Runtime(threads=1), "float32", where="a test")
     parts = {part.name: part for part in spec.estimators}
     for source in SOURCES:
         mix = noise(3 * TINY[source].step + more)

@@ -10,7 +10,6 @@ from mdx.systems.find import find_system
 from mdx.systems.mappings import build
 from mdx.systems.spec import SAMPLE_RATE, EstimatorSpec
 from models.architectures import ARCHITECTURES
-from models.tfc_tdf_v3 import TfcTdfV3Spec
 from tests.streams import FunctionNetwork
 
 # Systems by architecture; a size by the stem where there are several, or one for the system.
@@ -24,6 +23,7 @@ SYSTEMS = {
     "resunet_decouple": ("resunet_decouple", "resunet_decouple"),
     "lasaft_large": ("lasaft", "large"),
     "lasaft_light": ("lasaft", "light"),
+    "tfc_tdf_v3": ("tfc_tdf_v3", "model1"),
 }
 
 
@@ -56,24 +56,16 @@ def test_a_system_fits_its_published_networks(name: str) -> None:
         assert 2 * SAMPLE_RATE < found.geometry.segment < 75 * SAMPLE_RATE
 
 
-def test_tfc_tdf_v3_fits_the_report_s_network() -> None:
-    spec, _ = find_system("tfc_tdf_v3")
-    (part,) = spec.estimators
-    shape = (4, TfcTdfV3Spec().dim_f, 1024)
-    found = make(part, FunctionNetwork(lambda mix: mix, ["b", *shape], ["b", 4, *shape]))
-    assert found.geometry.segment == 2048 * 1023
-    assert found.geometry.step == found.geometry.segment // 8
-
-
 def test_segments_of_the_published_procedures() -> None:
     geometries = {}
-    for name in ("tfc_tdf_v1", "lasaft_large", "resunet_decouple"):
+    for name in ("tfc_tdf_v1", "lasaft_large", "resunet_decouple", "tfc_tdf_v3"):
         architecture, size = SYSTEMS[name]
         assert size is not None
         part = find_system(name)[0].estimators[0]
         geometries[name] = make(part, network(architecture, size)).geometry
-    v1, lasaft, resunet = geometries.values()
+    v1, lasaft, resunet, v3 = geometries.values()
     assert (v1.segment, v1.step, v1.before, v1.after) == (119_808, 119_808, 5_120, 5_120)
     assert (lasaft.segment, lasaft.step, lasaft.before) == (119_808, 59_904, 5_120)
     assert (resunet.segment, resunet.step) == (30 * SAMPLE_RATE, 15 * SAMPLE_RATE)
+    assert (v3.segment, v3.step, v3.lead) == (2048 * 1023, 2048 * 1023 // 8, 7 * v3.step)
     assert resunet.fill == resunet.segment and not resunet.nested

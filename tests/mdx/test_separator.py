@@ -215,7 +215,7 @@ def test_misuse_is_refused(tiny: Separator, tiny_system: Path, song: Path, tmp_p
 
 def test_sizes_that_cannot_be_name_the_network(tiny_copy: Path) -> None:
     edit_system(tiny_copy, other={"n_fft": 511})
-    with pytest.raises(ConfigError, match=r"^other\.onnx: STFT: got n_fft 511"):
+    with pytest.raises(ConfigError, match=r"tiny\.yaml: other\.onnx: STFT: got n_fft 511"):
         Separator.load(tiny_copy)
 
 

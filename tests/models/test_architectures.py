@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mdx.errors import NetworkError, WeightsError
-from mdx.systems.manifest import read_manifest
+from mdx.systems.manifest import WeightsEntry, describe_file, read_manifest, write_entry
 from mdx.systems.weights import read_weights
 from models import export_network as export_module
 from models.architectures import ARCHITECTURES, CHANNELS
@@ -27,6 +27,7 @@ from models.open_unmix import OpenUnmix, OpenUnmixSpec
 from models.random_weights import randomise
 from models.resunet import ResUNetSpec
 from models.tfc_tdf_v1 import TfcTdfV1Spec
+from models.tfc_tdf_v3 import TfcTdfV3Spec
 from models.x_umx import XUmxSpec
 from tests.models.nnabla_d3net import Nnabla
 
@@ -44,6 +45,7 @@ TINY: dict[str, Any] = {
     "resunet_decouple": ResUNetSpec(n_fft=64, hop=20, widths=(2, 2), middle=1),
     "lasaft": LasaftSpec(dim_f=9, n_blocks=3, embedding=2, n_layers=1, growth=2, latents=2),
     "tfc_tdf_v1": TfcTdfV1Spec(dim_f=17, n_blocks=3, n_layers=1, growth=2),
+    "tfc_tdf_v3": TfcTdfV3Spec(16, 3, n_layers=1, growth=2, bottleneck=2, width=4, subbands=2),
 }
 LENGTHS = {"waveform": 200, "magnitude": 8, "spectrogram": 8}
 
@@ -101,6 +103,24 @@ def test_the_command_converts_and_registers_it(
     assert read_weights(tmp_path, "x_umx.onnx")
     assert convert_command([str(tmp_path / "x.pth"), *out, "--source", "bass"]) == 1
     assert "one network without a name, expected bass" in capsys.readouterr().err
+
+
+def test_a_network_has_the_licence_of_the_file_that_it_was_made_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloads, folder = tmp_path / "downloads", tmp_path / "weights"
+    for place in (downloads, folder):
+        place.mkdir()
+    path = downloads / "x.pth"
+    torch.save(published(monkeypatch, "x_umx", "x_umx").state_dict(), path)
+    for sha256, licence in (("unknown", "theirs"), ("0" * 64, None)):
+        origin = WeightsEntry(sha256, url="https://somewhere", licence="theirs", becomes="x.onnx")
+        write_entry(folder, "released.pth", origin)
+        assert convert_command([str(path), "--out", "x.onnx", "--folder", str(folder)]) == 0
+        entry = read_manifest(folder)["x.onnx"]
+        assert (entry.licence, entry.url, entry.becomes) == (licence, None, None)
+        assert entry.parent == describe_file(path).sha256
+        assert read_weights(folder, "x.onnx")
 
 
 def original_files(folder: Path, sources: tuple[str, ...]) -> tuple[Path, Any, Any]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import soundfile as sf
 import yaml
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from mdx.systems.find import read_system
 from mdx.systems.manifest import describe, register_weights
@@ -147,12 +148,12 @@ def test_the_rest_has_uvr_s_name(primary: str, rest: str) -> None:
 @pytest.mark.parametrize(
     ("values", "name"),
     [
-        ({"config_yaml": "model_2_stem_full_band_8k.yaml"}, "MDX23C"),
         ({"config_yaml": "bs_roformer_x.yaml", "is_roformer": True}, "BS-Roformer"),
         ({"config_yaml": "mel-band.yaml", "is_roformer": True}, "Mel-Band Roformer"),
         ({"config_yaml": "x.yaml", "model_type": "scnet", "is_roformer": True}, "SCNet"),
         ({"config_yaml": "bandit_v2.yaml", "is_roformer": True}, "Bandit"),
         ({"config_yaml": "x.yaml", "is_roformer": True}, "Roformer, SCNet or Bandit"),
+        ({"config_yaml": "config_apollo.yaml", "is_roformer": True}, "Apollo"),
         ({"vr_model_param": "4band_v3", "primary_stem": "Vocals"}, "VR"),
     ],
 )
@@ -230,7 +231,7 @@ def test_a_registry_without_the_file_says_what_to_give(
         (network(("batch", 256, 2048, 4)), "fixed F and T"),  # layout
         (b"no network at all", "expected an ONNX network"),
         (b"", "expected an ONNX network"),
-        (b"PK\x03\x04archive/data.pkl", "a PyTorch checkpoint or another zip"),
+        (b"PK\x03\x04archive/data.pkl", "expected a checkpoint with a state dict"),
         (b"\x00\x00\x00\x00ORTM\xff\xff", "onnxruntime's own format"),
         (None, "No such file or directory"),
     ],
@@ -243,6 +244,25 @@ def test_what_is_no_mdx_net_is_refused(
         path.write_bytes(content)
     text = error_of(capsys, path)
     assert str(path) in text and message in text
+
+
+def test_weights_in_another_file_are_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.ones((2048, 256), np.float32)
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4, 2048, 256])
+        for name in ("input", "output")
+    ]
+    gain = numpy_helper.from_array(values, "gain")
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["input", "gain"], ["output"])], "g", ends[:1], ends[1:], [gain]
+    )
+    path = tmp_path / "x.onnx"
+    onnx.save_model(helper.make_model(graph), path, save_as_external_data=True, location="x.data")
+    text = error_of(capsys, path)
+    assert "a network that keeps its weights in another file (tensor 'gain')" in text
+    assert "onnx.save_model(onnx.load(FILE), FILE)" in text and "onnxruntime" not in text
 
 
 def test_a_written_system_is_read_and_its_weights_are_accepted(

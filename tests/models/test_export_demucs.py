@@ -18,7 +18,7 @@ from mdx.runtimes.onnx import precision_of
 from mdx.systems.spec import SAMPLE_RATE, Audio
 from models import export_demucs as module
 from models.demucs import Demucs, DemucsSpec, random_demucs
-from models.dynamic_int8 import quantise_demucs
+from models.dynamic_int8 import quantise_lstms
 from models.export_demucs import demucs_graph, export_demucs
 from tests.models.demucs_memory import memory_of_calls
 
@@ -131,7 +131,7 @@ def test_a_network_that_gives_no_number_is_not_kept(tmp_path: Path) -> None:
 def test_int8_is_near_float32_and_smaller(exported: Path, tmp_path: Path) -> None:
     target = tmp_path / "demucs.int8.onnx"
     mix = noise(1, 30000)
-    snr = quantise_demucs(exported, target, samples=mix.shape[2])
+    snr = quantise_lstms(exported, target, samples=mix.shape[2])
     assert snr > 40
     expected, got = run(exported, mix), run(target, mix)
     error = np.square(got - expected).sum() / np.square(expected).sum()
@@ -161,7 +161,7 @@ def test_int8_is_what_onnxruntime_s_own_quantiser_makes(
     path, ours, theirs = (tmp_path / f"{name}.onnx" for name in ("float", "ours", "theirs"))
     onnx.save(demucs_graph(net), path)
     mix = noise(1, 30000)
-    quantise_demucs(path, ours, samples=mix.shape[2])
+    quantise_lstms(path, ours, samples=mix.shape[2])
     quantize_dynamic(
         path, theirs, op_types_to_quantize=["LSTM", "MatMul"], per_channel=True,
         weight_type=QuantType.QInt8,
@@ -175,8 +175,8 @@ def test_int8_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
     path.write_bytes(b"no graph")
     with pytest.raises(NetworkError, match=r"other\.onnx: got .* expected an ONNX file"):
-        quantise_demucs(path, target, samples=8874)
+        quantise_lstms(path, target, samples=8874)
     onnx.save(onnx.ModelProto(), path)
     with pytest.raises(NetworkError, match="no LSTM"):
-        quantise_demucs(path, target, samples=8874)
+        quantise_lstms(path, target, samples=8874)
     assert not target.exists()

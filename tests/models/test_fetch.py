@@ -392,6 +392,32 @@ def test_a_folder_that_cannot_be_written_is_said(
     assert "expected to write it" in capsys.readouterr().err
 
 
+def test_a_file_that_nothing_could_check_is_not_fetched(
+    shelf: Shelf, system: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = yaml.safe_load((system.parent / "manifest.yaml").read_text())
+    for name in ("other/demucs.th", "mine/drums.onnx"):
+        manifest[name]["sha256"] = "unknown"
+    manifest["mine/drums.onnx"]["becomes"] = "mine/drums.onnx"
+    (system.parent / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+    assert main([str(system)]) == 1
+    assert files_of(system.parent) == WHOLE - {"other/demucs.th", "mine/drums.onnx"}
+    assert not any(path == "/demucs.th" for path, _ in shelf.asked)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("no sha256 was published") and said[-2] == f"  {shelf.root}/demucs.th"
+    convert = "python -m models.convert demucs.th --out other/demucs.onnx"
+    assert said[-1] == f"    demucs.th (them): {convert}"
+    assert "    drums.onnx in it: " in said[2]
+    for name in ("other/demucs.th", "mine/drums.onnx"):
+        (system.parent / name).parent.mkdir(exist_ok=True)
+        (system.parent / name).write_bytes(b"what somebody downloaded")
+    assert main([str(system)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "other/demucs.th: there already, not checked because its sha256 is not known" in said
+    with pytest.raises(WeightsError, match=r"expected sha256 unknown .* as in manifest"):
+        read_weights(system.parent, "mine/drums.onnx")
+
+
 def test_unknown_systems_and_those_in_git(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nonsense"]) == 1
     assert "got 'nonsense', expected one of" in capsys.readouterr().err
@@ -423,7 +449,7 @@ def test_the_released_files_are_those_of_the_paper_check() -> None:
 
 def test_checkpoints_carry_the_first_digits_of_their_sha256_in_their_names() -> None:
     entries = read_manifest(MODELS / "weights")
-    names = [name for name in entries if name.endswith(".th")]
-    assert len(names) == 2
+    names = [name for name in entries if name.endswith((".th", ".pth")) and "-" in name]
+    assert len(names) == 6
     for name in names:
         assert entries[name].sha256.startswith(Path(name).stem[-8:])

@@ -224,6 +224,9 @@ def test_excerpts_are_the_middle_of_songs_spread_over_the_set(test_set: Path) ->
     start = round((len(whole) / SAMPLE_RATE - 0.5) / 2 * SAMPLE_RATE)
     np.testing.assert_array_equal(first.stems["drums"], whole[start : start + 22050].T)
     assert [song.name for song in read_excerpts(test_set, count=1, seconds=9)] == ["song 1"]
+    for rest, source in (("instrumental", "vocals"), ("no_drums", "drums")):
+        every = sum(first.stems[name] for name in SOURCES)
+        np.testing.assert_allclose(first.stems[rest], every - first.stems[source], atol=1e-6)
 
 
 def test_spectrograms_are_spread_over_the_songs(test_set: Path) -> None:
@@ -309,7 +312,8 @@ def test_precision_that_is_not_there(tiny_copy: Path, caplog: pytest.LogCaptureF
         ("length", "drums.wav: got shape"),
         ("count", "--songs and --seconds: got 0 of 30.0 s"),
         ("shared", "expected a weights file for every estimator"),
-        ("waveform", "got [], expected a weights file for every estimator"),
+        ("waveform", "got estimators of the kind waveform, expected some of spectrograms"),
+        ("stem", "bass: got the stem 'speech', expected some of bass, drums, other, vocals, no_"),
     ],
 )
 def test_bad_input_costs_one_line(
@@ -332,6 +336,9 @@ def test_bad_input_costs_one_line(
     elif damage == "waveform":
         part = {"kind": "waveform", "makes": list(SOURCES), "weights": "demucs.onnx"}
         edit_system(tiny_copy, {"estimators": [part], "combine": []})
+    elif damage == "stem":
+        stems = {"stems": ["speech", *SOURCES[1:]], "combine": []}
+        edit_system(tiny_copy, stems, bass={"makes": ["speech"], "name": "bass"})
     else:
         tiny_copy.write_text(tiny_copy.read_text().replace("drums.onnx", "bass.onnx"))
     assert main([str(tiny_copy), "--data", str(data), *more]) == 1

@@ -9,7 +9,7 @@ import soundfile as sf
 
 from mdx.audio.read import SongReader
 from mdx.cli.main import main
-from mdx.systems.find import system_names
+from mdx.systems.find import find_system, system_names
 from mdx.systems.spec import SOURCES
 from tests.mdx.cli.kit import RATE, read, run, write_song
 
@@ -145,9 +145,31 @@ def test_zero_switches_a_variable_off(
 def test_the_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["systems"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == system_names()
-    demo = next(line for line in lines if line.startswith("demo "))
-    assert "5.4 MB" in demo and "  yes  " in demo and "bass, drums, other, vocals" in demo
+    assert max(map(len, lines)) <= 100
+    rows, notes = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    assert [line.split()[0] for line in rows[1:]] == system_names()
+    told = {line.split()[0]: line for line in rows}
+    four = "bass, drums, other, vocals  "
+    assert four in told["demo"] and "  yes " in told["demo"] and " 5." in told["demo"]
+    assert f"{four}fetch    111+  MUSDB18-HQ train; songs of ..." in told["leaderboard_b"]
+    assert "vocals, accompaniment       by hand        MUSDB18 train" in told["tfc_tdf_v1"]
+    assert told["mmdensenet"].endswith(f"{four}none") and "unknown" not in "".join(rows)
+    assert "mdx fetch NAME brings the weights" in notes[0] and "mdx systems NAME" in notes[1]
+
+
+def test_all_of_one_system_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["systems", "leaderboard_b"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 100
+    spec, folder = find_system("leaderboard_b")
+    words = " ".join(text.split())
+    assert spec.description in words and spec.licence in words
+    assert "; ".join(spec.training_data) in words and "leaderboard B" in words
+    assert all(f"{file}: not here" in words or (folder / file).exists() for file in spec.files)
+    assert main(["systems", "demo"]) == 0
+    assert "demo/bass.onnx: here, 1.1 MB, python -m training separator" in capsys.readouterr().out
+    assert main(["systems", str(tmp_path / "none.yaml")]) == 1
+    assert "No such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["fetch", "describe", "evaluate"])

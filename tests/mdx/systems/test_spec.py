@@ -70,8 +70,9 @@ def test_a_wrong_estimator_is_refused(
     tiny_copy: Path, key: str, value: object, message: str
 ) -> None:
     edit_system(tiny_copy, vocals={key: value})
-    with pytest.raises(ConfigError, match=f"vocals.*{message}"):
+    with pytest.raises(ConfigError, match=f"vocals.*{message}") as caught:
         Separator.load(tiny_copy)
+    assert str(caught.value).startswith(f"{tiny_copy}: ")
 
 
 @pytest.mark.parametrize(
@@ -88,8 +89,9 @@ def test_a_wrong_estimator_is_refused(
 )
 def test_a_wrong_combiner_is_refused(tiny_copy: Path, combine: object, message: str) -> None:
     edit_system(tiny_copy, {"combine": combine})
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         Separator.load(tiny_copy)
+    assert str(caught.value).startswith(f"{tiny_copy}: ")
 
 
 @pytest.mark.parametrize(
