@@ -26,6 +26,7 @@ def store() -> Path:
 
 
 def look_for(text: str) -> dict[str, Any]:
+    """Which weights of a request (JSON) are missing here, and whether its folders are shared."""
     asked = json.loads(text)
     song, out = asked["song"], asked["out"]
     missing = [
@@ -57,7 +58,7 @@ def _find_weights(name: str, sha256: str) -> Path | None:
 
 
 def place_system(asked: dict[str, Any]) -> Path:
-    # A folder with the YAML, the manifest and the weights as the client has them.
+    """Lay out the YAML, the manifest and the weights as the client has them; returns the YAML."""
     folder = store() / "systems" / checked(asked["sha256"])
     for name, sha256 in asked["files"].items():
         found, place = _find_weights(name, sha256), place_in(folder, name)
@@ -72,6 +73,7 @@ def place_system(asked: dict[str, Any]) -> Path:
 
 
 def append(part: Path, offset: int, data: bytes) -> None:
+    """Write the next bytes of a file that is coming; raises OutputError."""
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         with part.open("r+b" if part.exists() else "xb") as file:
@@ -83,6 +85,10 @@ def append(part: Path, offset: int, data: bytes) -> None:
 
 
 def keep_file(room: Path, sha256: str, name: str | None) -> None:
+    """Verify a file that has come, and give it its place: in the store, or among the song's files.
+
+    Raises OutputError where it is another file, or cannot be kept.
+    """
     part = room / f"{sha256}.part"
     found = digest(part)
     if found != sha256:
@@ -99,6 +105,7 @@ def keep_file(room: Path, sha256: str, name: str | None) -> None:
 
 
 def read_part(path: Path, offset: int, count: int) -> bytes:
+    """So many bytes of a file from a place on, fewer at its end."""
     with path.open("rb") as file:
         file.seek(offset)
         return file.read(count)
