@@ -30,7 +30,7 @@ from mdx.systems.spec import SOURCES
 
 FRAMES = 512  # of the released files
 NETWORK, DEMUCS = "released-512.onnx", "random-64.onnx"
-SECTION = "blend"  # of the README
+SECTION = "blend"  # of the page
 # Precision, then segment (seconds), overlap and segments in a call of Demucs-v2.
 SETTINGS = (
     ("float32", 40.0, 0.5, 2),
@@ -99,7 +99,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.blend", description=__doc__)
     parser.add_argument("--seconds", type=int, default=240, help="of the song (default: 240)")
-    parser.add_argument("--readme", type=Path, help="put the table into this README")
+    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
     args = parser.parse_args()
     make_weights_once()
     rows = []
@@ -116,8 +116,8 @@ def main() -> None:
     title = f"A song of {args.seconds} s; {cpu_model()}, {available_cpus()} CPUs; seconds by stage"
     told = f"{title}\n\n{markdown_table(HEADER, rows)}"
     print(told)
-    if args.readme:
-        replace_section(args.readme, SECTION, told)
+    if args.page:
+        replace_section(args.page, SECTION, told)
 
 
 if __name__ == "__main__":

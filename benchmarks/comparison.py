@@ -190,7 +190,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/comparison"))
     parser.add_argument("--minutes", type=float, default=20.0, help="of each training")
     parser.add_argument("--jobs", type=int, default=available_cpus(), help="trainings at a time")
-    parser.add_argument("--readme", type=Path, help="put the table into this README")
+    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
     args = parser.parse_args()
     try:
         jobs = plan(args.out, 60 * args.minutes)
@@ -203,8 +203,8 @@ def main() -> int:
             f"Minutes of one CPU each: {args.minutes:g}; mean SDR of the test songs, mean over "
             f"{len(SEEDS)} seeds (lowest to highest):\n\n{told}"
         )
-        if args.readme:
-            replace_section(args.readme, SECTION, told)
+        if args.page:
+            replace_section(args.page, SECTION, told)
     except MdxError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -35,7 +35,7 @@ from mdx.systems.spec import SOURCES, Audio
 
 FOLDER = Path("out/demucs")
 COMMAND = "python -m benchmarks.demucs_v2"
-SECTION = "demucs_v2"  # of the README
+SECTION = "demucs_v2"  # of the page
 HEADER = ["setting", "seconds a second", "times faster", "SDR, dB", "memory, MB"]
 
 
@@ -187,7 +187,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batches", default="1,2,4", help="(default: %(default)s)")
     parser.add_argument("--precisions", default="float32,int8", help="(default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--readme", type=Path, help="put the table into this README")
+    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
     return parser
 
 
@@ -226,8 +226,8 @@ def main() -> None:
         )
     section = f"{title}\n\n{markdown_table(HEADER, rows)}"
     print(section)
-    if args.readme:
-        replace_section(args.readme, SECTION, section)
+    if args.page:
+        replace_section(args.page, SECTION, section)
 
 
 if __name__ == "__main__":

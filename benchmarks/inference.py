@@ -36,7 +36,7 @@ METHODS = {  # runtime and precision; the released submission's method has neith
     "openvino-int8": ("openvino", "int8"),
 }
 STAGES = ("read", "stft", "networks", "istft", "combine", "write")
-SECTION = "speed"  # of the README
+SECTION = "speed"  # of the page
 
 
 def run_original(system: Path, song: Path, out: Path) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--json", type=Path, default=Path("out/inference.json"),
         help="the figures; those of other lengths of songs in it stay (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--readme", type=Path, help="put the tables into this README")
+    parser.add_argument("--page", type=Path, help="put the tables between this page's marks")
     return parser
 
 
@@ -185,8 +185,8 @@ def main() -> None:
         }
         write_json(args.json, figures)
     print(section(figures))
-    if args.readme:
-        replace_section(args.readme, SECTION, section(figures))
+    if args.page:
+        replace_section(args.page, SECTION, section(figures))
 
 
 if __name__ == "__main__":

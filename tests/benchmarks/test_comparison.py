@@ -103,8 +103,8 @@ def test_the_table_has_means_and_spread() -> None:
 def test_what_is_finished_is_not_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, readme = tmp_path / "out", tmp_path / "README.md"
-    readme.write_text("<!-- comparison: begin --><!-- comparison: end -->")
+    out, page = tmp_path / "out", tmp_path / "train.md"
+    page.write_text("<!-- comparison: begin --><!-- comparison: end -->")
     paces = {(variant, source): 60.0 for variant in VARIANTS for source in SOURCES}
     monkeypatch.setattr(comparison, "measure_pace", lambda: paces)
     for job in plan(out, 60):
@@ -117,11 +117,11 @@ def test_what_is_finished_is_not_trained_again(
 
     monkeypatch.setattr(comparison, "mix_all", mix)
     monkeypatch.setattr("sys.argv", ["x", "--out", str(out), "--minutes", "1",
-                                     "--readme", str(readme)])  # fmt: skip
+                                     "--page", str(page)])  # fmt: skip
     assert main() == 0
     printed = capsys.readouterr().out
     assert printed.count("2.00 (1.00 to 3.00)") == len(VARIANTS) * len(SOURCES)
-    assert "9.00" in printed and printed.strip() in readme.read_text()
+    assert "9.00" in printed and printed.strip() in page.read_text()
 
 
 def test_a_folder_without_songs_is_one_line(
