@@ -31,13 +31,13 @@ class Submission(MusicDemixingPredictor):
 
     Environment, beside the challenge's own: MDX_SYSTEM, MDX_PRECISION (default: float32),
     MDX_RUNTIME, MDX_PROVIDER, MDX_THREADS (default: every CPU), MDX_LIMIT (a policy, within
-    INFERENCE_PER_MUSIC_TIMEOUT_SECONDS), MDX_SPEND_BUDGET (1: be slower and better), MDX_SUBTYPE
-    (default: PCM_16, as the challenge has it), and MDX_AUDIT_PATH, a file that is told where the
-    seconds and the memory of the last song went.
+    INFERENCE_PER_MUSIC_TIMEOUT_SECONDS), MDX_SPEND_BUDGET (1: slower and better), MDX_SUBTYPE
+    (default: PCM_16, as in the challenge), and MDX_AUDIT_PATH, a file to which the seconds and the
+    memory of the last song are written.
     """
 
     def prediction_setup(self) -> None:
-        """Load the separators and the Mixer, and measure them where there is a limit."""
+        """Load the separators and the Mixer, and time them if there is a limit."""
         system = system_of_environment()
         spec = find_system(system)[0]
         if spec.stems != SOURCES:
@@ -48,7 +48,7 @@ class Submission(MusicDemixingPredictor):
                 hint="name a FILE to separate with it",
             )
         limit = find_limit(None, spec.limit) or ROUND_1
-        # Whatever the policy, the kit ends a song after its own number of seconds.
+        # Whatever the policy, the starter kit ends a song after its own number of seconds.
         kit = os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", str(ROUND_1))
         most = parse_limit(kit, "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS").value
         self.limit = replace(limit, most=most)
@@ -95,10 +95,10 @@ class Submission(MusicDemixingPredictor):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the challenge, or separate the files given as `mdx separate` does; returns exit code."""
+    """Run the challenge, or separate the given files like `mdx separate`; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments:
-        from mdx.cli.main import main as command_line  # not on the way of the challenge
+        from mdx.cli.main import main as command_line  # which the challenge does not need
 
         return command_line(["separate", *arguments])
     logging.basicConfig(format="%(levelname)s: %(message)s")

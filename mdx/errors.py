@@ -1,4 +1,4 @@
-"""Every error a user can cause: one line that says what was got, what was expected, what to do."""
+"""Every error a user can cause, in one line: what was got, what was expected, what to do."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -13,7 +13,7 @@ class MdxError(Exception):
         super().__init__(" ".join(text.split()))
 
     def within(self, where: object) -> Self:
-        """The same error, with the place where it arose in front."""
+        """The same error, prefixed with the place where it occurred."""
         copy = type(self).__new__(type(self))
         Exception.__init__(copy, f"{where}: {self}")
         return copy
@@ -26,7 +26,7 @@ class MdxError(Exception):
         return copy
 
     def __reduce__(self) -> tuple[Callable[[str], Self], tuple[Any, ...]]:
-        """Come out of a child process as the same error."""
+        """Survive pickling, so that a child process raises the same error in its parent."""
         return type(self).like, (str(self),)
 
 
@@ -47,7 +47,7 @@ class WeightsError(MdxError):
 
 
 class DownloadError(MdxError):
-    """A released file that did not come: no answer, a refusal, or no room for it."""
+    """A released file that could not be downloaded: no answer, a refusal, or a full disk."""
 
 
 class NetworkError(MdxError):
@@ -55,7 +55,7 @@ class NetworkError(MdxError):
 
 
 class Cancelled(MdxError):
-    """A separation that its caller ended; nothing was written."""
+    """A separation that its caller cancelled; nothing was written."""
 
     def __init__(self, song: object) -> None:
         super().__init__(song, got="a cancel request", expected="none", hint="no stem was written")

@@ -1,4 +1,4 @@
-"""Writing a file so that it is either the new one or the old one, whatever happens meanwhile."""
+"""Atomic writes: whatever happens meanwhile, the file is either the new one or the old one."""
 
 import os
 import secrets
@@ -9,25 +9,25 @@ from pathlib import Path
 
 from mdx.errors import OutputError
 
-DRAFT = ".part"  # the suffix of what is being written
+DRAFT = ".part"  # suffix of a file or folder that is still being written
 
 
 @contextmanager
 def draft_of(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """A path for a file or folder that takes the place of `path` when the block is left.
+    """A path for a file or folder that replaces `path` when the block is left.
 
-    It lies beside `path`, whose folder is made where it is missing. `durable` waits until a file is
-    on the disk, so that a power failure leaves the old one or the new one, too. An exception
-    removes the draft and keeps what was there before. Raises OSError.
+    It lies beside `path`, whose folder is created if missing. `durable` waits until a file is on
+    the disk, so that even a power failure leaves the old one or the new one. An exception removes
+    the draft and keeps what was there before. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not named after the path: a name may be as long as the file system allows already.
+    # Not named after the path, whose name may already be as long as the file system allows.
     draft = path.with_name(f".{secrets.token_hex(8)}{DRAFT}")
     try:
         yield draft
         if durable:
             _flush(draft)
-        if draft.is_dir() and path.is_dir():  # no system renames one folder over another
+        if draft.is_dir() and path.is_dir():  # a folder cannot be renamed over another one
             shutil.rmtree(path)
         os.replace(draft, path)
     except BaseException:
@@ -36,10 +36,10 @@ def draft_of(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = False) -> None:
-    """Write a file, and the folders above it, in one move; text is UTF-8.
+    """Write a file atomically, creating the folders above it; text is UTF-8.
 
-    `durable` as in `draft_of`. Raises OutputError where it cannot be written, for want of room for
-    instance; what was there before is kept.
+    `durable` as in `draft_of`. Raises OutputError if it cannot be written, for instance because the
+    disk is full; what was there before is kept.
     """
     data = content.encode() if isinstance(content, str) else content
     try:

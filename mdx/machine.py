@@ -1,4 +1,4 @@
-"""What the machine offers and what this process takes of it."""
+"""What the machine offers, and how much of it this process uses."""
 
 import math
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def available_cpus() -> int:
-    """CPUs this process may use, by its affinity and its cgroup's quota, not the host's count."""
+    """CPUs for this process, by its affinity and its cgroup's quota, not the host's count."""
     count = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
@@ -20,9 +20,9 @@ def available_cpus() -> int:
 def cgroup_quota(
     membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
 ) -> float | None:
-    """CPUs' worth of time that the process may take, as containers are limited; None for no limit.
+    """The process's CPU quota, as set for containers, in CPUs; None for no limit.
 
-    The smallest quota counts of its own group and of those above it, in either version of cgroups.
+    The smallest quota of its own cgroup and those above it counts, in either version of cgroups.
     """
     try:
         lines = membership.read_text(encoding="utf-8").splitlines()
@@ -52,7 +52,7 @@ def _quota_of(folder: Path) -> float | None:
 
 
 def total_memory() -> int:
-    """Bytes of memory that this process may count on, by the machine's and its cgroup's size."""
+    """Bytes of memory available to this process, limited by the machine and by its cgroup."""
     sizes = []
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
@@ -63,12 +63,12 @@ def total_memory() -> int:
 
 
 def has_vnni(info: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this x86 CPU multiplies int8 four at a time; False where the system does not tell."""
+    """Whether this x86 CPU has VNNI, fast int8 products; False if the system does not say."""
     return bool(_cpu_words(info) & {"avx512_vnni", "avx_vnni"})
 
 
 def has_bf16(info: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this x86 CPU multiplies bfloat16 faster; False where the system does not tell."""
+    """Whether this x86 CPU has fast bfloat16 multiplication; False if the system does not say."""
     return bool(_cpu_words(info) & {"avx512_bf16", "amx_bf16"})
 
 
@@ -80,7 +80,7 @@ def _cpu_words(info: Path) -> set[str]:
 
 
 def cpu_model() -> str:
-    """The CPU's name as its maker gives it, or the architecture where the system hides it."""
+    """The CPU's model name, or the architecture if the system hides it."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -90,9 +90,9 @@ def cpu_model() -> str:
 
 
 def peak_memory() -> int | None:
-    """Bytes of this process that were resident at most; None where the system does not tell."""
+    """Peak resident memory of this process in bytes; None if the system does not say."""
     status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss would count the process that started this one as well
+    if status.exists():  # ru_maxrss would also count the process that started this one
         for line in status.read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""What a caller sees of a song at work: progress, seconds by stage, and cancelling."""
+"""What a caller sees of a song in progress: segments done, seconds by stage, and cancelling."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Progress = Callable[[int, int, str], None]  # segments done, in all (expected), 
 class Monitor:
     """Counts segments for the caller's progress; it only observes, and raises only Cancelled.
 
-    A segment is what one call of one estimator covers; a silent one counts, though no network runs.
+    A segment is what one call of one estimator covers; silent ones count, though no network runs.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Monitor:
         cancel: threading.Event | None = None,
         stages: Stages | None = None,
     ) -> None:
-        """`progress` is called from the thread at work; `cancel` is looked at between segments."""
+        """`progress` is called from the working thread; `cancel` is checked between segments."""
         self.stages = stages or Stages()
         self._song = song
         self._total = 0
@@ -32,16 +32,16 @@ class Monitor:
         self._cancel = cancel
 
     def expect(self, segments: int) -> None:
-        """Say how many segments are still to come."""
+        """Set how many segments are still to come."""
         self._total = self._done + segments
 
     def check(self) -> None:
-        """Raise Cancelled where the caller wants no more."""
+        """Raise Cancelled if the caller has cancelled."""
         if self._cancel and self._cancel.is_set():
             raise Cancelled(self._song)
 
     def before_segment(self, estimator: str) -> None:
-        """Raise Cancelled where the caller wants no more; else name the stage."""
+        """Raise Cancelled if the caller has cancelled; otherwise report the stage."""
         self.check()
         self._report(estimator)
 
@@ -53,12 +53,12 @@ class Monitor:
         self._report(estimator)
 
     def skip_segment(self, estimator: str, *, count: int) -> None:
-        """Count silent segments, which are done as well; raises Cancelled."""
+        """Count silent segments as done; raises Cancelled."""
         self.check()
         self.after_segment(estimator, count=count, share=1.0)
 
     def finish(self) -> None:
-        """Say that all is done."""
+        """Report that everything is done."""
         self._done = self._total
         self._report("done")
 

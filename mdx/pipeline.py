@@ -1,4 +1,4 @@
-"""A song at one quality level: every estimator's stream, lined up and combined block by block."""
+"""A song at one quality level: the estimators' streams, aligned and combined block by block."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -14,8 +14,8 @@ from mdx.estimators.protocol import Estimator, SegmentListener
 from mdx.stages import Stages
 from mdx.systems.spec import CHANNELS, Audio
 
-PIECE = 2**17  # samples that are combined at a time where more are ready
-FAR_BEHIND = 2  # times the latency of all others: the estimator that makes them wait
+PIECE = 2**17  # most samples that are combined at a time
+FAR_BEHIND = 2  # latency, in multiples of all others', from which the others wait for an estimator
 
 
 class Stream(Protocol):
@@ -31,11 +31,11 @@ class Stream(Protocol):
 
 
 class Pipeline:
-    """The Stream of one quality level; without estimators, every stem is a share of the mixture.
+    """The stream of one quality level; without estimators, every stem is a share of the mixture.
 
-    One estimator may answer a minute late, and then with much at once (Demucs-v2). The others get
-    each piece of the mixture once its stems for that piece are there: until then the mixture is all
-    that is kept.
+    One estimator may lag a minute behind and then return much at once (Demucs-v2). Each block is
+    passed to the others once its stems for that block are available: until then only the mixture is
+    buffered.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Pipeline:
         stages: Stages | None = None,
         normalisations: Mapping[str, Normalisation] | None = None,
     ) -> None:
-        """`combiners` must leave all `stems`; `normalisations` are of the song, by way."""
+        """`combiners` must end with all `stems`; `normalisations` are the song's, by kind."""
         self._stems = tuple(stems)
         self._combiners = tuple(combiners)
         self._stages = stages or Stages()
@@ -63,7 +63,7 @@ class Pipeline:
             for estimator in estimators
         }  # fmt: skip
         self._leader = _find_leader(estimators)
-        self._ahead = Fifo()  # mixture that waits for the leader
+        self._ahead = Fifo()  # mixture that is buffered for the leader
         self._waiting = {name: Fifo() for name in (None, *self._streams)}  # None: the mixture
 
     def push(self, mix: Audio) -> Audio:
@@ -88,7 +88,7 @@ class Pipeline:
         return np.concatenate([*found, self._take()], axis=2)
 
     def _follow(self, estimates: Audio) -> Audio:
-        # What the leader has finished, and then the others. Shape: (makes, 2, n) -> (stems, 2, m)
+        # The leader's finished stems in, then the others run. Shape: (makes, 2, n) -> (stems, 2, m)
         found = [self._nothing()]
         for start in range(0, estimates.shape[2], PIECE):
             piece = estimates[:, :, start : start + PIECE]

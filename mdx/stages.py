@@ -1,4 +1,4 @@
-"""Where the seconds of a separation go."""
+"""How the seconds of a separation are divided among its stages."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ class Stages:
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
-        """Add what happens inside to a stage."""
+        """Add the time of the block to a stage."""
         started = time.perf_counter()
         try:
             yield
@@ -25,7 +25,7 @@ class Stages:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
 
     def each(self, stage: str, items: Iterable[T]) -> Iterator[T]:
-        """Pass items on, and add the wait for each of them to a stage."""
+        """Pass items on, and add the wait for each one to a stage."""
         iterator = iter(items)
         while True:
             with self.time(stage):

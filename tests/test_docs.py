@@ -32,7 +32,9 @@ WORDS = ROOT / "tests" / "words.txt"  # what the spelling check takes for mistak
 # Options of other programs; ours are looked up in the code.
 FOREIGN_OPTIONS = {"--constraint", "--no-deps"}
 # What commands of the docs write, and what the docs tell the reader to write.
-MADE_LATER = re.compile(r"models/weights/(paper|demucs_v2|synthetic)/|docs/serve\.md")
+MADE_LATER = re.compile(
+    r"benchmarks/history\.jsonl|models/weights/(paper|demucs_v2|synthetic)/|docs/serve\.md"
+)
 PYTHON_BLOCKS = [
     pytest.param(block, id=f"{page.stem}-{number}")
     for page in PAGES

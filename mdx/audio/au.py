@@ -1,4 +1,4 @@
-"""AU files whose header says 0 bytes, where the format has another word for an unknown length."""
+"""AU files whose header says 0 bytes instead of the format's own mark for an unknown length."""
 
 import io
 from pathlib import Path
@@ -9,7 +9,7 @@ UNKNOWN = b"\xff\xff\xff\xff"
 
 
 def open_for_ffmpeg(path: Path) -> BinaryIO:
-    """Open a file, as it would be if a pipe's AU had the right word in its header."""
+    """Open a file as if its header had the right mark, which some programs omit when piping."""
     file = path.open("rb")
     head = file.read(SIZE.stop)
     file.seek(0)
@@ -21,7 +21,7 @@ def open_for_ffmpeg(path: Path) -> BinaryIO:
 
 class _WithUnknownLength(io.FileIO):
     def read(self, size: int | None = -1) -> bytes:
-        """Bytes of the file, but for its length."""
+        """The file's bytes, except for its length field."""
         place = self.tell()
         content = bytearray(super().read(-1 if size is None else size))
         for index, byte in enumerate(UNKNOWN, SIZE.start - place):

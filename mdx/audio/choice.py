@@ -1,4 +1,4 @@
-"""Which decoders a file gets, and in which order."""
+"""Which decoders are tried for a file, and in which order."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -8,11 +8,11 @@ from mdx.audio.libsndfile import LibsndfileDecoder
 
 
 def decoders(path: Path, stream: int = 1) -> Generator[Decoder, None, None]:
-    """Yield the decoders that open a file, the most fitting first; the caller closes it and them.
+    """Yield the decoders that open a file, the most suitable first; the caller closes them all.
 
-    libsndfile comes first for what it decodes to the exact sample, FFmpeg for all else; the other
-    one follows in case the first fails. Raises DecodeError where neither opens it, or there is no
-    such stream.
+    libsndfile comes first for what it decodes sample by sample, FFmpeg for everything else; the
+    other follows in case the first fails. Raises DecodeError if neither opens it, or if there is
+    no such stream.
     """
     try:
         plain = LibsndfileDecoder(path)
@@ -37,7 +37,7 @@ def decoders(path: Path, stream: int = 1) -> Generator[Decoder, None, None]:
 
 def _open_ffmpeg(path: Path, stream: int, error: DecodeError | None) -> Decoder:
     try:
-        from mdx.audio.ffmpeg import FfmpegDecoder  # the challenge's songs do without
+        from mdx.audio.ffmpeg import FfmpegDecoder  # the challenge's songs do not need it
     except ImportError as missing:
         raise DecodeError(f"{error or 'not PCM'}; FFmpeg: {missing}, pip install av") from missing
     try:

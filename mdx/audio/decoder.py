@@ -1,4 +1,4 @@
-"""What reads a file's audio: the interface of both decoders, and the error they share."""
+"""The interface of both decoders, which read a file's audio, and the error they share."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
@@ -9,14 +9,14 @@ BLOCK = 1 << 16  # samples read at a time
 
 
 class DecodeError(Exception):
-    """A decoder cannot open a file, or cannot go on; another one may."""
+    """A decoder cannot open a file, or cannot continue; another one may be able to."""
 
 
 class Promise(NamedTuple):
     """The length that a file states."""
 
     samples: int
-    exact: bool  # False: a container's duration, which may be somewhat off
+    exact: bool  # False: a container's duration, which may be slightly off
 
 
 class Decoder(Protocol):
@@ -25,15 +25,15 @@ class Decoder(Protocol):
     sample_rate: int
     positions: tuple[str, ...]  # of the channels, by FFmpeg's names: FL, FR, LFE, ...
     streams: int  # audio streams in the file
-    frames: int | None  # samples of each channel, where the format guarantees it
+    frames: int | None  # samples per channel, if the format guarantees it
     promise: Promise | None  # None: the file states no length, or only an estimate
-    damaged: int  # packets that were skipped so far, with sound ones after them
-    has_end: bool  # False: the mark that the format puts at its end is missing
+    damaged: int  # damaged packets skipped so far, with good ones after them
+    has_end: bool  # False: the format's end-of-stream mark is missing
 
     def blocks(self) -> Iterator[Audio]:
         """Yield the audio from its beginning, about BLOCK samples at a time.
 
-        Shape: (n, channels), float32. Raises DecodeError where it cannot go on.
+        Shape: (n, channels), float32. Raises DecodeError if it cannot continue.
         """
         ...
 

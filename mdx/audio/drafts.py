@@ -41,7 +41,7 @@ def claim(draft: Path) -> BinaryIO:
 
 
 def remove_leftovers(folder: Path, *, recursive: bool = False) -> None:
-    """Remove the drafts of processes that are gone, and put back what one was about to replace.
+    """Remove the drafts of processes that have died, and restore what one was about to replace.
 
     With `recursive`, below the folder as well, as far as that is no whole disk; a folder that is
     empty then is removed.

@@ -1,4 +1,4 @@
-"""From the WAV of a stem to its file: another format, a gain, the tags of its song."""
+"""From a stem's WAV to its final file: another format, a gain, the tags of the song."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from mdx.systems.spec import CHANNELS
 
 Samples = npt.NDArray[Any]
 KINDS = {"PCM_16": ("int16", "s16"), "PCM_24": ("int32", "s32"), "FLOAT": ("float32", "flt")}
-PICTURE = "METADATA_BLOCK_PICTURE"  # a cover, where Ogg has it
+PICTURE = "METADATA_BLOCK_PICTURE"  # where Ogg keeps the cover
 # Nominal bit rates of libvorbis for 44.1 kHz stereo, in kbit/s: its quality goes from 0 to 10.
 VORBIS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 500)
 
@@ -39,7 +39,7 @@ def encode(
     draft: Path, target: Path, encoding: Encoding, *, gain: float = 1.0, tags: Tags | None = None
 ) -> None:
     """Write a stem's WAV to its file in another format; raises OSError or LibsndfileError."""
-    import av  # stems in WAV do without
+    import av  # not needed for WAV
 
     with open_sound(draft) as file:
         source = Source(file, gain, tags or Tags())
@@ -50,7 +50,7 @@ def encode(
 
 
 def check_encoder(encoding: Encoding) -> None:
-    """Raise ConfigError where this installation cannot write a format."""
+    """Raise ConfigError if this installation cannot write a format."""
     if encoding.kind.codec is None:
         known = encoding.format.upper() in sf.available_formats()
     else:
@@ -74,7 +74,7 @@ def _write_wav(source: Source, target: Path, encoding: Encoding) -> None:
 
 
 def _write_flac(source: Source, target: Path, encoding: Encoding) -> None:
-    # Integers as they are in the WAV: float32 would be rounded in another way.
+    # The integers of the WAV: float32 would be rounded differently.
     if not encoding.rescale:
         _write_frames(target, encoding, _integers(source.file), source, source.file.samplerate)
         return
@@ -90,7 +90,7 @@ def _write_lossy(source: Source, target: Path, encoding: Encoding) -> None:
 
 
 def _write_ogg(source: Source, target: Path, encoding: Encoding) -> None:
-    # FFmpeg's own Vorbis encoder is poor: libsndfile has libvorbis, but not all tags.
+    # FFmpeg's own Vorbis encoder is poor; libsndfile has libvorbis, but does not write all tags.
     quality = np.interp(encoding.bit_rate or encoding.kind.bit_rate, VORBIS, range(len(VORBIS)))
     rate = encoding.kind.rate_for(source.file.samplerate)
     with _another_draft(target) as bare:

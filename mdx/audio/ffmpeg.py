@@ -18,21 +18,21 @@ from mdx.audio.ogg import ogg_streams
 from mdx.audio.riff import has_unknown_length
 from mdx.systems.spec import Audio
 
-# A song may be a playlist: it must not make FFmpeg open other files, or addresses.
+# A song may be a playlist: it must not make FFmpeg open other files or URLs.
 CLOSED = {"protocol_whitelist": "none"}
-# Containers that store a duration; that of any other is estimated from its bit rate.
+# Containers that store a duration; for all others it is estimated from the bit rate.
 TIMED = {"mov", "matroska", "asf", "ogg", "wv", "tta", "ape", "avi", "flv", "caf", "wav"}
 EXACT = {"mov"}  # to a sample: what exceeds it is the encoder's padding
 PADDING = 1 << 13  # samples that such an excess has at most
 
 
 class FfmpegDecoder:
-    """One audio stream of a file; encoder delay and padding are dropped where the file tells."""
+    """One audio stream of a file; encoder delay and padding are dropped if the file states them."""
 
     def __init__(self, path: Path, stream: int = 1) -> None:
         """Open a file's audio stream, counted from 1.
 
-        Raises DecodeError where FFmpeg finds no audio in it, or no such stream.
+        Raises DecodeError if FFmpeg finds no audio in it, or no such stream.
         """
         self._file = open_for_ffmpeg(path)  # by descriptor: a name may be in any encoding
         try:
@@ -82,17 +82,17 @@ class FfmpegDecoder:
         elif len(self._container.streams) == 1 and self._container.duration:
             seconds = self._container.duration / av.time_base
         else:
-            return None  # that of the pictures, for all that is known
+            return None  # for all we know, that of the pictures
         return Promise(round(seconds * self.sample_rate), exact=False)
 
     def blocks(self) -> Iterator[Audio]:
-        """Yield the audio, as Decoder has it. Shape: (n, channels)."""
+        """Yield the audio; see Decoder. Shape: (n, channels)."""
         pending: list[Audio] = []
         held = passed = 0
         for part in self._parts():
             pending.append(part)
             held += len(part)
-            if held >= BLOCK + PADDING:  # what may be padding is buffered
+            if held >= BLOCK + PADDING:  # samples that may be padding are buffered
                 whole = np.concatenate(pending)
                 yield whole[:-PADDING]
                 passed += held - PADDING
@@ -104,14 +104,14 @@ class FfmpegDecoder:
             yield whole[:-excess] if trimmed else whole
 
     def _parts(self) -> Iterator[Audio]:
-        # Rate and layout may change in mid-stream; what comes out must not.
+        # Rate and layout may change in mid-stream; those of the output must not.
         kind, resampler = None, None
         for frame in self._decoded():
             now = frame.format.name, frame.layout.name, frame.sample_rate
             if now != kind:
                 if resampler is not None:
                     yield from _resampled(resampler, None)
-                # Packed: PyAV reads beyond its list of planes where there are more than eight.
+                # Packed: with more than eight planes PyAV reads beyond its list of them.
                 resampler = av.AudioResampler("flt", self._layout, self.sample_rate)
                 kind = now
             yield from _resampled(resampler, frame)
@@ -119,7 +119,7 @@ class FfmpegDecoder:
             yield from _resampled(resampler, None)
 
     def _decoded(self) -> Iterator[Any]:
-        # Tags and pictures in the midst of MPEG audio are packets that cannot be decoded.
+        # Tags and pictures in the middle of MPEG audio are packets that cannot be decoded.
         bad = 0
         try:
             for packet in self._container.demux(self._stream):
@@ -132,7 +132,7 @@ class FfmpegDecoder:
                     self.damaged, bad = self.damaged + bad, 0
                 yield from frames
         except IndexError:
-            # At the end PyAV also flushes streams that FFmpeg found in the midst of the file, which
+            # At the end PyAV also flushes streams that FFmpeg found in mid-file, which
             # it has not listed. They come after all others: this one is flushed by then.
             return
         except (av.FFmpegError, OSError) as error:

@@ -1,4 +1,4 @@
-"""A queue of audio: blocks of any size in, as many samples out as are asked for."""
+"""A queue of audio: blocks of any size in, the requested number of samples out."""
 
 from collections import deque
 
@@ -16,18 +16,18 @@ class Fifo:
         self.samples = 0
 
     def put(self, block: Audio) -> None:
-        """Put in what is new. Shape: (..., n)."""
+        """Append samples. Shape: (..., n)."""
         self._blocks.append(block)
         self._nothing = block[..., :0]
         self.samples += block.shape[-1]
 
     def take(self, samples: int) -> Audio:
-        """Take out what is oldest. Shape: (..., samples)."""
+        """Remove and return the oldest samples. Shape: (..., samples)."""
         taken = [self._nothing]
         while (left := samples - sum(block.shape[-1] for block in taken)) > 0:
             taken.append(self._blocks.popleft())
         if left < 0:
-            self._blocks.appendleft(taken[-1][..., left:].copy())  # not to keep what is taken
+            self._blocks.appendleft(taken[-1][..., left:].copy())  # frees what is taken
             taken[-1] = taken[-1][..., :left]
         self.samples -= samples
         return np.concatenate(taken, axis=-1)

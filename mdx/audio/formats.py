@@ -1,4 +1,4 @@
-"""What stems can be written as."""
+"""The formats that stems can be written in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Format:
         return min((other for other in allowed if other >= rate), default=max(allowed))
 
 
-VORBIS_RATES = (8000, 192_000)  # beyond which libvorbis fails, or takes the process with it
+VORBIS_RATES = (8000, 192_000)  # beyond which libvorbis fails or even crashes
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 FORMATS: Mapping[str, Format] = MappingProxyType({
@@ -44,12 +44,12 @@ FORMATS: Mapping[str, Format] = MappingProxyType({
 
 @dataclass(frozen=True)
 class Encoding:
-    """How stems are written; raises ConfigError for what a format cannot hold."""
+    """How stems are written; raises ConfigError for what a format does not support."""
 
     format: str = "wav"
     subtype: str | None = None  # of a lossless format; None: PCM_16
     bit_rate: int | None = None  # kbit/s of a lossy format; None: its default
-    rescale: bool = False  # one gain for all stems, where one of them would clip
+    rescale: bool = False  # one gain for all stems, if one of them would clip
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -76,7 +76,7 @@ class Encoding:
 
     @property
     def depth(self) -> str:
-        """The subtype of the stems; of lossy ones that of the WAV that they are made from."""
+        """The subtype of the stems; for lossy ones that of the WAV that they are made from."""
         return (self.subtype or "PCM_16") if self.kind.subtypes else "FLOAT"
 
     @property
@@ -86,5 +86,5 @@ class Encoding:
 
     @property
     def is_draft(self) -> bool:
-        """Whether that WAV is all there is to write."""
+        """Whether that WAV is the final file."""
         return self.format == "wav" and not self.rescale

@@ -1,4 +1,4 @@
-"""Channels to two: a downmix by where each loudspeaker stands."""
+"""Downmix to two channels, by the position of each loudspeaker."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ USUAL = {
     7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
     8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
 }
-SIDE = np.sqrt(0.5)  # -3 dB: centre and surround, as ITU-R BS.775 has them
+SIDE = np.sqrt(0.5)  # -3 dB: centre and surround, as in ITU-R BS.775
 GAINS = {
     "FL": (1, 0), "FR": (0, 1), "FLC": (1, 0), "FRC": (0, 1), "WL": (1, 0), "WR": (0, 1),
     "DL": (1, 0), "DR": (0, 1), "BL": (SIDE, 0), "BR": (0, SIDE), "SL": (SIDE, 0), "SR": (0, SIDE),
@@ -25,11 +25,11 @@ GAINS = {
     "TSL": (SIDE, 0), "TSR": (0, SIDE), "SDL": (SIDE, 0), "SDR": (0, SIDE),
     "LFE": (0, 0), "LFE2": (0, 0),
 }  # fmt: skip
-CENTRE = (SIDE, SIDE)  # FC, BC, the top ones, and any place that has no name
+CENTRE = (SIDE, SIDE)  # FC, BC, the top ones, and any unknown position
 
 
 def usual_positions(channels: int) -> tuple[str, ...]:
-    """The positions of the channels of a file that does not state them."""
+    """The assumed channel positions of a file that does not state them."""
     return USUAL.get(channels, ("",) * channels)
 
 

@@ -17,8 +17,8 @@ from mdx.systems.spec import CHANNELS, Audio
 PLAIN = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 RIFF = ("WAV", "WAVEX", "RF64")
 LEFT = 1 << 16  # bytes at the end of a FLAC that need not be audio
-ENDLESS = 1 << 62  # frames of a FLAC that does not tell them
-# Headers as libsndfile logs them where the file is shorter than they say.
+ENDLESS = 1 << 62  # frames of a FLAC that does not state them
+# How libsndfile logs headers that promise more than the file holds.
 SHORT_FILE = re.compile(
     r"^ *(?:data|SSND|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
@@ -31,7 +31,7 @@ class LibsndfileDecoder:
     damaged = 0
 
     def __init__(self, path: Path) -> None:
-        """Open a file; raises DecodeError where it is none of libsndfile's."""
+        """Open a file; raises DecodeError if it is not one of libsndfile's."""
         with path.open("rb") as file:
             head = file.read(3)
         if head == b"ID3" or (head[:1] == b"\xff" and head[1:] >= b"\xe0"):
@@ -45,7 +45,7 @@ class LibsndfileDecoder:
         pages = ogg_streams(path)
         self.has_end = pages is None or pages.has_end
         exact = self._file.subtype in PLAIN and self._file.frames < ENDLESS
-        # FFmpeg would get the end of a Vorbis stream wrong, libsndfile all streams but the first.
+        # FFmpeg gets the end of a Vorbis stream wrong, libsndfile every stream but the first.
         vorbis = self._file.subtype == "VORBIS" and pages is not None and pages.number == 1
         told = bool(self._file.frames) or self._file.format in RIFF
         self.is_fitting = vorbis or (exact and told and not has_unknown_length(path))
@@ -63,9 +63,9 @@ class LibsndfileDecoder:
         return Promise(self.frames, exact=True)
 
     def blocks(self) -> Iterator[Audio]:
-        """Yield the audio, as Decoder has it. Shape: (n, channels)."""
+        """Yield the audio; see Decoder. Shape: (n, channels)."""
         try:
-            # Not its blocks(): that one makes up what a truncated file lacks.
+            # Not its blocks(), which makes up what a truncated file lacks.
             while len(frames := self._file.read(BLOCK, dtype="float32", always_2d=True)):
                 yield frames
             if self._file.format == "FLAC" and self._bytes_left() > LEFT:
@@ -76,7 +76,7 @@ class LibsndfileDecoder:
     def _bytes_left(self) -> int:
         if os.name != "posix":
             return 0
-        descriptor = self._file.name  # as open_sound has opened it
+        descriptor = self._file.name  # as open_sound opened it
         return os.fstat(descriptor).st_size - os.lseek(descriptor, 0, os.SEEK_CUR)
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class LibsndfileDecoder:
 
 def _positions_by_mask(path: Path, usual: tuple[str, ...]) -> tuple[str, ...]:
     # libsndfile's Python interface has no channel mask: FFmpeg reads it.
-    from mdx.audio.ffmpeg import FfmpegDecoder  # on the way of surround files only
+    from mdx.audio.ffmpeg import FfmpegDecoder  # needed for surround files only
 
     try:
         decoder = FfmpegDecoder(path)

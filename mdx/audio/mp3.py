@@ -1,4 +1,4 @@
-"""The length that an MP3 states in the header that encoders hide in its first frame."""
+"""The length of an MP3, from the header that encoders hide in its first frame."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ LAME = 120  # bytes after a Xing header's name, at most, and then delay and padd
 def promised_samples(path: Path) -> int | None:
     """Samples by an MP3's Xing, Info or VBRI header, without delay and padding; None without one.
 
-    Raises OSError where the file cannot be read. Source: the headers as Xing, Fraunhofer and LAME
-    describe them.
+    Raises OSError if the file cannot be read. Source: the descriptions of these headers by Xing,
+    Fraunhofer and LAME.
     """
     with path.open("rb") as file:
         head = file.read(10)

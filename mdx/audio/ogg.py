@@ -1,4 +1,4 @@
-"""What the pages of an Ogg file tell: how many streams there are, and whether the last one ends."""
+"""What an Ogg file's pages say: how many streams there are, and whether the last one ends."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +10,16 @@ FIRST, LAST = 2, 4  # flags of a page
 
 
 class OggStreams(NamedTuple):
-    """The streams of a file, side by side or in a chain."""
+    """The streams of a file, multiplexed or chained."""
 
     number: int
     has_end: bool  # whether the last page is marked as the last of its stream
 
 
 def ogg_streams(path: Path) -> OggStreams | None:
-    """Go through the pages of an Ogg file; None for any other file.
+    """Read through the pages of an Ogg file; None for any other file.
 
-    Raises OSError where it cannot be read.
+    Raises OSError if it cannot be read.
     """
     count, flags = 0, 0
     with path.open("rb") as file:

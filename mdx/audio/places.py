@@ -17,9 +17,9 @@ def stem_paths(
 def places_of(
     out: str | Path | Mapping[str, Path], song: Path, stems: Sequence[str], suffix: str
 ) -> dict[str, Path]:
-    """A path for each stem, in their order; `out` is a folder, or names them all.
+    """A path for each stem, in order; `out` is a folder, or a mapping with a path for each.
 
-    Raises ConfigError where it names others, OutputError where a stem would replace the song.
+    Raises ConfigError if it names other stems, OutputError if a stem would replace the song.
     """
     paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out), stems, suffix)
     if set(paths) != set(stems) or len(set(stems)) != len(stems):

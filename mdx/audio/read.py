@@ -16,9 +16,9 @@ from mdx.systems.spec import CHANNELS, Audio
 
 __all__ = ["BLOCK", "SongReader", "check_sample_rate"]
 log = logging.getLogger(__name__)
-SAMPLE_RATES = (1_000, 768_000)  # Hz; what lies outside is a broken header, and costs memory
-TOLERANCE = 0.1  # seconds that a container's duration may be off, and a codec's frames be lost
-FAR_BEYOND = 64.0  # times full scale: no mastering error, but another scale
+SAMPLE_RATES = (1_000, 768_000)  # Hz; anything else is a broken header, and would cost memory
+TOLERANCE = 0.1  # seconds by which a container's duration may be off, or that a codec may lose
+FAR_BEYOND = 64.0  # times full scale: not a mastering error, but another scale
 
 
 class SongReader:
@@ -28,16 +28,16 @@ class SongReader:
         self, path: Path, *, downmix: bool = False, stream: int | None = None,
         name: object = None,
     ) -> None:  # fmt: skip
-        """Open a file; raises AudioError where it is missing, not audio, empty or truncated.
+        """Open a file; raises AudioError if it is missing, not audio, empty or truncated.
 
         `stream` is one of several audio streams, counted from 1: by default the first, and a
-        warning says that there are more. `name` is what messages call the song by.
+        warning says that there are more. `name` is the song's name in messages.
         """
         self.path = path
         self.name = path if name is None else name
         self.position = 0  # samples read so far
         self._options = {"downmix": downmix, "stream": stream}
-        self._quiet = False  # once the first of several passes has said it
+        self._quiet = False  # once the first of several passes has reported it
         _check_file(path, self.name)
         if stream is not None and stream < 1:
             raise AudioError(self.name, got=f"stream {stream}", expected="1 or more")
@@ -67,9 +67,9 @@ class SongReader:
         return second
 
     def count(self) -> int:
-        """Samples of the song: as its format guarantees them, or found by decoding it once.
+        """Samples of the song: as guaranteed by its format, or counted by decoding it once.
 
-        Raises AudioError for whatever is wrong with the song, as blocks does.
+        Raises AudioError for anything that is wrong with the song, like blocks.
         """
         if self.frames is None:
             with self.again() as first:
@@ -82,8 +82,8 @@ class SongReader:
     def blocks(self) -> Iterator[Audio]:
         """Yield the song from its beginning. Shape: (2, n) each.
 
-        Raises AudioError for NaN or infinity, for no samples at all, and where the file ends before
-        its header says; where a container's duration is not reached, a warning tells both.
+        Raises AudioError for NaN or infinity, for no samples at all, and if the file ends before
+        its header says; if a container's duration is not reached, a warning states both.
         """
         peak = np.float32(0)
         for frames in self._decoded():
@@ -96,7 +96,7 @@ class SongReader:
             self._warn(float(peak))
 
     def _decoded(self) -> Iterator[Audio]:
-        # Where a decoder fails, the next one goes on from there. Shape: (n, channels)
+        # If a decoder fails, the next one continues from there. Shape: (n, channels)
         try:
             yield from self._decoder.blocks()
         except DecodeError as error:
@@ -222,7 +222,7 @@ class SongReader:
 
 
 def check_sample_rate(song: object, rate: int) -> None:
-    """Raise AudioError for a sample rate that no song has."""
+    """Raise AudioError for a sample rate that no song can have."""
     low, high = SAMPLE_RATES
     if not low <= rate <= high:
         raise AudioError(song, got=f"sample rate {rate} Hz", expected=f"{low} to {high} Hz")

@@ -1,4 +1,4 @@
-"""What stems leave of the mixture, as a stem of its own."""
+"""The remainder: the mixture minus some stems, as a stem of its own."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,19 +9,19 @@ from mdx.systems.spec import Audio
 
 
 class Remainder:
-    """The mixture, kept from when it is read until its stems are there."""
+    """The mixture, buffered from when it is read until its stems are available."""
 
     def __init__(self) -> None:
         self._kept = Fifo()
 
     def watch(self, blocks: Iterable[Audio]) -> Iterator[Audio]:
-        """Pass the mixture on, and keep it. Shape: (2, n) each."""
+        """Pass the mixture on, and buffer it. Shape: (2, n) each."""
         for block in blocks:
             self._kept.put(block)
             yield block
 
     def added_to(self, stems: Audio) -> Audio:
-        """The stems of the next n samples, and what they leave.
+        """The stems of the next n samples, and their remainder.
 
         Shape: (s, 2, n) -> (s + 1, 2, n)
         """

@@ -11,7 +11,7 @@ from mdx.systems.spec import Audio
 def resample(blocks: Iterable[Audio], source_rate: int, target_rate: int) -> Iterator[Audio]:
     """Resample a stream of blocks with soxr, high quality and without delay.
 
-    Shape: (..., n) -> (..., m), the leading axes alike in all blocks.
+    Shape: (..., n) -> (..., m), with the same leading axes in all blocks.
     """
     if source_rate == target_rate:
         yield from blocks

@@ -1,21 +1,21 @@
-"""WAV files whose header does not know their length, as a pipe leaves it or a broken recording."""
+"""WAV files whose header does not know their length, as pipes and aborted recordings leave them."""
 
 import os
 from pathlib import Path
 from typing import BinaryIO
 
-UNKNOWN = 0x7FFF0000  # sizes from here on are a pipe's way to say that it did not know
-APPENDED = 1 << 12  # bytes: a few more than a header states are no audio
+UNKNOWN = 0x7FFF0000  # sizes from here on mean that a pipe did not know the length
+APPENDED = 1 << 12  # bytes: a few more than the header states are not audio
 TAGS = (b"TAG", b"ID3", b"APET")
-MOST_CHUNKS = 1000  # to look at: a file of nothing else would take minutes
+MOST_CHUNKS = 1000  # chunks to look at: a file of nothing else would take minutes
 LARGEST = 1 << 32  # bytes that a plain WAV's size fields can express
 
 
 def has_unknown_length(path: Path) -> bool:
     """Whether the data of a WAV reach to the end of the file, whatever their size says.
 
-    So it is with a size of 0 or of the first part only, with one that a pipe writes, and with one
-    that has overflowed in a file of more than 4 GiB. Raises OSError where the file cannot be read.
+    This is so for a size of 0 or of the first part only, for one written by a pipe, and for one
+    that overflowed in a file of more than 4 GiB. Raises OSError if the file cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(12)
@@ -42,7 +42,7 @@ def has_unknown_length(path: Path) -> bool:
 
 
 def _holds_chunks(file: BinaryIO, start: int, end: int, *, empty: bool) -> bool:
-    # Whether nothing but further chunks follows, or what somebody has appended: a tag, zeros.
+    # Whether only further chunks follow, or something that was appended: a tag, zeros.
     for _ in range(MOST_CHUNKS):
         if end - start < 8:
             break

@@ -1,4 +1,4 @@
-"""Opening files in libsndfile, whatever they are called."""
+"""Opening files in libsndfile, whatever their names."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ import soundfile as sf
 def open_sound(path: Path, mode: str = "r", **settings: Any) -> sf.SoundFile:
     """Open a sound file; `settings` are those of soundfile.
 
-    By descriptor a name may be in any encoding, and its ending is no clue to what the file is.
+    Opened by descriptor: the name may be in any encoding, and its suffix is not taken as a hint.
     Raises LibsndfileError, TypeError for a headerless file, or OSError.
     """
     if os.name != "posix":

@@ -1,4 +1,4 @@
-"""Songs from pipes: kept in a temporary file, as decoders go back and forth in it."""
+"""Songs from pipes: kept in a temporary file, because decoders seek in it."""
 
 import shutil
 import stat
@@ -16,10 +16,10 @@ STDIN = Path("-")
 
 @contextmanager
 def song_file(path: Path) -> Iterator[Path]:
-    """The path of a song as a file: its own, or a temporary one of what a pipe holds.
+    """The path of a song as a file: its own, or a temporary one with the content of a pipe.
 
-    `-` is the standard input. Raises AudioError where that is a terminal, or where the pipe cannot
-    be read or its content not be kept.
+    `-` is the standard input. Raises AudioError if that is a terminal, or if the pipe cannot be
+    read or its content cannot be stored.
     """
     if path == STDIN:
         if sys.stdin is None or sys.stdin.isatty():

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Those of the recording: what speaks of the file, such as its encoder or gain, is not its stems'.
+# Tags of the recording; those of the file, such as encoder or gain, do not apply to its stems.
 NAMES = (
     "title", "artist", "album", "album_artist", "albumartist", "composer", "performer", "date",
     "year", "genre", "track", "tracknumber", "disc", "discnumber", "comment", "copyright", "isrc",
 )  # fmt: skip
-CLOSED = {"protocol_whitelist": "none"}  # nothing but the file itself is opened
+CLOSED = {"protocol_whitelist": "none"}  # FFmpeg may open nothing but the file itself
 FRONT = 3  # the kind of picture that a cover is, in FLAC and Vorbis
 MIMES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -40,8 +40,8 @@ class Tags:
 
 
 def read_tags(path: Path) -> Tags:
-    """The tags of an audio file; none where it has none, or they cannot be read."""
-    import av  # stems in WAV do without
+    """The tags of an audio file; none if it has none or they cannot be read."""
+    import av  # not needed for stems in WAV
 
     found: dict[str, str] = {}
     with suppress(av.FFmpegError, OSError, ValueError), path.open("rb") as file:
@@ -61,7 +61,7 @@ def mime_type(picture: bytes) -> str | None:
 
 
 def picture_block(picture: bytes) -> str:
-    """A cover as Ogg has it: FLAC's picture block in base64."""
+    """A cover in Ogg's form: FLAC's picture block in base64."""
     mime = (mime_type(picture) or "").encode()
     numbers = (FRONT, len(mime), mime, 0, 0, 0, 0, 0, len(picture), picture)
     parts = (part if isinstance(part, bytes) else part.to_bytes(4) for part in numbers)

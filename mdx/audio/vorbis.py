@@ -1,6 +1,6 @@
 """Comments in an Ogg Vorbis file, whose audio stays as it is.
 
-FFmpeg can copy such a file with new tags, but gets the positions of its pages wrong.
+FFmpeg can copy such a file with new tags, but gets the pages' positions wrong.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from mdx.audio.ogg import HEADER
 
-# What Vorbis calls the tags that FFmpeg has other names for.
+# Vorbis names of tags that FFmpeg names differently.
 NAMES: Mapping[str, str] = MappingProxyType({
     "track": "TRACKNUMBER", "disc": "DISCNUMBER", "album_artist": "ALBUMARTIST",
 })  # fmt: skip
@@ -21,13 +21,13 @@ COMMENT = b"\x03vorbis"
 
 
 def copy_with_comments(source: Path, target: Path, comments: Mapping[str, str]) -> None:
-    """Copy an Ogg Vorbis file and give it these comments, in place of its own.
+    """Copy an Ogg Vorbis file, replacing its comments.
 
-    Raises OSError where it cannot be written. Source: the Vorbis I specification, 4.2 and A.2.
+    Raises OSError if it cannot be written. Source: the Vorbis I specification, 4.2 and A.2.
     """
     with source.open("rb") as given, target.open("wb") as file:
         pages = _pages(given)
-        first = next(pages)  # it tells what the stream is, and nothing else
+        first = next(pages)  # it identifies the stream, and nothing else
         vendor, setup = _headers(pages)
         headers = _laid_out([_comment(vendor, comments), setup], serial=first[14:18])
         for number, page in enumerate(itertools.chain([first], headers, pages)):
@@ -84,6 +84,6 @@ def _segments(size: int) -> list[int]:
 
 def _numbered(page: bytes, number: int) -> bytes:
     page = page[:18] + number.to_bytes(4, "little") + bytes(4) + page[26:]
-    # The polynomial of zlib's, but not reflected, and without its inversions.
+    # zlib's polynomial, but neither reflected nor inverted.
     reflected = zlib.crc32(page.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return page[:22] + int(f"{reflected:032b}"[::-1], 2).to_bytes(4, "little") + page[26:]

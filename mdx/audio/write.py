@@ -25,24 +25,24 @@ from mdx.systems.spec import CHANNELS, Audio
 log = logging.getLogger(__name__)
 ALMOST_NOTHING = 1 << 20  # bytes that may be left on a full disk
 PLAIN = Encoding()
-WAV_LIMIT = 2**32 - 2**12  # bytes: a plain WAV cannot say more, RF64 can
+WAV_LIMIT = 2**32 - 2**12  # bytes: the most that a plain WAV can state; RF64 can state more
 
 
 class StemWriter:
-    """Files under temporary names, one a source, renamed together when the song is complete.
+    """Files under temporary names, one per source, renamed together when the song is complete.
 
-    Each is a WAV at first, from which any other format is made at the end. Leaving the block by an
-    exception removes them: all stems exist, or none. Files that stood in their places before are
-    put back where a rename fails.
+    Each is a WAV at first, from which any other format is made at the end. An exception removes
+    them: all stems exist, or none. If a rename fails, the files that were there before are
+    restored.
     """
 
     def __init__(
         self, paths: Mapping[str, Path], *, sample_rate: int, frames: int,
         encoding: Encoding = PLAIN, tags: Tags | None = None,
     ) -> None:  # fmt: skip
-        """`frames` is the length: it chooses plain WAV or RF64, and asks for its room.
+        """`frames` is the length: it selects plain WAV or RF64, and reserves disk space.
 
-        `tags` are written where the format has some; a WAV stays bare.
+        `tags` are written if the format supports them; WAV files get none.
         """
         self._paths = {source: Path(path) for source, path in paths.items()}
         self._made: list[Path] = []  # folders
@@ -159,7 +159,7 @@ class StemWriter:
         return 1 / max(1.0, *self._peaks.values()) if self._encoding.rescale else 1.0
 
     def _put_in_place(self) -> None:
-        kept: dict[Path, Path] = {}  # what stood there before: its place and its refuge
+        kept: dict[Path, Path] = {}  # files that were there before, and their copies
         placed: list[Path] = []
         try:
             for source, path in self._paths.items():
@@ -193,7 +193,7 @@ class StemWriter:
             draft.unlink(missing_ok=True)
         self._claims.close()
         for folder in self._made:
-            with suppress(OSError):  # it holds something else by now
+            with suppress(OSError):  # it contains something else by now
                 folder.rmdir()
 
     def _tell_of_clipping(self) -> None:

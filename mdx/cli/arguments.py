@@ -19,15 +19,15 @@ EXAMPLES = """examples:
   mdx separate music/ -o stems --format flac --skip-existing
                                              a folder and all below it, once
   mdx separate --list songs.txt --name '{folder}/{song} ({stem})' --format mp3 --bit-rate 192
-  mdx separate music/ --json                 a line an event, for another program
+  mdx separate music/ --json                 one line per event, for another program
 
-exit code: 0 if every song went well, 1 if one did not, 2 for options that cannot be,
-129, 130 or 143 if SIGHUP, SIGINT (Ctrl-C) or SIGTERM ended it; no half-written stem stays.
+exit code: 0 if every song went well, 1 if one did not, 2 for invalid options,
+129, 130 or 143 if SIGHUP, SIGINT (Ctrl-C) or SIGTERM ended it; no half-written stem remains.
 """
 
 
 def add_separate_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options for separating songs of one's own."""
+    """Add the options for separating songs."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
     parser.add_argument(
@@ -37,7 +37,7 @@ def add_separate_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--list", action="append", default=[], dest="lists", metavar="FILE",
-        help="a file that names a song or folder in each line; - is the standard input",
+        help="a file with one song or folder per line; - is the standard input",
     )  # fmt: skip
     _add_results(parser.add_argument_group("what is written, and where"))
     _add_separation(parser.add_argument_group("how it is separated"))

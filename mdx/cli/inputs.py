@@ -1,4 +1,4 @@
-"""Which songs a command line means: files, folders, patterns and lists of them."""
+"""The songs of a command line: files, folders, patterns and lists of them."""
 
 import glob
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from mdx.audio.spool import STDIN
 from mdx.errors import AudioError, ConfigError, MdxError
 
-# What a folder is searched for; a file that is named is read whatever its ending.
+# What folders are searched for; a file that is named is read whatever its suffix.
 AUDIO = """
 wav wave flac mp3 mp2 m4a m4b mp4 m4v mov aac ac3 eac3 dts ogg oga ogv opus spx webm mkv mka
 wma wmv asf avi aif aiff aifc au snd caf w64 rf64 bwf ape wv tta tak mpc amr 3gp mpg mpeg ts
@@ -23,11 +23,11 @@ class Song:
     """A song to separate."""
 
     path: Path
-    folder: Path = Path()  # below the folder that it was found in, or of none
+    folder: Path = Path()  # relative to the folder that was searched; empty for a file
 
 
 class Inputs:
-    """The songs of a command line, and the arguments that name none."""
+    """The songs of a command line, and the arguments that match none."""
 
     def __init__(self, out: Path) -> None:
         """Results below `out` are never taken for songs."""
@@ -36,7 +36,7 @@ class Inputs:
         self._out = _real(out)
 
     def add(self, argument: str) -> None:
-        """Take a file, a folder with all that is below it, a pattern, or `-` for a pipe."""
+        """Add a file, a folder with everything below it, a pattern, or `-` for a pipe."""
         path = Path(argument)
         if argument == str(STDIN) or os.path.lexists(path) or not glob.has_magic(argument):
             self._add_path(path)
@@ -50,10 +50,10 @@ class Inputs:
             self._add_path(Path(name))
 
     def add_list(self, argument: str) -> None:
-        """Take the files and folders that a file names, a line each, or between zero bytes.
+        """Add the files and folders that a file lists, one per line, or separated by zero bytes.
 
-        `-` is the standard input. Empty lines and those that begin with # are passed over; raises
-        ConfigError where the list cannot be read.
+        `-` is the standard input. Empty lines and those that begin with # are skipped; raises
+        ConfigError if the list cannot be read.
         """
         try:
             content = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
@@ -86,7 +86,7 @@ class Inputs:
         seen: set[Path] = set()
         for place, folders, names in os.walk(root, followlinks=True, onerror=self._unreadable):
             real = _real(Path(place))
-            if real in seen or real == self._out:  # a link that leads back, or stems
+            if real in seen or real == self._out:  # a link that leads back, or our own stems
                 folders.clear()
                 continue
             seen.add(real)

@@ -1,4 +1,4 @@
-"""What stems are called: a template, and a name of its own for every song."""
+"""The names of stems: a template, and a unique name for every song."""
 
 import os
 import string
@@ -15,12 +15,12 @@ FIELDS = ("folder", "song", "stem", "system")
 
 
 class Names:
-    """Places of stems, no two of them alike."""
+    """Paths of stems, all of them different."""
 
     def __init__(self, out: Path, template: str, system: str, suffix: str) -> None:
-        """`template` is the path of a stem below `out`, without its ending.
+        """`template` is the path of a stem below `out`, without its suffix.
 
-        Raises ConfigError where it has other fields than FIELDS, gives two stems one name, or
+        Raises ConfigError if it has other fields than FIELDS, gives two stems the same name, or
         leaves `out`.
         """
         self._out, self._template, self._suffix = out, template, suffix
@@ -39,9 +39,9 @@ class Names:
             raise ConfigError("--name", got=f"'{template}'", expected="a path below --out")
 
     def places(self, song: Song, stems: Sequence[str]) -> tuple[dict[str, Path], str | None]:
-        """The file of each stem, and the name that the song got where its own was taken.
+        """The file of each stem, and the name that the song got if its own was taken.
 
-        Raises ConfigError for a song whose name can be no folder's.
+        Raises ConfigError for a song whose name cannot be a folder's.
         """
         name = song_name(song.path)
         number = 1
@@ -67,7 +67,7 @@ class Names:
 
 
 def song_name(path: Path) -> str:
-    """The name of a song: its file's as it was given, a link's own, without the ending.
+    """The name of a song: its file's (a link's own name) without the suffix.
 
     Raises ConfigError for one that cannot name a folder.
     """
@@ -85,5 +85,5 @@ def _parse(template: str) -> list[tuple[str, str | None, str | None, str | None]
 
 
 def _key(path: Path) -> str:
-    # Some file systems take two spellings of a name for one.
+    # Some file systems take two spellings for the same name.
     return unicodedata.normalize("NFC", str(path)).casefold()

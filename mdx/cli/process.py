@@ -1,4 +1,4 @@
-"""What a well-behaved process owes its terminal and its system: signals, streams, exit codes."""
+"""Good manners of a command-line process: signals, streams, exit codes."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ SIGNALS = tuple(
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that ends the process, once what it was at is cleaned up."""
+    """A signal that ends the process, after its unfinished work is cleaned up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -25,15 +25,15 @@ class Stopped(KeyboardInterrupt):
 def stopping_cleanly() -> Iterator[None]:
     """Have SIGINT, SIGTERM and SIGHUP raise Stopped; a second one ends the process at once.
 
-    A signal that is ignored, as SIGHUP under nohup, stays so. In another thread than the main one
-    nothing is changed.
+    An ignored signal, such as SIGHUP under nohup, stays ignored. Outside the main thread nothing is
+    changed.
     """
     before = {}
     try:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, _stop)
-    except ValueError:  # only the main thread may
+    except ValueError:  # which only the main thread may set
         pass
     try:
         yield
@@ -50,26 +50,26 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 
 def print_any_name() -> None:
-    """Have both output streams print what their encoding lacks as escapes."""
+    """Make both output streams print escapes for what their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:
-    """Print a line at once; where its reader is gone, the work goes on."""
+    """Print a line at once; if its reader is gone, the work continues."""
     if sys.stdout is None:
         return
     try:
         print(text, flush=True)
     except OSError as error:
         complain(f"standard output: got {error.strerror}, expected a reader; the songs go on")
-        # The interpreter would try once more at its end.
+        # The interpreter would try once more at exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(text: object) -> None:
-    """Print an error, as one line."""
+    """Print an error on one line."""
     with contextlib.suppress(OSError, AttributeError):
         print("error:", " ".join(str(text).split()), file=sys.stderr, flush=True)

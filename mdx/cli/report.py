@@ -1,4 +1,4 @@
-"""Progress of a batch: lines and a bar for people, or one JSON object per event."""
+"""Progress of a batch: lines and a bar for people, or one JSON object per event for programs."""
 
 import json
 import logging
@@ -17,13 +17,13 @@ class Report(Protocol):
         """A song begins."""
 
     def progress(self, done: int, total: int, stage: str) -> None:
-        """So many chunks of the song are done."""
+        """This many chunks of the song are done."""
 
     def done(self, song: Path, stems: Mapping[str, Path], seconds: float) -> None:
         """A song's stems are written."""
 
     def skipped(self, song: Path, reason: str) -> None:
-        """A song is left out, as was asked for."""
+        """A song is skipped, as requested."""
 
     def failed(self, song: object, error: object) -> None:
         """A song has no stems."""
@@ -32,19 +32,19 @@ class Report(Protocol):
         """The batch ends."""
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Nothing more will be reported."""
 
 
 class Lines:
-    """A line a song, and a progress bar while it is at work."""
+    """One line per song, and a progress bar while it is being separated."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._bar: Any = None
 
     def begun(self, song: Path) -> None:
-        """Show a bar, where there is a terminal."""
-        from tqdm import tqdm  # not on the way of the challenge
+        """Show a bar, if there is a terminal."""
+        from tqdm import tqdm  # which the challenge does not need
 
         name = printable(song.name)
         self._bar = tqdm(desc=name, unit="chunk", disable=self._quiet or None, leave=False)
@@ -72,20 +72,20 @@ class Lines:
         complain(error)
 
     def summary(self, counts: Mapping[str, int], seconds: float) -> None:
-        """Print how many songs went well, where there are several."""
+        """Print how many songs went well, if there are several."""
         if sum(counts.values()) > 1 and not self._quiet:
             parts = ", ".join(f"{number} {word}" for word, number in counts.items())
             print(f"{parts}, in {seconds:.1f} s", file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
 class Events:
-    """A JSON object a line, on standard output; errors are on standard error as well."""
+    """One JSON object per line on standard output; errors go to standard error as well."""
 
     def __init__(self) -> None:
         self._percent = -1
@@ -121,7 +121,7 @@ class Events:
         _emit("summary", **counts, seconds=round(seconds, 3))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 class EventHandler(logging.Handler):
@@ -133,7 +133,7 @@ class EventHandler(logging.Handler):
 
 
 def common_folder(stems: Mapping[str, Path]) -> Path:
-    """The folder that all stems of a song are in or below."""
+    """The folder that contains all stems of a song, at any depth."""
     folders = [path.parent for path in stems.values()]
     return next(
         folder for folder in (folders[0], *folders[0].parents)

@@ -1,6 +1,6 @@
-"""Blend: the weighted mean of what two estimators make of the same stems.
+"""Blend: the weighted mean of two estimators' versions of the same stems.
 
-Source: paper, section 2.4 (shares of the separators beside Demucs).
+Source: paper, section 2.4 (shares of the separators and of Demucs).
 """
 
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from mdx.systems.spec import Audio, require
 
 
 class Blend:
-    """Shares by stem; a stem that only the other estimator makes is that one's alone."""
+    """Shares by stem; a stem that only the other estimator makes is taken from it unchanged."""
 
     kind: ClassVar[str] = "blend"
     needs_all: ClassVar[bool] = False
 
     def __init__(self, estimator: str | None, shares: Mapping[str, float]) -> None:
-        """`shares` are of the stems so far, 0 to 1; what is missing to 1 is the other estimator's.
+        """`shares` are those of the stems so far, 0 to 1; the other estimator has the remainder.
 
-        Raises ConfigError where there is no such estimator, or for other shares.
+        Raises ConfigError if there is no such estimator, or for other shares.
         """
         require(estimator is not None, "blend", "no estimator", "the name of one to blend with")
         self.estimator = estimator
@@ -31,7 +31,7 @@ class Blend:
         self._shares = {stem: np.float32(share) for stem, share in shares.items()}
 
     def __call__(self, stems: Stems, aside: Stems | None, mix: Audio) -> Stems:
-        """As mdx.combine.protocol.Combiner has it."""
+        """See mdx.combine.protocol.Combiner."""
         del mix
         if aside is None:
             return stems

@@ -1,4 +1,4 @@
-"""The Mixer: a bias-free matrix that refines the separators' stems with a look at the mixture.
+"""The Mixer: a bias-free matrix that refines the separators' stems, given the mixture as well.
 
 Source: paper, section 2.3; the file formats are our `.npz` and the original `mixer.ckpt`.
 """
@@ -46,7 +46,7 @@ class MixerStep:
         self._mixer = mixer
 
     def __call__(self, stems: Stems, aside: Stems | None, mix: Audio) -> Stems:
-        """As mdx.combine.protocol.Combiner has it."""
+        """See mdx.combine.protocol.Combiner."""
         del aside
         mixed = self._mixer(np.stack([stems[source] for source in SOURCES]), mix)
         return dict(zip(SOURCES, mixed, strict=True))

@@ -1,4 +1,4 @@
-"""What a combiner is: one step in what is done with the estimators' stems."""
+"""The combiner protocol: one step of what is done with the estimators' stems."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
@@ -9,15 +9,15 @@ Stems = Mapping[str, Audio]  # by name, each of shape (2, samples)
 
 
 class Combiner(Protocol):
-    """One step; it keeps nothing of a song, so that threads share it."""
+    """One step; it keeps no state of a song, so threads can share it."""
 
     kind: ClassVar[str]
-    needs_all: ClassVar[bool]  # whether it is left out where not every estimator runs
+    needs_all: ClassVar[bool]  # whether it is left out unless every estimator runs
     estimator: str | None  # whose stems are set aside for it
 
     def __call__(self, stems: Stems, aside: Stems | None, mix: Audio) -> Stems:
         """The stems after this step, as new arrays.
 
-        `aside` are those of `estimator`; None where it does not run. Shape: mix (2, samples)
+        `aside` are those of `estimator`; None if it does not run. Shape: mix (2, samples)
         """
         ...

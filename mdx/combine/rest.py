@@ -1,4 +1,4 @@
-"""Rest: what the stems so far leave of the mixture, in equal parts for those that are missing."""
+"""Rest: the mixture minus the stems so far, in equal parts for the stems that are missing."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -10,18 +10,18 @@ from mdx.systems.spec import Audio
 
 
 class Rest:
-    """The last step of every system: under a time limit, stems may lack an estimator."""
+    """The last step of every system: under a time limit, some stems may have no estimator."""
 
     kind: ClassVar[str] = "rest"
     needs_all: ClassVar[bool] = False
 
     def __init__(self, stems: Sequence[str], estimator: str | None = None) -> None:
-        """`stems` are all of the system; what an `estimator` makes replaces the mixture."""
+        """`stems` are all of the system's; the output of an `estimator` replaces the mixture."""
         self.estimator = estimator
         self._names = tuple(stems)
 
     def __call__(self, stems: Stems, aside: Stems | None, mix: Audio) -> Stems:
-        """As mdx.combine.protocol.Combiner has it; the mixture is that set aside where one is."""
+        """See mdx.combine.protocol.Combiner; stems set aside for this step replace the mixture."""
         missing = [name for name in self._names if name not in stems]
         if not missing:
             return stems

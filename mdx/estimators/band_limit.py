@@ -1,7 +1,6 @@
 """The mixture limited to the bins of a spectrogram network: an estimator without a network.
 
-What the network's stem leaves of the mixture would otherwise keep all that lies above the network's
-last bin.
+The rest of the mixture would otherwise contain everything above the network's last bin.
 """
 
 from dataclasses import dataclass
@@ -15,17 +14,17 @@ from mdx.runtimes.network import Network
 from mdx.stages import Stages
 from mdx.systems.spec import Audio, EstimatorSpec, require
 
-FRAMES, OVERLAP = 256, 0.02  # of its own chunks, whatever the network's
+FRAMES, OVERLAP = 256, 0.02  # frames of its own chunks, independent of the network's
 
 
 @dataclass(frozen=True)
 class BandLimitOptions:
-    """Sizes of the network beside it."""
+    """Sizes of the network that it accompanies."""
 
     n_fft: int  # samples
     dim_f: int  # bins that the network sees
     hop: int = 1024  # samples
-    hidden_bins: int = 0  # the lowest ones, which it does not
+    hidden_bins: int = 0  # the lowest ones, which are hidden from it
 
     def __post_init__(self) -> None:
         require(self.hidden_bins >= 0, "hidden_bins", self.hidden_bins, "0 or more")
@@ -49,7 +48,7 @@ class BandLimit:
     def __init__(
         self, spec: EstimatorSpec, options: BandLimitOptions, network: None, *, workers: int
     ) -> None:
-        """`workers` are threads of the STFT; raises ConfigError where the sizes cannot be."""
+        """`workers` are threads of the STFT; raises ConfigError for impossible sizes."""
         del network
         require(len(spec.makes) == 1, "makes", list(spec.makes), "one name, such as mixture")
         self.name, self.makes = spec.name, spec.makes
@@ -59,7 +58,7 @@ class BandLimit:
         self._hidden = options.hidden_bins
 
     def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
-        """As mdx.estimators.protocol.Estimator has it. Shape: (batch, 2, n) -> (batch, 1, 2, n)"""
+        """See mdx.estimators.protocol.Estimator. Shape: (batch, 2, n) -> (batch, 1, 2, n)"""
         del rng
         with stages.time(self.name):
             return np.stack([self._limit(chunk)[np.newaxis] for chunk in segments])

@@ -1,7 +1,7 @@
 """Estimators whose networks map magnitudes: Open-Unmix, X-UMX, D3Net, MMDenseLSTM.
 
-One network makes all stems, or there is one a stem; either way the Wiener filter gets the
-magnitudes of all of them at once.
+There is one network for all stems, or one for each; either way the Wiener filter gets the
+magnitudes of all stems at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ def mixture_phase(magnitudes: Audio, mix: ComplexMix) -> ComplexMix:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "none": mixture_phase,
-    "wiener": wiener,  # as norbert has it, in double precision
+    "wiener": wiener,  # as in norbert, in double precision
     "open_unmix": partial(wiener, epsilon=OPEN_UNMIX_EPSILON),
     "ratio_masks": partial(wiener, ratio_masks=True),
     "d3net": d3net_wiener,
@@ -47,16 +47,16 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class MagnitudeOptions:
-    """What a system says of such an estimator, beside its weights and stems."""
+    """The options of such an estimator in a system, besides its weights and stems."""
 
     n_fft: int  # samples
-    segment: int  # frames that are kept of what one call makes
+    segment: int  # frames that are kept of one call's output
     hop: int = 1024  # samples
     context: int = 0  # frames on either side that the networks also get
-    overlap: float = 0.0  # of two patches of a network for so many frames: 0 or 0.5
-    flip: bool = False  # average with what comes of left and right swapped: twice the work
+    overlap: float = 0.0  # of neighbouring patches, if the network's T is fixed: 0 or 0.5
+    flip: bool = False  # average with the output for swapped channels: twice the work
     wiener: str = "none"  # a key of FILTERS
-    window: int | None = None  # frames that are filtered by themselves; None: all of a call
+    window: int | None = None  # frames that are filtered separately; None: all of a call
 
     def __post_init__(self) -> None:
         require(self.segment >= 1, "segment", self.segment, "frames, at least 1")
@@ -71,8 +71,8 @@ class MagnitudeOptions:
 class Magnitude:
     """STFT, networks, Wiener filter, inverse STFT of long segments with their neighbours.
 
-    Of each segment the middle is kept. A song that one call holds is separated as published, with
-    nothing around it; songs that are shorter than a frame and a hop get zeros.
+    The centre of each segment is kept. A song that fits into one call is separated as published,
+    without context; songs shorter than a frame and a hop are padded with zeros.
     """
 
     options: ClassVar[type] = MagnitudeOptions
@@ -88,10 +88,10 @@ class Magnitude:
         self, spec: EstimatorSpec, options: MagnitudeOptions, network: tuple[Network, ...], *,
         workers: int,
     ) -> None:  # fmt: skip
-        """`network` are one for all stems, or one a stem; `workers` are threads of the STFT.
+        """`network` is one for all stems, or one for each; `workers` are threads of the STFT.
 
-        Raises NetworkError where a graph does not fit the stems or the options, ConfigError where
-        the sizes cannot be.
+        Raises NetworkError if a graph does not fit the stems or the options, ConfigError for
+        impossible sizes.
         """
         self.name, self.makes = spec.name, spec.makes
         self._networks, self._options, self._workers = network, options, workers
@@ -110,7 +110,7 @@ class Magnitude:
         )  # fmt: skip
 
     def _check_frames(self) -> int:
-        # Frames around those kept; where there are too few, they would show in what is kept.
+        # Frames around those kept; with too few, edge effects would reach what is kept.
         options = self._options
         patch = max((size for size in self._patches if size is not None), default=0)
         least = patch + -(-options.n_fft // options.hop)
@@ -125,7 +125,7 @@ class Magnitude:
         return options.context
 
     def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
-        """As mdx.estimators.protocol.Estimator has it; nothing here is random.
+        """See mdx.estimators.protocol.Estimator; deterministic.
 
         Shape: (batch, 2, n) -> (batch, stems, 2, n)
         """
@@ -191,7 +191,7 @@ def _parts_of(estimate: ComplexMix) -> Audio:
 
 
 def check_magnitudes(name: str, network: Network, stems: int, bins: int) -> int | None:
-    """The frames that a graph takes, None for any; raises NetworkError for another layout."""
+    """The frames that a graph accepts, None for any; raises NetworkError for another layout."""
     first, last = network.input, network.output
     shape = list(first.shape)
     frames = shape[-1] if isinstance(shape[-1], int) else None

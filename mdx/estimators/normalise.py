@@ -1,4 +1,4 @@
-"""Normalising a whole song before an estimator gets it, and undoing that in its stems."""
+"""Normalising a whole song before an estimator reads it, and undoing that in its stems."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -10,10 +10,10 @@ from mdx.systems.spec import Audio
 
 
 class Normalisation(NamedTuple):
-    """What a song is normalised by."""
+    """The mean and standard deviation that a song is normalised by."""
 
     mean: float
-    std: float  # 0 where nothing sounds, and for a single sample
+    std: float  # 0 for silence, and for a single sample
 
     def apply(self, block: Audio) -> Audio:
         """The normalised samples. Shape: any -> the same."""
@@ -21,7 +21,7 @@ class Normalisation(NamedTuple):
         return normalised
 
     def undo(self, stems: Audio) -> Audio:
-        """Scale stems back in place; silence where the song has no spread.
+        """Scale stems back in place; silence if the song's standard deviation is 0.
 
         Shape: any -> the same
         """
@@ -40,7 +40,7 @@ def _mono(block: Audio) -> Audio:
     return np.asarray(block.mean(axis=0))  # in float32, as upstream
 
 
-# By the mean and standard deviation of both channels, or of their mean.
+# By the mean and standard deviation of both channels, or of their average.
 NORMALISATIONS: Mapping[str, Callable[[Audio], Audio]] = {"stereo": _stereo, "mono": _mono}
 
 
@@ -62,7 +62,7 @@ class _Running:
         self.count, self.mean, self.squares = 0, 0.0, 0.0  # of differences from the mean
 
     def add(self, values: np.ndarray) -> None:
-        """Count a block in. Shape: any."""
+        """Include a block. Shape: any."""
         if not values.size:
             return
         mean = float(values.mean())
@@ -75,4 +75,4 @@ class _Running:
     def result(self) -> Normalisation:
         """The mean and the standard deviation of all blocks."""
         std = math.sqrt(self.squares / (self.count - 1)) if self.count > 1 else 0.0
-        return Normalisation(self.mean, float(np.float32(std)))  # 0 as float32 is 0 here too
+        return Normalisation(self.mean, float(np.float32(std)))  # 0 wherever float32 gives 0

@@ -15,8 +15,8 @@ class OverlapAdd:
     """Blocks of mixture in, finished blocks of an estimator's stems out, in constant memory.
 
     The length of the song need not be known beforehand. Window and geometry are the estimator's
-    own data: chunks strung together ("kuielab"), under a Hann window ("uvr"), or segments of the
-    waveform under a triangle with their real neighbours as context (Demucs-v2) are one procedure.
+    data: concatenated chunks ("kuielab"), chunks under a Hann window ("uvr"), and segments of the
+    waveform under a triangle with real neighbours as context (Demucs-v2) are one procedure.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class OverlapAdd:
         stages: Stages | None = None,
         normalisation: Normalisation | None = None,
     ) -> None:
-        """`listeners` observe every call: in this order before it, in reverse after it."""
+        """`listeners` observe every call: in this order before it, in reverse order after it."""
         self._estimator = estimator
         self._geometry = estimator.geometry
         self._listeners = tuple(listeners)
@@ -41,7 +41,7 @@ class OverlapAdd:
         self._first = 0  # in samples of the song, as the next two
         self._end = 0
         self._start = -self._geometry.lead  # of the next segment
-        # From there on: weighted stems, and the weights.
+        # From there on: weighted stems, and the sum of the weights.
         self._stems: Audio = self._nothing
         self._weights: Audio = np.zeros(0, dtype=np.float32)
 
@@ -67,7 +67,7 @@ class OverlapAdd:
         return np.concatenate(finished, axis=2)
 
     def _counts(self, end: int) -> bool:
-        # Whether the next segment does, where the last one ends there.
+        # Whether there is a next segment, if the last one ends there.
         geometry, first = self._geometry, self._start == -self._geometry.lead
         return geometry.nested or first or end - self._start > geometry.segment - geometry.step
 
@@ -75,19 +75,19 @@ class OverlapAdd:
         return self._window(samples, self._geometry.segment, self._geometry.step)
 
     def _count_whole(self, end: int) -> int:
-        # Segments from the next one on that are whole before there.
+        # Segments from the next one on that are complete before there.
         geometry = self._geometry
         return max(0, 1 + (end - self._start - geometry.segment) // geometry.step)
 
     def _next(self, count: int, length: int) -> Audio:
-        # What so many segments finish; several are whole ones. Shape: (stems, 2, m)
+        # The samples that so many segments finish; several are always whole. Shape: (stems, 2, m)
         geometry = self._geometry
         mix = np.concatenate(self._blocks, axis=1)
         start = self._start - self._first - geometry.before
         size = geometry.before + length + geometry.after
         starts = [start + index * geometry.step for index in range(count)]
         segments = np.stack([cut(mix, begin, size) for begin in starts])
-        # What lies before the next segment's context is given up: a view would keep all of it.
+        # Copy what the next segment's context needs: a view would keep all of it.
         unused = min(max(0, start + count * geometry.step), mix.shape[1])
         self._blocks = [mix[:, unused:].copy()]
         self._first += unused
@@ -108,7 +108,7 @@ class OverlapAdd:
         for _ in range(geometry.passes):
             for listener in self._listeners:
                 listener.before_segment(name)
-            with np.errstate(over="ignore", invalid="ignore"):  # found by the pipeline's check
+            with np.errstate(over="ignore", invalid="ignore"):  # reported by the pipeline's check
                 found = self._estimator(segments, stages=self._stages, rng=self._rng)
             for listener in reversed(self._listeners):
                 listener.after_segment(name, count=count, share=share)
@@ -117,10 +117,10 @@ class OverlapAdd:
         return total if geometry.passes == 1 else total / np.float32(geometry.passes)
 
     def _add(self, stems: Audio) -> Audio:
-        # One segment's stems; what lies before the next segment is complete by them.
+        # One segment's stems complete everything before the next segment.
         segment, step, length = self._geometry.segment, self._geometry.step, stems.shape[2]
         weights = self._whole.copy() if length == segment else self._weigh(length)
-        known = len(self._weights)  # of the segments before, which end no later
+        known = len(self._weights)  # of earlier segments, which end no later
         with np.errstate(over="ignore", invalid="ignore"):
             stems *= weights
             stems[..., :known] += self._stems
@@ -132,7 +132,7 @@ class OverlapAdd:
         return found
 
     def _stems_before(self, samples: int) -> Audio:
-        # Of the stems that wait for further segments: what the song ends with, where none comes.
+        # Of the pending stems: the end of the song, if no further segment comes.
         known = slice(0, max(0, min(samples, len(self._weights))))
         return self._divided(self._stems[..., known], self._weights[known])
 
@@ -142,7 +142,7 @@ class OverlapAdd:
 
 
 def cut(mix: Audio, start: int, size: int) -> Audio:
-    """Part of a signal, with zeros where it reaches beyond either end.
+    """Part of a signal, padded with zeros beyond either end.
 
     Shape: (2, n) -> (2, size)
     """

@@ -10,10 +10,10 @@ from mdx.systems.spec import Audio
 def in_patches(
     process: Callable[[Audio], Audio], mix: Audio, *, size: int, overlap: float
 ) -> Audio:
-    """Process a spectrogram patch by patch, and average what several patches make of a frame.
+    """Process a spectrogram patch by patch; frames in several patches are averaged.
 
-    Frames of zeros before the first one and after the last see to it that all frames are in
-    equally many patches. `overlap` is the share of a patch that is in the next one, 0 or 0.5.
+    Zero frames are added at both ends, so that every frame is in equally many patches. `overlap` is
+    the share of a patch that is also in the next one, 0 or 0.5.
 
     Shape: (2, F, T) -> (stems, 2, F, T); `process` maps (2, F, size) to (stems, 2, F, size)
     """

@@ -17,19 +17,19 @@ class Geometry:
     """How a song is cut into segments and joined again: all that overlap-add needs, in samples."""
 
     segment: int  # that one call estimates
-    step: int  # from the start of one segment to that of the next
-    before: int = 0  # context that the estimator also gets: of the song, or zeros outside it
+    step: int  # from the start of one segment to the start of the next
+    before: int = 0  # context that the estimator also gets: the song's samples, zeros outside it
     after: int = 0
     lead: int = 0  # zeros before the song, where the first segment begins
     tail: int = 0  # zeros after it, where the last segments are cut off
-    multiple: int = 0  # yet more zeros, at least one: the song and they fill a multiple of this
-    fill: int = 0  # the same, but no zeros for a song that is a multiple of this
-    nested: bool = True  # whether a segment also counts that lies wholly within the one before
+    multiple: int = 0  # more zeros, at least one, so that song and zeros fill a multiple of this
+    fill: int = 0  # the same, but no zeros for a song that already is a multiple
+    nested: bool = True  # whether a segment entirely within the one before also counts
     window: str = "rectangular"  # a key of mdx.estimators.windows.WINDOWS
-    batch: int = 1  # segments in one call; only whole ones wait for each other
-    grain: int = 1  # by which time grows with length: a patch of a network for so many samples
+    batch: int = 1  # segments in one call; only whole ones are batched
+    grain: int = 1  # the unit in which time grows with length: one patch of a network, in samples
     passes: int = 1  # calls for the same segment, whose estimates are averaged
-    skip_silence: bool = True  # digital silence is silent in every stem, without the network
+    skip_silence: bool = True  # digital silence skips the network and is silent in every stem
 
     def __post_init__(self) -> None:
         if not 1 <= self.step <= self.segment:
@@ -40,7 +40,7 @@ class Geometry:
             )
 
     def count(self, samples: int) -> int:
-        """Segments of a song, each as often as it is estimated."""
+        """Number of segments of a song, counting every pass."""
         starts = -(-(samples + self.lead) // self.step)
         if not self.nested:
             more = self.end(samples) + self.lead - self.segment
@@ -48,31 +48,31 @@ class Geometry:
         return starts * self.passes
 
     def end(self, samples: int) -> int:
-        """Where the zeros after a song end."""
+        """The sample at which the zeros after a song end."""
         more = self.multiple - samples % self.multiple if self.multiple else 0
         filled = -samples % self.fill if self.fill else 0
         return samples + self.tail + more + filled
 
     @property
     def latency(self) -> int:
-        """Samples that go in before the first ones come out."""
+        """Samples that must go in before the first ones come out."""
         return self.segment - self.lead + self.after + (self.batch - 1) * self.step
 
 
 class Estimator(Protocol):
-    """What makes some stems of a segment; it keeps nothing of a song, so that threads share it."""
+    """Turns a segment into some stems; it keeps no state of a song, so threads can share it."""
 
     name: str  # in ladders, blends, progress and stages
     makes: tuple[str, ...]
     geometry: Geometry
     normalise: str | None  # how the song is normalised: see mdx.estimators.normalise; None: not
     fixed_length: bool  # whether a shorter segment takes as long as a whole one
-    network: Network | None  # of signed values; None: it needs none, or its input has no sign
+    network: Network | None  # for polarity averaging; None: none, or unsigned input
 
     def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
         """Estimate the stems of segments with their context; `rng` is the song's own.
 
-        The result is the caller's to write in.
+        The caller may write to the result.
         Shape: (batch, 2, before + n + after) -> (batch, len(makes), 2, n), n at most `segment`
         """
         ...
@@ -86,9 +86,9 @@ def with_batch(estimator: Estimator, most: int) -> Estimator:
 
 
 def polarity_averaged(estimator: Estimator) -> Estimator:
-    """The same estimator with the mean of f(x) and -f(-x) in place of its network f.
+    """The same estimator with polarity averaging: its network f becomes the mean of f(x), -f(-x).
 
-    Of magnitudes, x and -x have the same: there the mean would be the estimate itself.
+    Magnitudes are the same for x and -x: there the mean would be the estimate itself.
     """
     twice = copy.copy(estimator)
     if estimator.network is not None:
@@ -100,13 +100,13 @@ class SegmentListener(Protocol):
     """Observes every segment: the monitor, and under a time limit the deadline."""
 
     def before_segment(self, estimator: str) -> None:
-        """Before a call; what it raises ends the pipeline."""
+        """Called before a call; an exception ends the pipeline."""
         ...
 
     def after_segment(self, estimator: str, *, count: int, share: float) -> None:
-        """After a call for so many segments, each of which took that share of a whole one."""
+        """Called after a call of `count` segments, each as long as this `share` of a whole one."""
         ...
 
     def skip_segment(self, estimator: str, *, count: int) -> None:
-        """In place of a call for so many segments, which are silent."""
+        """Called in place of a call of `count` segments, which are silent."""
         ...

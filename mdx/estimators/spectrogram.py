@@ -1,6 +1,6 @@
 """Estimators whose network maps complex spectrograms: TFC-TDF-U-Net v1, v2 and v3, LaSAFT-Net.
 
-Real and imaginary parts are channels: L.re, L.im, R.re, R.im. A network for one stem gives out the
+Real and imaginary parts are channels: L.re, L.im, R.re, R.im. A network for one stem returns the
 shape that it takes; one for several stems has an axis for them before the channels.
 """
 
@@ -22,18 +22,18 @@ LAYOUT = f"float32 (batch, {PARTS}, F, T) in, the same out or (batch, stems, {PA
 
 @dataclass(frozen=True)
 class SpectrogramOptions:
-    """What a system says of such an estimator, beside its weights and stems."""
+    """The options of such an estimator in a system, besides its weights and stems."""
 
     n_fft: int  # samples
     hop: int = 1024  # samples
-    dim_f: int | None = None  # checked against the graph where given
+    dim_f: int | None = None  # checked against the graph if given
     dim_t: int | None = None
     geometry: str = "kuielab"  # a key of GEOMETRIES
-    # Of what two chunks yield, as a share of it. None: none, or with uvr n_fft samples.
+    # Of two chunks' trimmed output, as a share of it. None: 0, or with uvr n_fft samples.
     overlap: float | None = None
     trim: int | None = None  # kuielab: samples that a chunk loses at either end; None: n_fft / 2
     gain: float = 1.0  # of the estimate
-    hidden_bins: int = 0  # the lowest ones, in whose place the network gets zeros
+    hidden_bins: int = 0  # the lowest ones, which are replaced by zeros in the network's input
 
     def __post_init__(self) -> None:
         known = f"one of {', '.join(GEOMETRIES)}"
@@ -46,7 +46,7 @@ class SpectrogramOptions:
 
 
 class Spectrogram:
-    """STFT, network, inverse STFT: one chunk a call, since batches are slower and larger."""
+    """STFT, network, inverse STFT: one chunk per call, as batches are slower and larger."""
 
     options: ClassVar[type] = SpectrogramOptions
     has_network: ClassVar[bool] = True
@@ -61,8 +61,8 @@ class Spectrogram:
     ) -> None:
         """`workers` are threads of the STFT.
 
-        Raises NetworkError where the graph does not fit the stems or the options, ConfigError where
-        the sizes cannot be.
+        Raises NetworkError if the graph does not fit the stems or the options, ConfigError for
+        impossible sizes.
         """
         assert spec.weights is not None
         self.name, self.makes = spec.name, spec.makes
@@ -83,7 +83,7 @@ class Spectrogram:
         self._options = options
 
     def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
-        """As mdx.estimators.protocol.Estimator has it; nothing here is random.
+        """See mdx.estimators.protocol.Estimator; deterministic.
 
         Shape: (batch, 2, before + n + after) -> (batch, stems, 2, n)
         """
@@ -110,7 +110,7 @@ class Spectrogram:
 
 
 def check_layout(name: str, network: Network, stems: int = 1) -> tuple[int, int]:
-    """The bins and frames that a graph takes; raises NetworkError where it has another layout."""
+    """The bins and frames that a graph takes; raises NetworkError for another layout."""
     first, last = network.input, network.output
     shape = list(first.shape)
     bins, frames = shape[2:] if len(shape) == 4 else (None, None)

@@ -10,12 +10,12 @@ from scipy import fft
 from mdx.errors import ConfigError
 from mdx.systems.spec import CHANNELS, Audio
 
-BLOCK = 16  # frames transformed at a time: they stay in the cache, all of a chunk would not
+BLOCK = 16  # frames transformed at a time: these fit into the CPU's cache, a whole chunk would not
 
 
 @dataclass(frozen=True)
 class StftSpec:
-    """Sizes of one separator: everything else about its chunks follows from these four."""
+    """Sizes of one separator: everything else about its chunks is derived from these four."""
 
     n_fft: int  # samples
     hop: int  # samples
@@ -66,7 +66,7 @@ class StftSpec:
 class Stft:
     """Both directions for signals of one size, in float32, with a periodic Hann window.
 
-    Frames are centred, ends reflected, as torch.stft(center=True) and torch.istft have them.
+    Frames are centred and ends reflected, as in torch.stft(center=True) and torch.istft.
     """
 
     def __init__(self, spec: StftSpec, *, workers: int = 1) -> None:
@@ -75,15 +75,15 @@ class Stft:
         n = np.arange(spec.n_fft)
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * n / spec.n_fft)).astype(np.float32)
         squared = np.broadcast_to(self._window**2, (1, spec.dim_t, spec.n_fft))
-        # What overlapping windows add up to, at every sample that may be kept.
+        # The sum of the overlapping windows, at every sample that may be kept.
         most = spec.chunk + spec.hop - 1
         self._envelope = self._overlap_add(lambda block: squared[:, block], 1, most)
 
     def forward(self, chunk: Audio) -> Audio:
         """Shape: (2, spec.chunk) -> (4, dim_f, dim_t); channels L.re, L.im, R.re, R.im.
 
-        Less than a hop more samples make no more frames. In memory the bins of a frame lie side
-        by side, as they leave the transform.
+        Up to a hop of additional samples adds no frame. In memory the bins of a frame are
+        contiguous, as they leave the transform.
         """
         spec = self.spec
         padded = np.pad(chunk, ((0, 0), (spec.trim, spec.trim)), mode="reflect")
@@ -98,9 +98,9 @@ class Stft:
         return parts.reshape(2 * CHANNELS, spec.dim_t, spec.dim_f).transpose(0, 2, 1)
 
     def inverse(self, spectrogram: Audio, samples: int | None = None) -> Audio:
-        """Shape: (4, dim_f, dim_t) -> (2, samples); the bins cut away are zero.
+        """Shape: (4, dim_f, dim_t) -> (2, samples); the bins above dim_f are zero.
 
-        `samples` are spec.chunk, or less than a hop more.
+        `samples` is spec.chunk, or less than a hop more.
         """
         spec = self.spec
         samples = spec.chunk if samples is None else samples

@@ -21,7 +21,7 @@ from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio, EstimatorSpec, requir
 
 
 class Lengths(NamedTuple):
-    """Which lengths fit a network; the output is the middle of the input."""
+    """Which lengths fit a network; the output is the centre of the input."""
 
     valid: Callable[[int], int]  # the shortest input for so many samples of output
     made: Callable[[int], int]  # samples of output for a valid input
@@ -35,16 +35,16 @@ LENGTHS: Mapping[str, Lengths] = {
 
 @dataclass(frozen=True)
 class WaveformOptions:
-    """What a system says of such an estimator, beside its weights and stems."""
+    """The options of such an estimator in a system, besides its weights and stems."""
 
-    segment: float = 40.0  # seconds that one call of the network estimates
+    segment: float = 40.0  # seconds that one call of the network covers
     overlap: float = 0.5  # of two segments, as a share of one
     context: float = 0.0  # seconds on either side that the network also gets
     window: str = "triangle"  # a key of mdx.estimators.windows.WINDOWS
     normalise: str | None = "stereo"  # a key of mdx.estimators.normalise.NORMALISATIONS
     lengths: str = "demucs_v2"  # a key of LENGTHS
     shifts: int = 0  # random shifts, seeded, whose outputs are averaged
-    batch: int = 2  # segments in one call: the LSTM's weights are streamed once for all of them
+    batch: int = 2  # segments in one call: the LSTM's weights are read only once for all of them
 
     def __post_init__(self) -> None:
         require(0 < self.segment < np.inf, "segment", self.segment, "seconds above 0")
@@ -72,14 +72,14 @@ class WaveformOptions:
         return int((1 - self.overlap) * self.samples)
 
     def geometry(self) -> Geometry:
-        """How a song is cut; shifted segments have lengths of their own, and go alone."""
+        """How a song is cut; shifted segments differ in length, so they are not batched."""
         context, lengths = int(self.context * SAMPLE_RATE), LENGTHS[self.lengths]
         padding = lengths.valid(self.samples + 2 * context) - self.samples
         centre = self.window == "centre"  # as ResUNetDecouple+ is run
         return Geometry(
             self.samples, self.step, window=self.window, skip_silence=False,
             fill=self.samples if centre else 0, nested=not centre,
-            # A segment that the song's end cuts off may need more of what comes before.
+            # A segment cut off by the song's end may need more of what comes before.
             before=MAX_SHIFT if self.lengths == "demucs_v2" else padding // 2,
             after=MAX_SHIFT if self.shifts else padding - padding // 2,
             batch=1 if self.shifts else self.batch, passes=max(1, self.shifts),
@@ -87,7 +87,7 @@ class WaveformOptions:
 
 
 class Waveform:
-    """A network that makes its stems of segments of the waveform, with real neighbours around."""
+    """A network from segments of the waveform, with their real neighbours as context, to stems."""
 
     options: ClassVar[type] = WaveformOptions
     has_network: ClassVar[bool] = True
@@ -98,7 +98,7 @@ class Waveform:
     def __init__(
         self, spec: EstimatorSpec, options: WaveformOptions, network: Network, *, workers: int
     ) -> None:
-        """Raises NetworkError where the graph does not fit the stems or the lengths."""
+        """Raises NetworkError if the graph does not fit the stems or the lengths."""
         assert spec.weights is not None
         del workers
         self.name, self.makes = spec.name, spec.makes
@@ -116,7 +116,7 @@ class Waveform:
         check(spec.weights, options.lengths)
 
     def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
-        """As mdx.estimators.protocol.Estimator has it; `rng` draws the shift of one pass.
+        """See mdx.estimators.protocol.Estimator; `rng` draws the shift of one pass.
 
         Shape: (batch, 2, before + n + after) -> (batch, stems, 2, n)
         """
@@ -124,7 +124,7 @@ class Waveform:
         start, length = geometry.before, segments.shape[2] - geometry.before - geometry.after
         lead = 0
         if self._shifted:
-            # Upstream pads the segment by so much of the song, and shifts inside of that.
+            # Upstream pads the segment by this much of the song, and shifts within that.
             size = length + 2 * MAX_SHIFT
             segments = np.stack([cut(mix, start - MAX_SHIFT, size) for mix in segments])
             start = int(rng.integers(MAX_SHIFT + 1))
@@ -140,10 +140,10 @@ class Waveform:
         # Shape: (batch, 2, valid) -> (batch, stems, 2, made)
         batch, _, samples = inputs.shape
         made = self._lengths.made(samples)
-        # A graph itself does not see a surplus of some samples, which would shift its skips.
+        # The graph itself does not notice surplus samples, which would shift its skips.
         assert self._lengths.valid(made) == samples, samples
         size = made
-        if self._size is not None:  # of a graph for any length, all of whose inputs have this one
+        if self._size is not None:  # of a graph for any length, whose inputs all have this one
             size = self._size
             inputs = np.pad(inputs, ((0, 0), (0, 0), (0, size - samples)))
         out = np.empty((batch, len(self.makes), CHANNELS, size), dtype=np.float32)
@@ -176,7 +176,7 @@ class Waveform:
             )  # fmt: skip
 
     def _check_lengths(self, name: str, lengths: str) -> None:
-        # A network of another depth has other valid lengths: its shortest input would tell it.
+        # A network of another depth has other valid lengths: its shortest input gives it away.
         samples = self._lengths.valid(1)
         try:
             self._run(np.zeros((1, CHANNELS, samples), dtype=np.float32))

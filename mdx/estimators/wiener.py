@@ -1,11 +1,11 @@
 """The multichannel Wiener filter, from magnitudes of sources and a stereo mixture to spectrograms.
 
 Every source is modelled as Gaussian, with a power for each bin and frame and a spatial covariance
-for each bin. Both are taken from initial estimates once, which is one EM iteration, and the mixture
-is filtered with them.
+for each bin. Both are computed once from the initial estimates, which is one EM iteration, and the
+mixture is filtered with them.
 
 Source: Nugraha et al., "Multichannel music separation with deep neural networks" (EUSIPCO 2016), as
-norbert has it; D3Net's variant as its released code has it.
+implemented by norbert; D3Net's variant as in its released code.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,9 +19,9 @@ Spectrogram = npt.NDArray[np.complexfloating[Any, Any]]  # (2, F, T), or (source
 Complex = npt.NDArray[np.complex128]
 Real = npt.NDArray[np.float64]
 
-EPSILON = float(np.finfo(np.float64).eps)  # norbert's own for a mixture in double precision
+EPSILON = float(np.finfo(np.float64).eps)  # norbert's value for a mixture in double precision
 LOUDEST = 10.0  # magnitude that louder mixtures are scaled down to before epsilon is added
-D3NET_EPSILON = 1e-10  # of the loudest power, and a determinant that counts as none
+D3NET_EPSILON = 1e-10  # of the loudest power; a determinant that counts as 0
 WINDOW = 300  # frames of Open-Unmix's independent windows
 
 
@@ -45,8 +45,8 @@ def wiener(
 ) -> Complex:
     """Filter a mixture by one EM iteration, as X-UMX, Open-Unmix and MMDenseLSTM do.
 
-    The initial estimates have the mixture's phase and the magnitudes or, with `ratio_masks`, the
-    mixture's magnitude in the shares of the magnitudes.
+    The initial estimates have the mixture's phase, and the given magnitudes or, with `ratio_masks`,
+    the mixture's magnitude divided in proportion to them.
 
     Shape: (sources, 2, F, T), (2, F, T) -> (sources, 2, F, T)
     """
@@ -82,10 +82,10 @@ def in_windows(
     wiener_filter: Callable[[Magnitudes, Spectrogram], Complex],
     window: int = WINDOW,
 ) -> Iterator[Complex]:
-    """Filter a song window by window, each by itself, which takes one window's memory.
+    """Filter a song window by window, independently, which takes the memory of one window.
 
     Each block is magnitudes and mixture of any number of frames; each result has `window` frames,
-    the last one those that are left.
+    the last one what remains.
     Shape: (sources, 2, F, T), (2, F, T) each -> (sources, 2, F, window) each
 
     A window has its own spatial covariances, where the whole song has one set. On two composed
@@ -108,7 +108,7 @@ def in_windows(
 
 
 def _turn(mixture: Complex) -> Complex:
-    # The phase of left against right, which all estimates share; a silent bin has phase 0.
+    # The phase of left relative to right, which all estimates share; a silent bin has phase 0.
     # Shape: (2, F, T) -> (F, T)
     size = np.abs(mixture)
     left, right = np.where(size > 0, mixture / np.where(size > 0, size, 1), 1)
@@ -154,7 +154,7 @@ def _inverse(matrix: _Covariance) -> _Covariance:
 
 
 def _pseudo_inverse(matrix: _Covariance) -> _Covariance:
-    # Of a matrix of rank 1 it is the conjugate transpose, here the matrix, over the sum of squares.
+    # For rank 1 it is the conjugate transpose, here the matrix itself, over the sum of squares.
     # Shape: each (F, T) -> the same
     left, right, cross = matrix
     determinant = _determinant(matrix)

@@ -6,24 +6,24 @@ import numpy as np
 
 from mdx.systems.spec import Audio
 
-# What a sample counts for that is only used where nothing else is: next to 1 it vanishes.
+# Weight of a sample that only counts where there is no other: negligible beside 1.
 FAINT = 2.0**-40
 
 
 def rectangular(samples: int, segment: int, step: int) -> Audio:
-    """Every sample counts alike. Shape: (samples,)."""
+    """All samples have the same weight. Shape: (samples,)."""
     del segment, step
     return np.ones(samples, dtype=np.float32)
 
 
 def hann(samples: int, segment: int, step: int) -> Audio:
-    """Symmetric, and as long as what the segment holds: zero at both ends. Shape: (samples,)."""
+    """Symmetric and as long as the segment's content: zero at both ends. Shape: (samples,)."""
     del segment, step
     return np.hanning(samples).astype(np.float32)
 
 
 def triangle(samples: int, segment: int, step: int) -> Audio:
-    """Of a whole segment, cut off where the segment is. Shape: (samples,)."""
+    """That of a whole segment, cut off where the segment is. Shape: (samples,)."""
     del step
     rise, fall = segment // 2, segment - segment // 2
     ramp = np.concatenate([np.arange(1, rise + 1), np.arange(fall, 0, -1)])
@@ -32,9 +32,9 @@ def triangle(samples: int, segment: int, step: int) -> Audio:
 
 
 def centre(samples: int, segment: int, step: int) -> Audio:
-    """The middle of a segment, as long as a step; what lies around it is context.
+    """The centre of a segment, as long as a step; what lies around it is context.
 
-    The song's first and last samples, which are in the middle of no segment, are taken from the
+    The song's first and last samples, which are in no segment's centre, are taken from the
     context. Shape: (samples,).
     """
     window = np.full(segment, FAINT, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The challenge's own limits of a song; the first holds where nobody names another."""
+"""The challenge's own time limits for a song; the first is the default."""
 
 from mdx.limit.policy import Limit
 

@@ -8,7 +8,7 @@ from mdx.estimators.protocol import Estimator
 from mdx.stages import Stages
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE
 
-ENOUGH = 0.1  # seconds by which a cost is measured, or one call where that is more
+ENOUGH = 0.1  # seconds over which a cost is measured; at least one call
 PROBE = 2 * SAMPLE_RATE  # samples that are enough where time grows with length
 
 

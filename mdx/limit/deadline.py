@@ -1,7 +1,7 @@
 """The clock of a song under a time limit: which quality level still fits in what is left of it.
 
-The limit is kept from inside, by looking at a monotonic clock between segments. Nothing is
-interrupted: what would be late is not begun.
+The limit is kept from inside, by reading a monotonic clock between segments. Nothing is
+interrupted: a segment that would be late is not started.
 """
 
 import logging
@@ -15,21 +15,21 @@ from mdx.systems.spec import SAMPLE_RATE, QualityLevel
 
 log = logging.getLogger(__name__)
 SAFETY_MARGIN = (
-    0.1  # of the limit: for a last segment on a machine that has just become slow, and files
+    0.1  # of the limit, for a last segment on a machine that has just become slow, and for files
 )
-MARGIN = 1.15  # a level is begun where this many times its forecast fits
-OVERHEAD = 0.03  # seconds for reading, mixing and writing a second of audio, on the safe side
-REMEMBERED = 5  # segments by which the machine's speed is judged
+MARGIN = 1.15  # a level is started only if this multiple of its forecast fits
+OVERHEAD = 0.03  # seconds for reading, mixing and writing a second of audio, a safe estimate
+REMEMBERED = 5  # latest segments from which the machine's speed is estimated
 
 Costs = Mapping[tuple[str, str], float]  # seconds a segment, by precision and estimator
 
 
 class TooSlow(Exception):
-    """The present quality level would be late: not an error, but the reason to fall back."""
+    """The current quality level would be late: not an error, but the reason to fall back."""
 
 
 class Deadline:
-    """The clock of one song, and the choice of its quality levels, from the best downwards."""
+    """The clock of one song, and the choice of its quality levels, from the best downward."""
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class Deadline:
         started: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`started` is when, by the clock, the song's time began.
+        """`started` is the clock's reading when the song's time began.
 
-        Every level names its estimators, and the last one has none; `geometries` are those of all.
+        Every level names its estimators, and the last has none; `geometries` has all of them.
         """
         self._clock = clock
         self._started = started
@@ -51,7 +51,7 @@ class Deadline:
         self._levels, self._index = levels, -1
         self._costs, self._geometries = costs, geometries
         self._slowness: deque[float] = deque([1.0], REMEMBERED)
-        self._samples = 0  # still to come, at the present level
+        self._samples = 0  # still to come, at the current level
         self._segments: dict[str, int] = {}  # still to come, by estimator
         self._began = 0.0
         self._decisions: list[dict[str, Any]] = []
@@ -68,14 +68,14 @@ class Deadline:
 
     @property
     def slowness(self) -> float:
-        """How many times slower the machine is than at setup; one slow segment is no sign yet."""
+        """How many times slower the machine is than at setup; a single slow segment is ignored."""
         usual = sorted(self._slowness)[: max(1, len(self._slowness) - 1)]
         return sum(usual) / len(usual)
 
     def begin(self, samples: int, position: int = 0) -> QualityLevel:
-        """Choose the best level for so many samples to come, below the one at work if any.
+        """Choose the best level for so many samples to come, below the current one if there is one.
 
-        `position` is where in the song that is, in samples; it is noted with the decision.
+        `position` in the song, in samples, is recorded with the decision.
         """
         first = self._index < 0
         self._index += 1
@@ -110,29 +110,29 @@ class Deadline:
         }
 
     def forecast(self) -> float:
-        """Seconds that the rest of the song will take at the machine's present speed."""
+        """Seconds that the rest of the song will take at the machine's current speed."""
         networks = sum(
             count * self._cost(name) for name, count in self._segments.items() if count > 0
         )
         return (networks + self._samples / SAMPLE_RATE * OVERHEAD) * self.slowness
 
     def before_segment(self, estimator: str) -> None:
-        """Raise TooSlow where the present level would come too near to the limit."""
+        """Raise TooSlow if the current level would come too close to the limit."""
         del estimator
         if self._index < len(self._levels) - 1 and self.forecast() > self.spare:
             raise TooSlow
         self._began = self._clock()
 
     def after_segment(self, estimator: str, *, count: int, share: float) -> None:
-        """Learn from a call how fast the machine is."""
+        """Update the machine's speed from the duration of a call."""
         expected = self._cost(estimator) * share * count
         self._slowness.append((self._clock() - self._began) / expected)
         self.skip_segment(estimator, count=count)
 
     def skip_segment(self, estimator: str, *, count: int) -> None:
-        """Count segments that need no network, being silent."""
+        """Count silent segments, which need no network."""
         self._segments[estimator] -= count
-        # The song has come as far as the estimator that has most left to do.
+        # The song has come as far as the estimator with the most left to do.
         left = (
             max(0, todo) * self._geometries[name].step // self._geometries[name].passes
             for name, todo in self._segments.items()

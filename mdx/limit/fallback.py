@@ -11,15 +11,15 @@ from mdx.monitor import Monitor
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
 WARM_UP = SAMPLE_RATE  # samples of warm-up context for a new level
-FADE = SAMPLE_RATE // 10  # samples over which it takes the old one's place
+FADE = SAMPLE_RATE // 10  # samples over which it replaces the old one
 
 
 class Fallback:
     """A song under a limit: the Stream of one quality level after another.
 
-    It alone knows the deadline: it chooses the level, and listens between segments. What was given
-    out stays. The mixture since then, and FADE samples of stems, are kept for the level below,
-    which starts from there.
+    Only this class knows the deadline: it chooses the level, and checks the clock between segments.
+    Stems already returned stay as they are. The mixture since then, and FADE samples of stems, are
+    buffered for the level below, which starts from there.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Fallback:
         self._mix: Audio = np.zeros((CHANNELS, 0), dtype=np.float32)  # from `_from` on
         self._from = 0
         nothing = np.zeros((len(ladder.stems), CHANNELS, 0), dtype=np.float32)
-        self._given = 0  # samples of the song that were given out
+        self._given = 0  # samples of the song that were returned
         self._held: Audio = nothing  # stems from there on
         self._old: Audio = nothing  # stems of the level above, after the buffered ones
-        self._ramp: Audio = np.zeros(0, dtype=np.float32)  # the new level's share in their place
-        self._skip = 0  # samples of the new level's warm-up
+        self._ramp: Audio = np.zeros(0, dtype=np.float32)  # the new level's share where they are
+        self._skip = 0  # samples of the new level's warm-up context
         self._start()
 
     def push(self, mix: Audio) -> Audio:
@@ -88,14 +88,14 @@ class Fallback:
         left = max(self._samples - self._from, self._mix.shape[1])
         level = self._deadline.begin(left, self._given)
         self._monitor.expect(self._ladder.count_segments(level, left))
-        # After a segment, in reverse: the deadline reads the clock before the caller's progress.
+        # In reverse order after a segment: the deadline reads the clock before progress is called.
         self._stream = self._ladder.open(
             level, listeners=(self._monitor, self._deadline), stages=self._monitor.stages,
             normalisations=self._normalisations,
         )  # fmt: skip
 
     def _accept(self, stems: Audio) -> Audio:
-        # New stems fade in where there are old ones; the last ones wait for what comes next.
+        # New stems fade in over the old ones; the last samples are pending until more arrives.
         skipped = min(self._skip, stems.shape[2])
         self._skip -= skipped
         stems = stems[:, :, skipped:]

@@ -18,16 +18,16 @@ Estimators = Mapping[tuple[str, str], Estimator]  # by precision and name
 class Ladder:
     """What a song can be separated with: usually one level, several for a time limit.
 
-    It keeps nothing of a song, so that threads share it.
+    It keeps no state of a song, so threads can share it.
     """
 
     stems: tuple[str, ...]
     levels: tuple[
         QualityLevel, ...
-    ]  # each names its estimators; the first has all that others have
+    ]  # each names its estimators; the first has every estimator that any of them has
     estimators: Estimators
     combiners: tuple[Combiner, ...]
-    needed: frozenset[str]  # estimators without which combiners that need all are left out
+    needed: frozenset[str]  # estimators without which combiners that need all of them are left out
 
     def running(self, level: QualityLevel) -> list[Estimator]:
         """The estimators of a level."""
@@ -53,11 +53,11 @@ class Ladder:
         )  # fmt: skip
 
     def count_segments(self, level: QualityLevel, samples: int) -> int:
-        """Segments of all estimators of a level for so many samples."""
+        """Number of segments of all estimators of a level for so many samples."""
         return sum(part.geometry.count(samples) for part in self.running(level))
 
     def describe(self) -> list[dict[str, Any]]:
-        """What each level is, in plain fields, with a label for people."""
+        """Each level as plain fields, with a label for people."""
         return [
             {
                 "index": index,

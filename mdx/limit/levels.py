@@ -15,13 +15,12 @@ def choose_levels(
     spec: SystemSpec, folder: Path, precision: str, *, limited: bool, spend: bool,
     stems: Sequence[str], bf16: bool = False,
 ) -> list[QualityLevel]:  # fmt: skip
-    """The levels to load, each of which names its estimators, those that `stems` need.
+    """The levels to load, each of which names the estimators that `stems` need.
 
-    The first has the `precision` asked for, of which "auto" becomes what it comes to: int8 where
-    its networks are there, else bf16 where the machine has that. With `limited`, those of the
-    system's ladder come below it, as far as they can run here, and then the last resort; with
-    `spend`, one that takes twice the time comes on top. Raises ConfigError for another precision,
-    WeightsError where a system does not have it.
+    The first has the given `precision`; "auto" is resolved: int8 if the system has it, otherwise
+    bf16 if the machine has it. With `limited` those of the system's ladder follow, as far as they
+    can run here, and then the last resort; with `spend`, one that takes twice the time comes on
+    top. Raises ConfigError for another precision, WeightsError if the system does not have it.
     """
     top = QualityLevel(precision, both_polarities=spec.both_polarities)
     top = _resolve(_only(top, spec, stems), spec, folder, bf16=bf16)
@@ -36,12 +35,12 @@ def choose_levels(
 
 
 def is_complete(level: QualityLevel, spec: SystemSpec) -> bool:
-    """Whether all estimators run whose stems are not set aside."""
+    """Whether all estimators run, except those whose stems are set aside."""
     return set(spec.names) - spec.set_aside <= set(level.estimators or ())
 
 
 def _only(level: QualityLevel, spec: SystemSpec, stems: Sequence[str]) -> QualityLevel:
-    # In the system's order. What no estimator makes is left of the mixture by all of them.
+    # In the system's order. A stem that no estimator makes is the rest, which needs all of them.
     running = spec.names if level.estimators is None else level.estimators
     parts = [part for part in spec.estimators if part.name in running]
     made = {stem for part in spec.estimators for stem in part.makes}
@@ -55,7 +54,7 @@ def _only(level: QualityLevel, spec: SystemSpec, stems: Sequence[str]) -> Qualit
 def _resolve(
     level: QualityLevel, spec: SystemSpec, folder: Path, *, bf16: bool
 ) -> QualityLevel:  # fmt: skip
-    # "auto" stays where some networks have an int8 one and others do not.
+    # "auto" stays if only some of the networks have an int8 version.
     names = _weights(level, spec)
     quantised = [name_for(level.precision, folder, name) == int8_name(name) for name in names]
     if level.precision != "auto" or (any(quantised) and not all(quantised)):
@@ -78,6 +77,6 @@ def _is_below(
 
 
 def _weights(level: QualityLevel, spec: SystemSpec) -> list[str]:
-    # Names of the float32 networks that a level needs, or whose int8 ones it does.
+    # Names of the float32 networks that a level needs, or whose int8 versions it needs.
     parts = [part for part in spec.estimators if part.name in (level.estimators or ())]
     return [name for part in parts for name in part.networks.values()]

@@ -1,4 +1,4 @@
-"""The time limit of a song: what it may be, and who names it."""
+"""The time limit of a song: its possible values, and where it comes from."""
 
 import os
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from mdx.errors import ConfigError
 
 @dataclass(frozen=True)
 class Limit:
-    """A policy: so many seconds a song, so many times its duration, or none."""
+    """A policy: a fixed number of seconds, a multiple of the song's duration, or none."""
 
     kind: str = "none"  # fixed, ratio or none
     value: float = 0.0
@@ -44,7 +44,7 @@ def find_limit(given: str | None, declared: str | None) -> Limit | None:
     """The limit of a song from the command line, the environment, or the system, in that order.
 
     The environment: MDX_LIMIT, a policy; or the challenge's own number of seconds,
-    INFERENCE_PER_MUSIC_TIMEOUT_SECONDS. None where nobody names one. Raises ConfigError.
+    INFERENCE_PER_MUSIC_TIMEOUT_SECONDS. None if there is none. Raises ConfigError.
     """
     if given is not None:
         return parse_limit(given, "--limit")

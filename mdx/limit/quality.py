@@ -1,4 +1,4 @@
-"""quality.json beside a song's stems: what a time limit made of them."""
+"""quality.json beside a song's stems: what a time limit did to their quality."""
 
 import json
 import logging
@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 def write_quality(
     path: Path, stems: Sequence[str], ladder: Ladder, deadline: Deadline | None
 ) -> None:
-    """Write what was chosen for a song with a deadline; without one, remove what is out of date.
+    """Write what was chosen for a song with a deadline; without one, remove an outdated file.
 
-    A file that cannot be written is a warning: the stems are there by now.
+    A file that cannot be written causes a warning: the stems are already there.
     """
     try:
         if deadline is not None:
@@ -26,6 +26,6 @@ def write_quality(
         elif path.is_file():
             old = json.loads(path.read_text(encoding="utf-8"))
             if "decisions" in old and set(old.get("sources", SOURCES)) <= set(stems):
-                path.unlink()  # ours, of the stems that were here before
+                path.unlink()  # ours, about the stems that were here before
     except (OSError, ValueError, TypeError) as error:
         log.warning("%s: %s", path, error)

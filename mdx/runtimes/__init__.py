@@ -1,1 +1,1 @@
-"""What runs a network: onnxruntime or OpenVINO, its device, threads and precision."""
+"""What runs the networks: onnxruntime or OpenVINO, the device, threads and precision."""

@@ -21,10 +21,10 @@ POLL = 0.05  # seconds
 
 @contextmanager
 def compiled_cache(graph: bytes, settings: object = None) -> Iterator[Path | None]:
-    """The folder in which a network's compiled form is kept; None where there can be none.
+    """The folder in which a network's compiled form is kept; None if there cannot be one.
 
-    What is in it on entry is what an earlier call left, to the last bit: a blob that has changed is
-    removed, so that the network is compiled anew. The folder belongs to this network and these
+    On entry it contains exactly what an earlier call left: a blob that has changed is removed, so
+    that the network is compiled anew. The folder belongs to this network and these
     settings alone; on exit, what was compiled meanwhile is noted down. Processes enter one after
     another: OpenVINO maps blobs into memory and writes them in place, so that one that is written
     anew would end every process that is reading it. It guards against damage, not against somebody
@@ -51,7 +51,7 @@ def compiled_cache(graph: bytes, settings: object = None) -> Iterator[Path | Non
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    # Whether no other process is inside, and none will be; a process that dies gives its place up.
+    # Whether this process alone is inside; a process that dies gives up its place.
     try:
         import fcntl
     except ImportError:  # Windows, which has no OpenVINO here
@@ -83,7 +83,7 @@ def _folder(key: str) -> Path | None:
         home = Path(base) if base else Path.home() / ".cache"
         folder = home / "mdx" / "openvino" / key[:32]
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):  # a folder that is there may yet be read-only
+        with tempfile.TemporaryFile(dir=folder):  # an existing folder may still be read-only
             return folder
     except (OSError, RuntimeError):  # RuntimeError: nobody knows whose home it would be
         return None

@@ -1,20 +1,19 @@
-"""Settings by which a whole process holds less memory, for a program to ask for."""
+"""Process-wide settings that save memory, for programs to opt in to."""
 
 import ctypes
 from contextlib import suppress
 
 from mdx.runtimes.onnx import share_arena
 
-M_MMAP_THRESHOLD = -3  # as malloc.h has it
+M_MMAP_THRESHOLD = -3  # from malloc.h
 
 
 def save_memory(*, give_back: bool = False) -> None:
-    """Have this process hold less memory from now on; to be called before a system is loaded.
+    """Make this process hold less memory from now on; call it before loading a system.
 
-    All networks of onnxruntime share one arena. With `give_back` the C library, where it is glibc,
-    also gives blocks of a megabyte and more back to the system once they are freed: of its own
-    accord it keeps ever larger ones. That takes some time, which is worth it beside a network of a
-    gigabyte (mdx.estimators.front_ends.is_heavy).
+    All networks of onnxruntime share one arena. With `give_back` glibc also returns freed blocks of
+    a megabyte or more to the system; by default it keeps ever larger ones. That takes some time,
+    which is worth it beside a network of a gigabyte (mdx.estimators.front_ends.is_heavy).
     """
     share_arena()
     if give_back:

@@ -1,4 +1,4 @@
-"""What a loaded network is to an estimator, whatever runs it."""
+"""The network protocol: a loaded network as estimators see it, whatever runs it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -14,8 +14,8 @@ class End(NamedTuple):
     """An input or output of a graph."""
 
     name: str
-    kind: str  # of its numbers, as onnxruntime writes it
-    shape: Sequence[int | str | None]  # what is no int is not fixed
+    kind: str  # element type, in onnxruntime's notation
+    shape: Sequence[int | str | None]  # anything but an int is not fixed
 
     def __str__(self) -> str:
         return f"{self.name} {self.kind} {list(self.shape)}"
@@ -30,12 +30,12 @@ class Network(Protocol):
     precision: str
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
-        """Run the network, into `out` where that is given. Shapes: those of both ends."""
+        """Run the network, into `out` if given. Shapes: those of its input and output."""
         ...
 
 
 class PolarityAverage:
-    """A network whose output is the mean of f(x) and -f(-x): twice the work, somewhat better."""
+    """Polarity averaging, the mean of f(x) and -f(-x): twice the work, somewhat better."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -43,7 +43,7 @@ class PolarityAverage:
         self.runtime, self.precision = network.runtime, network.precision
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
-        """As the network itself; only the call for f(x) uses `out`."""
+        """Like the network itself; only the call for f(x) uses `out`."""
         opposite = None if out is None else np.empty_like(out)
         found = self._network(values, out)
         mean: Audio = np.float32(0.5) * (found - self._network(-values, opposite))

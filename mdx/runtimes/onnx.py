@@ -46,7 +46,7 @@ class OnnxNetwork:
             self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
-        """Run the network; with `out`, into that array. Shapes: those of both ends."""
+        """Run the network; with `out`, into that array. Shapes: those of its input and output."""
         if out is None:
             feeds = {self.input.name: values}
             found: Audio = self._session.run(None, feeds, self._options)[0]
@@ -64,8 +64,8 @@ def open_session(
 ) -> ort.InferenceSession:
     """Load an ONNX file, or its bytes.
 
-    `provider` is a key of PROVIDERS. Raises NetworkError where onnxruntime cannot load it, or where
-    the provider is not the one at work: onnxruntime itself would go on without it.
+    `provider` is a key of PROVIDERS. Raises NetworkError if onnxruntime cannot load it, or if the
+    provider is not actually used: onnxruntime itself would carry on without it.
     """
     wanted = PROVIDERS[provider]
     if wanted not in ort.get_available_providers():
@@ -77,7 +77,7 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # The arena of `share_arena`, where the process has asked for one.
+    # The arena of `share_arena`, if the process has asked for one.
     options.add_session_config_entry("session.use_env_allocators", "1")
     # A memory pattern would be one large block on top of the arena, and buffer reuse would keep
     # memory allocated until the last consumer has run.
@@ -88,7 +88,7 @@ def open_session(
             graph,
             sess_options=options,
             providers=list(dict.fromkeys((wanted, PROVIDERS["cpu"]))),
-            enable_fallback=0,  # to the CPU, when a provider fails in the middle of a song
+            enable_fallback=0,  # to the CPU, if a provider fails in mid-song
         )
     except Exception as error:  # onnxruntime's errors share no public base class
         raise NetworkError(
@@ -101,7 +101,7 @@ def open_session(
 
 
 def only_ends(name: str, inputs: list[End], outputs: list[End]) -> tuple[End, End]:
-    """The one input and the one output of a graph; raises NetworkError where there are others."""
+    """The only input and the only output of a graph; raises NetworkError if there are more."""
     if len(inputs) != 1 or len(outputs) != 1:
         got = ", ".join(map(str, (*inputs, *outputs)))
         raise NetworkError(name, got=got, expected="a network with one input and one output")
@@ -109,7 +109,7 @@ def only_ends(name: str, inputs: list[End], outputs: list[End]) -> tuple[End, En
 
 
 def precision_of(graph: Path | bytes) -> str:
-    """int8 or float32, by the graph's operators: both ends of a quantised one are float32 too."""
+    """int8 or float32, by the graph's operators: quantised graphs have float32 inputs as well."""
     if isinstance(graph, bytes):
         return "int8" if b"QuantizeLinear" in graph else "float32"
     with graph.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -120,9 +120,9 @@ def precision_of(graph: Path | bytes) -> str:
 def share_arena() -> None:
     """Have all networks of this process take their memory from one arena.
 
-    They run one after another: with an arena of its own, each would keep its peak memory for ever.
-    onnxruntime keeps it for the whole process, so it is for a program to ask for, not for a
-    library; networks that are loaded before do without it.
+    They run one after another: with an arena of its own, each would keep its peak memory forever.
+    onnxruntime keeps the arena for the whole process, so a program has to ask for it, not a
+    library; networks loaded earlier do not use it.
     """
     info = ort.OrtMemoryInfo(
         "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT

@@ -1,4 +1,4 @@
-"""A network in OpenVINO on the CPU: the same ONNX file in another runtime."""
+"""A network in OpenVINO on the CPU: the same ONNX files in another runtime."""
 
 import threading
 from functools import cache
@@ -19,12 +19,12 @@ class OpenVinoNetwork:
         self, graph: Path | bytes, name: str, *, threads: int, lean: bool = False,
         bf16: bool = False,
     ) -> None:  # fmt: skip
-        """Compile an ONNX file or its bytes, or take it from the cache compiled.
+        """Compile an ONNX file or its bytes, or load it from the cache of compiled networks.
 
-        A `lean` network gives the memory of its signals back after each call, which takes time;
-        with `bf16` a float32 graph is computed in bfloat16, both ends stay float32.
-        Raises NetworkError where OpenVINO is missing or cannot do it, for several inputs or
-        outputs, or where any axis but the batch is not fixed.
+        A `lean` network releases the memory of its signals after each call, which takes time; with
+        `bf16` a float32 graph is computed in bfloat16, with float32 input and output. Raises
+        NetworkError if OpenVINO is missing or fails, for several inputs or outputs, or if any axis
+        but the batch is not fixed.
         """
         try:
             import openvino as ov
@@ -62,11 +62,11 @@ class OpenVinoNetwork:
         self.precision = "bf16" if bf16 and precision == "float32" else precision
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
-        """Run the network; with `out`, into that array. Shapes: those of both ends."""
+        """Run the network; with `out`, into that array. Shapes: those of its input and output."""
         if self._transposed:
             values = values.swapaxes(-1, -2)
-        # A request holds one call's signals: one for each thread would multiply its memory, and
-        # every call keeps all threads of the network busy as it is.
+        # A request holds the signals of one call: one per thread would multiply the memory, and a
+        # single call already keeps all threads of the network busy.
         with self._lock:
             found: Audio = self._request.infer([values], share_inputs=True)[0]
             if self._lean:
@@ -90,15 +90,15 @@ class OpenVinoNetwork:
 
 @cache
 def _core(ov: Any) -> Any:
-    # One for the process: on x86 each brings a stack for signal handlers, and puts the former one
-    # back when it is freed. Of two that are freed in the order in which they were made, the second
-    # puts back the first one's, which is gone, and the next signal is a segmentation fault.
+    # One per process: on x86 each installs a stack for signal handlers, and restores the previous
+    # one when it is freed. If two are freed in the order of their creation, the second restores the
+    # first one's stack, which is gone, and the next signal is a segmentation fault.
     return ov.Core()
 
 
 def _transpose_ends(ov: Any, model: Any, first: End, last: End) -> Any:
-    # Frames before bins, as our STFT leaves them in memory and as TFC-TDF-U-Net v2 computes: where
-    # a graph begins and ends by transposing them itself, OpenVINO drops both.
+    # Frames before bins, as our STFT leaves them in memory and as TFC-TDF-U-Net v2 computes: if a
+    # graph starts and ends with the transpose itself, OpenVINO removes both.
     steps = ov.preprocess.PrePostProcessor(model)
     for part, rank in (
         (steps.input().preprocess(), len(first.shape)),
@@ -113,9 +113,9 @@ def _settings(threads: int, *, bf16: bool) -> dict[str, Any]:
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
-        # On CPUs with bfloat16 OpenVINO would round to it unasked.
+        # On CPUs with bfloat16, OpenVINO would use it by default.
         "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
-        # Pinned, processes that share a machine would all sit on its first cores.
+        # With pinning, processes that share a machine would all run on its first cores.
         "ENABLE_CPU_PINNING": False,
     }
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Runtime:
-    """How networks are run; raises ConfigError for what cannot be."""
+    """How networks are run; raises ConfigError for impossible settings."""
 
     name: str = "auto"  # a key of RUNTIMES
     provider: str = "cpu"  # of onnxruntime; OpenVINO runs on the CPU here
@@ -39,7 +39,7 @@ class Runtime:
 
     @property
     def workers(self) -> int:
-        """Threads at work."""
+        """Number of threads in use."""
         return available_cpus() if self.threads is None else self.threads
 
     @property
@@ -52,9 +52,9 @@ class Runtime:
     ) -> Network:
         """Make a network from an ONNX file.
 
-        One whose sizes are not `fixed` is for onnxruntime, which also holds little memory of it
-        between calls. Others are computed in bfloat16 with the `precision` bf16, and with auto
-        where that can be and they are not int8. Raises NetworkError.
+        A network whose sizes are not `fixed` runs in onnxruntime, which then holds little memory
+        for it between calls. Others are computed in bfloat16 with the `precision` bf16; with auto,
+        if the machine can do that and the network is not int8. Raises NetworkError.
         """
         if not fixed:
             return OnnxNetwork(
@@ -68,7 +68,7 @@ class Runtime:
         return RUNTIMES[self.name](self, path, name)
 
     def _lack_of_bf16(self) -> tuple[str, str] | None:
-        # What there is in place of what bfloat16 needs.
+        # What was got, and what bfloat16 needs instead; None: nothing is lacking.
         if self.provider != "cpu":
             return f"the provider {self.provider}", "cpu"
         if self.name == "onnxruntime":
@@ -89,12 +89,12 @@ def _open_openvino(runtime: Runtime, path: Path, name: str) -> Network:
 
 
 def _open_fastest(runtime: Runtime, path: Path, name: str) -> Network:
-    # In float32, and without VNNI in int8 too, onnxruntime is as fast and takes less memory.
+    # In float32, and in int8 without VNNI, onnxruntime is as fast and takes less memory.
     if runtime.provider == "cpu" and _has_fast_int8() and precision_of(path) == "int8":
         try:
             return _open_openvino(runtime, path, name)
         except NetworkError as error:
-            _warn(f"{error}; onnxruntime takes OpenVINO's place")
+            _warn(f"{error}; onnxruntime is used instead of OpenVINO")
     return _open_onnx(runtime, path, name)
 
 
@@ -115,5 +115,5 @@ def _is_x86() -> bool:
 
 @functools.cache
 def _warn(message: str) -> None:
-    # Once a reason: where the package is missing, every network would say so.
+    # Once per reason: without the package, every network would repeat it.
     log.warning(message)

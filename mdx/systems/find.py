@@ -15,7 +15,7 @@ from mdx.systems.spec import (
     require,
 )
 
-# Keys that systems had before, and what says the same today.
+# Keys that systems had before, and what replaces them.
 OLD_KEYS = {
     "separators": "estimators: [{kind: spectrogram, makes: [SOURCE], weights: ..., n_fft: ...}]",
     "companion": "estimators: [{kind: waveform, name: demucs_v2, makes: [...], weights: ...}]",
@@ -40,7 +40,7 @@ def find_system(system: str | Path) -> tuple[SystemSpec, Path]:
     """Read a system by its name, or by the path of a YAML file of your own.
 
     Returns the system and the folder of its weights: `models/weights` for a name, the YAML's own
-    folder for a path. Raises ConfigError where there is no such system or it is not valid.
+    folder for a path. Raises ConfigError if there is no such system or it is not valid.
     """
     if Path(system).suffix in (".yaml", ".yml"):
         return read_system(Path(system)), Path(system).resolve().parent
@@ -91,7 +91,7 @@ def _level(values: Values, where: str) -> QualityLevel:
 
 
 def _split(values: Values, cls: type, where: str) -> dict[str, Any]:
-    # What every part of its class has, and as its options what only its own kind knows.
+    # The fields of its class; everything else are the options of its kind.
     require("kind" in values, where, f"{dict(values)}", "the key 'kind'")
     own = {key: value for key, value in values.items() if key in _KEYS[cls]}
     return {**own, "options": {key: values[key] for key in values if key not in own}}

@@ -1,4 +1,4 @@
-"""YAML files that hold one mapping, and dataclasses made of mappings."""
+"""YAML files that contain one mapping, and dataclasses made from mappings."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -11,12 +11,12 @@ from mdx.errors import ConfigError
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping; raises ConfigError for anything else."""
+    """Read a YAML file that contains one mapping; raises ConfigError for anything else."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(path, got=error.strerror, expected="a readable YAML file") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: bytes or dates that cannot be
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: impossible bytes or dates
         raise ConfigError(path, got=error, expected="valid YAML") from error
     if not isinstance(values, dict):
         raise ConfigError(path, got=type(values).__name__, expected="a mapping of keys to values")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def build(cls: type[T], values: object, where: str) -> T:
-    """Make a dataclass from a YAML mapping, whose keys and plain types must be its fields'."""
+    """Make a dataclass from a YAML mapping, whose keys and plain types must match the fields."""
     if not isinstance(values, dict):
         raise ConfigError(where, got=type(values).__name__, expected="a mapping of keys to values")
     known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
@@ -36,9 +36,9 @@ def build(cls: type[T], values: object, where: str) -> T:
         raise ConfigError(where, got=f"unknown key '{unknown[0]}'", expected=f"{sorted(known)}")
     for key, value in values.items():
         kind: Any = known[key].type
-        # Generics such as Mapping[...] are checked where they are built.
+        # Generics such as Mapping[...] are checked where they are constructed.
         plain = isinstance(kind, type | UnionType) and not any(map(get_origin, get_args(kind)))
-        exact = isinstance(value, bool) == (kind is bool)  # to Python, True is an int as well
+        exact = isinstance(value, bool) == (kind is bool)  # in Python, True is also an int
         number = kind | int if kind in (float, float | None) else kind  # 1 for 1.0
         if plain and not (exact and isinstance(value, number)):
             expected = getattr(kind, "__name__", kind)

@@ -1,11 +1,11 @@
-"""Whether an ONNX file holds all of its weights."""
+"""Whether an ONNX file contains all of its weights."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from mdx.systems.protobuf import fields
 
-# Where tensors are in each kind of message, by the numbers of its fields; source: onnx.proto.
+# Where tensors are in each kind of message, by field numbers; source: onnx.proto.
 INSIDE: Mapping[str, Mapping[int, str]] = MappingProxyType({
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -21,9 +21,9 @@ NAME, EXTERNAL_DATA, LOCATION = 8, 13, 14  # of a tensor
 
 
 def external_tensor(model: memoryview) -> str | None:
-    """The name of a tensor that an ONNX file keeps in another one; None where it has none.
+    """The name of a tensor that an ONNX file keeps in another file; None if there is none.
 
-    Raises ValueError for what is no protocol buffer.
+    Raises ValueError for anything but a protocol buffer.
     """
     waiting = [("model", model)]
     while waiting:

@@ -1,18 +1,18 @@
-"""The wire format of protocol buffers, as far as it takes to look into an ONNX file."""
+"""The wire format of protocol buffers, as far as needed to look into an ONNX file."""
 
 from collections.abc import Iterator
 
 FIXED = {1: 8, 5: 4}  # kinds of fields of a fixed size, in bytes
 NUMBER, BYTES = 0, 2
-GROUP = (3, 4)  # an old kind of message, between two keys: its fields count as its parent's
+GROUP = (3, 4)  # the obsolete groups, between two keys: their fields count as their parent's
 LONGEST = 10  # bytes of a number
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield each field of a message: its number, and its value.
 
-    A message is a row of fields: a key that holds number and kind, then a number, so many bytes, or
-    a length and so many bytes. Raises ValueError where it is none.
+    A message is a sequence of fields: a key with number and kind, then a number, a fixed number of
+    bytes, or a length and that many bytes. Raises ValueError for anything else.
     """
     position = 0
     while position < len(message):
@@ -37,7 +37,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def _number(message: memoryview, position: int) -> tuple[int, int]:
-    # Seven bits a byte, the lowest first; all bytes but the last have the eighth bit set.
+    # Seven bits per byte, the lowest first; all bytes but the last have the eighth bit set.
     value = 0
     for index, byte in enumerate(message[position : position + LONGEST]):
         value |= (byte & 0x7F) << 7 * index

@@ -17,10 +17,10 @@ CHANNELS = 2
 
 Audio = npt.NDArray[np.float32]  # (channels, samples) or (stems, channels, samples)
 
-_INSIDE = Path(__file__).resolve().parents[1] / "_repository"  # of a wheel, see setup.py
+_INSIDE = Path(__file__).resolve().parents[1] / "_repository"  # in a wheel, see setup.py
 MODELS = (_INSIDE if _INSIDE.is_dir() else _INSIDE.parents[1]) / "models"
 LEADERBOARDS = ("A", "B", "none")
-# Training data that the challenge's rules speak of; any other is named in free words.
+# Training data that the challenge's rules mention; any other is named in free words.
 MUSDB18_TRAIN = "MUSDB18-HQ train"
 MUSDB18_TEST = "MUSDB18-HQ test"
 
@@ -32,7 +32,7 @@ class EstimatorSpec:
     kind: str  # a key of mdx.estimators.front_ends.FRONT_ENDS
     makes: tuple[str, ...]  # stems, in the order of the network's output
     weights: str | None = None  # name in the manifest; None for an estimator without a network
-    stem_weights: Mapping[str, str] = field(default_factory=dict)  # in its place: one a stem
+    stem_weights: Mapping[str, str] = field(default_factory=dict)  # instead of it: one per stem
     name: str = ""  # in ladders, blends, progress and reports; by default its stem or its kind
     options: Mapping[str, Any] = field(default_factory=dict)  # checked by the front end
 
@@ -48,7 +48,7 @@ class EstimatorSpec:
 
     @property
     def networks(self) -> dict[str, str]:
-        """Names of its float32 networks in the manifest, by its name, or by that and the stem."""
+        """Names of its float32 networks in the manifest, by its name, or by name and stem."""
         if self.stem_weights:
             return {f"{self.name}.{stem}": self.stem_weights[stem] for stem in self.makes}
         return {} if self.weights is None else {self.name: self.weights}
@@ -69,12 +69,12 @@ class QualityLevel:
     """One way to run a system; under a time limit a song falls back along a ladder of them."""
 
     precision: str = "float32"
-    mixer: bool = True  # where the system has one, and every estimator it takes stems from runs
+    mixer: bool = True  # if the system has one, and every estimator that it needs runs
     estimators: tuple[str, ...] | None = None  # names of those that run; None: all of the system
     both_polarities: bool = False  # twice the work: the mean of f(x) and -f(-x)
 
     def label(self, best: "QualityLevel") -> str:
-        """The level in words, as far as it differs from the best one; both name estimators."""
+        """How the level differs from the best one, in words; both name estimators."""
         if self.estimators == ():
             return "scaled mixture"
         part = "" if self.estimators in (None, best.estimators) else self._listed()
@@ -91,7 +91,7 @@ LAST_RESORT = QualityLevel(mixer=False, estimators=())
 
 @dataclass(frozen=True)
 class SystemSpec:
-    """A whole submission: estimators, what is done with their stems, and how it may be run."""
+    """A whole system: estimators, what is done with their stems, and how it may be run."""
 
     name: str
     description: str
@@ -108,7 +108,7 @@ class SystemSpec:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        track_name(self.name)  # results are kept in a folder of this name
+        track_name(self.name)  # results are kept in a folder with this name
         for stem in self.stems:
             track_name(stem)  # its file is named after it
         distinct = len(set(self.stems)) == len(self.stems) > 0
@@ -163,7 +163,7 @@ class SystemSpec:
 
     @property
     def set_aside(self) -> frozenset[str]:
-        """Names of the estimators whose stems wait for a combiner of their own."""
+        """Names of the estimators whose stems are set aside for a combiner of their own."""
         return frozenset(step.estimator for step in self.combine if step.estimator is not None)
 
     @property
@@ -173,7 +173,7 @@ class SystemSpec:
 
     @property
     def mixer(self) -> str | None:
-        """Name of the Mixer in the manifest; None where the system has none."""
+        """Name of the Mixer in the manifest; None if the system has none."""
         return next((step.weights for step in self.combine if step.kind == "mixer"), None)
 
     @property

@@ -1,4 +1,4 @@
-"""Weights by name: every file is verified by its folder's manifest before it is used."""
+"""Weights by name: every file is verified against its folder's manifest before it is used."""
 
 import hashlib
 import logging
@@ -31,8 +31,8 @@ PRECISIONS = ("float32", "bf16", "int8", "auto")
 def read_weights(folder: Path, name: str) -> bytes:
     """Read one weights file, whose size and sha256 must be those in the folder's manifest.
 
-    Returns its bytes, so that what was verified is what is used. Raises WeightsError where the
-    manifest does not name the file, or the file is missing or another one.
+    Returns its bytes, so that what was verified is what is used. Raises WeightsError if the
+    manifest does not name the file, or if the file is missing or is a different one.
     """
     path = weights_path(folder, name)
     try:
@@ -46,7 +46,7 @@ def read_weights(folder: Path, name: str) -> bytes:
 
 @contextmanager
 def weights_file(folder: Path, name: str) -> Iterator[Path]:
-    """The path of a verified weights file, for a reader that opens it by itself.
+    """The path of a verified weights file, for a reader that opens it itself.
 
     The same checks and errors as read_weights, in constant memory. What was verified is what is
     used: after the block the file must be the one it was before, unchanged, or WeightsError.
@@ -75,7 +75,7 @@ def weights_file(folder: Path, name: str) -> Iterator[Path]:
 
 
 def _identity(now: os.stat_result) -> tuple[int, ...]:
-    # On POSIX the last is the time of the last change, which no program can put back.
+    # On POSIX the last is the time of the last change, which no program can set back.
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
@@ -119,9 +119,9 @@ def _remedy(folder: Path, name: str) -> str:
 def name_for(precision: str, folder: Path, name: str) -> str:
     """The network to load in place of the float32 network `name`.
 
-    `precision` is float32, bf16, which runs the same file, int8, or auto: int8 where it was made
-    from this very float32 file. Raises ConfigError for another word; WeightsError where int8 is not
-    there or made from another file.
+    `precision` is float32, bf16 (which runs the same file), int8, or auto: int8 if it was made from
+    this very float32 file. Raises ConfigError for another word; WeightsError if int8 is missing or
+    was made from another file.
     """
     if precision not in PRECISIONS:
         expected = f"one of {', '.join(PRECISIONS)}"
@@ -146,12 +146,12 @@ def name_for(precision: str, folder: Path, name: str) -> str:
     )  # fmt: skip
     if precision == "int8":
         raise error
-    log.warning("%s; float32 takes its place", error)
+    log.warning("%s; float32 is used instead", error)
     return name
 
 
 def _maker(entries: Mapping[str, WeightsEntry], name: str) -> str:
-    # The command that makes int8 of a float32 network: a converted one has its own.
+    # The command that makes int8 from a float32 network: converted ones have their own.
     converted = name in entries and entries[name].parent is not None
     if converted or checkpoint_of(entries, name):
         return QUANTISE_CONVERTED.format(name=name)

@@ -290,7 +290,7 @@ def test_an_int8_network_of_another_parent_is_not_loaded(
         Separator.load(quantised_copy, precision="int8")
     with caplog.at_level(logging.WARNING):
         assert name_for("auto", folder, "drums.onnx") == "drums.onnx"
-    assert "float32 takes its place" in caplog.text
+    assert "float32 is used instead" in caplog.text
     assert name_for("auto", folder, "bass.onnx") == "bass.int8.onnx"
 
 
