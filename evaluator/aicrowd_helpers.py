@@ -1,7 +1,7 @@
-"""What the grader's own `evaluator/music_demixing.py` asks this module to tell the challenge.
+"""Progress reports to the challenge, for the grader's own `evaluator/music_demixing.py`.
 
-Laid over ours, that file imports this one. Without the package `aicrowd_api`, or with one that
-cannot reach its service, nothing is reported, and the songs are separated all the same.
+That file replaces ours and imports this one. Without the package `aicrowd_api`, or if its service
+cannot be reached, nothing is reported, and the songs are separated all the same.
 """
 
 import logging

@@ -39,7 +39,7 @@ class Case:
     fault: str = "none"  # or one of FAULTS
 
     def disturbance(self, duration: float) -> Disturbance | None:
-        """What happens to the machine in a song of so many seconds."""
+        """The disturbance of the machine for a song of this many seconds."""
         if self.fault == "freeze":
             return frozen(FREEZE * (self.limit.seconds(duration) or duration), after=0.5)
         if self.fault == "load":
@@ -52,7 +52,7 @@ def make_cases(
 ) -> list[Case]:
     """All combinations, and every fault on the machine as it is.
 
-    More CPUs than this machine has are taken for as many as it has.
+    More CPUs than this machine has count as all of them.
     """
     here = sorted({min(count, available_cpus()) for count in cpus})
     cases = []
@@ -76,7 +76,7 @@ def run_audit(
                 for case in cases:
                     rows.append(_run_case(system, song, case, out / system.name, children))
                     progress()
-    except KeyboardInterrupt:  # the run before it is worth a report, and so is this part
+    except KeyboardInterrupt:  # the run before is worth a report, and so is the finished part
         log.warning("interrupted: the audit holds what is finished")
     return rows
 
@@ -109,7 +109,7 @@ def _run_case(
 
 
 def audit_table(rows: Sequence[dict[str, Any]]) -> str:
-    """The audit in Markdown; what was lost is against the song's best case."""
+    """The audit in Markdown; losses are relative to the song's best case."""
     best: dict[tuple[str, str], float] = {}
     for row in rows:
         key = row["system"], row["song"]

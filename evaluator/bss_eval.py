@@ -21,8 +21,8 @@ from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
 TAPS = 512
 BLOCK = 1 << 13  # samples of a transform while correlations are gathered
-# Share of the mean energy that makes dependent references solvable; what they explain together is
-# the same whichever of them is credited with it.
+# Regularisation, as a share of the mean energy, for linearly dependent references; what they
+# explain together does not depend on it.
 RIDGE = 1e-10
 
 Array = npt.NDArray[np.float64]
@@ -131,7 +131,7 @@ def _solve(among: Array, across: Array) -> Array:
 def _gram(among: Array, ridge: float) -> Array:
     # Products of all references, each at all delays. Shape: (wanted * taps, wanted * taps)
     count, _, taps = among.shape
-    # Zeros, not np.empty: the solver asks for finite values in the half it never uses, too.
+    # Zeros, not np.empty: the solver demands finite values even in the half that it never uses.
     gram = np.zeros((count * taps, count * taps), order="F")
     for i in range(count):
         for j in range(i + 1):  # symmetric: the lower half is enough

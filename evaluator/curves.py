@@ -1,4 +1,4 @@
-"""How a system's separators were trained, from the curves that training leaves behind."""
+"""The training curves of a system's separators, from the files that training leaves."""
 
 import csv
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ Curves = Mapping[str, Mapping[str, Curve]]  # by source, then loss or sdr
 
 
 def read_curves(folder: Path) -> Curves:
-    """Read the curves of a folder of runs; raises ConfigError where there is none, or no curve."""
+    """Read the curves of a folder of runs; raises ConfigError if there is no folder or no curve."""
     found = {
         source: _read(folder / source / FILE)
         for source in SOURCES
@@ -40,7 +40,7 @@ def read_curves(folder: Path) -> Curves:
 
 
 def curve_lines(curves: Curves, name: str) -> str | None:
-    """A line a source of its loss or its SDR by step; None where there is none to draw."""
+    """One line per source, of its loss or SDR by step; None if there is nothing to draw."""
     import plotly.graph_objects as go
 
     traces = []
@@ -48,7 +48,7 @@ def curve_lines(curves: Curves, name: str) -> str | None:
         if name not in both:
             continue
         steps, values = both[name]
-        # Losses of sources differ by their loudness: only their course can be compared.
+        # Losses depend on the loudness of the source: only their course can be compared.
         shown = [value / values[0] for value in values] if name == "loss" else values
         traces.append(
             go.Scatter(

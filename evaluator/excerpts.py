@@ -1,4 +1,4 @@
-"""A few seconds of a song from all its files, as MP3 that a page can hold."""
+"""A few seconds of a song from all its files, as MP3 for a page."""
 
 import base64
 import io
@@ -88,7 +88,7 @@ def _loudest(mixture: Audio, samples: int) -> tuple[int, int]:
 
 
 def _read(path: Path, start: int, stop: int | None) -> tuple[Audio, int] | None:
-    # None where there is nothing to hear: a page that lacks a player is better than no page.
+    # None without audio: a page that lacks a player is better than no page.
     try:
         with open_audio(path) as file:
             rate = file.samplerate

@@ -177,7 +177,7 @@ def figure_json(figure: Any) -> str:
     """A figure in the house style, as JSON that may stand inside a <script>."""
     figure.update_layout(
         template="none",
-        # The page behind it shows through, so that only text and lines need a dark version.
+        # Transparent, so that only text and lines need a dark version.
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "system-ui, sans-serif", "size": 12},
@@ -193,7 +193,7 @@ def figure_json(figure: Any) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that plotly shows as it is, which otherwise takes some tags for its own."""
+    """Escape text for plotly, which interprets some tags."""
     return html.escape(text, quote=False)
 
 

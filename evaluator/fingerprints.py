@@ -1,6 +1,6 @@
-"""What a result depends on, as hashes: an interrupted run redoes only what would come out anew.
+"""What a result depends on, as hashes: a resumed run repeats only what would change.
 
-Nothing here is a list of files: what a program depends on is found by following its imports.
+There is no list of files: a program's dependencies are found by following its imports.
 """
 
 import ast
@@ -51,9 +51,9 @@ def scoring_code(root: Path = ROOT) -> str:
 
 
 def needed_by(file: str, root: Path = ROOT) -> set[Path]:
-    """The Python files of the repository that one of them needs: itself, and all that it imports.
+    """The Python files of the repository that a file needs: itself, and everything it imports.
 
-    Imports count wherever they stand, also inside functions.
+    Imports inside functions count as well.
     """
     found: set[Path] = set()
     waiting = [root / file]
@@ -79,7 +79,7 @@ def _hash_code(files: set[Path], root: Path) -> str:
 
 
 def _is_source(path: Path) -> bool:
-    # Neither compiled modules nor what editors and drafts leave.
+    # Neither compiled modules nor leftovers of editors and drafts.
     return path.suffix != ".pyc" and not path.name.startswith(".")
 
 

@@ -1,7 +1,7 @@
-"""Stems that another tool made: which file is which stem of which song, by its name.
+"""Stems made by other tools: which file is which stem of which song, by its name.
 
-Files may lie in a folder a song (`<song>/vocals.flac`), in one a stem (`vocals/<song>.wav`), or all
-in one (`1_<song>_(Vocals)_model.wav`, `<song> - vocals.wav`), at any depth.
+There may be a folder per song (`<song>/vocals.flac`), one per stem (`vocals/<song>.wav`), or one
+for all (`1_<song>_(Vocals)_model.wav`, `<song> - vocals.wav`), at any depth.
 """
 
 import re
@@ -25,7 +25,7 @@ SHOWN = 3  # names in a warning
 
 @dataclass(frozen=True)
 class GivenStems:
-    """An entry of a report whose stems are there already."""
+    """An entry of a report whose stems already exist."""
 
     name: str  # of its folder
     folder: Path
@@ -35,7 +35,7 @@ class GivenStems:
 
     @property
     def warnings(self) -> list[str]:
-        """What was found and is not scored, in words."""
+        """The files that are not scored, in words."""
         found = {f"the stem '{stem}', which is unknown": it for stem, it in self.unknown.items()}
         if self.strange:
             found["no song of the test set"] = self.strange
@@ -85,7 +85,7 @@ def _stem_of(parts: Sequence[str], song: str | None) -> str:
     # The stem that a file's name states: one of NAMES, or another. The song's name is left out.
     rests = [_whole(song).sub(" ", part) if song else part for part in reversed(parts)]
     rest = next((rest for rest in rests if _words(rest)), "")
-    if brackets := re.findall(r"\(([^()]+)\)", rest):  # what stands in them is said on purpose
+    if brackets := re.findall(r"\(([^()]+)\)", rest):  # what is in them was written on purpose
         return " ".join(_words(brackets[-1]))
     words = _words(rest)
     named = {NAMES[word]: index for index, word in enumerate(words) if word in NAMES}
@@ -97,7 +97,7 @@ def _stem_of(parts: Sequence[str], song: str | None) -> str:
 
 
 def _whole(name: str) -> re.Pattern[str]:
-    # The name where no letter or digit stands beside it.
+    # The name without a letter or digit next to it.
     return re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])")
 
 

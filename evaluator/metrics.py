@@ -28,7 +28,7 @@ Frames = npt.NDArray[np.float64]  # one value a frame, NaN where a frame does no
 def global_sdr(reference: Audio, estimate: Audio) -> float:
     """The challenge's SDR of one source in one song, in dB.
 
-    Silence found in silence is 0 dB. Shape: (2, samples) both. Raises AudioError where the shapes
+    Silence estimated as silence is 0 dB. Shape: (2, samples) both. Raises AudioError if the shapes
     differ.
     """
     _check_shapes(reference, estimate)
@@ -80,7 +80,7 @@ def framewise_sdr(
 
 
 def median_over_frames(frames: Frames) -> float | None:
-    """The median of the frames that count, as museval has it; None where no frame does.
+    """The median of the frames that count, as in museval; None if no frame does.
 
     Shape: (frames,), dB
     """

@@ -1,7 +1,7 @@
 """The challenge's predictor class, by the contract of its starter kit.
 
-The grader puts its own file in this place; a submission may rely on the names here, and on
-nothing else. Ours needs no package of the challenge, and times every song.
+The grader replaces this file by its own; a submission may rely on the names here, and on nothing
+else. Ours needs no package of the challenge, and times every song.
 """
 
 import json

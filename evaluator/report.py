@@ -23,7 +23,7 @@ def make_report(
     test_set: TestSet, systems: list[System], given: list[GivenStems], outcome: Outcome,
     options: Options, published: Published, audit: list[dict[str, Any]],
 ) -> dict[str, Any]:  # fmt: skip
-    """Gather a run. All that depends on the machine and the hour stands under `timing`.
+    """Gather a run. Everything that depends on the machine and the time of day is under `timing`.
 
     Songs that an interrupted run did not reach are `pending`; their scores are in no mean.
     """
@@ -87,7 +87,7 @@ def _given_entry(stems: GivenStems, test_set: TestSet, outcome: Outcome) -> dict
 
 
 def _marks_of_the_limit(name: str, test_set: TestSet, outcome: Outcome) -> list[str]:
-    # Where the time limit left less or more than the usual system, scores are not the system's.
+    # If the time limit left less or more than the usual system, scores are not the system's.
     records = [outcome.records.get((name, song.name)) for song in test_set.songs]
     songs = [record["separation"]["runs"] for record in records if record and record["separation"]]
     count = sum(any(run["degraded"] for run in runs) for runs in songs)

@@ -1,4 +1,4 @@
-"""What an excerpt looks like: small spectrograms, references beside estimates."""
+"""Small spectrograms of an excerpt, references beside estimates."""
 
 import math
 from typing import Any

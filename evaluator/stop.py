@@ -14,7 +14,7 @@ class Stop:
 
     @classmethod
     def inside(cls, folder: Path) -> "Stop":
-        """One of its own for a run into this folder, which need not exist."""
+        """A new request for a run into this folder, which need not exist."""
         return cls(folder.resolve() / f".{secrets.token_hex(8)}.stop")
 
     def request(self) -> None:
@@ -27,6 +27,6 @@ class Stop:
         return self.path.exists()
 
     def withdraw(self) -> None:
-        """Take the file away, once nobody looks any more."""
+        """Remove the file, once nobody checks it any more."""
         with suppress(OSError):
             self.path.unlink()

@@ -21,7 +21,7 @@ DEMO_SONGS = Path("out/demo/songs/test")
 LAYOUTS = f"<track>/mixture.wav, or test/<track>{SUFFIX}, in it or in its folder test"
 MUSDB18_TESTS = ("MUSDB18 test", MUSDB18_TEST)  # both editions of the same songs
 MUSDB18_TEST_SONGS = 50
-KNOWN_SHARE = 0.9  # of the names must be MUSDB18's, which leaves room for another spelling
+KNOWN_SHARE = 0.9  # share of the names that must be MUSDB18's, which allows for other spellings
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     separator.add_argument(
         "--from", type=Path, dest="start", metavar="WEIGHTS",
-        help="begin with the weights of a .state.npz, which every training leaves beside its "
+        help="start from the weights of a .state.npz, which every training leaves beside its "
         "network; optimizer and schedule are fresh",
     )  # fmt: skip
     separator.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one step; returns the exit code."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     process = os.environ.get("LOCAL_RANK", "0")  # of several on this machine
-    # The first speaks for all; other packages' messages stay out.
+    # The first process logs for all; other packages' messages are left out.
     log.setLevel(logging.INFO if process == "0" else logging.WARNING)
     words = sys.argv[1:] if arguments is None else arguments
     args = get_parser().parse_args(words)

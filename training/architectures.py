@@ -16,7 +16,7 @@ Size = TfcTdfSpec | TfcTdfV1Spec | TfcTdfV3Spec
 
 @dataclass(frozen=True)
 class Architecture:
-    """A kind of network: what its size is made of, and how a scale gets into its weights."""
+    """A kind of network: the parts of its size, and how a scale is folded into its weights."""
 
     size: type[Size]
     network: Callable[[Any], nn.Module]
@@ -31,7 +31,7 @@ class Architecture:
 def fold_into_ends(net: nn.Module, scale: float) -> None:
     """Fold a scale into the first and the last convolution of v1 and v2, in place.
 
-    Nothing comes before the first and after the last, so the fold is exact.
+    Nothing precedes the first or follows the last, so this is exact.
     """
     first, last = net.get_submodule("first.0"), net.get_submodule("last")
     assert isinstance(first, nn.Conv2d) and isinstance(last, nn.Conv2d) and last.bias is not None

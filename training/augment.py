@@ -27,11 +27,11 @@ from training.stretch import stretch_stem
 
 STEP = 10  # % of tempo between two variants
 FILES = (*SOURCES, "mixture")
-HEADER = 4096  # bytes at most of a file that are not samples, and of its place on the disk
+HEADER = 4096  # bytes at most that a file takes on the disk beyond its samples
 
 
 class _Failed(MdxError):
-    """An error that reaches the parent process by its text, as it is made of nothing else."""
+    """An error that is rebuilt in the parent process from its text alone."""
 
     def __init__(self, text: str) -> None:
         Exception.__init__(self, text)
@@ -47,7 +47,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """The song's name, and what was done to it; training.songs knows it by that."""
+        """The song's name, and what was done to it, by which training.songs recognises variants."""
         name = f"{self.song.name} [pitch{self.semitones:+d} tempo{self.percent:+d}]"
         assert VARIANT.search(name)
         return name
@@ -67,7 +67,7 @@ class Variant:
 def make_grid(songs: Sequence[Song], *, semitones: int, stretch: float) -> list[Variant]:
     """All variants of some songs: each semitone with each tenth of the tempo, up and down.
 
-    The songs as they are do not count as variants, and variants get none. Raises ConfigError for
+    Original songs are not variants, and variants of variants are not made. Raises ConfigError for
     a negative number, or a stretch that is no whole number of tenths below 1.
     """
     percent = round(100 * stretch)
@@ -89,8 +89,8 @@ def write_variants(variants: Sequence[Variant], out: Path, *, jobs: int) -> Iter
     """Write the variants that are not below `<out>/train` yet, yielding each folder in turn.
 
     A folder appears when it is complete. Each process holds one whole stem at a time, because the
-    library does not work in blocks. Raises OutputError where the disk has no room for all, before
-    anything is written; an MdxError for a stem that cannot be read.
+    library does not work in blocks. Raises OutputError before anything is written if the disk has
+    no room for all of them; an MdxError for a stem that cannot be read.
     """
     target = out / "train"
     missing = [variant for variant in variants if not _is_complete(variant, target)]
@@ -132,7 +132,7 @@ def _write_all(target: Path, drafts: Path, variants: list[Variant], jobs: int) -
     if jobs == 1:
         yield from map(write, variants)
         return
-    # Fresh processes: a fork would inherit the threads of numerical libraries, half alive.
+    # Spawned, because a fork would inherit the threads of numerical libraries in a broken state.
     spawn = get_context("spawn")
     pool = ProcessPoolExecutor(jobs, spawn, initializer=_leave_interrupts_to_the_parent)
     try:

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without pickle, taken up by the same run only."""
+"""Checkpoints: written atomically, read without pickle, resumed by the same run only."""
 
 import io
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from training.config import SeparatorConfig
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoints, each of which replaces the one before it once it is whole."""
+    """Lightning's checkpoints, each of which replaces the previous one once it is complete."""
 
     @override
     def save_checkpoint(
@@ -30,10 +30,10 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
 
 def describe_run(config: SeparatorConfig, source: str, seed: int) -> dict[str, Any]:
-    """What decides the weights that a run comes to, flat and plain, for a checkpoint."""
+    """Everything that determines a run's weights, as a flat mapping for a checkpoint."""
     values = {"source": source, "seed": seed, **asdict(config)}
     data = values.pop("data")
-    # How long a run is does not change its steps, unless the learning rate follows a plan.
+    # The length of a run does not change its steps, unless the learning rate has a schedule.
     values.pop("patience")
     if config.schedule == "constant":
         values.pop("steps")
@@ -41,7 +41,7 @@ def describe_run(config: SeparatorConfig, source: str, seed: int) -> dict[str, A
 
 
 def check_run(path: Path, run: Mapping[str, Any]) -> None:
-    """Raises WeightsError where a checkpoint cannot be read, ConfigError where another run's."""
+    """Raises WeightsError if a checkpoint cannot be read, ConfigError if it is another run's."""
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)["run"]
     except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""What one training run is made of, read from `training/configs/<name>.yaml`."""
+"""The configuration of a training run, read from `training/configs/<name>.yaml`."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -55,15 +55,15 @@ class DataConfig:
     """How training examples are drawn: each stem from a song and a place of its own."""
 
     gain_db: float = 6.0  # each stem's gain goes up or down by at most this much
-    whole_song: float = 0.0  # share of examples whose four stems belong together
-    swap: bool = True  # the channels of a stem may change places
+    whole_song: float = 0.0  # share of examples whose four stems come from one song
+    swap: bool = True  # the channels of a stem may be swapped
     flip: bool = False  # the polarity of a stem may be inverted
     quiet: float = 0.0  # a chunk of a stem is drawn again where its mean absolute value is below
-    keep_quiet: float = 0.15  # share of quiet chunks that are kept nevertheless
+    keep_quiet: float = 0.15  # share of quiet chunks that are kept anyway
     semitones: float = 0.0  # pitch shift on the fly, at most
     stretch: float = 0.0  # time stretch on the fly, at most, as a share of the duration
     speed: float = 0.0  # played faster or slower, pitch and formants too, at most, as a share
-    # Of each source named: from how many dB to how many its treble is turned up.
+    # For each source named: the range, in dB, by which its treble is turned up.
     treble: Mapping[str, Sequence[float]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class SeparatorConfig:
-    """One separator: its size, how it is trained, and on what."""
+    """One separator: its size, its training, and its data."""
 
     architecture: str  # see SEPARATOR_CHOICES, as for all words below
     n_fft: int
@@ -95,19 +95,19 @@ class SeparatorConfig:
     growth: int
     bottleneck: int
     steps: int  # of the optimizer
-    batch: int  # examples, of all devices together
+    batch: int  # examples, over all devices
     learning_rate: float
     loss: str = "l1"  # of waveforms
     optimizer: str = "rmsprop"
     schedule: str = "constant"
     weight_decay: float = 0.0
     precision: str = "32-true"
-    accumulate: int = 1  # batches whose gradients make one step
-    clip: float = 0.0  # largest norm of a gradient; 0: any
+    accumulate: int = 1  # batches whose gradients are accumulated for one step
+    clip: float = 0.0  # largest norm of a gradient; 0: unlimited
     ema: float = 0.0  # decay of the averaged weights that are validated and exported; 0: none
     validate_every: int = 500  # steps
     patience: int = 0  # validations without improvement that end the training; 0: never
-    held_out: int = 7  # one song in so many is for validation, where no list says which
+    held_out: int = 7  # one song in this many is for validation, unless a list says which
     sources: int = 1  # stems of one network: one, or all four
     width: int | None = None  # channels of the first level, where the growth does not tell
     subbands: int | None = None  # bands of frequency that become channels
@@ -142,7 +142,7 @@ class SeparatorConfig:
         return StftSpec(self.n_fft, self.hop, self.dim_f, frames)
 
     def size(self) -> Size:
-        """The network's size, checked; what the configuration does not say is its default."""
+        """The network's size, checked; anything missing from the configuration has its default."""
         kind = ARCHITECTURES[self.architecture]
         keys = ("dim_f", "n_blocks", "n_layers", "growth", "bottleneck", "sources", *OPTIONAL_SIZES)
         values = {key: getattr(self, key) for key in keys if kind.takes(key)}
@@ -169,7 +169,7 @@ class SeparatorConfig:
 
 @dataclass(frozen=True)
 class MixerConfig:
-    """How the Mixer is fitted; the figures count for rmsprop only and default to the paper's."""
+    """How the Mixer is fitted; the numbers apply to rmsprop only and default to the paper's."""
 
     method: str = "least_squares"  # in closed form, or rmsprop: the paper's gradient descent
     learning_rate: float = 0.003

@@ -1,4 +1,4 @@
-"""How a training went, step by step, as a file that the evaluator's page draws."""
+"""The curve of a training, step by step, in a file that the evaluator's page draws."""
 
 import csv
 import io
@@ -18,14 +18,14 @@ class Curve:
         self._rows: list[list[str]] = []
 
     def resume(self, step: int) -> None:
-        """Take up the curve of a run where its weights are; what came later is forgotten."""
+        """Continue the curve of a run from where its weights are; later points are dropped."""
         if step and self._path.exists():
             with self._path.open(encoding="utf-8", newline="") as file:
                 rows = list(csv.reader(file))[1:]
             self._rows = [row for row in rows if int(row[0]) <= step]
 
     def add(self, step: int, name: str, value: float) -> None:
-        """Add a point; raises OutputError where the file cannot be written."""
+        """Add a point; raises OutputError if the file cannot be written."""
         self._rows.append([str(step), name, f"{value:.6g}"])
         content = io.StringIO()
         csv.writer(content, lineterminator="\n").writerows([HEADER, *self._rows])

@@ -1,4 +1,4 @@
-"""Random mixtures to learn from, each of them drawn from its number alone."""
+"""Random mixtures to learn from, each of them determined by its number alone."""
 
 import math
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from training.config import DataConfig, targets
 from training.songs import Song, Stems
 from training.stretch import stretch_stem
 
-SPEED_STEPS = 40  # a speed is a ratio of numbers up to about this, which is quick to resample
-CORNERS = (1000.0, 8000.0)  # Hz, between which treble is turned up from somewhere on
-REDRAWS = 4  # of a quiet stem: some are silent throughout
+SPEED_STEPS = 40  # a speed is a ratio of integers up to about this, which is fast to resample
+CORNERS = (1000.0, 8000.0)  # Hz, the range of the corner above which treble is turned up
+REDRAWS = 4  # of a quiet stem: some are silent from start to end
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Part:
 
 
 class Examples(Dataset[tuple[Tensor, Tensor]]):
-    """Mixtures of stems from different songs (paper, section 3), and what is to be found in them.
+    """Mixtures of stems from different songs (paper, section 3), and the stems to find in them.
 
-    Example `index` depends on the seed, the index and the songs only, so that workers, or a run
-    that goes on, see what any other run sees.
+    Example `index` depends on the seed, the index and the songs only, so that workers and resumed
+    runs see what any other run sees.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:  # fmt: skip
         """Prepare `count` examples of `chunk` samples; `cache` says whether files are mapped.
 
-        Raises AudioError where there is no song.
+        Raises AudioError if there is no song.
         """
         if not songs:
             raise AudioError("training", got="no song", expected="at least one to draw from")
@@ -124,7 +124,7 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         return Place(song, start, semitones, tempo, speed)
 
     def _draw_louder(self, rng: np.random.Generator, source: str, place: Place) -> Place:
-        """Draw another place while a stem rests, a few times, or leave it at that."""
+        """Draw another place while the stem is quiet, at most a few times."""
         for _ in range(REDRAWS):
             loud = self._loudness(source, place) >= self._data.quiet
             if loud or rng.random() < self._data.keep_quiet:
@@ -156,13 +156,13 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         if part.treble:
             stem = turn_treble(stem, part.treble, part.corner)
         if part.swap:
-            stem = stem[::-1].copy()  # torch takes no array that runs backwards
+            stem = stem[::-1].copy()  # torch does not accept negative strides
         stem *= np.float32(part.gain)
         return stem
 
 
 def turn_treble(stem: Audio, gain_db: float, corner: float) -> Audio:
-    """Turn up what lies above a corner (Hz), by a shelf of first order. Shape: (2, n) -> the same.
+    """Turn up everything above a corner (Hz) by a first-order shelf. Shape: (2, n) -> the same.
 
     Well below the corner nothing changes; well above it the gain is `gain_db`.
     """

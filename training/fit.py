@@ -1,4 +1,4 @@
-"""Step one: train one separator to find one source in random mixtures, with Lightning's loop."""
+"""Step one: train a separator for one source on random mixtures, in Lightning's loop."""
 
 import logging
 import warnings
@@ -42,9 +42,9 @@ def fit(
     """Train a separator (paper, section 3); returns its best validation SDR in dB.
 
     Checkpoints and logs go into `out`; the best network so far is `name` in the folder and the
-    manifest of `weights`. With `resume` the run goes on from the last checkpoint in `out`, where
-    there is one, to the weights that it would have come to unbroken. `start` names the weights that
-    a new run begins with; its optimizer and schedule are fresh. Raises ConfigError, AudioError,
+    manifest of `weights`. With `resume` the run continues from the last checkpoint in `out`, if
+    there is one, to the weights that an uninterrupted run arrives at. `start` names the weights
+    that a new run begins with; its optimizer and schedule are fresh. Raises ConfigError, AudioError,
     OutputError, WeightsError, or NetworkError for a gradient that is not finite.
     """
     hardware = hardware or Hardware()
@@ -126,7 +126,7 @@ def _make_module(
 
 
 def _from_worker(error: RuntimeError) -> AudioError | None:
-    # What a process that reads examples raises comes as text, with the traceback in front.
+    # Errors of processes that read examples arrive as text, after their traceback.
     *_, last = str(error).rstrip().splitlines() or [""]
     kind, _, text = last.partition(": ")
     if kind != f"{AudioError.__module__}.{AudioError.__name__}":
@@ -157,11 +157,11 @@ def _trainer(
         devices=hardware.devices,
         num_nodes=hardware.nodes,
         strategy="ddp" if together else "auto",
-        # BatchNorm sees the whole batch, however it is split; torch has that for GPUs only.
+        # BatchNorm over the whole batch, however it is split; torch has that for GPUs only.
         sync_batchnorm=together and hardware.kind == "gpu",
         precision=config.precision,  # type: ignore[arg-type]  # one of SEPARATOR_CHOICES
         max_steps=config.steps,
-        max_epochs=-1,  # an epoch is a round between two validations
+        max_epochs=-1,  # an epoch is the round between two validations
         accumulate_grad_batches=config.accumulate,
         gradient_clip_val=config.clip or None,
         callbacks=callbacks,
@@ -183,7 +183,7 @@ def _spectrum_scale(examples: Examples, spec: StftSpec) -> float:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # Lightning talks of devices, tips and products, and warns of what is meant to be so.
+    # Lightning advertises, gives tips, and warns about what is intended here.
     talkers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [talker.level for talker in talkers]
     for talker in talkers:

@@ -1,4 +1,4 @@
-"""What a training runs on, checked before it begins."""
+"""The hardware of a training, checked before it begins."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Hardware:
 
     @property
     def kind(self) -> str:
-        """What `accelerator` comes to: cpu or gpu."""
+        """`accelerator`, resolved to cpu or gpu."""
         if self.accelerator != "auto":
             return self.accelerator
         return "gpu" if torch.cuda.is_available() else "cpu"
@@ -52,7 +52,7 @@ class Hardware:
 
     @property
     def precision(self) -> str:
-        """The faster of the precisions that training has, as a SeparatorConfig names it."""
+        """The fastest training precision here, by its name in a SeparatorConfig."""
         fast = torch.cuda.is_bf16_supported() if self.kind == "gpu" else has_bf16()
         return "bf16-mixed" if fast else "32-true"
 
@@ -62,7 +62,7 @@ class Hardware:
         return self.devices * self.nodes
 
     def share(self, batch: int) -> int:
-        """Examples of a batch for each process; raises ConfigError where they do not come out."""
+        """Examples of a batch for each process; raises ConfigError if they do not divide evenly."""
         if batch % self.processes:
             raise ConfigError(
                 "batch", got=f"{batch} examples for {self.processes} processes",

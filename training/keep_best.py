@@ -27,8 +27,8 @@ Export = Callable[[SeparatorModule, float], None]  # what is trained, and its sc
 class KeepBest(Callback):
     """Keeps the best network by its SDR on validation songs, and the state after every round.
 
-    The last checkpoint comes last: a run that is killed before it repeats the round, and with it
-    whatever may be missing.
+    The last checkpoint is written at the very end: a run that is killed before that repeats the
+    round, and with it whatever is missing.
     """
 
     def __init__(
@@ -37,9 +37,8 @@ class KeepBest(Callback):
     ) -> None:  # fmt: skip
         """Checkpoints, which name the `run`, go into `folder`; see last_checkpoint.
 
-        Scores go into the run's `curve`. A `warm` run has to beat the weights that it begins with.
-
-        After `patience` validations without improvement the training ends; 0: never.
+        Scores go into the run's `curve`. A `warm` run has to beat the weights it starts from. After
+        `patience` validations without improvement the training ends; 0: never.
         """
         self._songs = songs
         self._source = source
@@ -65,9 +64,9 @@ class KeepBest(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Validate and keep when it is time; raises OutputError or NetworkError where that fails.
+        """Validate and keep when it is due; raises OutputError or NetworkError if that fails.
 
-        Here, not at the end of an epoch: Lightning resumes a checkpoint from there one batch off.
+        Not at the end of an epoch: Lightning resumes a checkpoint made there one batch off.
         """
         assert isinstance(pl_module, SeparatorModule)
         step, config = trainer.global_step, pl_module.config
@@ -79,17 +78,17 @@ class KeepBest(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Let the checkpoint tell what run it belongs to."""
+        """Record in the checkpoint which run it belongs to."""
         checkpoint["run"] = dict(self._run)
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run has to know."""
+        """The state that a resumed run needs."""
         return {"best": self.best, "waited": self._waited}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up where a checkpoint stood."""
+        """Restore the state of a checkpoint."""
         self.best, self._waited = state_dict["best"], state_dict["waited"]
 
     def _validate_and_keep(self, trainer: Trainer, module: SeparatorModule) -> None:
@@ -124,7 +123,7 @@ class KeepBest(Callback):
     def _validate(
         self, trainer: Trainer, module: SeparatorModule, net: nn.Module
     ) -> dict[str, float]:
-        """The mean SDR of each source; every process takes some of the songs."""
+        """The mean SDR of each source; the songs are divided among the processes."""
         spec = module.config.stft(module.config.frames)
         network = TorchNetwork(net, spec, module.device, sources=len(targets(self._source)))
         mine = self._songs[trainer.global_rank :: trainer.world_size]

@@ -19,15 +19,15 @@ from training.songs import Song
 from training.validation import read_stems
 
 log = logging.getLogger(__name__)
-SILENT = 1.0  # energy of a stem (sum of squares) below which it has nothing to teach
-PART = 1 << 18  # samples of a step of gradient descent, about the paper's chunk
+SILENT = 1.0  # energy (sum of squares) below which a stem is not used
+PART = 1 << 18  # samples per step of gradient descent, about the paper's chunk
 
 Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Moments:
-    """All that a squared error of the Mixer depends on: nothing else of the audio is kept."""
+    """Everything the Mixer's squared error depends on: nothing else of the audio is kept."""
 
     gram: Matrix  # inputs with inputs, (10, 10)
     cross: Matrix  # inputs with references, (10, 8)
@@ -36,7 +36,7 @@ class Moments:
 
 
 def train_mixer(songs: Sequence[Song], system: str, config: MixerConfig, *, seed: int = 1) -> Mixer:
-    """Fit the Mixer that brings the stems of a system without one nearest to the truth.
+    """Fit the Mixer that brings the stems of a system without one closest to the true stems.
 
     `least_squares` finds the minimum at once: a squared error, 80 weights and frozen separators
     make a linear system. `rmsprop` descends the gradient as the paper does. Every song is separated
@@ -74,7 +74,7 @@ def _measure(separator: Separator, song: Song) -> list[Moments]:
 
 
 def _solve(by_song: Sequence[Sequence[Moments]]) -> Mixer:
-    # Songs weigh alike for each source, however loud; one without a source does not count for it.
+    # For each source all songs have the same weight, however loud; those without it do not count.
     gram = np.zeros((len(SOURCES), INPUTS, INPUTS))
     cross = np.zeros((len(SOURCES), INPUTS, 2))
     for parts in by_song:
@@ -87,7 +87,7 @@ def _solve(by_song: Sequence[Sequence[Moments]]) -> Mixer:
     mixer = Mixer()
     for index in range(len(SOURCES)):
         if gram[index].any():
-            # Inputs may depend on each other, so the solution of least norm is taken.
+            # Inputs may be linearly dependent, so the solution of least norm is taken.
             solution = np.linalg.lstsq(gram[index], cross[index])[0].T
             with torch.no_grad():
                 mixer.linear.weight[2 * index : 2 * index + 2] = torch.from_numpy(solution)

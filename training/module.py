@@ -1,4 +1,4 @@
-"""What a step of training is: the network between two STFTs, its loss, its optimizer."""
+"""A training step: the network between two STFTs, its loss, its optimizer."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ class SeparatorModule(LightningModule):
         super().__init__()
         self.config = config
         self.stft = config.stft(config.train_frames)
-        # Convolutions are faster so, on CPUs and on GPUs.
+        # This layout makes convolutions faster, on CPUs and GPUs.
         self.network = config.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.register_buffer("scale", torch.tensor(scale))
         self.averaged: AveragedModel | None = None
@@ -68,7 +68,7 @@ class SeparatorModule(LightningModule):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Raises NetworkError for a gradient that would spoil the weights.
 
-        By now processes have averaged their gradients, so that all of them stop at the same step.
+        The processes have averaged their gradients by now, so all of them stop at the same step.
         """
         gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
@@ -82,7 +82,7 @@ class SeparatorModule(LightningModule):
 
     @override
     def optimizer_step(self, *args: object, **kwargs: object) -> None:
-        """Step, and let the averaged weights follow."""
+        """Step, then update the averaged weights."""
         super().optimizer_step(*args, **kwargs)  # type: ignore[arg-type]
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
@@ -114,7 +114,7 @@ class SeparatorModule(LightningModule):
                 network.load_state_dict(weights)
 
     def trained(self) -> nn.Module:
-        """The network to keep: the averaged one where there is one, its scale outside."""
+        """The network to keep: the averaged one if there is one, without its scale."""
         return self.network if self.averaged is None else self.averaged.module
 
     def finished(self) -> nn.Module:
@@ -126,13 +126,13 @@ class SeparatorModule(LightningModule):
 
 
 def average_with_warm_up(decay: float) -> Callable[..., None]:
-    """How averaged weights follow, faster at first: random ones would stay for too long.
+    """How averaged weights follow: faster at first, or the random initial ones would stay too long.
 
-    At a decay of 0.998 a tenth of the first weights would be in the average for 1,150 steps.
+    At a decay of 0.998 it takes 1,150 steps until their share is down to a tenth.
     """
 
     def follow(averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor) -> None:
-        """Move averaged weights towards the present ones, in place.
+        """Move averaged weights towards the current ones, in place.
 
         Shape: any, the same for both
         """
@@ -143,9 +143,9 @@ def average_with_warm_up(decay: float) -> Callable[..., None]:
 
 
 def waveform_loss(estimate: Tensor, target: Tensor, spec: StftSpec, loss: str) -> Tensor:
-    """The loss that is named, in the middle of a chunk.
+    """The named loss, on the centre of a chunk.
 
-    Inference drops the ends of every chunk, so they are not learnt either.
+    Inference drops the ends of every chunk, so they are not trained either.
     Shape: (..., 2, chunk) both -> ().
     """
     middle = slice(spec.trim, spec.chunk - spec.trim)

@@ -14,7 +14,7 @@ OTHER_SPELLINGS = 5  # tracks of the hundred that may have a name that is not on
 
 
 def track_key(name: str) -> str:
-    """What is left of a track's name where editions spell it alike: small letters and digits."""
+    """A track's name reduced to what all editions spell alike: lower-case letters and digits."""
     plain = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold()
     return "".join(letter for letter in plain if letter.isalnum()) or name
 

@@ -12,7 +12,7 @@ Weights = Iterable[nn.Parameter]
 
 WARM_UP = 0.1  # share of a one-cycle run in which the learning rate rises
 COSINE_WARM_UP = 0.05  # the same of a cosine run
-COSINE_END = 1e-3  # what is left of the learning rate at its end
+COSINE_END = 1e-3  # the remaining share of the learning rate at its end
 
 
 def _cosine(steps: int) -> Callable[[int], float]:
@@ -29,7 +29,7 @@ def _cosine(steps: int) -> Callable[[int], float]:
 
 
 def _one_cycle(optimizer: Optimizer, rate: float, steps: int) -> LRScheduler:
-    # Only optimizers of Adam's kind have a momentum that can follow.
+    # Only Adam-like optimizers have a momentum that can be scheduled.
     cycle = "betas" in optimizer.defaults
     return OneCycleLR(
         optimizer, rate, total_steps=steps, pct_start=WARM_UP, cycle_momentum=cycle

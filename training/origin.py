@@ -1,4 +1,4 @@
-"""Where a weights file comes from, as the manifest tells it."""
+"""The origin of a weights file, for the manifest."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ class Origin:
 
 
 def git_commit(folder: Path = ROOT) -> str | None:
-    """The commit that a checkout is at, with `-dirty` where files differ; None without git."""
+    """The commit of a checkout, with `-dirty` if files differ; None without git."""
     git = shutil.which("git")
     if git is None:
         return None

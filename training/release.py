@@ -1,4 +1,4 @@
-"""The network of a checkpoint as weights: exported, in the manifest, and to go on from."""
+"""The network of a checkpoint as weights: exported, in the manifest, and for warm starts."""
 
 import logging
 from pathlib import Path
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 def write_network(
     module: SeparatorModule, weights: Path, name: str, *, score: float, origin: Origin
 ) -> None:
-    """Write the network that a module has trained, and the weights to go on from, and enter both.
+    """Write the network that a module has trained, and its weights for warm starts; register both.
 
-    Raises OutputError, or NetworkError where onnxruntime makes something else of the network.
+    Raises OutputError, or NetworkError if onnxruntime's output differs from torch's.
     """
     config = module.config
     error = export_onnx(

@@ -1,4 +1,4 @@
-"""Signs of life: the loss, in the log and in the run's curve."""
+"""Progress of a training: the loss, in the log and in the run's curve."""
 
 import logging
 from typing import Any
@@ -16,23 +16,23 @@ EVERY = 50  # steps
 
 
 class Report(Callback):
-    """Tells the mean loss of the last steps."""
+    """Reports the mean loss of the last steps."""
 
     def __init__(self, source: str, curve: Curve) -> None:
         self._source = source
         self._curve = curve
-        self._losses: list[Tensor] = []  # on their device: to read one would wait for it
+        self._losses: list[Tensor] = []  # kept on their device: reading one would wait for it
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A resumed run goes on with its curve."""
+        """A resumed run continues its curve."""
         self._curve.resume(trainer.global_step)
 
     @override
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Collect, and speak up from time to time."""
+        """Collect the loss, and report from time to time."""
         self._losses.append(outputs["loss"].detach())
         step = trainer.global_step
         if step % EVERY == 0 and ends_step(trainer, batch_idx):

@@ -7,20 +7,20 @@ from torch.utils.data import Sampler
 
 
 class Rounds(Sampler[int]):
-    """The examples of one process in one round of steps, in order, from where training stands.
+    """The examples of one process in one round of steps, in order, from the current step on.
 
     Examples depend on their number alone. Which of them a step sees depends on the step alone,
     however often the run was resumed and however many processes share it.
     """
 
     def __init__(self, trainer: Trainer, *, batch: int, steps: int) -> None:
-        """A step of all processes together takes `batch` examples, a round has so many `steps`."""
+        """A step of all processes takes `batch` examples; a round has this many `steps`."""
         self._trainer = trainer
         self._batch = batch
         self._steps = steps
 
     def examples(self, steps: int) -> int:
-        """Examples of all rounds of a run; the last round may be begun only."""
+        """Examples of all rounds of a run; the last round may be incomplete."""
         return -(-steps // self._steps) * self._steps * self._batch
 
     def __iter__(self) -> Iterator[int]:

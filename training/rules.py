@@ -1,4 +1,4 @@
-"""What data a training has seen, and whether the challenge's rules allow it."""
+"""The data that a training has seen, and whether the challenge's rules allow them."""
 
 import json
 from collections import Counter
@@ -12,7 +12,7 @@ from training.musdb18 import ROOT, TEST_LIST, find_training_tracks, read_keys
 from training.songs import Song, group_tracks
 
 DEMO_SONGS = "demo songs of the train split (python -m demo)"
-# Of the packs that CC BY asks to name, see NOTICE.
+# CC BY requires naming the packs: see NOTICE.
 RECORDED_SONGS = "demo songs of the train split with the recordings of NOTICE (python -m demo)"
 SUBMISSION = ROOT / "aicrowd.json"
 
@@ -25,7 +25,7 @@ class TrainingData:
 
     @property
     def leaderboard(self) -> str:
-        """The first board that allows them: A for MUSDB18-HQ's training part alone, else B."""
+        """The first leaderboard that allows them: A for MUSDB18-HQ train alone, else B."""
         return "A" if set(self.songs) == {MUSDB18_TRAIN} else "B"
 
     def __str__(self) -> str:
@@ -33,10 +33,10 @@ class TrainingData:
 
 
 def describe_data(songs: Sequence[Song]) -> TrainingData:
-    """Say what songs these are: all that were found, those for validation too.
+    """Name the data sets of these songs, those for validation included.
 
-    MUSDB18's are known by their names, others take that of their folder. Raises ConfigError for a
-    test song of MUSDB18 or of the demo songs, which no training may see.
+    MUSDB18's tracks are recognised by name, others are named after their folder. Raises ConfigError
+    for a test song of MUSDB18 or of the demo songs, which no training may see.
     """
     of_musdb18 = find_training_tracks(group_tracks(songs).values())
     for_tests = read_keys(TEST_LIST)

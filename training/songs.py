@@ -17,7 +17,7 @@ from mdx.errors import AudioError
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio
 from training.musdb18 import VALIDATION_LIST, find_training_tracks, read_keys, track_key
 
-HELD_OUT = 7  # one track in so many is for validation, where no list says which
+HELD_OUT = 7  # one track in this many is for validation, unless a list says which
 VARIANT = re.compile(r" \[pitch[+-]\d+ tempo[+-]\d+\]$")  # what training.augment adds to a name
 FULL_SCALE = 2**15
 
@@ -32,7 +32,7 @@ class Song:
 
     @property
     def track(self) -> str:
-        """The key of the track that this is, or is a variant of."""
+        """The key of the track, or of the one that this is a variant of."""
         return track_key(VARIANT.sub("", self.name))
 
     @property
@@ -74,10 +74,10 @@ def find_songs(*roots: Path) -> tuple[Song, ...]:
 def split_songs(
     songs: Sequence[Song], *, one_in: int = HELD_OUT
 ) -> tuple[tuple[Song, ...], tuple[Song, ...]]:
-    """Songs for training and for validation: a track with all its variants is for one of both.
+    """Songs for training and for validation: a track and its variants are never split.
 
     MUSDB18's own 14 tracks are held out of its hundred; of others about one in `one_in`, by a hash
-    of the name, and at least one of either kind where there are two. For validation each track is
+    of the name, and at least one of each kind if there are two. For validation each track is
     taken once, in its original form where that exists.
     """
     keys = {song.track for song in songs}
@@ -105,10 +105,10 @@ def group_tracks(songs: Iterable[Song]) -> dict[Path, set[str]]:
 
 
 class Stems:
-    """Parts of stems, at 16 bits: what is asked for is read, never a whole file.
+    """Parts of stems, at 16 bits: only the requested part is read, never a whole file.
 
-    With `mapped`, 16-bit WAV files are mapped into memory. The system keeps in free memory what was
-    read, once for all processes, and drops it where memory is short; nothing has to fit.
+    With `mapped`, 16-bit WAV files are mapped into memory. The system caches what was read, once
+    for all processes, and drops it when memory is short; the songs need not fit into memory.
     """
 
     def __init__(self, *, mapped: bool = True) -> None:
@@ -136,7 +136,7 @@ class Stems:
 
 
 def to_int16(audio: Audio) -> npt.NDArray[np.int16]:
-    """Round to 16 bits, as PCM_16 has them; what is louder is clipped. Shape: any -> the same."""
+    """Round to 16 bits, as in PCM_16; louder samples are clipped. Shape: any -> the same."""
     scaled = np.rint(audio * np.float32(FULL_SCALE))
     rounded: npt.NDArray[np.int16] = np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
     return rounded

@@ -1,4 +1,4 @@
-"""The runtime's STFT again, in torch, for a batch and with gradients."""
+"""The runtime's STFT in torch, for batches and with gradients."""
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ def spectrogram(audio: Tensor, spec: StftSpec) -> Tensor:
 
 
 def waveform(spectra: Tensor, spec: StftSpec) -> Tensor:
-    """Shape: (..., 4, dim_f, dim_t) -> (..., 2, chunk); the bins cut away are zero."""
+    """Shape: (..., 4, dim_f, dim_t) -> (..., 2, chunk); the bins above dim_f are zero."""
     leading = spectra.shape[:-3]
     parts = spectra.reshape(-1, 2, spec.dim_f, spec.dim_t).permute(0, 2, 3, 1)
     bins = torch.view_as_complex(parts.contiguous())

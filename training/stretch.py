@@ -7,10 +7,10 @@ from mdx.systems.spec import SAMPLE_RATE, Audio
 
 
 def stretch_stem(audio: Audio, *, semitones: float, tempo: float) -> Audio:
-    """Shift the pitch, and play `tempo` times as fast; in time with the original throughout.
+    """Shift the pitch, and play `tempo` times as fast, staying aligned with the original.
 
-    Shape: (channels, samples) -> (channels, about samples / tempo). The library takes a stem as a
-    whole: its state is cleared at every call. Raises ConfigError where it is missing.
+    Shape: (channels, samples) -> (channels, about samples / tempo). The library needs a whole
+    stem: its state is cleared at every call. Raises ConfigError if it is missing.
     """
     try:
         from python_stretch.Signalsmith import Stretch

@@ -1,4 +1,4 @@
-"""How good a network is by now: the SDR of whole songs, separated as the runtime does it."""
+"""Validation: the SDR of whole songs, separated as the runtime does it."""
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from training.songs import Song, Stems
 
 
 class TorchNetwork:
-    """A network in torch where an ONNX one is expected (mdx.runtimes.network.Network)."""
+    """A torch network with the interface of an ONNX one (mdx.runtimes.network.Network)."""
 
     runtime = "torch"
     precision = "float32"
@@ -60,7 +60,7 @@ def score_song(network: Network, spec: StftSpec, source: str, song: Song) -> dic
 
 
 def separate(network: Network, spec: StftSpec, source: str, mix: Audio) -> Audio:
-    """What a network finds in a whole song. Shape: (2, samples) -> (1 or 4, 2, samples)."""
+    """A network's estimates for a whole song. Shape: (2, samples) -> (1 or 4, 2, samples)."""
     estimator = EstimatorSpec("spectrogram", targets(source), weights=source)
     options = SpectrogramOptions(spec.n_fft, spec.hop, spec.dim_f, spec.dim_t)
     stream = OverlapAdd(Spectrogram(estimator, options, network, workers=1))
@@ -70,6 +70,6 @@ def separate(network: Network, spec: StftSpec, source: str, mix: Audio) -> Audio
 
 
 def read_stems(song: Song) -> Audio:
-    """All of a song; what is to be separated is the sum. Shape: (4, 2, samples). AudioError."""
+    """All stems of a song; the mixture is their sum. Shape: (4, 2, samples). AudioError."""
     stems = Stems(mapped=False)
     return np.stack([stems.read(song, source, 0, song.samples) for source in SOURCES])

@@ -1,4 +1,4 @@
-"""Weights that another round of training starts from: the best network's, as they were trained."""
+"""Weights for a warm start of another training: the best network's, as they were trained."""
 
 import io
 import zipfile
@@ -19,7 +19,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def state_name(name: str) -> str:
-    """The file of weights to go on from, beside a network `<source>.onnx`."""
+    """The file of weights for a warm start, beside a network `<source>.onnx`."""
     return str(Path(name).with_suffix(".state.npz"))
 
 

@@ -1,6 +1,6 @@
-"""A wall clock that jumps an hour to and fro at every look, as where a machine is set right.
+"""A wall clock that jumps back and forth by an hour at every reading, as when a clock is corrected.
 
-Python runs this file at its start where its folder is on PYTHONPATH, in place of the machine's own.
+Python runs this file at startup if its folder is on PYTHONPATH, instead of the machine's own.
 """
 
 import itertools
