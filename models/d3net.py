@@ -1,10 +1,10 @@
-"""D3Net, dilated dense blocks in two bands and over all, in torch: for conversion and export only.
+"""D3Net, dilated dense blocks in two bands and over all bins, in torch: for conversion and export.
 
 Published procedure: STFT of 4096 samples with a periodic Hann window, hop 1024, reflection at both
-ends; patches of 256 frames (bass 384) that go on by half of that, outputs added and halved, with a
-shift of silent frames before the song so that each frame lies in two; every patch also with left
-and right swapped, both outputs averaged; the four magnitudes with the mixture's phase start D3Net's
-own Wiener filter over the whole song; no shifts, no normalisation.
+ends; patches of 256 frames (bass 384) that overlap by half, outputs averaged, with silent frames
+before the song so that each frame is in two; every patch also with left and right swapped, both
+outputs averaged; the four magnitudes with the mixture's phase start D3Net's own Wiener filter over
+the whole song; no shifts, no normalisation.
 
 Source: Takahashi and Mitsufuji, "D3Net: Densely connected multidilated DenseNet for music source
 separation" (2020), in the sizes of the released weights, which differ from the paper's in the
@@ -29,7 +29,7 @@ class D3NetSpec:
     """Size of one network; the defaults are those of vocals and other (2,967,407 parameters)."""
 
     dim_f: int = 2049  # frequency bins, every one of n_fft 4096
-    bins: int = 1600  # of these the network models the lowest, and copies the others
+    bins: int = 1600  # the network models the lowest of these, and copies the others
     split: int = 256  # bins of the low band; the middle band has the others
     low: BandSpec = field(default=LOW)
     middle: BandSpec = field(default=MIDDLE)
@@ -57,7 +57,7 @@ class D3NetSpec:
 
     @property
     def multiple(self) -> int:
-        """What the number of frames has to be a multiple of."""
+        """The number that the number of frames must be a multiple of."""
         return 1 << max(band.n_levels for band in (self.low, self.middle, self.full))
 
 

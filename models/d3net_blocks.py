@@ -1,4 +1,4 @@
-"""What D3Net is made of: dense blocks with growing dilations, dense blocks of these, and bands.
+"""The parts of D3Net: dense blocks with growing dilations, dense blocks of these, and bands.
 
 Source: Takahashi and Mitsufuji, "D3Net" (2020), sections 3 and 4; names of modules are those of the
 released files, and axes are theirs too: frames before bins.
@@ -58,7 +58,7 @@ class Layer(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """D2: a chain of layers, each of which adds to what all later ones read.
+    """D2: a chain of layers, each of which adds to the input of all later ones.
 
     One convolution makes a group of channels for every layer. Layer i reads group i and adds to the
     groups behind it, with a dilation of 2**i; the last group is the output.
@@ -80,7 +80,7 @@ class DenseBlock(nn.Module):
 
 
 class NestedDenseBlock(nn.Module):
-    """D3: dense blocks that are connected as the layers of one are.
+    """D3: dense blocks that are connected like the layers of one.
 
     Shape: (batch, inputs, T, F) -> (batch, growth, T, F).
     """

@@ -1,6 +1,6 @@
 """Demucs-v2, for the blend, in torch: for conversion and export.
 
-A U-Net on the waveform with a recurrent middle; it makes all stems at once.
+A U-Net on the waveform with a recurrent bottleneck; it makes all stems at once.
 
 Source: Défossez et al., "Music Source Separation in the Waveform Domain" (2019), in the sizes of
 the version 2 that the challenge's baseline used; names of weights are those of the released files.
@@ -17,7 +17,7 @@ from models.resample import resample
 
 SOURCES = ("drums", "bass", "other", "vocals")  # the order of the output
 RATE = 2  # the network works at this many times the song's rate
-# What the original divides its input by: a standard deviation of 1, as it does not normalise, and
+# What the original divides its input by: a standard deviation of 1, as it does not normalise, plus
 # the epsilon that guards against silence.
 INPUT_SCALE = 1 + 1e-5
 
@@ -29,8 +29,8 @@ class DemucsSpec:
     channels: int = 64  # of the first level; each level doubles them
     depth: int = 6
     kernel: int = 8  # samples that one step of a level sees
-    stride: int = 4  # samples that it goes on by
-    context: int = 3  # steps that a decoder sees of its level
+    stride: int = 4  # samples between its steps
+    context: int = 3  # steps that a decoder reads of its level
     lstm_layers: int = 2
 
     @property
@@ -40,7 +40,7 @@ class DemucsSpec:
 
 
 class Recurrent(nn.Module):
-    """An LSTM over time, both ways, and a linear layer back to its width.
+    """A bidirectional LSTM over time, and a linear layer back to its width.
 
     Shape: (batch, width, steps) -> the same.
     """
@@ -60,8 +60,8 @@ class Recurrent(nn.Module):
 class Demucs(nn.Module):
     """Demucs-v2: a mixture in, its four stems out, in the order of SOURCES.
 
-    Its convolutions are not padded, so that the output is shorter than the input, by as many
-    samples for any length; it belongs to the input's middle.
+    Its convolutions are not padded, so the output is shorter than the input, by the same number of
+    samples for any length; it corresponds to the input's centre.
 
     Shape: (batch, 2, n) -> (batch, 4, 2, n - lost), n a valid length.
     """
@@ -107,7 +107,7 @@ class Demucs(nn.Module):
     def valid_length(self, samples: int) -> int:
         """An input that fits every level and gives at least so many samples of output.
 
-        It is the shortest one, but for less than 0.1 s of output.
+        It is the shortest one, except for less than 0.1 s of output.
         """
         spec = self.spec
         length = RATE * samples
@@ -119,7 +119,7 @@ class Demucs(nn.Module):
 
 
 def centre(x: Tensor, length: int) -> Tensor:
-    """The middle of a signal; where one sample more is dropped, it is the last.
+    """The centre of a signal; if an odd number of samples is dropped, one more at the end.
 
     Shape: (..., samples) -> (..., length).
     """

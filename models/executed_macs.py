@@ -1,7 +1,7 @@
-"""Multiply-accumulates of an ONNX graph as onnxruntime executes it: also of what a Scan repeats.
+"""Multiply-accumulates of an ONNX graph as onnxruntime executes it, including what a Scan repeats.
 
-models.macs needs no run, but refuses graphs whose sizes are computed while they run, as those of
-Demucs-v2 are: its outer levels come tile by tile.
+models.macs needs no run, but refuses graphs whose sizes are computed at run time, such as those of
+Demucs-v2, whose outer levels are computed tile by tile.
 """
 
 import json
@@ -19,13 +19,13 @@ from models.macs import COUNTED, Shape, Sizes
 def executed_macs(graph: Path | bytes, shape: Shape) -> int:
     """Multiply-accumulates of one run on a silent input of a shape, which includes the batch.
 
-    The graph is run as it is written, without the runtime's rewriting. Raises NetworkError where
+    The graph is run as written, without the runtime's optimisations. Raises NetworkError if
     onnxruntime cannot run it on such an input.
     """
     with tempfile.TemporaryDirectory() as folder:
         options = ort.SessionOptions()
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        # Weights that a kernel has packed for itself would not be among its inputs.
+        # Weights that a kernel has prepacked would not be among its inputs.
         options.add_session_config_entry("session.disable_prepacking", "1")
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "run")

@@ -62,7 +62,7 @@ def demucs_graph(net: Demucs) -> onnx.ModelProto:
     for block in net.encoder[OUTER:]:
         signals.append(encode(graph, signals[-1], block, spec.stride))
     x = _recur(graph, signals[-1], net.lstm.lstm, net.lstm.linear)
-    lost = 0  # steps that a level has less than its skip, by the convolutions inside it
+    lost = 0  # steps by which a level is shorter than its skip, from the convolutions inside it
     for skip, block in zip(signals[:0:-1], net.decoder[: spec.depth - OUTER], strict=True):
         ends = (graph.numbers(lost // 2), graph.affine(graph.length(skip, 3), add=lost // 2 - lost))
         x = decode(graph, x, graph.cut(skip, *ends), block, spec.stride)

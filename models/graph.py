@@ -52,11 +52,11 @@ class Graph:
         return self.add("Slice", x, start, end, self.numbers(-1))
 
     def part(self, x: str, start: str, steps: int) -> str:
-        """Add so many steps of a signal from one on, which is a number by name."""
+        """Add a number of steps of a signal from one on, which is a number by name."""
         return self.cut(x, start, self.affine(start, add=steps))
 
     def pad(self, x: str, before: int, after: int, *, rank: int, mode: str) -> str:
-        """Add a signal that goes on for some steps at both ends."""
+        """Add a signal that is extended by some steps at both ends."""
         sides = [[0] * (rank - 1) + [steps] for steps in (before, after)]
         return self.add("Pad", x, self.numbers(*sides[0], *sides[1]), mode=mode)
 

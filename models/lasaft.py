@@ -1,13 +1,13 @@
 """LaSAFT-Net with GPoCM, one conditioned network for all sources, in torch: for export only.
 
 The condition, an embedding of the source, chooses among latent sources in every block and gates the
-channels of every decoder. Published code runs the network once a source. Our graph does so for all
-SOURCES, one after another: one file has the weights once, one source's activations are in memory,
-and what no condition has reached is done once, which leaves 71 % of the work.
+channels of every decoder. Published code runs the network once per source. Our graph does so for
+all SOURCES, one after another: the file has the weights once, only one source's activations are in
+memory, and what does not depend on the condition is computed once, which leaves 71 % of the work.
 
 Published procedure: STFT of 4096 samples (light: 2048) with a periodic Hann window and hop 1024;
-windows of 128 frames, 130,048 samples, of which 5,120 at either end are trimmed; the 119,808 left
-go on by half their length and both halves count 0.5; the paper's own test has no overlap. Zeros at
+windows of 128 frames, 130,048 samples, of which 5,120 at either end are trimmed; the remaining
+119,808 overlap by half, and both halves count 0.5; the paper's own test has no overlap. Zeros at
 both ends of the song; no Wiener filter, no shifts, no normalisation.
 
 Source: Choi et al., "LaSAFT: Latent Source Attentive Frequency Transformation for Conditioned
@@ -31,14 +31,14 @@ class LasaftSpec:
 
     dim_f: int = 2049  # frequency bins, every one of n_fft
     n_blocks: int = 9  # U-Net blocks: (n - 1) / 2 down, one in the middle, as many up
-    embedding: int = 64  # numbers that stand for a source
+    embedding: int = 64  # numbers that represent a source
     n_layers: int = 5  # convolutions of one TFC
     growth: int = 24  # channels that every convolution makes, on all levels
     kernel: int = 3  # side of every TFC convolution
-    latents: int = 6  # latent sources that a block tells apart
+    latents: int = 6  # latent sources that a block distinguishes
     bottleneck: int = 16  # latent sources' bins are reduced to fewer units by this factor,
     min_units: int = 16  # but never to fewer than these
-    keys: int = 32  # numbers that stand for a latent source
+    keys: int = 32  # numbers that represent a latent source
     channels: int = 4  # L.re, L.im, R.re, R.im, which were released as L.re, R.re, L.im, R.im
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ class Lasaft(nn.Module):
         return torch.stack(estimates, dim=1)
 
     def unconditioned(self, mix: Tensor) -> tuple[Tensor, Tensor]:
-        """What the first encoder makes of a mixture before it attends to a source.
+        """The first encoder's output for a mixture, before it attends to a source.
 
         Shape: (batch, 4, dim_f, T) -> (batch, growth, T, dim_f - 1), (.., latents).
         """

@@ -1,4 +1,4 @@
-"""What LaSAFT-Net is made of: blocks that attend to latent sources, and what conditions them.
+"""The parts of LaSAFT-Net: blocks that attend to latent sources, and their conditioning.
 
 Source: Choi et al., "LaSAFT" (ICASSP 2021), sections 3.2 and 3.3.
 """
@@ -13,7 +13,7 @@ Gate = tuple[Tensor, Tensor]  # of one block: (growth, growth) from and to chann
 
 
 class Tfc(nn.Module):
-    """Densely connected convolutions: each sees the newest output in front of all before it.
+    """Densely connected convolutions: each reads all earlier outputs, the newest first.
 
     Shape: (batch, inputs, T, F) -> (batch, growth, T, F).
     """
@@ -40,7 +40,7 @@ class Tfc(nn.Module):
 
 
 class LatentBlock(nn.Module):
-    """A TFC, plus what its latent sources make of frequency, weighted by the condition.
+    """A TFC, plus its latent sources over frequency, weighted by the condition.
 
     Two linear layers give every bin once for each latent source, which is the last axis.
 
@@ -131,7 +131,7 @@ class ConditionGenerator(nn.Module):
 
     @staticmethod
     def _head(inputs: int, outputs: int) -> nn.Sequential:
-        # The place of an activation, which the released network has none at, keeps the names.
+        # The placeholder of an activation that the released network lacks keeps the names right.
         norm = nn.BatchNorm1d(outputs, affine=False)
         return nn.Sequential(nn.Linear(inputs, outputs), nn.Identity(), norm)
 

@@ -1,7 +1,7 @@
 """The levels of Demucs-v2 as nodes of an ONNX graph, and the resampling around them.
 
-Convolutions are in the two dimensions that onnxruntime has its fastest kernels for, and every gate
-is a convolution of its own in place of a cut. Signals are of shape (batch, channels, 1, steps).
+Convolutions are two-dimensional, for which onnxruntime has its fastest kernels, and every gate is
+a convolution of its own instead of a slice. Signals are of shape (batch, channels, 1, steps).
 """
 
 from typing import Any
@@ -14,13 +14,13 @@ from models.demucs import INPUT_SCALE, RATE, SOURCES
 from models.graph import Graph
 from models.resample import kernel_reach, sinc_kernels
 
-ENTER, LEAVE = kernel_reach(1, RATE), kernel_reach(RATE, 1)  # samples that a filter sees either way
+ENTER, LEAVE = kernel_reach(1, RATE), kernel_reach(RATE, 1)  # samples read on either side
 
 
 def double_rate(graph: Graph, mix: str) -> str:
     """Twice the rate, less ENTER samples of the mix at both ends.
 
-    Both phases of a channel stay channels of their own: the first level takes them so.
+    Both phases of a channel remain separate channels: the first level takes them that way.
     Shape: (batch, 2, n) -> (batch, 2 * RATE, 1, n - 2 * ENTER)
     """
     kernels = np.tile(sinc_kernels(1, RATE) / np.float32(INPUT_SCALE), (CHANNELS, 1))

@@ -1,7 +1,7 @@
 """Multiply-accumulates of an ONNX graph: what its convolutions, linear layers and LSTMs cost.
 
-FFTs, normalisation, activations and other element-wise work do not count, as is usual; a network's
-time depends on its memory traffic besides.
+FFTs, normalisation, activations and other element-wise work do not count, as usual; a network's
+time also depends on its memory traffic.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The Mixer in torch: what the runtime's matrix product stands for, and what training fits."""
+"""The Mixer in torch: the counterpart of the runtime's matrix product, which training fits."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ INPUTS, OUTPUTS = 10, 8  # [bass, drums, other, vocals, mixture] x (L, R) -> the
 
 
 class Mixer(nn.Module):
-    """A linear layer without bias on every sample; it begins by handing the stems through.
+    """A linear layer without bias on every sample; initially it passes the stems through.
 
     Source: paper, section 2.3; the released checkpoint has the same key, `linear.weight`.
 

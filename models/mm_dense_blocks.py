@@ -1,4 +1,4 @@
-"""What MMDenseNet and MMDenseLSTM are made of: dense blocks, with or without an LSTM.
+"""The parts of MMDenseNet and MMDenseLSTM: dense blocks, with or without an LSTM.
 
 Source: Takahashi and Mitsufuji, "Multi-scale multi-band DenseNets for audio source separation"
 (2017); Takahashi et al., "MMDenseLSTM" (2018); details that the papers leave open, and names of
@@ -51,7 +51,7 @@ class Unit(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """A chain of layers, each of which adds to what all later ones read; the last is the output.
+    """A chain of layers, each of which adds to the input of all later ones; the last is the output.
 
     Shape: (batch, inputs, F, T) -> (batch, growth, F, T).
     """

@@ -1,4 +1,4 @@
-"""Rewriting an exported graph so that runtimes do less work: the same function, in one file."""
+"""Rewriting an exported graph so that runtimes do less work for the same function."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,10 +9,10 @@ EPSILON = 1e-5  # ONNX's own default of BatchNormalization
 
 
 def split_normalisation(model: onnx.ModelProto) -> int:
-    """Turn each BatchNormalization of a MatMul into a scale before it and a shift behind it.
+    """Turn each BatchNormalization of a MatMul into a scale before it and a shift after it.
 
-    Normalisation acts on channels, the linear layers of a TDF on frequency, so that the scale of a
-    channel may come first. Behind the product OpenVINO would multiply it into the layer's weights,
+    Normalisation acts on channels, the linear layers of a TDF on frequency, so the scale of a
+    channel may come first. After the product OpenVINO would multiply it into the layer's weights,
     once for every channel: full-size, 494 MB a network instead of 30. Changes the model in place;
     returns how many were split.
     """

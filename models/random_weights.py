@@ -1,4 +1,4 @@
-"""Random weights for tests and benchmarks, where no released ones are at hand."""
+"""Random weights for tests and benchmarks, where no released ones are available."""
 
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ def randomise(net: Net, *, seed: int) -> Net:
     """Give a network seeded weights and lively BatchNorm statistics, and put it in evaluation mode.
 
     Layers get torch's own initial weights. Fresh BatchNorm layers are near-identities: random
-    statistics make tests and benchmarks see a network whose every layer matters.
+    statistics give tests and benchmarks a network in which every layer matters.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Resampling between whole-number rates by windowed sinc filters, as Demucs-v2 was trained with."""
+"""Resampling between whole-number rates by the windowed sinc filters of Demucs-v2's training."""
 
 import functools
 import math
@@ -16,7 +16,7 @@ ROLLOFF = 0.945  # of the lower Nyquist frequency: where the filter cuts off
 
 @functools.cache
 def sinc_kernels(old: int, new: int) -> Audio:
-    """The low-pass filters that make `new` samples of `old`: one for each place between them.
+    """The low-pass filters that turn `old` samples into `new`: one for each phase.
 
     A sinc that cuts off at ROLLOFF of the lower rate, under a squared cosine that is zero at its
     ZEROS-th crossing; each filter sums to one. Their middle lies `kernel_reach` samples in.
@@ -40,7 +40,7 @@ def kernel_reach(old: int, new: int) -> int:
 
 
 def resample(x: Tensor, old: int, new: int) -> Tensor:
-    """Resample by new / old; beyond its ends a signal goes on as its last sample.
+    """Resample by new / old; beyond its ends a signal is extended by its outermost samples.
 
     Shape: (..., samples) -> (..., new * samples // old).
     """

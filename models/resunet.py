@@ -3,8 +3,8 @@
 It estimates a mask of the magnitude, a rotation of the phase and a magnitude to add, each by
 itself. One network a source; a waveform in, a waveform out, with the STFT in the graph.
 
-Published procedure: segments of 30 s that go on by 15 s, zeros behind the song's end up to a
-multiple of 30 s; of each segment the middle half is kept, of the first and the last also the outer
+Published procedure: segments of 30 s every 15 s, zeros after the song's end up to a multiple of
+30 s; of each segment the middle half is kept, of the first and the last also the outer
 quarter; STFT of 2048 samples with a periodic Hann window, hop 441, reflection at both ends of a
 segment; no overlap-add, no Wiener filter, no shifts, no normalisation.
 

@@ -1,4 +1,4 @@
-"""What ResUNetDecouple+ is made of: residual blocks, four of them in an encoder or a decoder.
+"""The parts of ResUNetDecouple+: residual blocks, four of them in an encoder or a decoder.
 
 Source: Kong et al. (ISMIR 2021), section 3; names of modules are those of the released weights, and
 so are the axes: frames before bins.

@@ -1,6 +1,6 @@
 """STFT and its inverse as convolutions: for runtimes without an FFT of any size.
 
-Windows are periodic Hann, frames are centred with reflection at both ends, as torch.stft has them.
+Windows are periodic Hann, frames are centred with reflection at both ends, as in torch.stft.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""TFC-TDF-U-Net v1, the separator that v2 was made from, in torch: for training and export only.
+"""TFC-TDF-U-Net v1, the predecessor of v2, in torch: for training and export only.
 
 Source: Choi et al., "Investigating U-Nets with various intermediate blocks for spectrogram-based
 singing voice separation" (ISMIR 2020), the "large" network; block by block as released.

@@ -4,8 +4,8 @@ A segment's outermost signals take hundreds of megabytes each; those of a tile s
 a CPU. As the levels are not padded, a tile with enough context has the same samples as the whole;
 where it reaches beyond the whole, edge masks make this exact.
 
-A tile is STEPS of the signal behind the last outer level. What a level has of it is a span of its
-own steps, counted from where the tile starts. Levels are numbered from the outermost, 0.
+A tile is STEPS of the signal after the last outer level. Within a level it is a span of the level's
+own steps, counted from the start of the tile. Levels are numbered from the outermost, 0.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,14 +23,14 @@ STEPS = 344  # of a tile, a quarter of a second
 
 
 class Span(NamedTuple):
-    """Steps of a signal from where a tile starts there; `end` is behind the last."""
+    """Steps of a signal, counted from the start of a tile there; `end` is exclusive."""
 
     start: int
     end: int
 
     @property
     def steps(self) -> int:
-        """How many."""
+        """The number of steps."""
         return self.end - self.start
 
 
@@ -53,8 +53,8 @@ def encode_tiles(graph: Graph, mix: str, net: Demucs) -> str:
 def decode_tiles(graph: Graph, mix: str, x: str, net: Demucs, lost: int) -> str:
     """The outer levels of the decoder, which encode the mix once more for their skips.
 
-    Keeping the skips would cost much memory; encoding again costs a tenth more time. `lost` is how
-    many steps shorter than its skip x is.
+    Keeping the skips would take much memory; encoding again costs a tenth more time. `lost` is the
+    number of steps by which x is shorter than its skip.
 
     Shape: (1, 2, n), (1, width, 1, steps) -> (1, 8, 1, m)
     """

@@ -44,8 +44,8 @@ def fit(
     Checkpoints and logs go into `out`; the best network so far is `name` in the folder and the
     manifest of `weights`. With `resume` the run continues from the last checkpoint in `out`, if
     there is one, to the weights that an uninterrupted run arrives at. `start` names the weights
-    that a new run begins with; its optimizer and schedule are fresh. Raises ConfigError, AudioError,
-    OutputError, WeightsError, or NetworkError for a gradient that is not finite.
+    that a new run begins with; its optimizer and schedule are fresh. Raises ConfigError,
+    AudioError, OutputError, WeightsError, or NetworkError for a gradient that is not finite.
     """
     hardware = hardware or Hardware()
     if not train_songs or not valid_songs:

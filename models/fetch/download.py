@@ -1,4 +1,4 @@
-"""A download that goes on where it broke off, and is never taken for whole before it is."""
+"""A download that continues where it broke off, and never counts as complete before it is."""
 
 import http.client
 import logging
@@ -13,7 +13,7 @@ from models.fetch.web import Broken, OutOfRange, blocks, open_url
 
 log = logging.getLogger(__name__)
 
-WAITS = (1.0, 2.0, 4.0)  # seconds before another try; they start anew when one got further
+WAITS = (1.0, 2.0, 4.0)  # seconds before another attempt; reset when one has made progress
 
 Progress = Callable[[int, int | None], None]  # bytes that are here, bytes in all
 
@@ -21,11 +21,11 @@ Progress = Callable[[int, int | None], None]  # bytes that are here, bytes in al
 def download(url: str, part: Path, *, size: int | None, progress: Progress) -> None:
     """Download a file to `part`, from where an earlier call got to.
 
-    `size` is in bytes, where it is known. What is there on return is whole as far as that and the
-    server tell; its content is for the caller to verify. On an exception, `part` and the server's
-    word for the version of the file, `<part>.tag`, stay for the next call. Raises DownloadError
-    where there is no file to be had or no room; WeightsError where it has another size; OSError
-    where it cannot be written.
+    `size` is in bytes, if known. On return the file is complete as far as that and the server say;
+    verifying its content is up to the caller. On an exception, `part` and the server's tag for the
+    file's version, `<part>.tag`, remain for the next call. Raises DownloadError if the file cannot
+    be had or the disk is full; WeightsError if it has another size; OSError if it cannot be
+    written.
     """
     most, waits = 0, iter(WAITS)
     while size is None or _size(part) != size:
@@ -60,7 +60,7 @@ def check_room(folder: Path, needed: int) -> None:
 
 def _try(url: str, part: Path, size: int | None, progress: Progress) -> None:
     tag = _tag(part)
-    # Where the version is not known, the rest could be another file's: all of it is fetched.
+    # Without a known version the rest could be another file's: everything is fetched.
     start = _size(part) if tag.exists() else 0
     headers = {"Accept-Encoding": "identity", "User-Agent": "mdx"}
     if start:

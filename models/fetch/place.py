@@ -1,4 +1,4 @@
-"""From a download to a weights file in its place: unpacked, verified, then renamed at once."""
+"""From a download to a weights file in its place: unpacked, verified, then renamed."""
 
 import hashlib
 import os
@@ -20,9 +20,9 @@ from models.fetch.wanted import Wanted
 
 
 def is_there(wanted: Wanted) -> bool:
-    """Whether the file lies in its place already.
+    """Whether the file is already in its place.
 
-    Raises WeightsError where another one does: whose it is is not known, so that it stays.
+    Raises WeightsError if a different one is: it may be the user's, so it stays.
     """
     if not wanted.path.is_file():
         return False
@@ -56,7 +56,7 @@ def settle(draft: Path, wanted: Wanted) -> None:
 
 
 def unpack(archive: Path, wanted: Wanted) -> None:
-    """Unpack the one file that is wanted of a zip; nothing else of it is written.
+    """Unpack the one wanted file of a zip; nothing else is written.
 
     Raises WeightsError where the zip does not hold it; DownloadError where there is no room;
     OSError where it cannot be written.
@@ -112,7 +112,7 @@ def take_from(folder: Path, wanted: Wanted) -> None:
 
 @contextmanager
 def _draft(wanted: Wanted, size: int) -> Iterator[Path]:
-    # A file beside the one wanted, gone at the end however that comes.
+    # A temporary file beside the wanted one, removed in any case.
     draft = wanted.path.with_name(f".{wanted.path.name}.{os.getpid()}.tmp")
     try:
         draft.parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Int8 networks: quantised on music, measured against float32, registered with what they lose."""
+"""Int8 networks: quantised on music, compared with float32, registered with their loss."""

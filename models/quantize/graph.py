@@ -1,4 +1,4 @@
-"""Int8 graphs by NNCF, any of whose layers can be given back its float32."""
+"""Int8 graphs by NNCF, in which any layer can be put back into float32."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ QUANTISE, DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 
 
 def check_installed() -> None:
-    """Raises ConfigError where NNCF is missing, before anything is begun that takes long."""
+    """Raise ConfigError if NNCF is missing, before anything slow is started."""
     if importlib.util.find_spec("nncf") is None:
         raise ConfigError(
             "quantising", got="no package nncf", expected="one",
@@ -85,7 +85,7 @@ def in_float32(
             if name not in weights:
                 node.input[index] = name
                 continue
-            # Quantising corrects biases for what it does, so the float32 ones have other names.
+            # Quantising corrects biases for its error, so the float32 ones have other names.
             node.input[index] = f"{name}_float32"
             if name not in added:
                 values = numpy_helper.to_array(weights[name])

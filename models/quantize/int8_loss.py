@@ -59,7 +59,7 @@ def measure_loss(
 
 
 def worst_of(losses: Sequence[Loss]) -> Loss:
-    """The loss that decides where a network makes several stems: the first that does not hold."""
+    """The deciding loss of a network that makes several stems: the first that does not hold."""
     return min(losses, key=lambda loss: (loss.holds, -loss.decibels))
 
 

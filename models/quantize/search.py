@@ -1,4 +1,4 @@
-"""Which layers of an int8 network must stay float32 for it to sound the same."""
+"""Which layers of an int8 network must stay in float32 to keep its quality."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """A quantised graph, what it loses, and what was given back to float32."""
+    """A quantised graph, its loss, and the layers that were put back into float32."""
 
     graph: onnx.ModelProto
     loss: Loss
@@ -35,8 +35,8 @@ def find_outcome(
 ) -> Outcome:
     """Keep as few layers in float32 as it takes for the loss to hold.
 
-    The layers that add most noise to the output, each quantised alone, go first; how many is found
-    by bisection on songs. The outcome holds unless int8 costs too much in every layer. Shape:
+    The layers that, quantised alone, add most noise to the output go first; bisection on songs
+    finds how many are needed. The outcome holds unless int8 costs too much in every layer. Shape:
     spectrograms (4, dim_f, dim_t) each.
     """
     layers = int8_layers(quantised)
