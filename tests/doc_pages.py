@@ -4,13 +4,14 @@ import itertools
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
 _LOOP = re.compile(r"\bfor (\w+) in (\S+)")
@@ -52,11 +53,17 @@ def commands(page: Path) -> Iterator[list[str]]:
         code = block.replace("\\\n", " ")
         for variable, first in _LOOP.findall(code):
             code = code.replace(f"${variable}", first)
-        for line in _SUBSTITUTION.sub(r"\1", code).splitlines():
-            yield from _programs(line)
+        line = ""
+        for further in _SUBSTITUTION.sub(r"\1", code).splitlines():
+            line = f"{line}\n{further}" if line else further
+            with suppress(ValueError):  # a quotation that goes on in the next line
+                yield from _programs(line)
+                line = ""
+        assert not line, f"{page}: {line}"
 
 
-def _programs(line: str) -> Iterator[list[str]]:
+def _programs(line: str) -> list[list[str]]:
+    programs = []
     lexer = shlex.shlex(line, posix=True, punctuation_chars=";|&")
     lexer.whitespace_split = True
     for operator, words in itertools.groupby(lexer, lambda word: set(word) <= set(";|&")):
@@ -64,7 +71,8 @@ def _programs(line: str) -> Iterator[list[str]]:
         while found and (found[0] in ("do", "done", "sudo") or "=" in found[0]):
             found = found[1:]
         if found:
-            yield found
+            programs.append(found)
+    return programs
 
 
 def _read(page: Path) -> str:
