@@ -42,7 +42,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "v2, absolute error, n_fft and bins of its own": {},
     "v2, squared error": {"loss": "mse"},
     "v2, n_fft 2048 for all, no bins cut": {"n_fft": 2048, "dim_f": 1024},
-    # As wide on all levels; what its convolutions add to each other makes up for it.
+    # Equally wide on all levels; dense connections make up for it.
     "v1, n_fft 2048 for all, no bins cut": {
         "architecture": "tfc_tdf_v1", "n_fft": 2048, "dim_f": 1025, "growth": 12, "n_layers": 3,
     },
@@ -104,7 +104,7 @@ def _step(module: SeparatorModule) -> float:
 
 
 def plan(out: Path, seconds: float) -> list[Job]:
-    """All trainings, each with the steps that so many seconds buy; the same when asked again."""
+    """All trainings, each with the steps that fit into this many seconds; deterministic."""
     path = out / f"steps-{seconds:g}.json"
     if not path.exists():
         steps = [
@@ -131,7 +131,7 @@ def train(job: Job, data: Path, out: Path) -> float:
 
 
 def run_all(jobs: list[Job], data: Path, out: Path, workers: int) -> dict[Job, float]:
-    """The SDR of every job, from the disk where it was finished before."""
+    """The SDR of every job, read from the disk if it was finished before."""
     done: dict[Job, float] = {}
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         waiting = {}

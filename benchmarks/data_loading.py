@@ -22,14 +22,14 @@ from training.examples import Examples
 from training.songs import Song, find_songs
 from training.spectrogram import spectrogram, waveform
 
-ENDLESS = 1 << 40  # examples: more than are ever asked for
+ENDLESS = 1 << 40  # examples: more than are ever requested
 TARGET = 4  # times the training rate: loading is then no more than a fifth of one core's time
 NOISE_SONGS, NOISE_SECONDS = 6, 30
 STEPS = 5  # of training that are timed
 
 
 def loading_rate(examples: Examples, *, batch: int, workers: int, seconds: float) -> float:
-    """Examples a second that a DataLoader with so many worker processes gives."""
+    """Examples per second from a DataLoader with this many worker processes."""
     batches = iter(DataLoader(examples, batch_size=batch, num_workers=workers))
     for _ in islice(batches, 1 + 2 * workers):  # what workers have ready from their start
         pass

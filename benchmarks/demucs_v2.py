@@ -1,6 +1,6 @@
-"""`python -m benchmarks.demucs_v2`: Demucs-v2's time and memory by how it is run.
+"""`python -m benchmarks.demucs_v2`: Demucs-v2's time and memory, depending on how it is run.
 
-That is precision, segment, overlap, and segments in one call. By default a network of the released
+That is: precision, segment, overlap, and segments in one call. By default a network of the released
 size with random weights runs on noise, for time and memory; `--weights` and `--song` take real
 ones. Settings are interleaved, every timed run is a process of its own, and figures are medians.
 

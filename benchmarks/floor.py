@@ -74,7 +74,7 @@ def operations(model: onnx.ModelProto) -> int:
         weight = weights[node.input[1]]
         if node.op_type == "MatMul":
             total += 2 * int(np.prod(shapes[node.output[0]])) * weight[0]
-        else:  # every weight meets every place: of the output, or of what is spread over it
+        else:  # every weight is used at every position of the output, or of the input if transposed
             end = node.input[0] if node.op_type == "ConvTranspose" else node.output[0]
             total += 2 * int(np.prod(weight)) * int(np.prod(shapes[end][2:]))
     return total

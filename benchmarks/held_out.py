@@ -1,4 +1,4 @@
-"""Systems made of networks in training, and their SDR on songs nobody trained on."""
+"""Systems made of networks in training, and their SDR on held-out songs."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ def score(
 ) -> dict[str, float]:
     """The mean global SDR of each source over the songs that have it, in dB.
 
-    Networks of other sources are at work only where the stems are `mixed`.
+    Networks of other sources run only if the stems are `mixed`.
     """
     separator = Separator.load(system, threads=1, sources=SOURCES if mixed else sources)
     found: dict[str, list[float]] = {source: [] for source in sources}

@@ -15,7 +15,7 @@ Stems = list[dict[str, Audio]]  # of every song, by source
 
 
 def rows(songs: list[Excerpt], found: dict[str, Stems]) -> list[list[str]]:
-    """A line for every source and precision but the first, which the others are held against."""
+    """A line for every source and precision; the first precision is the reference."""
     base, *others = found
     lines = []
     for source in found[base][0]:

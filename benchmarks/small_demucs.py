@@ -1,8 +1,8 @@
 """`python -m benchmarks.small_demucs`: trains a small Demucs-v2 on demo songs, for minutes.
 
-No released weights can be had everywhere, and a network of random ones does not tell what shorter
-segments, less overlap or int8 cost: it depends on where a segment begins, and the more so the less
-a network has learnt. `benchmarks.demucs_v2 --judge` asks this one; it is worth nothing beyond that.
+Released weights are not available everywhere, and a network of random ones does not show what
+shorter segments, less overlap or int8 cost: the less a network has learnt, the more its stems
+depend on where a segment begins. `benchmarks.demucs_v2 --judge` uses this one, its only purpose.
 
 Source: the absolute error on waveforms, and parts of a few seconds, as Demucs-v2 was trained with.
 """

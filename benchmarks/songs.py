@@ -40,7 +40,7 @@ class Run(NamedTuple):
 
 
 def watch_command(command: list[str]) -> Run:
-    """Run a command in the repository, looking at the memory of its processes all the time.
+    """Run a command in the repository, sampling the memory of its processes.
 
     Raises CalledProcessError where it fails. Needs /proc.
     """

@@ -45,7 +45,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the songs and print one line each; returns the exit code.
 
-    0; 1 where a song could not be made; 2 for a wrong command line; 130 after Ctrl-C.
+    0; 1 if a song could not be made; 2 for a wrong command line; 130 after Ctrl-C.
     """
     args = get_parser().parse_args(argv)
     try:

@@ -20,7 +20,7 @@ def time_axis(n: int) -> Audio:
 
 
 def decay(n: int, t60: float) -> Audio:
-    """An exponential that loses 60 dB in `t60` seconds. Shape: (n,)."""
+    """An exponential decay by 60 dB in `t60` seconds. Shape: (n,)."""
     return np.exp(time_axis(n) * (-6.9078 / t60))
 
 
@@ -38,7 +38,7 @@ def gate(n: int, attack: float, release: float) -> Audio:
 
 
 def saw(frequency: Audio, phase: float = 0.0) -> Audio:
-    """A sawtooth with softened jumps (PolyBLEP), so that it hardly aliases. Shape: (n,) -> (n,).
+    """A sawtooth with softened jumps (PolyBLEP) and little aliasing. Shape: (n,) -> (n,).
 
     Args:
         frequency: Hz of every sample.
@@ -57,13 +57,13 @@ def saw(frequency: Audio, phase: float = 0.0) -> Audio:
 
 
 def overdrive(x: Audio, gain: float, bias: float = 0.0) -> Audio:
-    """`x` softly clipped, four times oversampled, so that it hardly aliases.
+    """`x` softly clipped, four times oversampled against aliasing.
 
     Shape: (..., n) -> the same
 
     Args:
-        gain: before the clip and undone after it: without bias quiet sound keeps its level.
-        bias: makes the halves of the wave unequal, which brings even harmonics.
+        gain: applied before the clip and undone after it: without bias quiet sound keeps its level.
+        bias: makes the halves of the wave unequal, which adds even harmonics.
     """
     fine = signal.resample_poly(x, 4, 1, axis=-1)
     bent = (np.tanh(gain * fine + bias) - np.tanh(bias)) / gain
@@ -116,7 +116,7 @@ def add_at(out: Audio, x: Audio, start: int) -> None:
 
 
 def room(x: Audio, rng: np.random.Generator, *, t60: float, wet: float, high: float) -> Audio:
-    """`x` with a room of its own: noise that loses 60 dB in `t60` seconds, darker above `high` Hz.
+    """`x` in a room: noise that decays by 60 dB in `t60` seconds, darker above `high` Hz.
 
     Shape: (2, n) -> the same
     """

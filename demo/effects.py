@@ -1,11 +1,11 @@
-"""What a mixing desk does to a part: compressor, ducking, echo, chorus, limiter."""
+"""The effects of a mixing desk: compressor, ducking, echo, chorus, limiter."""
 
 import numpy as np
 from scipy import ndimage
 
 from demo.dsp import SAMPLE_RATE, Audio, add_at
 
-_BLOCK = 64  # samples: gains move at 689 Hz and are drawn between
+_BLOCK = 64  # samples: gains are computed at 689 Hz and interpolated
 _RATE = SAMPLE_RATE / _BLOCK
 
 
@@ -38,7 +38,7 @@ def _follow(level: Audio, attack: float, release: float) -> Audio:
 
 
 def compress(x: Audio, *, threshold: float, ratio: float, attack: float, release: float) -> Audio:
-    """`x` with what lies above `threshold` (peak) divided by `ratio` in dB.
+    """`x` with its excess over `threshold` (peak) divided by `ratio` in dB.
 
     `attack` and `release` are in seconds. Shape: (2, n) -> the same
     """
@@ -77,7 +77,7 @@ def echo(x: Audio, *, seconds: float, gain: float) -> Audio:
 
 
 def chorus(x: Audio, *, rate: float, depth: float, wet: float) -> Audio:
-    """`x` with a copy whose delay sways by `depth` seconds at `rate` Hz, unlike on each side.
+    """`x` with a copy whose delay varies by `depth` seconds at `rate` Hz, differently on each side.
 
     Shape: (2, n) -> the same
     """
@@ -93,7 +93,7 @@ def chorus(x: Audio, *, rate: float, depth: float, wet: float) -> Audio:
 def limiter_gain(mixture: Audio, ceiling: float) -> Audio:
     """The gain curve that keeps `mixture` below `ceiling`. Shape: (2, n) -> (n,).
 
-    It looks ahead: the curve is down before the peak comes, and never above what a peak needs.
+    It looks ahead: the curve is down before the peak arrives, and never above what a peak needs.
     """
     need = np.minimum(ceiling / np.maximum(_blocks(mixture), 1e-9), 1.0)
     reach = 9  # blocks on each side, 13 ms

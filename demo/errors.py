@@ -1,4 +1,4 @@
-"""What the demo tells its user when it cannot do what was asked."""
+"""The error of a demo that cannot do what was asked."""
 
 from mdx.errors import MdxError
 

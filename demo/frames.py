@@ -12,7 +12,7 @@ HOP = 256
 _WINDOW = 4 * HOP
 _LEAD = HOP  # room before the window, for responses that begin before time zero
 _SIZE = 2 * _WINDOW  # window and response: linear convolution
-_BLOCK = 64  # frames filtered at a time: what fits a processor's cache
+_BLOCK = 64  # frames filtered at a time: these fit into a CPU's cache
 
 Response = npt.NDArray[np.complex64]
 Filter = Callable[[slice, Audio], Response]
@@ -27,7 +27,7 @@ def filter_frames(
 
     Args:
         responses: (frames, hz) -> for each source complex gains of shape (frames, bins); frame k
-            is centred on sample k * HOP. Not asked for stretches in which all sources are silent.
+            is centred on sample k * HOP. Not called for stretches in which all sources are silent.
     """
     m, n = sources.shape
     n_frames = n // HOP + 2

@@ -1,4 +1,4 @@
-"""Loudness as broadcasters measure it."""
+"""Loudness as measured in broadcasting."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _BLOCK = 0.4  # seconds that the meter looks at
 def integrated_loudness(audio: npt.NDArray[Any]) -> float | None:
     """The loudness of stereo audio by ITU-R BS.1770-4, LUFS. Shape: (2, n).
 
-    None below the meter's gate of -70 LUFS or 0.4 s. Raises DemoError where pyloudnorm is missing.
+    None below the meter's gate of -70 LUFS or 0.4 s. Raises DemoError if pyloudnorm is missing.
     """
     try:
         from pyloudnorm import Meter
@@ -24,6 +24,6 @@ def integrated_loudness(audio: npt.NDArray[Any]) -> float | None:
             hint="pip install -e '.[demo]'",
         ) from error  # fmt: skip
     if audio.shape[1] < _BLOCK * SAMPLE_RATE or not audio.any():
-        return None  # the meter would warn of silence
+        return None  # the meter would warn about silence
     loudness = float(Meter(SAMPLE_RATE).integrated_loudness(audio.T.astype(np.float64)))
     return loudness if np.isfinite(loudness) else None

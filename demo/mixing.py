@@ -25,7 +25,7 @@ CHAINS: dict[str, dict[str, tuple[float, float]]] = {
 SHARED = {"attack": (0.002, 0.030), "release": (0.06, 0.25), "threshold": (-14, -4)}
 SONG = {"loudness": (-20.0, -11.0), "duck": (2.0, 8.0), "duck_seconds": (0.12, 0.3),
         "echo": (-22.0, -13.0), "codec": (15000.0, 17000.0)}  # fmt: skip
-_BELLS = 3  # of the equaliser; their places are logarithmic between the ends of _EQ_HZ
+_BELLS = 3  # of the equaliser, spaced logarithmically between the ends of _EQ_HZ
 BELLS = {
     f"bell{bell}_{knob}": ends
     for bell in range(_BELLS)
@@ -43,8 +43,8 @@ def mix(
 ) -> Stems:
     """The four stems as int16, whose sum is the mixture and never clips. Shape: (2, n) each.
 
-    `dry` holds float stems at any level; silent ones stay silent. Above `cut` (Hz) nothing is left
-    of the song.
+    `dry` holds float stems at any level; silent ones stay silent. Above `cut` (Hz) the song is
+    silent.
     """
     knobs = palette.draw_all("mix", SONG)
     wet = {
@@ -57,7 +57,7 @@ def mix(
         wet = {stem: band(x, None, cut, order=8) for stem, x in wet.items()}
     total = sum(wet.values(), start=np.zeros(1))
     common = 10 ** ((knobs["loudness"] - loudness(total)) / 20)
-    # A stem alone may peak above the mixture, where others cancel it.
+    # A stem alone may peak above the mixture, in which others cancel it.
     loudest = np.stack([np.abs(x).max(axis=0) for x in (*wet.values(), total)]).max(axis=0)
     gain = common * limiter_gain(common * loudest[None], CEILING)
     return {stem: np.rint(32767 * gain * x).astype(np.int16) for stem, x in wet.items()}

@@ -1,4 +1,4 @@
-"""The dry stems of a score: each part played by an instrument of ours, or by recordings."""
+"""The dry stems of a score: each part played by one of our instruments, or by recordings."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ class Band:
         return self.font.play(notes, self.n, program=program, drums=True), "SoundFont"
 
     def play_layers(self, layers: tuple[Layer, ...], rng: Rng) -> Audio:
-        """The dry stem `other`: layers at their own places and distances. Shape: (2, n)."""
+        """The dry stem `other`: layers at their own positions and distances. Shape: (2, n)."""
         out = np.zeros((2, self.n))
         for number, layer in enumerate(layers):
             name = f"other.{number}"
@@ -89,7 +89,7 @@ class Band:
     def _draw_program(
         self, name: str, programs: tuple[int, ...], *, drums: bool = False
     ) -> int | None:
-        """The SoundFont's program that plays a part, None where it plays none."""
+        """The SoundFont's program that plays a part; None if it does not play it."""
         if self.font is None:
             return None
         there = [program for program in programs if self.font.has(program, drums=drums)]
@@ -100,7 +100,7 @@ class Band:
         return program
 
     def _tone(self, x: Audio) -> Audio:
-        """`x` (2, n) as microphones and desk left it: narrower, darker, fuller."""
+        """`x` (2, n) as microphones and mixing desk leave it: narrower, darker, fuller."""
         knobs = self.palette.draw_all("other", _STEM)
         low, high = np.log(_TONE_HZ)
         x = band(x, None, float(np.exp(low + knobs["tone"] * (high - low))), order=1)

@@ -24,7 +24,7 @@ from demo.splits import SPLIT_IDS, Palette
 VERSION = 4  # raise whenever the same seed would sound different
 PACKS_VERSION = 2  # the same, of songs with packs alone
 
-# Each part of a song draws from its own stream, so that a change in one leaves the others alone.
+# Each part of a song has its own random stream, so a change in one leaves the others alone.
 _PARTS = ("palette", "score", "bass", "drums", "other", "vocals", "mix", "font", "packs")
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
@@ -33,7 +33,7 @@ _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 class Request:
     """Which song to render; the same request gives the same bytes.
 
-    Raises DemoError for a split, duration, seed or index that cannot be.
+    Raises DemoError for an impossible split, duration, seed or index.
     """
 
     split: str  # "train" or "test"
@@ -81,7 +81,7 @@ class Request:
 def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
     """The four stems, int16, and the facts for song.json. Shape: (2, n) each.
 
-    Raises DemoError where espeak-ng, the SoundFont or a pack is wanted and cannot be used.
+    Raises DemoError if espeak-ng, the SoundFont or a pack is requested and cannot be used.
     """
     start = [request.seed, SPLIT_IDS[request.split], request.index]
     rng = {part: np.random.default_rng([*start, number]) for number, part in enumerate(_PARTS)}
@@ -121,7 +121,7 @@ def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
 
 
 def _describe(score: Score, kit: str) -> dict[str, Any]:
-    """The facts of a score, in the order in which people ask."""
+    """The facts of a score, the most important first."""
     return {
         "genre": score.genre,
         "tempo": score.clock.bpm,

@@ -1,4 +1,4 @@
-"""What a song is before it becomes sound: notes, layers, sections, the clock."""
+"""A song before it becomes sound: notes, layers, sections, the clock."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ class Clock:
     meter: str  # a key of METERS
     swing: float  # delay of every second sixteenth, as a fraction of a step
     jitter: float  # standard deviation of a player's timing, seconds
-    drift: float  # largest relative deviation of the tempo, which sways with DRIFT_SECONDS
+    drift: float  # largest relative deviation of the tempo, with period DRIFT_SECONDS
 
     @property
     def steps(self) -> int:

@@ -1,4 +1,4 @@
-"""Instruments from a SoundFont of the user: which of its programs stand in for ours, and sound."""
+"""Instruments from a user's SoundFont: which programs replace ours, and their sound."""
 
 import hashlib
 from functools import cache
@@ -15,7 +15,7 @@ from demo.score import Note
 INSTALL = "pip install --no-deps tinysoundfont==0.3.7"
 
 # General MIDI programs, from 0, for each kind of instrument; programs with voices are left out.
-# A program belongs to one split, so a kind keeps our instrument where it has none.
+# A program belongs to one split, so a kind without one keeps our instrument.
 PROGRAMS: dict[str, dict[str, tuple[int, ...]]] = {
     "piano": {"train": (0, 1, 3), "test": (2,)},
     "epiano": {"train": (4,), "test": (5,)},
@@ -50,7 +50,7 @@ DRUM_KEYS = {
     "conga_low": 64, "conga_high": 63,
 }  # fmt: skip
 _DRUM_BANK = 128
-_DRUM_SECONDS = 2.0  # a drum is left to ring for so long
+_DRUM_SECONDS = 2.0  # how long a drum may ring
 
 
 class SoundFont:
@@ -59,7 +59,7 @@ class SoundFont:
     def __init__(self, path: Path) -> None:
         """Load the file.
 
-        Raises DemoError where the file or the package that reads it is missing, or the file broken.
+        Raises DemoError if the file or the package that reads it is missing, or the file is broken.
         """
         try:
             # The package's own interface plays through loudspeakers; its synthesiser is enough.
@@ -85,7 +85,7 @@ class SoundFont:
     ) -> Audio:
         """The notes as the program plays them, dry and at any level. Shape: (2, n).
 
-        Raises DemoError where the file has no such program.
+        Raises DemoError if the file has no such program.
 
         Args:
             notes: pitches are rounded to semitones; a drum is named by its text instead.
@@ -127,7 +127,7 @@ def load_font(path: Path) -> SoundFont:
 
 @cache
 def fingerprint(path: Path) -> str:
-    """What tells a SoundFont from another: the file's name and SHA-256."""
+    """The identity of a SoundFont: the file's name and SHA-256."""
     return f"{path.name} {hashlib.sha256(_read(path)).hexdigest()}"
 
 

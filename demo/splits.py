@@ -1,8 +1,8 @@
 """What separates training songs from test songs.
 
 The two splits never share a tempo, a tonic, a progression, a language or a timbre parameter, and so
-no drum kit, instrument or singer either; yet the test values lie between training values: a model
-must interpolate, not merely remember.
+no drum kit, instrument or singer either; but the test values lie between training values: a model
+must interpolate, not just remember.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ Rng = np.random.Generator
 
 SPLIT_IDS = {"train": 0, "test": 1}
 
-# Timbre parameters are drawn at a relative place in their range; each split owns some places.
+# Timbre parameters are drawn by their relative place in a range; each split owns some places.
 BANDS: dict[str, tuple[tuple[float, float], ...]] = {
     "train": ((0.0, 0.30), (0.40, 0.60), (0.70, 1.0)),
     "test": ((0.31, 0.39), (0.61, 0.69)),

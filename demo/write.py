@@ -27,8 +27,8 @@ _FILES = (*(f"{stem}.wav" for stem in (*STEMS, "mixture")), FACTS)
 def write_songs(out: Path, requests: list[Request], *, jobs: int = 1) -> Iterator[Path]:
     """Render songs below `out`, yielding each folder in turn; complete songs are left untouched.
 
-    When it is stopped early, complete songs stay and nothing else does. Raises DemoError where
-    `out` is no folder or holds what is not ours.
+    If it is stopped early, only complete songs remain. Raises DemoError if `out` is not a folder or
+    contains anything that is not ours.
     """
     if out.exists() and not out.is_dir():
         raise DemoError(out, got="a file", expected="a folder")
@@ -43,7 +43,7 @@ def _workers(jobs: int) -> Iterator[Any]:
     if jobs == 1:
         yield map
         return
-    # Fresh processes: a fork would inherit the threads of numerical libraries, half alive.
+    # Spawned, because a fork would inherit the threads of numerical libraries in a broken state.
     with get_context("spawn").Pool(jobs, _settle_in) as pool:
         yield pool.imap
 
@@ -53,14 +53,14 @@ def _settle_in() -> None:
 
 
 def _write_song(out: Path, drafts: Path, request: Request) -> Path:
-    """Write the track folder of a song in one move, unless it is complete."""
+    """Write the track folder of a song atomically, unless it is complete."""
     folder = out / request.split / request.name
     if folder.exists() and not (folder / FACTS).is_file():
         raise DemoError(folder, got=f"no {FACTS}", expected="a song of the demo",
                         hint="choose another --out")  # fmt: skip
     if _is_complete(folder, request):
         return folder
-    # Two threads would round sums in another way than one does; and where other processes want the
+    # Two threads would round sums differently from one; and if other processes want the
     # CPUs as well, threads that wait for each other take many times as long.
     with threadpool_limits(1):
         stems, facts = render_song(request)

@@ -1,1 +1,1 @@
-"""What rendered songs are like: measured, held against real stems, and shown on one page."""
+"""Rendered songs, measured, compared with real stems, and shown on one page."""

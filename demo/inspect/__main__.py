@@ -26,7 +26,7 @@ def get_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = _Parser(
         prog="demo.inspect",
-        description="Measure songs in MUSDB18-HQ layout and hold them against real stems.",
+        description="Measure songs in MUSDB18-HQ layout and compare them with real stems.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="songs, or train/ and test/")
     parser.add_argument("--page", type=Path, help="what to write (default: DIR/demo.html)")
@@ -38,7 +38,7 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables and write the page; returns the exit code.
 
-    0; 1 where the songs cannot be measured; 2 for a wrong command line; 130 after Ctrl-C.
+    0; 1 if the songs cannot be measured; 2 for a wrong command line; 130 after Ctrl-C.
     """
     args = get_parser().parse_args(argv)
     path = args.page or args.folder / "demo.html"

@@ -1,4 +1,4 @@
-"""Figures of real stems, and what of a stem's own figures lies outside of them."""
+"""Measures of real stems, and which of a stem's own measures are outside their range."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from demo.inspect.measure import HERTZ, Levels
 
-MARGIN = 8.0  # dB around what the real stems span: two songs are few
+MARGIN = 8.0  # dB around the range of the real stems, since two songs are few
 JUDGED = 9  # bands, up to 12 kHz; above, some songs are cut off by a codec
 
 
@@ -22,7 +22,7 @@ class RealStem:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a stem is held against; ranges are from the lowest to the highest that is right."""
+    """What a stem is compared with; ranges are from the lowest to the highest accepted value."""
 
     real: tuple[RealStem, ...]
     correlation: tuple[float, float]  # judged

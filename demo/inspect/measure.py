@@ -1,4 +1,4 @@
-"""What can be measured on one stem: spectrum, width, crest, loudness, how often it sounds."""
+"""The measures of one stem: spectrum, width, crest, loudness, and how often it sounds."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from mdx.systems.spec import SAMPLE_RATE, Audio
 HERTZ = (60, 120, 250, 500, 1000, 2000, 4000, 8000, 12000, 15000)  # centres of the table's bands
 CENTRES = 1000 * 10 ** (np.arange(-16, 13) / 10)  # Hz; the third octaves from 25 Hz to 16 kHz
 WELCH = 16384  # samples, 2.7 Hz a bin: the band at 25 Hz takes two of them
-QUIETEST = -120.0  # dB below the loudest band; less is not told apart
+QUIETEST = -120.0  # dB below the loudest band; lower levels count as equal
 
 BLOCK = SAMPLE_RATE // 5
 FLOOR = -60.0  # dBFS; a block above it is active
