@@ -91,7 +91,7 @@ def _level(values: Values, where: str) -> QualityLevel:
 
 
 def _split(values: Values, cls: type, where: str) -> dict[str, Any]:
-    # The fields of its class; everything else are the options of its kind.
+    # The fields of its class; all other keys are options of its kind.
     require("kind" in values, where, f"{dict(values)}", "the key 'kind'")
     own = {key: value for key, value in values.items() if key in _KEYS[cls]}
     return {**own, "options": {key: values[key] for key in values if key not in own}}
