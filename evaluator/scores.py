@@ -64,6 +64,20 @@ def score_files(
     return _summarise(references, estimates, frames)
 
 
+def score_pairs(references: Mapping[str, Path], estimates: Mapping[str, Path]) -> Scores:
+    """Both SDRs of stems from a file each, of a song of which only some true stems may be there.
+
+    Raises AudioError for any file that cannot be compared; sources of only one side are left out.
+    """
+    both = [source for source in SOURCES if source in references and source in estimates]
+    true = _read_stems({source: references[source] for source in both}, "a true stem")
+    samples = true[both[0]].shape[1] if both else 0
+    found = _read_stems(
+        {source: estimates[source] for source in both}, "a stem to be scored", samples
+    )
+    return _summarise(true, found, _sdr_only(true, found))
+
+
 def score_scaled_mixture(song: Path) -> Scores:
     """The challenge's simplest baseline: every stem is a quarter of the mixture."""
     references = read_references(song)
@@ -122,9 +136,13 @@ def _rounded(scores: Mapping[str, Mapping[str, float | None]]) -> Scores:
     }
 
 
-def _read_stems(paths: Mapping[str, Path], what: str, samples: int) -> dict[str, Audio]:
+def _read_stems(
+    paths: Mapping[str, Path], what: str, samples: int | None = None
+) -> dict[str, Audio]:
+    # All as long as `samples`, or as the first of them.
     stems = {source: _read(paths[source], what) for source in SOURCES if source in paths}
     for source, stem in stems.items():
+        samples = stem.shape[1] if samples is None else samples
         if stem.shape[1] != samples:
             raise AudioError(
                 paths[source],

@@ -12,12 +12,14 @@ from types import MappingProxyType
 from mdx.cli.arguments import add_separate_arguments
 from mdx.cli.process import Stopped, complain, print_any_name, say, stopping_cleanly
 from mdx.cli.separate import separate
+from mdx.cli.serve import add_serve_arguments, serve
 from mdx.cli.systems import system_text, systems_table
 from mdx.errors import ConfigError, MdxError
 from mdx.systems.spec import MODELS
 
 DISTRIBUTION = "kuielab-mdx-net"
 DESCRIPTION = "Separate songs into their stems: bass, drums, other and vocals."
+PAGE = "Serve a page of this machine to separate songs and listen to their stems."
 EPILOG = """mdx separate song.mp3          write separated/song/{bass,drums,other,vocals}.wav
 mdx COMMAND --help             what a command can do, with examples
 """
@@ -72,6 +74,11 @@ def get_parser() -> argparse.ArgumentParser:
     table.add_argument(
         "name", nargs="?", metavar="NAME", help="of a system, or the path of its .yaml"
     )
+    page = commands.add_parser(
+        "serve", help="a page to separate songs and listen to their stems", description=PAGE
+    )
+    add_serve_arguments(page)
+    page.set_defaults(command=serve)
     table.set_defaults(command=_print_systems)
     for name, (_, purpose) in ELSEWHERE.items():
         commands.add_parser(name, help=purpose, add_help=False)

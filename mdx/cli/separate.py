@@ -16,17 +16,15 @@ from mdx.cli.environment import check_threads, flag_of_environment, threads_of_e
 from mdx.cli.inputs import Inputs, Song
 from mdx.cli.names import Names
 from mdx.cli.report import EventHandler, Events, Lines, Report
-from mdx.errors import ConfigError, MdxError
+from mdx.errors import MdxError
 from mdx.estimators.front_ends import is_heavy
 from mdx.limit.policy import Limit, find_limit
 from mdx.runtimes.memory import save_memory
 from mdx.separator import Separator
 from mdx.systems.find import find_system
-from mdx.systems.spec import SystemSpec
+from mdx.systems.selection import stems_of
 
 log = logging.getLogger(__name__)
-# What is left of a song without this stem, where it is not called no_<stem>.
-REMAINDERS = {"vocals": "instrumental", "instrumental": "vocals"}
 
 
 def separate(args: argparse.Namespace) -> int:
@@ -182,27 +180,6 @@ class Batch:
     def _skip(self, song: Path, reason: str) -> None:
         self._counts["skipped"] += 1
         self._report.skipped(song, reason)
-
-
-def stems_of(
-    spec: SystemSpec, sources: list[str] | None, two_stems: str | None
-) -> tuple[tuple[str, ...], str | None]:
-    """The stems that a system is to make, and the name of the remainder where it is wanted.
-
-    Raises ConfigError for a stem that the system has not.
-    """
-    wanted = [two_stems] if two_stems else sources or list(spec.stems)
-    unknown = [stem for stem in wanted if stem not in spec.stems]
-    if unknown:
-        raise ConfigError(
-            f"system {spec.name}", got=f"the stem '{unknown[0]}'",
-            expected=f"one of {', '.join(spec.stems)}",
-        )  # fmt: skip
-    if two_stems is None:
-        return tuple(stem for stem in spec.stems if stem in wanted), None
-    if len(spec.stems) == 2:  # which are the two
-        return spec.stems, None
-    return (two_stems,), REMAINDERS.get(two_stems, f"no_{two_stems}")
 
 
 def _log_to(report: Report, args: argparse.Namespace) -> None:

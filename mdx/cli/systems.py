@@ -1,10 +1,10 @@
 """`mdx systems`: what there is to separate with, and all of one system."""
 
 import textwrap
-from collections.abc import Mapping
 
 from mdx.systems.find import find_system, system_names
-from mdx.systems.manifest import WeightsEntry, checkpoint_of, read_manifest, weights_path
+from mdx.systems.listing import entry_of
+from mdx.systems.manifest import WeightsEntry, read_manifest, weights_path
 
 WIDTH = 100  # columns that the table and the text of one system have
 COLUMNS = ("name", "stems", "here", "MB", "trained on")
@@ -46,7 +46,7 @@ def system_text(name: str) -> str:
         ("licence", spec.licence or ("MIT" if name in system_names() else "not told")),
     ]
     for file in spec.files:
-        entry = _entry(entries, file)
+        entry = entry_of(entries, file)
         there = "here" if weights_path(folder, file).is_file() else "not here"
         size = f", {entry.bytes / 1e6:.1f} MB" if entry and entry.bytes else ""
         origin = f", {entry.made_by}" if entry and entry.made_by else ""
@@ -63,7 +63,7 @@ def system_text(name: str) -> str:
 def _row(name: str) -> tuple[str, ...]:
     spec, folder = find_system(name)
     entries = read_manifest(folder)
-    found = [_entry(entries, file) for file in spec.files]
+    found = [entry_of(entries, file) for file in spec.files]
     known = [entry.bytes for entry in found if entry is not None and entry.bytes is not None]
     more = "" if len(known) == len(found) else "+"  # the sizes of some are not known
     size = f"{sum(known) / 1e6:.3g}{more}" if known else ""
@@ -79,7 +79,3 @@ def _whereabouts(found: list[WeightsEntry | None], there: list[bool]) -> str:
     if len(entries) < len(found):
         return NOWHERE
     return FETCH if all(entry.is_known for entry in entries) else BY_HAND
-
-
-def _entry(entries: Mapping[str, WeightsEntry], file: str) -> WeightsEntry | None:
-    return entries.get(file) or entries.get(checkpoint_of(entries, file) or "")

@@ -1,0 +1,151 @@
+"""`mdx serve`: its options, and what they must be."""
+
+import argparse
+import logging
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from mdx.cli.environment import check_threads, system_of_environment, threads_of_environment
+from mdx.cli.process import Stopped, say
+from mdx.errors import ConfigError
+from mdx.runtimes.onnx import PROVIDERS
+from mdx.runtimes.runtime import RUNTIMES
+from mdx.systems.find import system_names
+
+PORT = 8639
+SHORTEST_TOKEN = 16  # characters
+EXAMPLES = """examples:
+  mdx serve --open                           this machine only; the browser opens
+  mdx serve --host 0.0.0.0                   everybody in the network who has the address it prints
+  mdx serve --folder /data/songs --keep 168  elsewhere, for a week
+"""
+PUBLIC = (
+    "served to the network: whoever has the address with its token hears your songs and takes your "
+    "CPU; nothing is encrypted on the way"
+)
+
+
+def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the page."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    where = parser.add_argument_group("where it is served")
+    where.add_argument(
+        "--host", default="127.0.0.1",
+        help="the address to listen at; any other than this machine's own takes a token "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    where.add_argument(
+        "--port", type=int, default=PORT, help="0 takes any that is free (default: %(default)s)"
+    )
+    where.add_argument(
+        "--token", metavar="SECRET",
+        help=f"what a browser has to know, {SHORTEST_TOKEN} characters or more (default: none on "
+        "this machine, else one is drawn and printed)",
+    )  # fmt: skip
+    where.add_argument("--open", action="store_true", help="open the page in a browser")
+    _add_keeping(parser.add_argument_group("what is kept"))
+    _add_separation(parser.add_argument_group("how songs are separated"))
+
+
+def _add_keeping(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--folder", type=Path, metavar="FOLDER",
+        help="of songs and stems (default: ~/.cache/mdx/serve)",
+    )  # fmt: skip
+    group.add_argument(
+        "--keep", type=float, default=24.0, metavar="HOURS",
+        help="that a finished song stays (default: %(default)g)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-upload", type=float, default=2000.0, metavar="MB",
+        help="of a song's file (default: %(default)g)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-hours", type=float, default=4.0, metavar="HOURS",
+        help="of music in a song (default: %(default)g)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-songs", type=int, default=1000, metavar="N",
+        help="in the list, finished or not (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--min-free", type=float, default=1000.0, metavar="MB",
+        help="of disk that uploads and downloads leave free (default: %(default)g)",
+    )  # fmt: skip
+
+
+def _add_separation(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--system", default=system_of_environment(),
+        help=f"chosen at first: {', '.join(system_names())}, or the path of a .yaml "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--precision", choices=("float32", "int8"), default="float32",
+        help="chosen at first (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--limit", metavar="LIMIT",
+        help="of each song: fixed:SECONDS, ratio:TIMES its duration, or none "
+        "(default: as for mdx separate)",
+    )  # fmt: skip
+    group.add_argument("--threads", type=int, metavar="N", help="(default: as for mdx separate)")
+    group.add_argument(
+        "--runtime", choices=RUNTIMES, default=os.environ.get("MDX_RUNTIME", "auto"),
+        help="(default: as for mdx separate)",
+    )  # fmt: skip
+    group.add_argument(
+        "--provider", choices=PROVIDERS, default=os.environ.get("MDX_PROVIDER", "cpu"),
+        help="(default: as for mdx separate)",
+    )  # fmt: skip
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Serve the page until a signal comes; returns the exit code."""
+    try:
+        from mdx.serve.run import is_loopback, run
+        from mdx.serve.settings import Settings, default_folder
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "mdx serve", got=f"no {error.name} here", expected="what the page needs",
+            hint="pip install 'kuielab-mdx-net[serve]'",
+        ) from error  # fmt: skip
+    for name in ("keep", "max_upload", "max_hours", "max_songs"):
+        if not 0 < getattr(args, name) < 1e9:
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(flag, got=getattr(args, name), expected="more than 0")
+    if not 0 <= args.port < 1 << 16:
+        raise ConfigError("--port", got=args.port, expected="0 to 65535")
+    loopback = is_loopback(args.host)
+    threads = args.threads
+    settings = Settings(
+        folder=(args.folder or default_folder()).absolute(), system=args.system,
+        precision=args.precision, limit=args.limit, keep_hours=args.keep,
+        threads=threads_of_environment() if threads is None else check_threads(threads),
+        runtime=args.runtime, provider=args.provider, most_upload=int(1e6 * args.max_upload),
+        most_hours=args.max_hours, most_songs=args.max_songs, reserve=int(1e6 * args.min_free),
+        token=_token(args.token, loopback=loopback),
+    )  # fmt: skip
+    logging.basicConfig(format="%(levelname)s: %(message)s", stream=sys.stderr)
+    if not loopback:
+        logging.getLogger("mdx.serve").warning(PUBLIC)
+    try:
+        run(settings, args.host, args.port, open_browser=args.open)
+    except Stopped as stop:
+        say(f"mdx serve: stopped; songs are kept in {settings.folder}, and the queue goes on there")
+        return stop.exit_code
+    return 0
+
+
+def _token(given: str | None, *, loopback: bool) -> str | None:
+    if given is None:
+        return None if loopback else secrets.token_urlsafe(24)
+    if len(given) < SHORTEST_TOKEN or not given.isascii() or not given.isprintable():
+        raise ConfigError(
+            "--token", got=f"{len(given)} characters",
+            expected=f"{SHORTEST_TOKEN} letters and digits or more",
+        )  # fmt: skip
+    return given

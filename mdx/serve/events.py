@@ -1,0 +1,68 @@
+"""Telling every open page what has changed, in memory that does not grow with the changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+MOST_LISTENERS = 64  # open pages
+HEARTBEAT = 15.0  # seconds; a page that is gone is noticed by it
+
+
+class Hub:
+    """Changed jobs, by their ids, for any number of listeners."""
+
+    def __init__(self) -> None:
+        self._listeners: set[Listener] = set()
+        self._closed = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further page can listen."""
+        return len(self._listeners) >= MOST_LISTENERS
+
+    def publish(self, job: str) -> None:
+        """Tell all listeners that a job has changed."""
+        for listener in self._listeners:
+            listener.changed(job)
+
+    def close(self) -> None:
+        """End all listeners, as the server stops."""
+        self._closed = True
+        for listener in self._listeners:
+            listener.wake()
+
+    async def listen(self) -> AsyncIterator[list[str]]:
+        """Yield the ids of changed jobs, each once however often it changed; [] as a heartbeat."""
+        listener = Listener()
+        self._listeners.add(listener)
+        try:
+            while not self._closed:
+                yield await listener.take()
+        finally:
+            self._listeners.discard(listener)
+
+
+class Listener:
+    """What one page has not been told yet."""
+
+    def __init__(self) -> None:
+        self._pending: dict[str, None] = {}
+        self._woken = asyncio.Event()
+
+    def changed(self, job: str) -> None:
+        """Note that a job has changed."""
+        self._pending[job] = None
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Have it return at once."""
+        self._woken.set()
+
+    async def take(self) -> list[str]:
+        """Wait for changes, and take them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARTBEAT):
+                await self._woken.wait()
+        self._woken.clear()
+        taken, self._pending = list(self._pending), {}
+        return taken

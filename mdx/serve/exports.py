@@ -1,0 +1,111 @@
+"""Downloads: stems as they are or encoded, all as a zip, and mixes."""
+
+import asyncio
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mdx.audio.formats import FORMATS
+from mdx.serve.children import run_child
+from mdx.serve.jobs import Job, file_name
+from mdx.serve.refusals import Refused
+from mdx.serve.shelf import Shelf
+
+CHILD = "mdx.serve.export"
+AT_ONCE = 2  # processes that encode
+PIECE = 1 << 18  # bytes of a zip at a time
+LOUDEST = 4.0  # gain of a fader: 12 dB
+
+
+class Exports:
+    """Files to download; what was encoded once is kept with its job."""
+
+    def __init__(self, shelf: Shelf, reserve: int) -> None:
+        """`reserve` are the bytes of disk that are left free."""
+        self._shelf, self._reserve = shelf, reserve
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def stem(self, job: Job, stem: str, kind: str) -> Path:
+        """A stem in a format of FORMATS; raises Refused, or MdxError where it cannot be made."""
+        check_format(kind)
+        if stem not in job.stems:
+            raise Refused(404, f"{job.id}: got the stem '{stem}', expected one of {job.stems}")
+        wav = self._shelf.stem(job, stem)
+        if kind == "wav":
+            return wav
+        target = self._shelf.job_folder(job) / "exports" / f"{stem}.{kind}"
+        async with self._locks.setdefault(str(target), asyncio.Lock()):
+            if not target.is_file():
+                await self._run({
+                    "kind": "stem", "wav": str(wav), "format": kind, "target": str(target),
+                    "song": str(self._shelf.upload(job)),
+                }, wav.stat().st_size)  # fmt: skip
+        self._locks.pop(str(target), None)
+        return target
+
+    async def stems(self, job: Job, kind: str) -> dict[str, Path]:
+        """All stems in a format, by their names in a zip."""
+        paths = await asyncio.gather(*(self.stem(job, stem, kind) for stem in job.stems))
+        named = zip(job.stems, paths, strict=True)
+        return {f"{file_name(job.name)}/{stem}.{kind}": path for stem, path in named}
+
+    async def mix(self, job: Job, gains: Mapping[str, float], kind: str, target: Path) -> None:
+        """Write what the faders leave of the stems; raises Refused, or MdxError."""
+        check_format(kind)
+        audible = {stem: gain for stem, gain in gains.items() if gain}
+        if not audible or not set(audible) <= set(job.stems):
+            raise Refused(400, f"mix: got {dict(gains)}, expected gains of {job.stems}")
+        if not all(0 < gain <= LOUDEST for gain in audible.values()):
+            raise Refused(400, f"mix: got {dict(gains)}, expected gains from 0 to {LOUDEST:g}")
+        await self._run({
+            "kind": "mix", "format": kind, "target": str(target),
+            "song": str(self._shelf.upload(job)),
+            "tracks": [(str(self._shelf.stem(job, stem)), gain) for stem, gain in audible.items()],
+        }, 4 * job.samples * 4)  # fmt: skip
+
+    async def _run(self, request: dict[str, object], size: int) -> None:
+        if self._shelf.free() - size < self._reserve:
+            raise Refused(507, f"disk: got too little for {size / 1e6:.0f} MB more, expected room")
+        async with self._room:
+            await run_child(CHILD, request)
+
+
+def check_format(kind: str) -> None:
+    """Raise Refused for a format that is none of FORMATS."""
+    if kind not in FORMATS:
+        raise Refused(400, f"format: got '{kind}', expected one of {', '.join(FORMATS)}")
+
+
+def zipped(files: Mapping[str, Path]) -> Iterator[bytes]:
+    """A zip of files as it grows, uncompressed: audio does not get smaller."""
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for name, path in files.items():
+            with path.open("rb") as source, archive.open(name, "w", force_zip64=True) as entry:
+                while piece := source.read(PIECE):
+                    entry.write(piece)
+                    yield sink.take()
+    yield sink.take()
+
+
+class _Sink:
+    # A file that can only be written; it keeps what was not taken yet.
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._waiting += data
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def take(self) -> bytes:
+        taken = bytes(self._waiting)
+        self._waiting.clear()
+        return taken

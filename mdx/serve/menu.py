@@ -1,0 +1,81 @@
+"""What the page offers to separate with, and what a worker has to load for a choice."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mdx.errors import ConfigError
+from mdx.limit.policy import find_limit
+from mdx.serve.crew import Setup
+from mdx.serve.jobs import Wish
+from mdx.serve.settings import Settings
+from mdx.systems.listing import Listing, list_system, list_systems
+from mdx.systems.selection import stems_of
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A wish that can be granted."""
+
+    setup: Setup  # for a worker
+    rest: str | None  # the stem of what the others leave
+    limit: tuple[str, float, float] | None  # the fields of a Limit
+
+
+class Menu:
+    """The systems by name; a name of the page is looked up here, and is never a path."""
+
+    def __init__(self, settings: Settings) -> None:
+        """`settings.system` may be the path of a YAML; raises ConfigError for one that is not."""
+        own = list_system(settings.system)
+        self._settings = settings
+        self._systems = {listing.spec.name: listing for listing in list_systems()}
+        self._systems[own.spec.name] = own
+        self._path_of = {own.spec.name: settings.system}
+        self.default = own.spec.name
+        if not own.here:
+            raise ConfigError(
+                f"system {own.spec.name}", got="no weights here", expected="all of them",
+                hint=f"mdx fetch {own.spec.name}",
+            )  # fmt: skip
+        self.choose(Wish(self.default, settings.precision))
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """All systems, those that can be run first, for the page."""
+        shown = [_as_json(listing) for listing in self._systems.values()]
+        return sorted(shown, key=lambda it: (not it["here"], it["name"] != self.default))
+
+    def choose(self, wish: Wish) -> Choice:
+        """What a wish takes; raises ConfigError for a system, precision or stem that is not."""
+        listing = self._systems.get(wish.system)
+        if listing is None or not listing.here:
+            known = [name for name, other in self._systems.items() if other.here]
+            got = f"'{wish.system}'" if listing is None else f"'{wish.system}', which is not here"
+            raise ConfigError("system", got=got, expected=f"one of {', '.join(known)}")
+        if wish.precision not in listing.precisions:
+            raise ConfigError(
+                f"system {wish.system}", got=f"precision '{wish.precision}'",
+                expected=f"one of {', '.join(listing.precisions)}",
+            )  # fmt: skip
+        sources, rest = stems_of(listing.spec, None, wish.two_stems)
+        limit = find_limit(self._settings.limit, listing.spec.limit)
+        limited = limit is not None and limit.kind != "none"
+        setup = Setup(
+            system=str(self._path_of.get(wish.system, wish.system)), precision=wish.precision,
+            sources=sources, limited=limited, threads=self._settings.threads,
+            runtime=self._settings.runtime, provider=self._settings.provider,
+        )  # fmt: skip
+        return Choice(setup, rest, (limit.kind, limit.value, limit.most) if limit else None)
+
+
+def _as_json(listing: Listing) -> dict[str, Any]:
+    spec = listing.spec
+    return {
+        "name": spec.name,
+        "description": spec.description,
+        "stems": spec.stems,
+        "data": "; ".join(spec.training_data) or "nothing",
+        "licence": listing.licence,
+        "here": listing.here,
+        "fetch": f"mdx fetch {spec.name}" if listing.fetched else "",
+        "precisions": listing.precisions,
+    }

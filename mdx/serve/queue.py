@@ -1,0 +1,245 @@
+"""The queue: every job there is, and the one that is at work."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from mdx.errors import MdxError, OutputError
+from mdx.serve.crew import Crew
+from mdx.serve.events import Hub
+from mdx.serve.jobs import Job, Wish, plain_name
+from mdx.serve.menu import Choice, Menu
+from mdx.serve.refusals import Refused
+from mdx.serve.settings import Settings
+from mdx.serve.shelf import Shelf
+from mdx.serve.uploads import Bounds, receive
+
+log = logging.getLogger(__name__)
+MOST_UPLOADS = 4  # at a time
+TIDY_EVERY = 60.0  # seconds
+
+
+class Queue:
+    """Jobs in the order in which they came; one song at a time has all threads."""
+
+    def __init__(self, settings: Settings, shelf: Shelf, menu: Menu) -> None:
+        """Take over what an earlier server left: its queue goes on."""
+        self.settings, self.shelf, self.menu = settings, shelf, menu
+        self.hub, self.crew = Hub(), Crew()
+        self.jobs: dict[str, Job] = {}
+        self._news = asyncio.Event()
+        self._cancels: dict[str, asyncio.Event] = {}  # of jobs at work
+        self._uploads: set[str] = set()  # ids of jobs whose body is coming
+        for job in shelf.load():
+            self.jobs[job.id] = job
+            if job.state == "uploading":
+                self._end(job, "failed", error="upload: got a server that stopped; send it again")
+            elif job.state == "working":
+                shelf.drop_results(job)
+                self._put(job, state="queued", stage="", done=0, total=0, seconds_left=None)
+
+    # What the page asks for
+
+    def reserve(self, name: str, size: int, wish: Wish) -> Job:
+        """Enter a song whose body is to come; raises Refused where there is no room for it."""
+        if not 0 < size <= self.settings.most_upload:
+            most = self.settings.most_upload / 1e6
+            raise Refused(413, f"{plain_name(name)}: got {size} bytes, expected 1 to {most:.0f} MB")
+        self._check_room()
+        self._bounds(size).check_disk(size)
+        job = Job(_new_id(), _new_id(), plain_name(name), size, wish, created=time.time())
+        self.menu.choose(wish)
+        return self._put(job)
+
+    async def receive(self, job: Job, body: AsyncIterator[bytes]) -> Job:
+        """Take the body of a song, and queue it; raises Refused, and the job fails."""
+        if job.state != "uploading" or job.id in self._uploads:
+            raise Refused(409, f"{job.id}: got a second upload, expected one")
+        if len(self._uploads) >= MOST_UPLOADS:
+            raise Refused(503, f"uploads: got one more than {MOST_UPLOADS} at a time; wait")
+        self._uploads.add(job.id)
+        try:
+            await receive(
+                body, self.shelf.upload(job), self._bounds(job.bytes),
+                lambda received: self._show(job.id, received=received),
+            )  # fmt: skip
+        except Refused as refusal:
+            self._fail_upload(job.id, str(refusal))
+            raise
+        except BaseException as error:
+            self._fail_upload(job.id, "upload: it broke off; send the song again")
+            if isinstance(error, OSError):
+                raise Refused(507, f"disk: got {error.strerror}, expected room") from error
+            raise
+        finally:
+            self._uploads.discard(job.id)
+        if job.id not in self.jobs or self.jobs[job.id].state != "uploading":
+            raise Refused(410, f"{job.id}: it was cancelled meanwhile")
+        return self._put(self.jobs[job.id], state="queued", received=job.bytes)
+
+    def again(self, job: Job, wish: Wish) -> Job:
+        """Queue another separation of a song that is here; raises Refused."""
+        if not self.shelf.upload(job).is_file():
+            raise Refused(409, f"{job.id}: got no song, expected an upload that is whole")
+        self._check_room()
+        self.menu.choose(wish)
+        fresh = Job(_new_id(), job.song, job.name, job.bytes, wish, time.time())
+        facts = {"sample_rate": job.sample_rate, "samples": job.samples, "received": job.received}
+        return self._put(fresh, state="queued", **facts)
+
+    def cancel(self, job: Job) -> None:
+        """End a job that is not finished."""
+        if job.state == "working":
+            self._cancels[job.id].set()
+        elif not job.is_finished:
+            self._end(job, "cancelled")
+
+    def remove(self, job: Job) -> None:
+        """Remove a finished job with all its files; raises Refused for another one."""
+        if not job.is_finished:
+            raise Refused(409, f"{job.id}: got a job that is {job.state}; cancel it first")
+        del self.jobs[job.id]
+        others = any(other.song == job.song for other in self.jobs.values())
+        self.shelf.remove(job, with_song=not others)
+        self.hub.publish(job.id)
+
+    def note_scores(self, job: Job, scores: dict[str, Any] | None) -> None:
+        """Keep what a job's stems are worth."""
+        if job.id in self.jobs:
+            self._put(self.jobs[job.id], scores=scores)
+
+    def note_truth(self, job: Job) -> None:
+        """Say that a song's true stems have changed, to all jobs of it; older scores go."""
+        for other in [it for it in self.jobs.values() if it.song == job.song]:
+            self._put(other, scores=None)
+
+    # What happens by itself
+
+    async def run(self) -> None:
+        """Separate what is queued, for ever."""
+        while True:
+            waiting = [job for job in self.jobs.values() if job.state == "queued"]
+            if waiting:
+                await self._separate(waiting[0])
+            else:
+                self._news.clear()
+                await self._news.wait()
+
+    async def tidy(self) -> None:
+        """Remove finished jobs whose time is over, and uploads that never came, for ever."""
+        while True:
+            self.tidy_once(time.time())
+            await asyncio.sleep(TIDY_EVERY)
+
+    def tidy_once(self, now: float) -> None:
+        """The same, as of a time."""
+        for job in list(self.jobs.values()):
+            patience = now - job.created > 2 * self.settings.patience
+            if job.is_finished and now - (job.ended or 0) > 3600 * self.settings.keep_hours:
+                self.remove(job)
+            elif job.state == "uploading" and job.id not in self._uploads and patience:
+                self._fail_upload(job.id, "upload: it never came; send the song again")
+
+    async def warm_up(self) -> None:
+        """Load the default system, so that the first song need not wait for it."""
+        choice = self.menu.choose(Wish(self.menu.default, self.settings.precision))
+        await self.crew.worker(choice.setup)
+
+    async def _separate(self, job: Job) -> None:
+        cancel = self._cancels[job.id] = asyncio.Event()
+        job = self._put(job, state="working", started=time.time(), stage="loading")
+        try:
+            choice = self.menu.choose(job.wish)
+            worker = await self.crew.worker(choice.setup)
+            last = await worker.separate(
+                self._order(job, choice), lambda event: self._hear(job.id, event), cancel
+            )
+        except MdxError as error:
+            last = {"event": "failed", "reason": str(error)}
+        except Exception as error:  # whatever it is, the queue goes on
+            log.exception("job %s", job.id)
+            last = {"event": "failed", "reason": f"got {error!r}, expected stems; try it again"}
+        finally:
+            del self._cancels[job.id]
+        self._finish(self.jobs[job.id], last)
+
+    def _order(self, job: Job, choice: Choice) -> dict[str, Any]:
+        return {
+            "id": job.id,
+            "name": job.name,
+            "upload": str(self.shelf.upload(job)),
+            "mixture": str(self.shelf.mixture(job)),
+            "out": str(self.shelf.job_folder(job) / "stems"),
+            "rest": choice.rest,
+            "limit": choice.limit,
+            "most_seconds": 3600 * self.settings.most_hours,
+        }
+
+    def _hear(self, job_id: str, event: dict[str, Any]) -> None:
+        job = self.jobs[job_id]
+        if event["event"] == "progress":
+            done, total = event["done"], event["total"]
+            spent = time.time() - (job.started or 0)
+            left = round(spent * (total - done) / done, 1) if done else None
+            self._show(job_id, done=done, total=total, stage=event["stage"], seconds_left=left)
+        elif event["event"] == "original":
+            facts = {key: event[key] for key in ("sample_rate", "samples")}
+            for other in [it for it in self.jobs.values() if it.song == job.song]:
+                self._put(other, **facts)
+
+    def _finish(self, job: Job, last: dict[str, Any]) -> None:
+        if last["event"] == "done":
+            self._end(
+                job, "done", stems=tuple(last["stems"]), seconds=last["seconds"],
+                notes=tuple(last["notes"]), degraded=tuple(last["degraded"]), done=job.total,
+            )  # fmt: skip
+            return
+        self.shelf.drop_results(job)
+        if last["event"] == "cancelled":
+            self._end(job, "cancelled")
+        else:
+            log.warning("job %s failed: %s", job.id, last["reason"])
+            self._end(job, "failed", error=last["reason"])
+
+    def _end(self, job: Job, state: str, **values: Any) -> None:
+        self._put(job, state=state, ended=time.time(), stage="", seconds_left=None, **values)
+
+    def _fail_upload(self, job_id: str, reason: str) -> None:
+        job = self.jobs.get(job_id)
+        if job is not None and job.state == "uploading":
+            self._end(job, "failed", error=reason)
+
+    def _put(self, job: Job, **values: Any) -> Job:
+        # On disk and to all pages.
+        job = self.jobs[job.id] = job.changed(**values)
+        try:
+            self.shelf.save(job)
+        except OutputError as error:  # a full disk ends neither the job nor the server
+            log.warning("job %s is not kept: %s", job.id, error)
+        self._news.set()
+        self.hub.publish(job.id)
+        return job
+
+    def _show(self, job_id: str, **values: Any) -> None:
+        # To all pages only: progress is nothing to keep.
+        if job_id in self.jobs:
+            self.jobs[job_id] = self.jobs[job_id].changed(**values)
+            self.hub.publish(job_id)
+
+    def _check_room(self) -> None:
+        if len(self.jobs) >= self.settings.most_songs:
+            most = self.settings.most_songs
+            raise Refused(503, f"queue: got one song more than {most}; remove some, or wait")
+
+    def _bounds(self, size: int) -> Bounds:
+        settings = self.settings
+        return Bounds(
+            size=size, reserve=settings.reserve, free=self.shelf.free, patience=settings.patience
+        )
+
+
+def _new_id() -> str:
+    return secrets.token_hex(8)

@@ -1,0 +1,26 @@
+"""Requests that are turned down: an answer in words, and one line in the log."""
+
+import logging
+
+log = logging.getLogger("mdx.serve")
+LONGEST = 200  # characters of what a client sent that go into the log
+
+
+class Refused(Exception):
+    """A request that is turned down, with an HTTP status; its text is one line."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(" ".join(text.split()))
+        self.status = status
+
+
+def log_refusal(status: int, method: str, path: str, text: str) -> None:
+    """Write one line, whatever the client put into it."""
+    log.warning("refused %d: %s %s: %s", status, plain(method), plain(path), plain(text))
+
+
+def plain(text: str) -> str:
+    """A client's text on one line of bounded length, with escapes for all that is no letter."""
+    shown = text.encode("ascii", "backslashreplace").decode()
+    shown = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in shown)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."

@@ -1,0 +1,113 @@
+"""Starting the server, and stopping it."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+import webbrowser
+from types import FrameType
+
+import uvicorn
+
+from mdx.errors import ConfigError
+from mdx.serve.app import make_app
+from mdx.serve.connections import MOST_HEADER_BYTES, TimedProtocol
+from mdx.serve.guard import LOOPBACK
+from mdx.serve.menu import Menu
+from mdx.serve.page import Page
+from mdx.serve.queue import Queue
+from mdx.serve.settings import Settings
+from mdx.serve.shelf import Shelf
+
+MOST_CONNECTIONS = 256
+GOODBYE = 2  # seconds that answers on their way are given when the server stops
+
+
+def run(settings: Settings, host: str, port: int, *, open_browser: bool = False) -> None:
+    """Serve until a signal comes.
+
+    Raises ConfigError for an address or a folder that cannot be had, or a system that is not.
+    """
+    menu = Menu(settings)
+    listener = bind(host, port)
+    shelf = Shelf(settings.folder)
+    try:
+        with contextlib.closing(shelf):
+            asyncio.run(_serve(settings, menu, shelf, listener, open_browser=open_browser))
+    finally:
+        listener.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens; raises ConfigError where the address is not ours or taken."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+    except (OSError, UnicodeError) as error:
+        raise _no_address(host, port, error) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise _no_address(host, port, error) from error
+    return listener
+
+
+def addresses(listener: socket.socket, token: str | None) -> list[str]:
+    """What a browser is given to open the page, from here and from elsewhere."""
+    host, port = listener.getsockname()[:2]
+    names = [host]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - the user asked for it
+        names = ["localhost", socket.gethostname()]
+    query = f"?token={token}" if token else ""
+    return [f"http://{f'[{name}]' if ':' in name else name}:{port}/{query}" for name in names]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own, which no other one reaches."""
+    return host in LOOPBACK or host.startswith("127.")
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which tells the open pages' event streams to end when a signal comes."""
+
+    queue: Queue
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the streams, and then the server."""
+        super().handle_exit(sig, frame)
+        self.queue.hub.close()
+
+
+async def _serve(
+    settings: Settings, menu: Menu, shelf: Shelf, listener: socket.socket, *, open_browser: bool
+) -> None:
+    queue = Queue(settings, shelf, menu)
+    host = str(listener.getsockname()[0])
+    config = uvicorn.Config(
+        make_app(queue, Page(menu, settings), loopback=is_loopback(host)),
+        http=TimedProtocol, ws="none", loop="asyncio", lifespan="on", log_config=None,
+        access_log=False, proxy_headers=False, server_header=False,
+        limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=GOODBYE,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+    )  # fmt: skip
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    server = Server(config)
+    server.queue = queue
+    found = addresses(listener, settings.token)
+    for address in found:
+        print(f"mdx serve: {address}", flush=True)
+    if open_browser:
+        threading.Thread(target=webbrowser.open, args=(found[0],), daemon=True).start()
+    await server.serve(sockets=[listener])
+
+
+def _no_address(host: str, port: int, error: OSError | UnicodeError) -> ConfigError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return ConfigError(
+        f"address {host}:{port}", got=reason, expected="a free port of this machine",
+        hint="--port 0 takes any that is free",
+    )  # fmt: skip

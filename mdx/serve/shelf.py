@@ -1,0 +1,134 @@
+"""Jobs and songs on disk: a folder each, named by numbers that the server draws."""
+
+import json
+import logging
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from mdx.errors import ConfigError, MdxError
+from mdx.files import write_atomically
+from mdx.serve.jobs import IDENTIFIER, Job
+
+log = logging.getLogger(__name__)
+JOB = "job.json"
+
+
+class Shelf:
+    """The folder of a server.
+
+    songs/<id>/ has what was uploaded: `upload`, `mixture.wav`, `truth/<source>.wav`.
+    jobs/<id>/ has what was made of it: `job.json`, `stems/<stem>.wav`, `exports/`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Make the folder and lock it; raises ConfigError where that cannot be."""
+        self.root = root
+        try:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for name in ("songs", "jobs"):
+                (root / name).mkdir(exist_ok=True)
+            self._lock = _locked(root / "lock")
+        except BlockingIOError as error:
+            raise ConfigError(
+                root, got="a folder that another mdx serve has", expected="one of its own",
+                hint="--folder names another",
+            ) from error  # fmt: skip
+        except OSError as error:
+            raise ConfigError(root, got=error.strerror, expected="a writable folder") from error
+
+    def close(self) -> None:
+        """Let another server have the folder."""
+        self._lock.close()
+
+    def job_folder(self, job: Job) -> Path:
+        """Where all that was made for a job lies."""
+        return self.root / "jobs" / _checked(job.id)
+
+    def song_folder(self, job: Job) -> Path:
+        """Where a job's song lies."""
+        return self.root / "songs" / _checked(job.song)
+
+    def upload(self, job: Job) -> Path:
+        """The song as it was uploaded."""
+        return self.song_folder(job) / "upload"
+
+    def mixture(self, job: Job) -> Path:
+        """The song, decoded."""
+        return self.song_folder(job) / "mixture.wav"
+
+    def stem(self, job: Job, stem: str) -> Path:
+        """A stem of a job, which must be one of its own."""
+        assert stem in job.stems
+        return self.job_folder(job) / "stems" / f"{stem}.wav"
+
+    def truth(self, job: Job) -> Path:
+        """The folder of the song's true stems."""
+        return self.song_folder(job) / "truth"
+
+    def save(self, job: Job) -> None:
+        """Write what is known of a job; raises OutputError."""
+        write_atomically(self.job_folder(job) / JOB, json.dumps(job.as_json(), indent=1))
+
+    def load(self) -> list[Job]:
+        """All jobs of an earlier server, the oldest first; what belongs to none is removed."""
+        jobs = []
+        for folder in sorted((self.root / "jobs").iterdir()):
+            try:
+                job = Job.of_json(json.loads((folder / JOB).read_text(encoding="utf-8")))
+                if job.id != folder.name:
+                    raise ConfigError(folder, got=job.id, expected=folder.name)
+                jobs.append(job)
+            except (OSError, ValueError, MdxError) as error:
+                log.warning("%s: %s; it is removed", folder.name, error)
+                _remove(folder)
+        known = {job.song for job in jobs}
+        for folder in (self.root / "songs").iterdir():
+            if folder.name not in known:
+                _remove(folder)
+        return sorted(jobs, key=lambda job: job.created)
+
+    def drop_results(self, job: Job) -> None:
+        """Remove what was made for a job, but not what is known of it."""
+        for name in ("stems", "exports"):
+            shutil.rmtree(self.job_folder(job) / name, ignore_errors=True)
+
+    def remove(self, job: Job, *, with_song: bool) -> None:
+        """Remove a job, and its song where no other job has it."""
+        _remove(self.job_folder(job))
+        if with_song:
+            _remove(self.song_folder(job))
+
+    def free(self) -> int:
+        """Bytes that are left on the disk."""
+        return shutil.disk_usage(self.root).free
+
+
+def _checked(identifier: str) -> str:
+    assert IDENTIFIER.fullmatch(identifier)
+    return identifier
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    with suppress(OSError):
+        folder.unlink()
+
+
+def _locked(path: Path) -> BinaryIO:
+    file = path.open("ab")
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # Windows
+        pass
+    except BaseException:
+        file.close()
+        raise
+    os.set_inheritable(file.fileno(), False)
+    return file

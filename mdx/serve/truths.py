@@ -1,0 +1,88 @@
+"""True stems beside a song: kept as they came, decoded to be played, and scored against."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from mdx.errors import MdxError
+from mdx.serve.children import run_child
+from mdx.serve.jobs import Job
+from mdx.serve.refusals import Refused
+from mdx.serve.settings import Settings
+from mdx.serve.shelf import Shelf
+from mdx.serve.uploads import Bounds, receive
+from mdx.systems.spec import MODELS, SOURCES
+
+# Of the repository's other packages; a process of its own, so that mdx does without it.
+CHILD = "evaluator.score_song"
+DECODER = "mdx.serve.export"
+
+
+class Truths:
+    """The true stems of every song."""
+
+    def __init__(self, settings: Settings, shelf: Shelf) -> None:
+        self._settings, self._shelf = settings, shelf
+
+    def of(self, job: Job) -> list[str]:
+        """The sources whose true stem is here and can be played."""
+        folder = self._shelf.truth(job)
+        return [source for source in SOURCES if (folder / f"{source}.wav").is_file()]
+
+    async def take(self, job: Job, source: str, size: int, body: AsyncIterator[bytes]) -> None:
+        """Receive a true stem; raises Refused, or AudioError where it does not fit the song."""
+        if source not in SOURCES:
+            raise Refused(404, f"{job.id}: got '{source}', expected one of {SOURCES}")
+        if not 0 < size <= self._settings.most_upload:
+            raise Refused(413, f"{source}: got {size} bytes, expected a true stem")
+        bounds = Bounds(
+            size=size, reserve=self._settings.reserve, free=self._shelf.free,
+            patience=self._settings.patience,
+        )  # fmt: skip
+        upload, target = self._upload(job, source), self._shelf.truth(job) / f"{source}.wav"
+        target.unlink(missing_ok=True)
+        await receive(body, upload, bounds, lambda _: None)
+        try:
+            found = await run_child(DECODER, {
+                "kind": "truth", "upload": str(upload), "target": str(target),
+                "most_seconds": 3600 * self._settings.most_hours,
+            })  # fmt: skip
+            _check_fits(job, source, found)
+        except BaseException:
+            upload.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
+            raise
+
+    async def score(self, job: Job) -> dict[str, Any]:
+        """Both SDRs of a job's stems by source; raises Refused, or AudioError."""
+        if not can_score():
+            raise Refused(501, "scores: got no evaluator here, expected the whole repository")
+        there = self.of(job)
+        estimates = {
+            source: str(self._shelf.stem(job, source)) for source in there if source in job.stems
+        }
+        if not estimates or job.state != "done":
+            raise Refused(409, f"{job.id}: got no stem with a true one, expected some")
+        try:
+            return await run_child(CHILD, {
+                "references": {source: str(self._upload(job, source)) for source in there},
+                "estimates": estimates,
+            })  # fmt: skip
+        except MdxError as error:
+            raise MdxError.like(str(error).replace(f"{self._shelf.truth(job)}/", "")) from error
+
+    def _upload(self, job: Job, source: str) -> Path:
+        return self._shelf.truth(job) / f"{source}.upload"
+
+
+def can_score() -> bool:
+    """Whether the evaluator is here: a wheel has none."""
+    return (MODELS.parent / "evaluator" / "score_song.py").is_file()
+
+
+def _check_fits(job: Job, source: str, found: dict[str, Any]) -> None:
+    if (found["sample_rate"], found["samples"]) != (job.sample_rate, job.samples):
+        raise Refused(
+            400, f"true {source}: got {found['samples']} samples at {found['sample_rate']} Hz, "
+            f"expected {job.samples} at {job.sample_rate} Hz, as the song has"
+        )  # fmt: skip

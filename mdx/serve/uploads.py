@@ -1,0 +1,82 @@
+"""A request's body to a file, chunk by chunk, within bounds of size, disk and time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from mdx.files import draft_of
+from mdx.serve.refusals import Refused
+
+PIECE = 1 << 20  # bytes that are written at a time
+SLOWEST = 1000  # bytes a second, on average, once PATIENCE is over
+GRACE = 60.0  # seconds
+
+
+class Bounds:
+    """What an upload must keep to."""
+
+    def __init__(self, *, size: int, reserve: int, free: Callable[[], int], patience: float):
+        """`size` is what was announced, in bytes; `free` tells how many bytes the disk has left."""
+        self.size = size
+        self._reserve, self._free = reserve, free
+        self.patience = patience
+        self._started = time.monotonic()
+
+    def check_disk(self, more: int) -> None:
+        """Raise Refused (507) where so many bytes more would fill the disk."""
+        if self._free() - more < self._reserve:
+            raise Refused(
+                507, f"disk: got {self._free() / 1e9:.1f} GB free, expected room for "
+                f"{more / 1e6:.0f} MB and {self._reserve / 1e9:.1f} GB to spare; make room"
+            )  # fmt: skip
+
+    def check(self, received: int) -> None:
+        """Raise Refused for a body that is too long (413) or comes too slowly (408)."""
+        if received > self.size:
+            raise Refused(413, f"upload: got more than the {self.size} bytes announced")
+        spent = time.monotonic() - self._started
+        if spent > GRACE and received < SLOWEST * spent:
+            raise Refused(408, f"upload: got {received} bytes in {spent:.0f} s, expected more")
+
+    def check_end(self, received: int) -> None:
+        """Raise Refused (400) for a body that is too short."""
+        if received != self.size:
+            raise Refused(400, f"upload: got {received} bytes, expected {self.size}; it broke off")
+
+
+async def receive(
+    body: AsyncIterator[bytes], target: Path, bounds: Bounds, told: Callable[[int], None]
+) -> None:
+    """Write a body to a file, which appears when it is whole.
+
+    `told` gets the bytes so far. Raises Refused, OSError, or ClientDisconnect of the body.
+    """
+    bounds.check_disk(bounds.size)
+    with draft_of(target) as draft, draft.open("wb") as file:
+        received, waiting = 0, bytearray()
+        async for chunk in _patiently(body, bounds.patience):
+            received += len(chunk)
+            bounds.check(received)
+            waiting += chunk
+            if len(waiting) >= PIECE:
+                bounds.check_disk(len(waiting))
+                await asyncio.to_thread(file.write, waiting)
+                waiting = bytearray()
+                told(received)
+        await asyncio.to_thread(file.write, waiting)
+        bounds.check_end(received)
+    told(received)
+
+
+async def _patiently(body: AsyncIterator[bytes], patience: float) -> AsyncIterator[bytes]:
+    iterator = aiter(body)
+    while True:
+        try:
+            async with asyncio.timeout(patience):
+                chunk = await anext(iterator)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Refused(408, f"upload: got nothing for {patience:g} s; it broke off") from None
+        yield chunk

@@ -1,0 +1,176 @@
+"""The process that separates: one Separator, songs one after another, a JSON object a line.
+
+    python -m mdx.serve.worker '{"system": "demo", ...}'
+
+It reads {"order": {"id": ..., ...}} and {"cancel": id}, and writes the events ready, original,
+progress, done, failed, cancelled and unloadable. It ends with its parent, whose death closes its
+standard input.
+"""
+
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from mdx.audio.drafts import remove_leftovers
+from mdx.errors import Cancelled, MdxError
+from mdx.estimators.front_ends import is_heavy
+from mdx.limit.policy import Limit
+from mdx.runtimes.memory import save_memory
+from mdx.separator import Separator
+from mdx.serve.originals import write_original
+from mdx.serve.peaks import write_peaks
+from mdx.systems.find import find_system
+
+Orders = queue.SimpleQueue[tuple[dict[str, Any], threading.Event]]
+EVERY = 0.1  # seconds between two lines of progress, at least
+
+
+class Speaker:
+    """Events to the parent, one a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last = 0.0
+
+    def say(self, event: str, **facts: object) -> None:
+        """Write one event."""
+        print(json.dumps({"event": event, **facts}), file=self._stream, flush=True)
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """Write how far a song is, now and then."""
+        now = time.monotonic()
+        if now - self._last >= EVERY or done == total:
+            self._last = now
+            self.say("progress", done=done, total=total, stage=stage)
+
+
+class Notes(logging.Handler):
+    """Warnings of a song, in words."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
+        self.lines.append(record.getMessage())
+
+
+def main() -> None:
+    """Load a Separator, and separate what the parent orders."""
+    speaker = Speaker(_private_stdout())
+    asked = json.loads(sys.argv[1])
+    orders: Orders = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
+    notes = Notes()
+    logger = logging.getLogger("mdx")
+    logger.handlers, logger.propagate = [notes], False
+    try:
+        save_memory(give_back=is_heavy(find_system(asked["system"])[0]))
+        separator = Separator.load(**asked)
+    except Exception as error:  # of a runtime that cannot load the networks, say
+        speaker.say("unloadable", reason=_reason(error, {}))
+        return
+    speaker.say("ready")
+    while True:
+        order, cancel = orders.get()
+        notes.lines.clear()
+        _carry_out(order, separator, speaker, cancel, notes)
+
+
+def _carry_out(
+    order: Mapping[str, Any], separator: Separator, speaker: Speaker, cancel: threading.Event,
+    notes: Notes,
+) -> None:  # fmt: skip
+    # Paths mean nothing to whoever reads the page.
+    shown = {order["upload"]: order["name"], f"{order['out']}/": ""}
+    started = time.monotonic()
+    try:
+        facts = _separate(order, separator, speaker, cancel)
+    except Cancelled:
+        speaker.say("cancelled")
+    except Exception as error:  # whatever it is, the other songs are separated
+        speaker.say("failed", reason=_reason(error, shown))
+    else:
+        seconds = round(time.monotonic() - started, 3)
+        words = [_without_paths(line, shown) for line in notes.lines]
+        speaker.say("done", notes=words, seconds=seconds, **facts)
+
+
+def _separate(
+    order: Mapping[str, Any], separator: Separator, speaker: Speaker, cancel: threading.Event
+) -> dict[str, Any]:
+    upload, mixture, out = (Path(order[key]) for key in ("upload", "mixture", "out"))
+    speaker.say("progress", done=0, total=0, stage="reading")
+    if not mixture.is_file():
+        original = write_original(
+            upload, mixture, most_seconds=order["most_seconds"], cancel=cancel
+        )
+        write_peaks(mixture)
+        speaker.say("original", **original._asdict())
+    remove_leftovers(out)
+    limit = Limit(*order["limit"]) if order["limit"] else None
+    stems = separator.separate_file(
+        upload, out, rest=order["rest"], downmix=True, progress=speaker.progress, cancel=cancel,
+        limit=limit,
+    )  # fmt: skip
+    for path in stems.values():
+        write_peaks(path)
+    return {"stems": list(stems), "degraded": degraded(out / "quality.json")}
+
+
+def degraded(path: Path) -> list[dict[str, Any]]:
+    """Where the time limit made do with less: from which second of the song, and with what."""
+    if not path.is_file():
+        return []
+    quality = json.loads(path.read_text(encoding="utf-8"))
+    labels = {level["index"]: level["label"] for level in quality["levels"]}
+    return [
+        {"from": decision["position"], "level": labels[decision["index"]]}
+        for decision in quality["decisions"]
+        if decision["index"] > 0
+    ]
+
+
+def _listen(orders: Orders) -> None:
+    # A cancel may come when its order is done already; it must not hit the next one.
+    current, cancel = None, threading.Event()
+    for line in sys.stdin:
+        message = json.loads(line)
+        if "order" in message:
+            current, cancel = message["order"]["id"], threading.Event()
+            orders.put((message["order"], cancel))
+        elif message["cancel"] == current:
+            cancel.set()
+    os._exit(0)  # the parent is gone, and nobody waits for what is at work
+
+
+def _private_stdout() -> TextIO:
+    # What a library prints goes to standard error; only events take the pipe.
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return stream
+
+
+def _reason(error: Exception, shown: Mapping[str, str]) -> str:
+    if isinstance(error, MdxError):
+        return _without_paths(str(error), shown)
+    words = f"got {type(error).__name__} {error}, expected stems"
+    return _without_paths(" ".join(words.split()), shown)
+
+
+def _without_paths(text: str, shown: Mapping[str, str]) -> str:
+    for path, name in shown.items():
+        text = text.replace(path, name)
+    return text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What there is to separate with: every system, and how much of it is here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdx.systems.find import find_system, system_names
+from mdx.systems.manifest import (
+    WeightsEntry,
+    checkpoint_of,
+    int8_name,
+    read_manifest,
+    weights_path,
+)
+from mdx.systems.spec import SystemSpec
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A system as a list of them shows it."""
+
+    spec: SystemSpec
+    there: tuple[bool, ...]  # whether a file is here, for each
+    fetched: bool  # whether `mdx fetch` knows all files
+    licence: str  # of the code and the weights, in words
+    precisions: tuple[str, ...]  # float32, and int8 where there are such networks here
+
+    @property
+    def here(self) -> bool:
+        """Whether it can be run."""
+        return all(self.there)
+
+
+def list_systems() -> list[Listing]:
+    """All systems that come with the repository, by name."""
+    return [list_system(name) for name in system_names()]
+
+
+def list_system(system: str | Path) -> Listing:
+    """One system, by name or by the path of its YAML; raises ConfigError as find_system does."""
+    spec, folder = find_system(system)
+    entries = read_manifest(folder)
+    found = [entry_of(entries, file) for file in spec.files]
+    quantised = [int8_name(name) for name in spec.networks.values()]
+    int8 = bool(quantised) and all(
+        name in entries and weights_path(folder, name).is_file() for name in quantised
+    )
+    return Listing(
+        spec=spec,
+        there=tuple(weights_path(folder, file).is_file() for file in spec.files),
+        fetched=all(entry is not None and entry.is_known for entry in found),
+        licence=spec.licence or ("MIT" if str(system) in system_names() else "not told"),
+        precisions=("float32", "int8") if int8 else ("float32",),
+    )
+
+
+def entry_of(entries: Mapping[str, WeightsEntry], file: str) -> WeightsEntry | None:
+    """What a manifest says of a file, or else of the checkpoint that it is converted from."""
+    return entries.get(file) or entries.get(checkpoint_of(entries, file) or "")
