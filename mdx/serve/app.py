@@ -54,6 +54,7 @@ class Site:
             Route("/api/jobs/{id}/again", self.again, methods=["POST"]),
             Route("/api/jobs/{id}/samples/{kind}/{name}", self.samples),
             Route("/api/jobs/{id}/peaks/{kind}/{name}", self.peaks),
+            Route("/api/jobs/{id}/spectrum/{kind}/{name}", self.spectrum),
             Route("/api/jobs/{id}/sound/{kind}/{name}", self.sound),
             Route("/api/jobs/{id}/stem/{name}", self.stem),
             Route("/api/jobs/{id}/zip", self.zip),
@@ -147,6 +148,11 @@ class Site:
     async def peaks(self, request: Request) -> Response:
         """The outline of a track."""
         return FileResponse(peaks_path(self._track(request)), media_type="application/octet-stream")
+
+    async def spectrum(self, request: Request) -> Response:
+        """The picture of a track by time and frequency."""
+        path = await self.exports.spectrum(self._track(request))
+        return FileResponse(path, media_type="application/octet-stream")
 
     async def sound(self, request: Request) -> Response:
         """A track as a WAV, for browsers without WebAudio."""

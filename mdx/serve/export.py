@@ -1,4 +1,4 @@
-"""A process that writes one download: a stem in another format, a mix of stems, or a true stem.
+"""A process that writes one download: a stem in another format, a mix, a true stem, a spectrum.
 
 echo '{"kind": "stem", ...}' | python -m mdx.serve.export
 """
@@ -23,6 +23,7 @@ from mdx.errors import MdxError
 from mdx.files import draft_of
 from mdx.serve.originals import write_original
 from mdx.serve.peaks import write_peaks
+from mdx.serve.spectra import write_spectrum
 from mdx.systems.spec import Audio
 
 BLOCK = 1 << 16  # samples at a time
@@ -82,10 +83,17 @@ def convert_truth(request: Mapping[str, Any]) -> dict[str, Any]:
     return original._asdict()
 
 
+def draw_spectrum(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the picture of a WAV beside it: `wav`."""
+    write_spectrum(Path(request["wav"]))
+    return {}
+
+
 KINDS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = MappingProxyType({
     "stem": export_stem,
     "mix": export_mix,
     "truth": convert_truth,
+    "spectrum": draw_spectrum,
 })  # fmt: skip
 
 

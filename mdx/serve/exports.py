@@ -2,7 +2,8 @@
 
 import asyncio
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from mdx.audio.formats import FORMATS
@@ -10,6 +11,7 @@ from mdx.serve.children import run_child
 from mdx.serve.jobs import Job, file_name
 from mdx.serve.refusals import Refused
 from mdx.serve.shelf import Shelf
+from mdx.serve.spectra import spectrum_path
 
 CHILD = "mdx.serve.export"
 AT_ONCE = 2  # processes that encode
@@ -24,7 +26,7 @@ class Exports:
         """`reserve` are the bytes of disk that are left free."""
         self._shelf, self._reserve = shelf, reserve
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: dict[Path, tuple[asyncio.Lock, int]] = {}  # and who waits for it
 
     async def stem(self, job: Job, stem: str, kind: str) -> Path:
         """A stem in a format of FORMATS; raises Refused, or MdxError where it cannot be made."""
@@ -35,13 +37,20 @@ class Exports:
         if kind == "wav":
             return wav
         target = self._shelf.job_folder(job) / "exports" / f"{stem}.{kind}"
-        async with self._locks.setdefault(str(target), asyncio.Lock()):
+        async with self._alone(target):
             if not target.is_file():
                 await self._run({
                     "kind": "stem", "wav": str(wav), "format": kind, "target": str(target),
                     "song": str(self._shelf.upload(job)),
                 }, wav.stat().st_size)  # fmt: skip
-        self._locks.pop(str(target), None)
+        return target
+
+    async def spectrum(self, wav: Path) -> Path:
+        """The picture of a track by time and frequency."""
+        target = spectrum_path(wav)
+        async with self._alone(target):
+            if not target.is_file():
+                await self._run({"kind": "spectrum", "wav": str(wav)}, 0)
         return target
 
     async def stems(self, job: Job, kind: str) -> dict[str, Path]:
@@ -63,6 +72,20 @@ class Exports:
             "song": str(self._shelf.upload(job)),
             "tracks": [(str(self._shelf.stem(job, stem)), gain) for stem, gain in audible.items()],
         }, 4 * job.samples * 4)  # fmt: skip
+
+    @asynccontextmanager
+    async def _alone(self, target: Path) -> AsyncIterator[None]:
+        # Two who ask for one file at a time get the one that the first has made.
+        lock, waiting = self._locks.get(target, (asyncio.Lock(), 0))
+        self._locks[target] = lock, waiting + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._locks[target]
+            self._locks[target] = lock, waiting - 1
+            if waiting == 1:
+                del self._locks[target]
 
     async def _run(self, request: dict[str, object], size: int) -> None:
         if self._shelf.free() - size < self._reserve:

@@ -33,8 +33,9 @@ class Page:
             undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._html = environment.get_template(TEMPLATE).render(
-            systems=menu.as_json(), default=menu.default, settings=settings, formats=list(FORMATS),
-            facts=self._facts(menu, settings),
+            systems=menu.as_json(), facts=self._facts(menu, settings),
+            scripts=sorted(name for name in self.files if name.endswith(".js")),
+            most_upload=f"{settings.most_upload / 1e6:g} MB", keep=f"{settings.keep_hours:g} hours",
         )  # fmt: skip
 
     def html(self) -> Response:
@@ -56,6 +57,8 @@ class Page:
     def _facts(self, menu: Menu, settings: Settings) -> dict[str, Any]:
         return {
             "systems": menu.as_json(),
+            "system": menu.default,
+            "precision": settings.precision,
             "formats": list(FORMATS),
             "mostUpload": settings.most_upload,
             "canScore": can_score(),

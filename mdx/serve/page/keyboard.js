@@ -1,0 +1,22 @@
+// Keys of the player that is open.
+
+const OWN_SPACE = "button, input, select, textarea, summary, a";
+const OWN_KEYS = "input, select, textarea";
+const STEP = 5; // seconds
+
+export function setUpKeyboard(current) {
+  addEventListener("keydown", (event) => {
+    const player = current();
+    if (!player || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.target.closest?.(event.key === " " ? OWN_SPACE : OWN_KEYS)) return;
+    const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1];
+    if (event.key === " ") player.toggle();
+    else if (event.key === "ArrowLeft") player.seekBy(-STEP);
+    else if (event.key === "ArrowRight") player.seekBy(STEP);
+    else if (digit === "0") player.toggleOriginal();
+    else if (digit && event.shiftKey) player.toggleSolo(Number(digit) - 1);
+    else if (digit) player.toggleMute(Number(digit) - 1);
+    else return;
+    event.preventDefault();
+  });
+}

@@ -1,0 +1,62 @@
+"""A picture of a WAV by time and frequency, of a fixed size whatever its length."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mdx.audio.soundfiles import open_sound
+from mdx.files import write_atomically
+
+COLUMNS, BANDS = 600, 96
+LOWEST, HIGHEST = 40.0, 16_000.0  # Hz
+WINDOW = 4096  # samples
+TAKES = 4  # windows of a column at most: a long song is sampled
+FLOOR = -96.0  # dB of full scale
+
+
+def write_spectrum(sound: Path) -> None:
+    """Write the picture of a WAV beside it; raises LibsndfileError or OutputError."""
+    write_atomically(spectrum_path(sound), measure_spectrum(sound).tobytes())
+
+
+def spectrum_path(sound: Path) -> Path:
+    """Where a WAV's picture lies."""
+    return sound.with_suffix(".spectrum")
+
+
+def measure_spectrum(sound: Path) -> npt.NDArray[np.uint8]:
+    """Power by column and band, from FLOOR (0) to that of a sine at full scale (255).
+
+    Shape: (columns, bands), bands of equal width in octaves; at most COLUMNS columns.
+    """
+    window = np.hanning(WINDOW).astype(np.float32)
+    with open_sound(sound) as file:
+        bands = _bands(file.samplerate)
+        columns = max(1, min(COLUMNS, file.frames // (WINDOW // 4)))
+        length = file.frames / columns
+        found = np.zeros((columns, BANDS))
+        for column in range(columns):
+            takes = max(1, min(TAKES, int(length // WINDOW)))
+            for take in range(takes):
+                middle = (column + (take + 0.5) / takes) * length
+                file.seek(max(0, min(int(middle) - WINDOW // 2, file.frames - WINDOW)))
+                piece = file.read(WINDOW, dtype="float32", always_2d=True)
+                spectra = np.fft.rfft(piece * window[: len(piece), None], n=WINDOW, axis=0)
+                found[column] += (np.abs(spectra) ** 2).mean(axis=1) @ bands / takes
+    full = (window.sum() / 2) ** 2  # of a sine
+    decibels = 10 * np.log10(np.maximum(found / full, 10 ** (FLOOR / 10)))
+    return np.asarray(np.clip(np.round(255 * (1 - decibels / FLOOR)), 0, 255), dtype=np.uint8)
+
+
+def _bands(rate: int) -> npt.NDArray[np.float64]:
+    # Which bins a band takes its mean of: those inside, or else the nearest one.
+    edges = np.geomspace(LOWEST, HIGHEST, BANDS + 1) * WINDOW / rate
+    bins = WINDOW // 2 + 1
+    taken = np.zeros((bins, BANDS))
+    for band, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        first = round(low)
+        if first < bins:
+            last = max(first + 1, round(high))
+            taken[first:last, band] = 1 / (min(last, bins) - first)
+    return taken
