@@ -52,7 +52,17 @@ INSIDE = {
         "mdx.estimators.protocol", "mdx.estimators.normalise", "mdx.systems.manifest",
         "mdx.systems.weights",
     },
+    # The page is a caller like the command line, and knows no more of the runtime than that.
+    "serve": {
+        "mdx.separator", "mdx.limit.policy", "mdx.runtimes.memory", "mdx.estimators.front_ends",
+        "mdx.audio.drafts", "mdx.audio.encode", "mdx.audio.formats", "mdx.audio.read",
+        "mdx.audio.soundfiles", "mdx.audio.tags", "mdx.audio.write", "mdx.systems.find",
+        "mdx.systems.listing", "mdx.systems.selection",
+    },
 }  # fmt: skip
+WEB = {"starlette", "uvicorn", "h11"}  # of the extra `serve`
+# Started by name as processes of their own: mdx imports neither, and does without where it must.
+CHILDREN = {"mdx.serve.worker", "mdx.serve.export", "evaluator.score_song"}
 SYSTEMS = EVERYWHERE | {
     "mdx.machine", "mdx.systems.mappings", "mdx.systems.find", "mdx.systems.manifest",
     "mdx.systems.weights",
@@ -117,6 +127,27 @@ def test_rooms_of_the_runtime_import_in_one_direction(room: str) -> None:
     for path in files:
         others = {name for name in imports_of_mdx(path) if not name.startswith(f"mdx.{room}.")}
         assert others <= EVERYWHERE | INSIDE[room], path
+
+
+def test_only_the_page_needs_a_web_server() -> None:
+    for path in python_files("mdx"):
+        web = {name.split(".")[0] for name in imports(path)} & WEB
+        assert not web or path.parent.name == "serve", path
+        assert path.parent.name == "serve" or not any(
+            name.startswith("mdx.serve") for name in imports(path, top_level=True)
+        ), path
+
+
+def test_the_page_starts_processes_that_it_does_not_import() -> None:
+    server = set(python_files("mdx/serve")) - {
+        ROOT / f"{name.replace('.', '/')}.py" for name in CHILDREN
+    }
+    for path in server:
+        assert not imports(path) & CHILDREN, path
+        assert "mdx.separator" not in imports(path), path
+    for name in CHILDREN:
+        assert (ROOT / f"{name.replace('.', '/')}.py").is_file()
+        assert any(f'"{name}"' in path.read_text(encoding="utf-8") for path in server), name
 
 
 @pytest.mark.parametrize("room", MAY_SEE)

@@ -63,6 +63,6 @@ def write_original(
 def _check_length(song: Path, samples: int, most: int, rate: int) -> None:
     if samples > most:
         raise AudioError(
-            song, got=f"more than {most / rate / 3600:g} hours of audio",
-            expected=f"at most {most / rate / 3600:g}", hint="mdx serve --max-hours allows more",
+            song, got=f"more than {most / rate / 3600:.3g} hours of audio",
+            expected=f"at most {most / rate / 3600:.3g}", hint="mdx serve --max-hours allows more",
         )  # fmt: skip

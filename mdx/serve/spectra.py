@@ -1,5 +1,6 @@
 """A picture of a WAV by time and frequency, of a fixed size whatever its length."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ COLUMNS, BANDS = 600, 96
 LOWEST, HIGHEST = 40.0, 16_000.0  # Hz
 WINDOW = 4096  # samples
 TAKES = 4  # windows of a column at most: a long song is sampled
+SPREAD = 1.5  # bins that a sine is spread over by the window, in power
 FLOOR = -96.0  # dB of full scale
 
 
@@ -50,13 +52,13 @@ def measure_spectrum(sound: Path) -> npt.NDArray[np.uint8]:
 
 
 def _bands(rate: int) -> npt.NDArray[np.float64]:
-    # Which bins a band takes its mean of: those inside, or else the nearest one.
+    # Which bins a band adds up: those inside, or else the nearest one.
     edges = np.geomspace(LOWEST, HIGHEST, BANDS + 1) * WINDOW / rate
     bins = WINDOW // 2 + 1
     taken = np.zeros((bins, BANDS))
-    for band, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for band, (low, high) in enumerate(itertools.pairwise(edges)):
         first = round(low)
         if first < bins:
             last = max(first + 1, round(high))
-            taken[first:last, band] = 1 / (min(last, bins) - first)
+            taken[first:last, band] = 1 / SPREAD
     return taken

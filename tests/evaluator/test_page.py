@@ -12,20 +12,13 @@ from typing import Any
 import pytest
 from plotly.offline import get_plotlyjs
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
 
 from evaluator.page import write_page
 from evaluator.scores import METRICS
 from mdx.errors import ConfigError
+from tests.browser import console, open_browser, set_scheme, wait
 from tests.evaluator.page_report import ERROR, NASTY, STATES, make_report, write_files
-
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-quic",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -155,40 +148,12 @@ def test_what_is_missing_is_named(
 @pytest.fixture(scope="module")
 def driver(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """A browser that has opened the page."""
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not chromedriver:
-        pytest.skip("no chromium or no chromedriver on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(executable_path=chromedriver))
-    try:
+    with open_browser(tmp_path_factory.mktemp("profile")) as browser:
         set_scheme(browser, "light")
         browser.get(page.as_uri())
         wait(browser, "return document.querySelectorAll('#spectrogram-1 .main-svg').length > 0")
         yield browser
         assert console(browser) == []
-    finally:
-        browser.quit()
-
-
-def wait(browser: webdriver.Chrome, script: str, *arguments: object) -> None:
-    """Wait until a script returns what is true."""
-    WebDriverWait(browser, 10, 0.05).until(lambda it: it.execute_script(script, *arguments))
-
-
-def set_scheme(browser: webdriver.Chrome, scheme: str) -> None:
-    """Have the browser prefer light or dark pages."""
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-
-def console(browser: webdriver.Chrome) -> list[Any]:
-    """What the browser complained of since it was last asked."""
-    log: list[Any] = browser.get_log("browser")  # type: ignore[no-untyped-call]
-    return log
 
 
 def count(browser: webdriver.Chrome, selector: str) -> int:

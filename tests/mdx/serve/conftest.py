@@ -1,0 +1,15 @@
+"""A server that the tests of a module share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mdx.serve.kit import Server, serving
+
+
+@pytest.fixture(scope="module")
+def server(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of the tiny system."""
+    with serving(tiny_system, tmp_path_factory.mktemp("serve") / "folder") as running:
+        yield running

@@ -1,0 +1,131 @@
+"""A server that stops, or is killed, and the one that takes its place."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+
+from tests.mdx.cli.kit import RATE, write_song
+from tests.mdx.serve.kit import ROOT, serving
+from tests.tiny import noise
+
+
+def long_song(seed: int) -> bytes:
+    """Noise that takes a while."""
+    buffer = io.BytesIO()
+    sf.write(buffer, noise(40 * RATE, seed=seed).T, RATE, format="WAV")
+    return buffer.getvalue()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs, and is no zombie."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def test_songs_and_queue_survive_a_killed_server(tiny_system: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    short = write_song(tmp_path / "short.wav", RATE).read_bytes()
+    with serving(tiny_system, folder) as first:
+        done = first.separate(short, "done.wav")["id"]
+        stem = first.get(f"/api/jobs/{done}/stem/bass")
+        working = first.send(long_song(1), "working.wav")
+        queued = first.send(short, "queued.wav")
+        never = first.reserve(100, "never.wav")
+        first.wait(working, ("working",))
+        workers = first.workers
+        first.stop(signal.SIGKILL)
+        end = time.monotonic() + 30
+        while any(map(is_alive, workers)) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert workers and not any(map(is_alive, workers))  # nobody goes on for a dead server
+    with serving(tiny_system, folder) as second:
+        assert second.get(f"/api/jobs/{done}/stem/bass") == stem
+        assert second.wait(working)["state"] == "done"
+        assert second.wait(queued)["state"] == "done"
+        assert "server that stopped" in second.jobs()[never]["error"]
+        assert list(second.jobs()) == [done, working, queued, never]
+        assert second.ask("DELETE", "/api/jobs")[0] == 204
+        assert second.jobs() == {}
+        assert second.stop(signal.SIGTERM) == 143
+    assert not list((folder / "songs").iterdir()) and not list((folder / "jobs").iterdir())
+
+
+def test_a_page_that_listens_does_not_hold_the_server_up(tiny_system: Path, tmp_path: Path) -> None:
+    with (
+        serving(tiny_system, tmp_path / "folder") as server,
+        socket.create_connection(("127.0.0.1", server.port)) as page,
+    ):
+        page.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert page.recv(4096)
+        assert server.stop(signal.SIGTERM) == 143
+        assert "songs are kept" in server.process.stdout.read()  # type: ignore[union-attr]
+
+
+def serve(*options: object) -> "subprocess.CompletedProcess[str]":
+    """`mdx serve` where it cannot start."""
+    return subprocess.run(
+        [sys.executable, "-m", "mdx", "serve", *map(str, options)],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_one_line_says_why_it_cannot_start(tiny_system: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        found = serve("--port", port, "--system", tiny_system, "--folder", tmp_path / "a")
+    assert found.returncode == 1 and found.stderr.count("\n") == 1
+    assert f"address 127.0.0.1:{port}: got Address already in use" in found.stderr
+    with serving(tiny_system, tmp_path / "folder"):
+        found = serve("--port", 0, "--system", tiny_system, "--folder", tmp_path / "folder")
+    assert "a folder that another mdx serve has" in found.stderr and found.returncode == 1
+
+
+def test_what_is_damaged_in_the_folder_is_left_out(tiny_system: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    short = write_song(tmp_path / "short.wav", RATE).read_bytes()
+    with serving(tiny_system, folder) as server:
+        good, bad, moved = (server.separate(short)["id"] for _ in range(3))
+        server.stop()
+    (folder / "jobs" / bad / "job.json").write_text("{")
+    path = folder / "jobs" / moved / "job.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"song": "../../.."}))
+    (folder / "songs" / "stray").mkdir()
+    with serving(tiny_system, folder) as server:
+        assert list(server.jobs()) == [good]
+        assert len([line for line in server.log if "it is removed" in line]) == 2
+        assert sorted(os.listdir(folder / "jobs")) == [good]  # noqa: PTH208
+        assert len(list((folder / "songs").iterdir())) == 1
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    (("--host", "nowhere.invalid"), "address nowhere.invalid:"),
+    (("--host", "203.0.113.9"), "address 203.0.113.9:"),
+    (("--port", "70000"), "--port: got 70000"),
+    (("--keep", "0"), "--keep: got 0"),
+    (("--token", "short"), "--token: got 5 characters"),
+    (("--limit", "soon"), "--limit: got 'soon'"),
+    (("--system", "demucs_v2"), "no weights here"),
+    (("--precision", "int8"), "precision 'int8'"),
+])  # fmt: skip
+def test_options_that_cannot_be(
+    tiny_system: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    options: tuple[str, str], told: str,
+) -> None:  # fmt: skip
+    from mdx.cli.main import main
+
+    assert main(["serve", "--system", str(tiny_system), "--folder", str(tmp_path), *options]) == 1
+    captured = capfd.readouterr()
+    assert told in captured.err and captured.err.count("\n") == captured.err.count("error: ") + (
+        "served to the network" in captured.err
+    )
