@@ -1,10 +1,12 @@
 #!/bin/sh
-# Builds the wheel, installs it into an empty environment, and separates a song outside the checkout.
+# Builds the wheel, installs it into an empty environment, and outside the checkout separates a song
+# and opens the page.
 set -eu
 cd "$(dirname "$0")/.."
 build=$PWD/build
 work=$(mktemp -d)
-trap 'rm -rf "$work" "$build"' EXIT
+server=
+trap 'test -z "$server" || kill "$server"; rm -rf "$work" "$build"' EXIT
 rm -rf "$build" # what an older build left would be taken into the wheel
 PYTHON="${PYTHON:-python3}" sh tools/venv.sh "$work/venv"
 pip() { "$work/venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
@@ -26,3 +28,23 @@ venv/bin/mdx describe venv/lib/python3.*/site-packages/mdx/_repository/models/we
 for stem in bass drums other vocals; do
     test -s "separated/song/$stem.flac" || { echo "error: no $stem.flac" >&2; exit 1; }
 done
+venv/bin/mdx serve 2>&1 | grep -q "pip install 'kuielab-mdx-net\[serve\]'"
+cd - >/dev/null
+pip install --no-compile --constraint constraints.txt "$(ls "$work"/kuielab_mdx_net-*.whl)[serve]"
+cd "$work"
+venv/bin/mdx serve --port 0 --folder kept >serve.log &
+server=$!
+venv/bin/python - <<'END'
+import pathlib
+import time
+import urllib.request
+
+while not (line := pathlib.Path("serve.log").read_text()):
+    time.sleep(0.1)
+address = line.split()[-1]
+page = urllib.request.urlopen(address).read().decode()
+names = [part.split('"')[0] for part in page.split('"/page/')[1:]]
+assert len(names) > 15, names
+for name in names:
+    assert urllib.request.urlopen(f"{address}page/{name}").read()
+END

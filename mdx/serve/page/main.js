@@ -15,7 +15,10 @@ let open = null; // the card whose player is open: one at a time
 
 const wish = setUpWish(facts);
 const uploads = new Uploads({ mostUpload: facts.mostUpload, complain });
-setUpDrop(find("drop"), (songs) => uploads.add(songs, wish()));
+setUpDrop(find("drop"), (songs) => {
+  complain("");
+  uploads.add(songs, wish());
+});
 setUpKeyboard(() => open?.player);
 find("clear").addEventListener("click", () => ask("DELETE", "/api/jobs").catch((error) => complain(error.message)));
 

@@ -47,24 +47,27 @@ export class Research {
   async #take(files) {
     const truth = truthOf(files);
     if (!Object.keys(truth).length) return this.#say("None of these files is named bass, drums, other or vocals.");
-    this.#say("Sending the true stems");
-    try {
-      await this.context.uploads.sendTruth(this.job, truth);
-      this.#say("");
-    } catch (error) {
-      this.#say(error.message);
-    }
+    await this.#busy("Sending the true stems", () => this.context.uploads.sendTruth(this.job, truth));
   }
 
   async #score() {
-    this.#say("Scoring");
-    this.score.disabled = true;
-    try {
+    await this.#busy("Scoring", async () => {
       for (const other of this.#jobs()) if (!other.scores) await ask("POST", jobPath(other, "/scores"));
+    });
+  }
+
+  // Scores of half of the true stems would be out of date at once: one thing at a time.
+  async #busy(words, work) {
+    this.busy = true;
+    this.update(this.job, this.blind);
+    this.#say(words);
+    try {
+      await work();
       this.#say("");
     } catch (error) {
       this.#say(error.message);
     }
+    this.busy = false;
     this.update(this.job, this.blind);
   }
 
@@ -90,7 +93,7 @@ export class Research {
     this.job = job;
     this.blind = blind;
     const jobs = this.#jobs();
-    this.score.disabled = !this.context.facts.canScore || !job.truth.length || jobs.every((it) => it.scores);
+    this.score.disabled = this.busy || !this.context.facts.canScore || !job.truth.length || jobs.every((it) => it.scores);
     this.table.hidden = blind || !jobs.some((it) => it.scores);
     if (this.table.hidden) return this.table.replaceChildren();
     const scored = jobs.filter((it) => it.scores);

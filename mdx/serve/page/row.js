@@ -83,7 +83,7 @@ export class Row {
   }
 
   setHead(share) {
-    this.head.style.transform = `translateX(${share * this.view.clientWidth}px)`;
+    this.head.style.left = `${100 * share}%`;
   }
 
   setPicture(kind, content, loudest) {

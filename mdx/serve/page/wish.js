@@ -20,7 +20,7 @@ export function setUpWish(facts) {
 }
 
 export function stemChoices(system) {
-  const all = make("option", { value: "" }, `all: ${system.stems.join(", ")}`);
+  const all = make("option", { value: "" }, system.stems.length > 2 ? "all of them" : system.stems.join(", "));
   if (system.stems.length <= 2) return [all];
   return [all, ...system.stems.map((stem) => make("option", { value: stem }, `${stem} and the rest`))];
 }

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.mdx.serve.kit import Server, serving
+from benchmarks.page_server import Server, serving
 
 
 @pytest.fixture(scope="module")
 def server(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of the tiny system."""
-    with serving(tiny_system, tmp_path_factory.mktemp("serve") / "folder") as running:
+    with serving(
+        tiny_system, tmp_path_factory.mktemp("serve") / "folder", "--threads", "1"
+    ) as running:
         yield running

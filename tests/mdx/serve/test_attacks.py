@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.page_server import Client, Server, serving
 from tests.mdx.cli.kit import RATE, write_song
-from tests.mdx.serve.kit import Client, Server, serving
 
 RESERVE = {"system": "tiny", "precision": "float32", "name": "a.wav", "bytes": 10}
 

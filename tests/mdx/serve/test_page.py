@@ -17,10 +17,10 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from benchmarks.page_server import PATIENCE, Server, serving
 from mdx.systems.spec import SOURCES
 from tests.browser import console, open_browser, set_scheme, wait
 from tests.mdx.cli.kit import RATE, run, write_song
-from tests.mdx.serve.kit import PATIENCE, Server, serving
 
 # How loud it is now: the peak of what the analyser sees.
 LOUDNESS = """
@@ -105,7 +105,7 @@ def pages(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     write_song(folder / "long.wav", 60 * RATE)
     (folder / "broken.wav").write_bytes(b"no audio " * 99)
     with (
-        serving(tiny_system, folder / "folder") as server,
+        serving(tiny_system, folder / "folder", "--threads", "1") as server,
         open_browser(folder / "profile") as browser,
     ):
         pages = Pages(browser, server, folder)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 
+from benchmarks.page_server import ROOT, serving
 from tests.mdx.cli.kit import RATE, write_song
-from tests.mdx.serve.kit import ROOT, serving
 from tests.tiny import noise
 
 

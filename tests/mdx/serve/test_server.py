@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from benchmarks.page_server import Server
 from mdx.systems.spec import SOURCES
 from tests.mdx.cli.kit import RATE, run, write_song
-from tests.mdx.serve.kit import Server
 from tests.tiny import noise
 
 NASTY = "../../etc/<b>pass\nwd\u202e.wav"

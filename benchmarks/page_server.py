@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parent.parent
 FINISHED = ("done", "failed", "cancelled")
 PATIENCE = 90.0  # seconds; the machine may be busy with other things
 
@@ -20,8 +20,9 @@ PATIENCE = 90.0  # seconds; the machine may be busy with other things
 class Client:
     """Requests to a server, each on a connection of its own."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, system: str = "demo") -> None:
+        """`system` is the name of the one that songs are separated by."""
+        self.port, self.system = port, system
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -44,20 +45,26 @@ class Client:
 
     def jobs(self) -> dict[str, dict[str, Any]]:
         """All jobs, as an event stream begins with them."""
+        for content in self.events():
+            return {job["id"]: job for job in content}
+        raise AssertionError("the stream of events is empty")
+
+    def events(self) -> Iterator[Any]:
+        """What an open page is told: all jobs, and then each one that has changed."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", "/api/events")
             answer = connection.getresponse()
             assert answer.status == 200
-            assert answer.readline() == b"event: all\n"
-            content = json.loads(answer.readline().removeprefix(b"data: "))
-            return {job["id"]: job for job in content}
+            while line := answer.readline():
+                if line.startswith(b"data: "):
+                    yield json.loads(line.removeprefix(b"data: "))
         finally:
             connection.close()
 
     def reserve(self, size: int, name: str = "song.wav", **wish: Any) -> str:
-        """Enter a song of the server's first system; returns the id of its job."""
-        asked = {"system": "tiny", "precision": "float32", **wish, "name": name, "bytes": size}
+        """Enter a song; returns the id of its job."""
+        asked = {"system": self.system, "precision": "float32", **wish, "name": name, "bytes": size}
         status, _, body = self.ask("POST", "/api/jobs", asked)
         assert status == 201, body
         return str(json.loads(body)["id"])
@@ -71,13 +78,14 @@ class Client:
 
     def wait(self, job: str, states: tuple[str, ...] = FINISHED) -> dict[str, Any]:
         """Wait until a job is in one of these states."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            found = self.jobs()[job]
-            if found["state"] in states:
+        end, found = time.monotonic() + PATIENCE, None
+        for content in self.events():
+            for it in content if isinstance(content, list) else [content]:
+                found = it if isinstance(it, dict) and it["id"] == job else found
+            if found is not None and found["state"] in states:
                 return found
-            time.sleep(0.05)
-        raise AssertionError(f"{found} is not {states}")
+            assert time.monotonic() < end, f"{found} is not {states}"
+        raise AssertionError("the server has stopped")
 
     def separate(self, content: bytes, name: str = "song.wav", **wish: Any) -> dict[str, Any]:
         """Upload a song and wait for it."""
@@ -87,12 +95,14 @@ class Client:
 class Server(Client):
     """`mdx serve` at work."""
 
-    def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", log: Path, system: str) -> None:
+        """Wait until it says where it is."""
         self.process, self._log = process, log
         assert process.stdout is not None
         self.line = process.stdout.readline()
         assert self.line.startswith("mdx serve: http://"), self.line + log.read_text()
-        super().__init__(int(self.line.split("://")[1].split("/")[0].rpartition(":")[2]))
+        port = self.line.split("://")[1].split("/")[0].rpartition(":")[2]
+        super().__init__(int(port), system)
 
     @property
     def log(self) -> list[str]:
@@ -115,16 +125,16 @@ class Server(Client):
 
 
 @contextmanager
-def serving(system: Path, folder: Path, *options: str) -> Iterator[Server]:
+def serving(system: str | Path, folder: Path, *options: str) -> Iterator[Server]:
     """A server of a system, on a port that is free."""
     log = folder.with_suffix(".log")
     with log.open("a") as errors, subprocess.Popen(
         [sys.executable, "-m", "mdx", "serve", "--port", "0", "--system", str(system),
-         "--folder", str(folder), "--threads", "1", "--min-free", "0", *options],
+         "--folder", str(folder), "--min-free", "0", *options],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     ) as process:  # fmt: skip
         try:
-            yield Server(process, log)
+            yield Server(process, log, Path(system).stem)
         finally:
             process.kill()
