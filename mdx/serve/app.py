@@ -26,6 +26,7 @@ from mdx.serve.peaks import peaks_path
 from mdx.serve.queue import Queue
 from mdx.serve.refusals import Refused, log_refusal
 from mdx.serve.requests import attachment, format_of, gains_of, read_json, whole_number, wish_of
+from mdx.serve.shelf import MIX
 from mdx.serve.sounds import Sounds, read_samples
 from mdx.serve.truths import Truths
 
@@ -183,7 +184,7 @@ class Site:
         """The stems as the faders have them: ?format=mp3&gain=bass:0.5&gain=drums:1."""
         job, kind = self.job(request), format_of(request)
         gains = gains_of(request)
-        folder = tempfile.TemporaryDirectory(dir=self.queue.shelf.job_folder(job), prefix="mix-")
+        folder = tempfile.TemporaryDirectory(dir=self.queue.shelf.job_folder(job), prefix=MIX)
         try:
             target = Path(folder.name) / f"mix.{kind}"
             await self.exports.mix(job, gains, kind, target)

@@ -14,6 +14,7 @@ from mdx.serve.jobs import IDENTIFIER, Job
 
 log = logging.getLogger(__name__)
 JOB = "job.json"
+MIX = "mix-"  # what folders of mixes on their way to a browser begin with
 
 
 class Shelf:
@@ -80,6 +81,8 @@ class Shelf:
                 job = Job.of_json(json.loads((folder / JOB).read_text(encoding="utf-8")))
                 if job.id != folder.name:
                     raise ConfigError(folder, got=job.id, expected=folder.name)
+                for left in folder.glob(f"{MIX}*"):
+                    _remove(left)
                 jobs.append(job)
             except (OSError, ValueError, MdxError) as error:
                 log.warning("%s: %s; it is removed", folder.name, error)

@@ -42,7 +42,6 @@ export class Card {
     this.retry.hidden = !(["failed", "cancelled"].includes(job.state) && job.received === job.bytes);
     this.discard.hidden = busy;
     if (changed) this.#showFacts();
-    this.player?.update(job);
   }
 
   #showFacts() {
@@ -66,6 +65,7 @@ export class Card {
   close() {
     this.player?.close();
     this.player = null;
+    this.element.player = null;
     this.#showOpen(false);
   }
 

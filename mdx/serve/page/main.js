@@ -67,6 +67,7 @@ function show() {
     cards.get(job.id).show(job, before);
     if (["queued", "working"].includes(job.state)) before += 1;
   }
+  open?.player?.update(jobs.get(open.job.id)); // other versions of its song may have come
   const states = [...jobs.values()].map((job) => job.state);
   const count = (...wanted) => states.filter((state) => wanted.includes(state)).length;
   const parts = [[count("uploading", "queued", "working"), "to come"], [count("done"), "done"], [count("failed"), "failed"], [count("cancelled"), "cancelled"]];
