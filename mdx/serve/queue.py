@@ -47,7 +47,9 @@ class Queue:
         """Enter a song whose body is to come; raises Refused where there is no room for it."""
         if not 0 < size <= self.settings.most_upload:
             most = self.settings.most_upload / 1e6
-            raise Refused(413, f"{plain_name(name)}: got {size} bytes, expected 1 to {most:.0f} MB")
+            raise Refused(
+                413, f"{plain_name(name)}: got {size} bytes, expected 1 byte to {most:.0f} MB"
+            )
         self._check_room()
         self._bounds(size).check_disk(size)
         job = Job(_new_id(), _new_id(), plain_name(name), size, wish, created=time.time())

@@ -27,8 +27,8 @@ class Bounds:
         """Raise Refused (507) where so many bytes more would fill the disk."""
         if self._free() - more < self._reserve:
             raise Refused(
-                507, f"disk: got {self._free() / 1e9:.1f} GB free, expected room for "
-                f"{more / 1e6:.0f} MB and {self._reserve / 1e9:.1f} GB to spare; make room"
+                507, f"disk: got {self._free() / 1e6:.0f} MB free, expected room for "
+                f"{more / 1e6:.0f} MB and {self._reserve / 1e6:.0f} MB to spare; make room"
             )  # fmt: skip
 
     def check(self, received: int) -> None:

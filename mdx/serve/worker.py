@@ -29,6 +29,7 @@ from mdx.serve.peaks import write_peaks
 from mdx.systems.find import find_system
 
 Orders = queue.SimpleQueue[tuple[dict[str, Any], threading.Event]]
+PATHS = ("upload", "mixture", "out")  # of an order
 EVERY = 0.1  # seconds between two lines of progress, at least
 
 
@@ -52,7 +53,7 @@ class Speaker:
 
 
 class Notes(logging.Handler):
-    """Warnings of a song, in words."""
+    """Warnings of a song, in words; what a time limit did is told by `degraded`."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -60,7 +61,8 @@ class Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one."""
-        self.lines.append(record.getMessage())
+        if not record.name.startswith("mdx.limit."):
+            self.lines.append(record.getMessage())
 
 
 def main() -> None:
@@ -90,7 +92,7 @@ def _carry_out(
     notes: Notes,
 ) -> None:  # fmt: skip
     # Paths mean nothing to whoever reads the page.
-    shown = {order["upload"]: order["name"], f"{order['out']}/": ""}
+    shown = {f"{order['out']}/": "", **dict.fromkeys(map(order.get, PATHS), order["name"])}
     started = time.monotonic()
     try:
         facts = _separate(order, separator, speaker, cancel)
@@ -107,7 +109,7 @@ def _carry_out(
 def _separate(
     order: Mapping[str, Any], separator: Separator, speaker: Speaker, cancel: threading.Event
 ) -> dict[str, Any]:
-    upload, mixture, out = (Path(order[key]) for key in ("upload", "mixture", "out"))
+    upload, mixture, out = (Path(order[key]) for key in PATHS)
     speaker.say("progress", done=0, total=0, stage="reading")
     if not mixture.is_file():
         original = write_original(

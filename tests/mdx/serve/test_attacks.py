@@ -176,7 +176,7 @@ def test_the_queue_the_disk_and_patience_have_bounds(tiny_system: Path, tmp_path
     ) as server:  # fmt: skip
         asked = dict(RESERVE) | {"bytes": 2_000_000}
         status, _, body = server.ask("POST", "/api/jobs", asked)
-        assert status == 413 and "expected 1 to 1 MB" in json.loads(body)["error"]
+        assert status == 413 and "expected 1 byte to 1 MB" in json.loads(body)["error"]
         failed = server.separate(song)
         assert "more than 2e-05 hours" in failed["error"]
         server.reserve(10)

@@ -129,3 +129,10 @@ def test_options_that_cannot_be(
     assert told in captured.err and captured.err.count("\n") == captured.err.count("error: ") + (
         "served to the network" in captured.err
     )
+
+
+def test_answers_do_not_wait_for_nagle() -> None:
+    from mdx.serve.run import bind
+
+    with bind("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # by which asyncio knows
