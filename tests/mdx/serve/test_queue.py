@@ -1,0 +1,189 @@
+"""What the queue does by itself, and what it does with workers that do not do as they are told."""
+
+import asyncio
+import builtins
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mdx.cli.main import main
+from mdx.errors import MdxError, OutputError
+from mdx.serve import crew, truths
+from mdx.serve.children import run_child
+from mdx.serve.crew import Crew, Setup, Worker
+from mdx.serve.jobs import Job, Wish
+from mdx.serve.menu import Menu
+from mdx.serve.queue import Queue
+from mdx.serve.refusals import Refused
+from mdx.serve.settings import Settings
+from mdx.serve.shelf import Shelf
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    """An empty folder of songs and stems."""
+    with contextlib.closing(Shelf(tmp_path / "folder")) as shelf:
+        yield shelf
+
+
+def make_queue(system: Path, shelf: Shelf) -> Queue:
+    """A queue whose songs stay for an hour; nothing runs it."""
+    settings = Settings(folder=shelf.root, system=str(system), keep_hours=1.0, reserve=0)
+    return Queue(settings, shelf, Menu(settings))
+
+
+async def upload(queue: Queue, content: bytes = b"song") -> Job:
+    """Enter a song and send it."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield content
+
+    job = queue.reserve("a.wav", len(content), Wish("tiny"))
+    return await queue.receive(job, body())
+
+
+def test_what_is_finished_goes_when_its_time_is_over(tiny_system: Path, shelf: Shelf) -> None:
+    async def scene() -> None:
+        queue = make_queue(tiny_system, shelf)
+        first = await upload(queue)
+        second = queue.again(first, Wish("tiny", two_stems="bass"))
+        queue.cancel(first)
+        waiting = queue.reserve("never.wav", 4, Wish("tiny"))
+        now = time.time()
+        queue.tidy_once(now + 10)
+        assert len(queue.jobs) == 3 and queue.jobs[waiting.id].state == "uploading"
+        queue.tidy_once(now + HOUR + 10)
+        assert list(queue.jobs) == [second.id, waiting.id]  # what waits does not age
+        assert "it never came" in queue.jobs[waiting.id].error
+        assert queue.shelf.upload(second).read_bytes() == b"song"  # which both had
+        queue.cancel(second)
+        queue.tidy_once(now + 3 * HOUR)
+        assert not queue.jobs
+        assert not [*(shelf.root / "songs").iterdir(), *(shelf.root / "jobs").iterdir()]
+
+    asyncio.run(scene())
+
+
+def test_a_job_that_cannot_be_kept_goes_on(
+    tiny_system: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def full(_: Job) -> None:
+        raise OutputError("job.json", got="a full disk", expected="room")
+
+    async def scene() -> None:
+        queue = make_queue(tiny_system, shelf)
+        job = await upload(queue)
+        monkeypatch.setattr(queue.shelf, "save", full)
+        queue.cancel(job)
+        assert queue.jobs[job.id].state == "cancelled"
+
+    asyncio.run(scene())
+
+
+async def child(script: str) -> Worker:
+    """A worker that runs another script."""
+    pipe = asyncio.subprocess.PIPE
+    return Worker(
+        await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdin=pipe, stdout=pipe)
+    )
+
+
+@pytest.mark.parametrize(("script", "cancelled", "expected"), [
+    ("import time; time.sleep(99)", True, {"event": "cancelled"}),
+    ("raise SystemExit(3)", False, {"event": "died"}),
+    ("print('no json'); print('[1]'); print('{\"event\": \"done\"}', flush=True); input()", False,
+     {"event": "done"}),
+])  # fmt: skip
+def test_workers_that_do_not_do_as_they_are_told(
+    monkeypatch: pytest.MonkeyPatch, script: str, cancelled: bool, expected: dict[str, str]
+) -> None:
+    monkeypatch.setattr(crew, "PATIENCE", 0.1)
+
+    async def scene() -> None:
+        worker, cancel = await child(script), asyncio.Event()
+        if cancelled:
+            cancel.set()
+        found = await worker.separate({"id": "1"}, lambda _: None, cancel)
+        assert found["event"] == expected["event"]
+        assert worker.is_alive is (expected["event"] == "done")
+        await worker.stop()
+        assert not worker.is_alive
+
+    asyncio.run(scene())
+
+
+def test_the_least_used_worker_has_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def start(_: Setup) -> Worker:
+        return await child("input()")
+
+    monkeypatch.setattr(Worker, "start", start)
+
+    async def scene() -> None:
+        one, two, three = (
+            Setup(name, "float32", (), False, None, "auto", "cpu") for name in ("1", "2", "3")
+        )
+        workers = Crew()
+        first, second = await workers.worker(one), await workers.worker(two)
+        assert await workers.worker(one) is first
+        await workers.worker(three)
+        assert first.is_alive and not second.is_alive
+        await first.stop()
+        fresh = await workers.worker(one)
+        assert fresh is not first and fresh.is_alive
+        assert len(workers.pids) == 2
+        await workers.stop()
+        assert not workers.pids
+
+    asyncio.run(scene())
+
+
+def test_a_child_without_an_answer_is_an_error() -> None:
+    with pytest.raises(MdxError, match=r"no\.such\.module: got no answer, and exit code 1"):
+        asyncio.run(run_child("no.such.module", {}))
+
+
+def test_without_the_evaluator_there_are_no_scores(
+    tiny_system: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(truths, "MODELS", shelf.root / "models")
+    assert not truths.can_score()
+
+    async def scene() -> None:
+        queue = make_queue(tiny_system, shelf)
+        job = await upload(queue)
+        await truths.Truths(queue.settings, queue.shelf).score(job)
+
+    with pytest.raises(Refused, match="expected the whole repository") as refusal:
+        asyncio.run(scene())
+    assert refusal.value.status == 501
+
+
+@pytest.mark.parametrize("package", ["uvicorn", "starlette"])
+def test_without_the_extra_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], package: str
+) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *rest: Any, **more: Any) -> Any:
+        if name.split(".")[0] == package:
+            raise ModuleNotFoundError(f"No module named '{package}'", name=package)
+        return real(name, *rest, **more)
+
+    for name in [
+        it for it in sys.modules if it.startswith("mdx.serve.") and it != "mdx.serve.crew"
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", missing)
+    assert main(["serve"]) == 1
+    assert capsys.readouterr().err == (
+        f"error: mdx serve: got no {package} here, expected what the page needs; "
+        "pip install 'kuielab-mdx-net[serve]'\n"
+    )
