@@ -15,7 +15,8 @@ export class Card {
     this.progress = make("progress", { max: 1, "aria-label": `Progress of ${job.name}` });
     this.facts = make("ul", { class: "soft", hidden: true });
     this.listen = button("Listen", () => (this.player ? this.close() : this.open()), { class: "listen primary", "aria-expanded": "false" });
-    const does = (method, rest, body) => () => ask(method, jobPath(this.job, rest), body?.()).catch((error) => context.complain(error.message));
+    const does = (method, rest, body) => () =>
+      ask(method, jobPath(this.job, rest), body?.()).catch((error) => context.complain(error.message));
     this.cancel = button("Cancel", does("POST", "/cancel"), { class: "cancel" });
     this.retry = button("Try again", does("POST", "/again", () => this.job.wish), { class: "retry" });
     this.discard = button("Remove", does("DELETE", ""), { class: "quiet discard" });

@@ -19,7 +19,8 @@ export class Downloads {
     this.karaoke = link("Karaoke", "karaoke");
     this.karaoke.title = "Everything but the vocals";
     this.karaoke.hidden = !(job.stems.includes("vocals") && job.stems.length > 1);
-    this.element = make("div", { class: "bar downloads" }, make("span", { class: "soft" }, "Download"), this.format, this.zip, this.mix, this.karaoke);
+    this.element = make("div", { class: "bar downloads" },
+      make("span", { class: "soft" }, "Download"), this.format, this.zip, this.mix, this.karaoke);
     this.gains = new Map(rows.map((row) => [row.name, 1]));
     this.update();
   }

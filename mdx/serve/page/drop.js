@@ -1,6 +1,9 @@
 // Songs that are dropped or chosen: files, and folders with all that is in them.
 
-const AUDIO = /\.(wav|wave|flac|mp[234]|m4[abv]|mov|aac|e?ac3|dts|og[gav]|opus|spx|webm|mk[va]|wm[av]|asf|avi|aif[fc]?|au|snd|caf|w64|rf64|bwf|ape|wv|tta|tak|mpc|amr|3gp|mpe?g|m?ts|m2ts|flv|voc)$/i;
+// What a folder is searched for, as `mdx separate` does.
+const ENDINGS = `wav wave flac mp3 mp2 m4a m4b mp4 m4v mov aac ac3 eac3 dts ogg oga ogv opus spx webm mkv mka
+  wma wmv asf avi aif aiff aifc au snd caf w64 rf64 bwf ape wv tta tak mpc amr 3gp mpg mpeg ts m2ts flv voc`;
+const AUDIO = new Set(ENDINGS.split(/\s+/));
 const SOURCES = ["bass", "drums", "other", "vocals"];
 
 // `take` gets a list of { file, name, truth }, where truth has files of true stems by source.
@@ -65,7 +68,8 @@ export function songsOf(files) {
     const truth = truthOf(content);
     if (mixture && Object.keys(truth).length) return [{ file: mixture.file, name: folder.split("/").at(-1), truth }];
     // A file that was picked by hand is tried whatever it is called.
-    return content.filter((it) => !folder || AUDIO.test(it.path)).map(({ file }) => ({ file, name: file.name, truth: {} }));
+    const songs = content.filter((it) => !folder || AUDIO.has(it.path.split(".").at(-1).toLowerCase()));
+    return songs.map(({ file }) => ({ file, name: file.name, truth: {} }));
   });
 }
 

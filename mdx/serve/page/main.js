@@ -70,7 +70,10 @@ function show() {
   open?.player?.update(jobs.get(open.job.id)); // other versions of its song may have come
   const states = [...jobs.values()].map((job) => job.state);
   const count = (...wanted) => states.filter((state) => wanted.includes(state)).length;
-  const parts = [[count("uploading", "queued", "working"), "to come"], [count("done"), "done"], [count("failed"), "failed"], [count("cancelled"), "cancelled"]];
+  const parts = [
+    [count("uploading", "queued", "working"), "to come"],
+    ...["done", "failed", "cancelled"].map((state) => [count(state), state]),
+  ];
   find("summary").textContent = parts.filter(([number]) => number).map((part) => part.join(" ")).join(", ");
   find("empty").hidden = states.length > 0;
   find("clear").hidden = count("done", "failed", "cancelled") < 2;

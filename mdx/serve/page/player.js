@@ -23,8 +23,11 @@ export class Player {
     this.original = { job, kind: "original", name: "mixture" };
     this.loudest = bytesOf(trackPath(job, "peaks", this.original)).then(loudestOf);
     const seek = (share) => this.seek(share * this.duration);
-    this.rows = job.stems.map((name, index) => new Row({ name, label: name, number: index + 1, onChange: () => this.#mix(), onSeek: seek }));
-    this.whole = new Row({ name: "original", label: "original", isOriginal: true, onSeek: seek, onOriginal: () => this.toggleOriginal() });
+    this.rows = job.stems.map((name, index) =>
+      new Row({ name, label: name, number: index + 1, onChange: () => this.#mix(), onSeek: seek }));
+    this.whole = new Row({
+      name: "original", label: "original", isOriginal: true, onSeek: seek, onOriginal: () => this.toggleOriginal(),
+    });
     this.sides = new SideChoice(() => this.#mix());
     this.downloads = new Downloads(job, context.facts.formats, this.rows);
     this.research = new Research(context, job);

@@ -20,13 +20,16 @@ export class Research {
 
   #scores() {
     const picked = (event) => this.#take([...event.target.files].map((file) => ({ file, path: file.name })));
-    const input = make("input", { type: "file", class: "hidden truth", multiple: true, accept: ".wav,.flac", onchange: picked });
+    const input = make("input", {
+      type: "file", class: "hidden truth", multiple: true, accept: ".wav,.flac", onchange: picked,
+    });
     this.score = button("Score", () => this.#score(), { class: "score" });
     const words = this.context.facts.canScore
       ? "The song's own bass, drums, other and vocals as WAV or FLAC, named like that, as in a folder of MUSDB."
       : "True stems can be listened to; scores need the whole repository rather than its wheel alone.";
     return make("div", {}, make("h3", {}, "True stems"), make("p", { class: "soft" }, words),
-      make("p", { class: "bar" }, make("label", { class: "button" }, "Choose true stems", input), this.score), this.told, this.table);
+      make("p", { class: "bar" }, make("label", { class: "button" }, "Choose true stems", input), this.score),
+      this.told, this.table);
   }
 
   #another() {
@@ -35,10 +38,12 @@ export class Research {
     const name = make("select", { "aria-label": "Other system", onchange: () => fill() },
       ...here.map((it) => make("option", { value: it.name }, it.name)));
     const precision = make("select", { "aria-label": "Other precision" });
-    const fill = () => precision.replaceChildren(...precisionChoices(here.find((it) => it.name === name.value), this.context.facts.precision));
+    const chosen = () => here.find((it) => it.name === name.value);
+    const fill = () => precision.replaceChildren(...precisionChoices(chosen(), this.context.facts.precision));
     name.value = here.find((it) => it.name !== this.job.wish.system)?.name ?? system;
     fill();
-    const go = button("Separate with it", () => this.#again({ system: name.value, precision: precision.value, two_stems: this.job.wish.two_stems }), { class: "again" });
+    const wish = () => ({ ...this.job.wish, system: name.value, precision: precision.value });
+    const go = button("Separate with it", () => this.#again(wish()), { class: "again" });
     return make("div", {}, make("h3", {}, "Another system"),
       make("p", { class: "soft" }, "When it is done, both are versions of this player: they play at the same place, blind if you like."),
       make("p", { class: "bar" }, name, precision, go));
@@ -101,8 +106,10 @@ export class Research {
     const number = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
     this.table.replaceChildren(make("table", {},
       make("caption", { class: "soft" }, "SDR in dB"),
-      make("thead", {}, make("tr", {}, make("th", {}, ""), ...columns.map(([it, metric]) => make("th", { scope: "col" }, `${wishWords(it.wish)}: `, make("br"), METRICS[metric])))),
-      make("tbody", {}, ...["song", ...job.truth].map((source) => make("tr", {}, make("th", { scope: "row" }, source === "song" ? "mean" : source),
-        ...columns.map(([it, metric]) => make("td", {}, number(it.scores[metric][source]))))))));
+      make("thead", {}, make("tr", {}, make("th", {}, ""), ...columns.map(([it, metric]) =>
+        make("th", { scope: "col" }, `${wishWords(it.wish)}: `, make("br"), METRICS[metric])))),
+      make("tbody", {}, ...["song", ...job.truth].map((source) =>
+        make("tr", {}, make("th", { scope: "row" }, source === "song" ? "mean" : source),
+          ...columns.map(([it, metric]) => make("td", {}, number(it.scores[metric][source]))))))));
   }
 }

@@ -22,7 +22,8 @@ export class Row {
     } }, this.canvas, this.head);
     this.element = make("div", { class: `track ${name}`, role: "group", "aria-label": label });
     this.element.dataset.track = name;
-    this.element.append(make("span", { class: "name" }, label), ...(isOriginal ? this.#originalParts(onOriginal) : this.#stemParts(label, number)), this.view);
+    const parts = isOriginal ? this.#originalParts(onOriginal) : this.#stemParts(label, number);
+    this.element.append(make("span", { class: "name" }, label), ...parts, this.view);
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.view);
   }
@@ -34,14 +35,24 @@ export class Row {
 
   #stemParts(label, number) {
     const key = number <= 9 ? `Key: ${number}` : "";
-    this.mute = button("M", () => this.toggleMute(), { class: "mute", title: `Mute. ${key}`, "aria-label": `Mute ${label}`, "aria-pressed": "false" });
-    this.alone = button("S", () => this.toggleSolo(), { class: "solo", title: `Solo. ${key && `${key} with shift`}`, "aria-label": `Solo ${label}`, "aria-pressed": "false" });
-    this.fader = make("input", { type: "range", min: LOWEST, max: HIGHEST, step: 0.5, value: 0, "aria-label": `Volume of ${label}`, oninput: () => this.#moved(), ondblclick: () => this.setLevel(0) });
+    this.mute = button("M", () => this.toggleMute(), {
+      class: "mute", title: `Mute. ${key}`, "aria-label": `Mute ${label}`, "aria-pressed": "false",
+    });
+    this.alone = button("S", () => this.toggleSolo(), {
+      class: "solo", title: `Solo. ${key && `${key} with shift`}`, "aria-label": `Solo ${label}`, "aria-pressed": "false",
+    });
+    this.fader = make("input", {
+      type: "range", min: LOWEST, max: HIGHEST, step: 0.5, value: 0, "aria-label": `Volume of ${label}`,
+      oninput: () => this.#moved(), ondblclick: () => this.setLevel(0),
+    });
     this.level = make("output", {});
     this.download = make("a", { class: "button quiet", title: `Download ${label}`, "aria-label": `Download ${label}` }, "↓");
     this.download.setAttribute("download", "");
     this.#say();
-    return [make("span", { class: "keys" }, this.mute, this.alone, this.download), make("span", { class: "fader" }, this.fader, this.level)];
+    return [
+      make("span", { class: "keys" }, this.mute, this.alone, this.download),
+      make("span", { class: "fader" }, this.fader, this.level),
+    ];
   }
 
   get gain() {

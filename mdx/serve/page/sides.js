@@ -11,7 +11,8 @@ export function sidesOf(job, all) {
   const others = all.filter((it) => it.song === job.song && it.id !== job.id && it.state === "done");
   const sides = [job, ...others].map(side);
   if (job.truth.length) {
-    sides.push({ key: "truth", label: "true stems", job: null, tracks: new Map(job.truth.map((name) => [name, { job, kind: "truth", name }])) });
+    const tracks = new Map(job.truth.map((name) => [name, { job, kind: "truth", name }]));
+    sides.push({ key: "truth", label: "true stems", job: null, tracks });
   }
   return sides;
 }

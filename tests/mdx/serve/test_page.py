@@ -258,6 +258,27 @@ def test_what_is_downloaded_is_what_the_command_line_writes(
     assert np.abs(mix - gain * expected_mix).max() < 1e-3
 
 
+def test_folders_are_understood(pages: Pages) -> None:
+    paths = [
+        "a.wav", "notes.txt", "M/one/mixture.wav", "M/one/bass.wav", "M/one/Vocals.wav",
+        "M/two/x.mp3", "M/two/cover.jpg", "M/.hidden/x.wav", "M/bass.wav",
+    ]  # fmt: skip
+    found = pages.run(
+        """
+        const { songsOf } = await import('/page/drop.js');
+        const named = (path) => new File([], path.replaceAll("/", ":"));
+        const files = arguments[0].map((path) => ({ path, file: named(path) }));
+        return songsOf(files).map((it) => [it.name, it.file.name, Object.keys(it.truth)]);""",
+        paths,
+    )
+    # A folder as MUSDB has them is one song; what was picked by hand is tried whatever it is.
+    assert sorted(found) == [
+        ["M:bass.wav", "M:bass.wav", []], ["M:two:x.mp3", "M:two:x.mp3", []],
+        ["a.wav", "a.wav", []], ["notes.txt", "notes.txt", []],
+        ["one", "M:one:mixture.wav", ["bass", "vocals"]],
+    ]  # fmt: skip
+
+
 def test_two_songs_a_broken_one_and_a_cancelled_one(pages: Pages) -> None:
     pages.choose(*(pages.folder / f"{name}.wav" for name in ("long", "broken")))
     pages.card("long.wav", "working")
