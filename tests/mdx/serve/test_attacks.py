@@ -1,5 +1,6 @@
 """What a hostile page, a hostile file or a hostile client tries; each is one line of the log."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -9,9 +10,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile as sf
+import uvicorn
 
 from benchmarks.page_server import Client, Server, serving
+from mdx.serve import connections
 from tests.mdx.cli.kit import RATE, write_song
 
 RESERVE = {"system": "tiny", "precision": "float32", "name": "a.wav", "bytes": 10}
@@ -168,6 +173,13 @@ def test_many_requests_at_once_leave_memory_as_it_is(server: Server) -> None:
     assert resident() - before < 8, (before, resident())
 
 
+def silence(path: Path) -> bytes:
+    """Ten minutes in few bytes: they would decode to 100 MB."""
+    sf.write(path, np.zeros(RATE * 600, np.int16), RATE, format="FLAC")
+    assert path.stat().st_size < 200_000
+    return path.read_bytes()
+
+
 def test_the_queue_the_disk_and_patience_have_bounds(tiny_system: Path, tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", 4000).read_bytes()
     with serving(
@@ -179,6 +191,10 @@ def test_the_queue_the_disk_and_patience_have_bounds(tiny_system: Path, tmp_path
         assert status == 413 and "expected 1 byte to 1 MB" in json.loads(body)["error"]
         failed = server.separate(song)
         assert "more than 2e-05 hours" in failed["error"]
+        server.ask("DELETE", "/api/jobs")
+        bomb = server.separate(silence(tmp_path / "bomb.flac"), "bomb.wav")
+        assert bomb["state"] == "failed" and "more than 2e-05 hours" in bomb["error"]
+        assert sum(path.stat().st_size for path in server_files(server)) < 1_000_000
         server.reserve(10)
         assert server.ask("POST", "/api/jobs", dict(RESERVE))[0] == 503
     with serving(tiny_system, tmp_path / "folder", "--min-free", "1e9") as server:
@@ -207,12 +223,6 @@ def test_beyond_loopback_a_token_is_asked_for(tiny_system: Path, tmp_path: Path)
 
 
 def test_a_slow_header_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
-    import uvicorn
-
-    from mdx.serve import connections
-
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.2)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -247,16 +257,3 @@ def test_a_slow_header_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         asyncio.run(both())
-
-
-def test_a_bomb_of_silence_is_refused_by_its_length(tiny_system: Path, tmp_path: Path) -> None:
-    import numpy as np
-    import soundfile as sf
-
-    path = tmp_path / "bomb.flac"
-    sf.write(path, np.zeros(RATE * 600, np.int16), RATE, format="FLAC")
-    assert path.stat().st_size < 200_000  # it would decode to 100 MB
-    with serving(tiny_system, tmp_path / "folder", "--max-hours", "0.1") as server:
-        failed = server.separate(path.read_bytes(), "bomb.wav")
-        assert failed["state"] == "failed" and "more than 0.1 hours" in failed["error"]
-        assert sum(p.stat().st_size for p in (tmp_path / "folder").rglob("*")) < 1_000_000

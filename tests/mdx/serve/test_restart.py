@@ -1,8 +1,6 @@
 """A server that stops, or is killed, and the one that takes its place."""
 
 import io
-import json
-import os
 import signal
 import socket
 import subprocess
@@ -61,17 +59,6 @@ def test_songs_and_queue_survive_a_killed_server(tiny_system: Path, tmp_path: Pa
     assert not list((folder / "songs").iterdir()) and not list((folder / "jobs").iterdir())
 
 
-def test_a_page_that_listens_does_not_hold_the_server_up(tiny_system: Path, tmp_path: Path) -> None:
-    with (
-        serving(tiny_system, tmp_path / "folder") as server,
-        socket.create_connection(("127.0.0.1", server.port)) as page,
-    ):
-        page.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert page.recv(4096)
-        assert server.stop(signal.SIGTERM) == 143
-        assert "songs are kept" in server.process.stdout.read()  # type: ignore[union-attr]
-
-
 def serve(*options: object) -> "subprocess.CompletedProcess[str]":
     """`mdx serve` where it cannot start."""
     return subprocess.run(
@@ -86,26 +73,16 @@ def test_one_line_says_why_it_cannot_start(tiny_system: Path, tmp_path: Path) ->
         found = serve("--port", port, "--system", tiny_system, "--folder", tmp_path / "a")
     assert found.returncode == 1 and found.stderr.count("\n") == 1
     assert f"address 127.0.0.1:{port}: got Address already in use" in found.stderr
-    with serving(tiny_system, tmp_path / "folder"):
+    with (
+        serving(tiny_system, tmp_path / "folder") as server,
+        socket.create_connection(("127.0.0.1", server.port)) as page,
+    ):
         found = serve("--port", 0, "--system", tiny_system, "--folder", tmp_path / "folder")
-    assert "a folder that another mdx serve has" in found.stderr and found.returncode == 1
-
-
-def test_what_is_damaged_in_the_folder_is_left_out(tiny_system: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    short = write_song(tmp_path / "short.wav", RATE).read_bytes()
-    with serving(tiny_system, folder) as server:
-        good, bad, moved = (server.separate(short)["id"] for _ in range(3))
-        server.stop()
-    (folder / "jobs" / bad / "job.json").write_text("{")
-    path = folder / "jobs" / moved / "job.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"song": "../../.."}))
-    (folder / "songs" / "stray").mkdir()
-    with serving(tiny_system, folder) as server:
-        assert list(server.jobs()) == [good]
-        assert len([line for line in server.log if "it is removed" in line]) == 2
-        assert sorted(os.listdir(folder / "jobs")) == [good]  # noqa: PTH208
-        assert len(list((folder / "songs").iterdir())) == 1
+        assert "a folder that another mdx serve has" in found.stderr and found.returncode == 1
+        page.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert page.recv(4096)
+        assert server.stop(signal.SIGTERM) == 143  # a page that listens does not hold it up
+        assert "songs are kept" in server.process.stdout.read()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("options", "told"), [
