@@ -99,7 +99,7 @@ async def child(script: str) -> Worker:
 @pytest.mark.parametrize(("script", "cancelled", "expected"), [
     ("import time; time.sleep(99)", True, {"event": "cancelled"}),
     ("raise SystemExit(3)", False, {"event": "died"}),
-    ("print('no json'); print('[1]'); print('{\"event\": \"done\"}', flush=True); input(); input()", False,
+    ("print('no json\\n{\"event\": \"done\"}', flush=True); input(); input()", False,
      {"event": "done"}),
 ])  # fmt: skip
 def test_workers_that_do_not_do_as_they_are_told(
