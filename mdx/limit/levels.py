@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mdx.systems.manifest import int8_name
-from mdx.systems.spec import LAST_RESORT, QualityLevel, SystemSpec
+from mdx.systems.spec import LAST_RESORT, QualityLevel, SystemSpec, require
 from mdx.systems.weights import name_for
 
 SLOWEST_FIRST = ("float32", "bf16", "int8")
@@ -68,12 +68,16 @@ def _is_below(
 ) -> bool:
     if level == top or not level.estimators:  # the last resort is added for every system
         return False
-    if level.precision in ("float32", "bf16"):
-        asked = top.precision if top.precision in SLOWEST_FIRST else "float32"
-        faster = SLOWEST_FIRST.index(level.precision) >= SLOWEST_FIRST.index(asked)
-        return faster and (bf16 or level.precision != "bf16")
+    allowed = f"one of {', '.join(SLOWEST_FIRST)}"
+    require(level.precision in SLOWEST_FIRST, "ladder: precision", repr(level.precision), allowed)
     names = _weights(level, spec)
-    return all(name_for("auto", folder, name) == int8_name(name) for name in names)
+    quantised = all(name_for("auto", folder, name) == int8_name(name) for name in names)
+    if level.precision == "int8":
+        return quantised
+    # Where there is int8, which is faster and hardly worse, bf16 is not worth loading.
+    here = level.precision == "float32" or (bf16 and not quantised)
+    asked = top.precision if top.precision in SLOWEST_FIRST else "float32"
+    return here and SLOWEST_FIRST.index(level.precision) >= SLOWEST_FIRST.index(asked)
 
 
 def _weights(level: QualityLevel, spec: SystemSpec) -> list[str]:

@@ -142,7 +142,7 @@ def _timing() -> dict[str, Any]:
                 "stages": {"read": 0.2, NASTY: 0.9, "rest": 0.1} if system == "first" else {},
                 "peak_memory": 500_000_000, "threads": 2, "runtime": "onnxruntime",
                 "precision": "float32", "same_every_time": True, "limit": 240.0,
-                "levels": ["float32", "int8"], "degraded": True,
+                "levels": ["float32", "int8"], "degraded": True, "machine": None,
             }
             for name, state in STATES.items()
             if state in ("scored", "unscored")

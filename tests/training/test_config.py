@@ -297,7 +297,9 @@ def test_an_unknown_name_is_told_the_known_ones(tmp_path: Path, key: str) -> Non
 
 @pytest.mark.parametrize("read", [read_config, read_mixer_config])
 def test_wrong_files_are_named(tmp_path: Path, read: Any) -> None:
-    with pytest.raises(ConfigError, match="'nosuch', expected one of demo, paper, synthetic, "):
+    with pytest.raises(
+        ConfigError, match="'nosuch', expected one of demo, gpu, paper, synthetic, "
+    ):
         read("nosuch")
     with pytest.raises(ConfigError, match=r"nosuch\.yaml: got No such file"):
         read(str(tmp_path / "nosuch.yaml"))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from mdx.errors import ConfigError, MdxError, NetworkError
 from mdx.machine import has_bf16
@@ -80,12 +81,24 @@ def test_a_cpu_without_it_refuses_a_song_and_has_no_such_level(tiny_system: Path
 
 
 @pytest.mark.usefixtures("bf16")
-def test_a_limit_has_it_between_float32_and_int8(quantised_copy: Path) -> None:
-    limited = Separator.load(quantised_copy, threads=1, limited=True)
-    assert labels(limited) == ["float32", "bf16", "int8", "scaled mixture"]
+def test_a_limit_leads_to_it_where_there_is_no_int8(
+    tiny_system: Path, quantised_copy: Path
+) -> None:
+    limited = Separator.load(tiny_system, threads=1, limited=True)
+    assert labels(limited) == ["float32", "bf16", "scaled mixture"]
     assert limited.precision == "float32"
+    limited = Separator.load(quantised_copy, threads=1, limited=True)
+    assert labels(limited) == ["float32", "int8", "scaled mixture"]
     fast = Separator.load(quantised_copy, threads=1, limited=True, precision="bf16")
     assert labels(fast) == ["bf16", "int8", "scaled mixture"] and fast.precision == "bf16"
+
+
+@pytest.mark.usefixtures("bf16")
+def test_another_word_in_a_ladder_is_one_line(tiny_copy: Path) -> None:
+    values = yaml.safe_load(tiny_copy.read_text())
+    tiny_copy.write_text(yaml.safe_dump({**values, "ladder": [{"precision": "fp16"}]}))
+    with pytest.raises(ConfigError, match="got 'fp16', expected one of float32, bf16, int8"):
+        Separator.load(tiny_copy, threads=1, limited=True)
 
 
 @pytest.mark.usefixtures("bf16")
