@@ -23,7 +23,7 @@ class Contender:
     precisions: tuple[str, ...] = ("float32",)
 
 
-OURS = ("float32", "int8")
+OURS = ("float32", "bf16", "int8")
 CONTENDERS: Mapping[str, Contender] = {
     "mdx_net_no_mixer": Contender("TFC-TDF-U-Net v2", "TFC-TDF-U-Net v2", precisions=OURS),
     "mdx_net": Contender("v2 + Mixer", "TFC-TDF-U-Net v2 + Mixer", precisions=OURS),

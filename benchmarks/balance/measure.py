@@ -16,7 +16,7 @@ from evaluator.json_files import write_json
 from evaluator.replay import Submission, separate_song
 from mdx.errors import ConfigError
 from mdx.limit.policy import Limit
-from mdx.machine import available_cpus, cpu_model
+from mdx.machine import available_cpus, cpu_model, has_bf16
 from mdx.systems.find import find_system
 
 SONGS = {"a song of 4 minutes": 240, "MUSDB's longest song (7:10)": 430}  # seconds
@@ -47,14 +47,14 @@ class Figures:
 
 
 def all_runs(systems: list[str]) -> list[Run]:
-    """Every way of running these systems."""
+    """Every way of running these systems that this machine has."""
     found = []
     for name in systems:
         options: dict[str, Any] = {}
         for part in find_system(name)[0].estimators:
             options |= part.options
         found += runs_of(name, options)
-    return found
+    return [run for run in found if run.precision != "bf16" or has_bf16()]
 
 
 def measure(runs: list[Run], folder: Path, figures: Figures, seconds: int, times: int) -> None:
