@@ -21,6 +21,7 @@ class Contender:
     row: str | None = None  # its name in evaluator/published.yaml; None: nobody published one
     options: Mapping[str, Any] = field(default_factory=dict)  # of the published run, not the YAML's
     precisions: tuple[str, ...] = ("float32",)
+    one_pass: Mapping[str, Any] = field(default_factory=dict)  # what that needs besides ONE_PASS
 
 
 OURS = ("float32", "bf16", "int8")
@@ -32,7 +33,8 @@ CONTENDERS: Mapping[str, Contender] = {
     "x_umx": Contender("X-UMX", "X-UMX"),
     # The row is a mean over ten shifts, where the YAML has the command line's none.
     "demucs_v2": Contender("Demucs-v2", "Demucs-v2", options={"shifts": 10}),
-    "d3net": Contender("D3Net", "D3Net"),
+    # Patches of 256 and of 384 frames, side by side.
+    "d3net": Contender("D3Net", "D3Net", one_pass={"segment": 1536}),
     "resunet_decouple": Contender("ResUNetDecouple+", "ResUNetDecouple+"),
     "lasaft_large": Contender("LaSAFT-Net, large", "LaSAFT-GPoCM-Net of n_fft 4096"),
     "lasaft_light": Contender("LaSAFT-Net, light", "LaSAFT-GPoCM-Net of n_fft 2048"),
@@ -58,13 +60,13 @@ class Run:
 def runs_of(system: str, options: Mapping[str, Any]) -> list[Run]:
     """All ways of running a system, some of whose estimators have these options in its YAML.
 
-    One pass is listed where it differs from the published way.
+    One pass is listed in float32, where it differs from the published way.
     """
     contender = CONTENDERS[system]
     published = {**options, **contender.options}
     single = any(published.get(key, least) != least for key, least in ONE_PASS.items())
-    ways = ("published", "one pass") if single else ("published",)
-    return [Run(system, way, precision) for way in ways for precision in contender.precisions]
+    published_runs = [Run(system, "published", name) for name in contender.precisions]
+    return [*published_runs, *([Run(system, "one pass", "float32")] if single else [])]
 
 
 def published_sdr(system: str) -> float | None:

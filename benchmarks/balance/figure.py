@@ -32,6 +32,7 @@ def draw_balance(figures: Figures, runs: list[Run], path: Path) -> None:
     axes.annotate("the limit", (1, axes.get_ylim()[0]), (4, 4), textcoords="offset points",
                   color=LIMIT, fontsize=8)  # fmt: skip
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("share of the time limit (1.57 x the duration), measured here")
     axes.set_ylabel("published SDR, mean of four sources (dB)")
     save(canvas, path)

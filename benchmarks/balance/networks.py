@@ -47,6 +47,7 @@ def write_system(run: Run, folder: Path) -> Path:
         part |= CONTENDERS[run.system].options
         if run.way == "one pass":
             part |= {key: least for key, least in ONE_PASS.items() if key in part}
+            part |= CONTENDERS[run.system].one_pass
         part["weights"] = _weights_of(run.system, part, folder)
     for step in values.get("combine", []):
         if step["kind"] == "mixer":

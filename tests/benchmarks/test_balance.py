@@ -92,6 +92,9 @@ def test_one_pass_has_no_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ]
     assert "overlap: 0.5" in texts[0] and "flip: true" in texts[0]
     assert "overlap: 0\n" in texts[1] and "flip: false" in texts[1]
+    # Segments hold whole patches, of which the bass has longer ones.
+    assert "segment: 1152" in texts[0] and 1536 % 256 == 1536 % 384 == 0
+    assert "segment: 1536" in texts[1]
 
 
 def figures_of(path: Path, runs: list[Run], seconds: float) -> Figures:
