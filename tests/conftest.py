@@ -28,10 +28,10 @@ def no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _same_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a command does to our messages, which belong to it alone, ends with its test."""
+    """Our messages as without a command, whatever one did to them, in another fixture too."""
     logger = logging.getLogger("mdx")
-    for key in ("handlers", "propagate", "level"):
-        monkeypatch.setattr(logger, key, getattr(logger, key))
+    for key, value in (("handlers", []), ("propagate", True), ("level", logging.NOTSET)):
+        monkeypatch.setattr(logger, key, value)
 
 
 @pytest.fixture(scope="session", autouse=True)
