@@ -113,14 +113,19 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
         "--spend-budget", action="store_true",
         help="where the limit allows, take twice the time for somewhat better stems",
     )  # fmt: skip
-    group.add_argument(
-        "--threads", type=int, metavar="N",
-        help="(default: $MDX_THREADS, or one for every CPU that the process may use)",
-    )  # fmt: skip
+    add_runtime_arguments(group)
     group.add_argument(
         "--cluster", metavar="ADDRESS",
         help="on the workers of a Dask cluster, several songs at once: its scheduler's address, "
         "the file in which it wrote that, or local:N for N workers here",
+    )  # fmt: skip
+
+
+def add_runtime_arguments(group: "argparse._ArgumentGroup") -> None:
+    """Add the options of what runs the networks, and on how many threads."""
+    group.add_argument(
+        "--threads", type=int, metavar="N",
+        help="(default: $MDX_THREADS, or one for every CPU that the process may use)",
     )  # fmt: skip
     group.add_argument(
         "--runtime", choices=RUNTIMES, default=os.environ.get("MDX_RUNTIME", "auto"),

@@ -2,16 +2,14 @@
 
 import argparse
 import logging
-import os
 import secrets
 import sys
 from pathlib import Path
 
+from mdx.cli.arguments import add_runtime_arguments
 from mdx.cli.environment import check_threads, system_of_environment, threads_of_environment
 from mdx.cli.process import Stopped, say
 from mdx.errors import ConfigError
-from mdx.runtimes.onnx import PROVIDERS
-from mdx.runtimes.runtime import RUNTIMES
 from mdx.systems.find import system_names
 
 PORT = 8639
@@ -92,15 +90,7 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
         help="of each song: fixed:SECONDS, ratio:TIMES its duration, or none "
         "(default: as for mdx separate)",
     )  # fmt: skip
-    group.add_argument("--threads", type=int, metavar="N", help="(default: as for mdx separate)")
-    group.add_argument(
-        "--runtime", choices=RUNTIMES, default=os.environ.get("MDX_RUNTIME", "auto"),
-        help="(default: as for mdx separate)",
-    )  # fmt: skip
-    group.add_argument(
-        "--provider", choices=PROVIDERS, default=os.environ.get("MDX_PROVIDER", "cpu"),
-        help="(default: as for mdx separate)",
-    )  # fmt: skip
+    add_runtime_arguments(group)
 
 
 def serve(args: argparse.Namespace) -> int:
