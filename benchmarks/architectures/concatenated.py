@@ -17,17 +17,7 @@ class ConcatenatedUNet(TfcTdfUNet):
         widths = [spec.growth * (level + 1) for level in range(spec.n_levels)]
         self.merges = nn.ModuleList(nn.Conv2d(2 * wide, wide, 1) for wide in widths)
 
-    def between(self, x: Tensor) -> Tensor:
-        """The U between the first layer and the last. Shape: (batch, growth, T, F) -> the same."""
-        skips = []
-        for encoder, down in zip(self.encoders, self.downs, strict=True):
-            x = encoder(x)
-            skips.append(x)
-            x = down(x)
-        x = self.middle(x)
-        levels = zip(
-            reversed(self.ups), reversed(self.merges), reversed(self.decoders), strict=True
-        )
-        for up, merge, decoder in levels:
-            x = decoder(merge(torch.cat([up(x), skips.pop()], dim=1)))
-        return x
+    def join(self, x: Tensor, skip: Tensor, *, level: int) -> Tensor:
+        """Concatenate both, and merge them. Shape: (batch, channels, T, F) all."""
+        merged: Tensor = self.merges[level](torch.cat([x, skip], dim=1))
+        return merged
