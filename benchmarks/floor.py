@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import TensorProto, helper, shape_inference
+from onnx import TensorProto, helper
 
 from mdx.estimators.stft import StftSpec
 from mdx.machine import available_cpus
 from mdx.systems.find import find_system
 from mdx.systems.spec import SAMPLE_RATE
 from mdx.systems.weights import read_weights
+from models.macs import count_macs
 from models.quantize.graph import read_graph
 
 SIDE = 2048  # of the matrices whose product measures the machine
@@ -59,25 +60,9 @@ def song_operations(system: str | Path, seconds: int) -> int:
 
 
 def operations(model: onnx.ModelProto) -> int:
-    """Multiplications and additions of one chunk in a network's convolutions and products."""
-    del model.graph.value_info[:]  # written with a batch of any size
-    graph = shape_inference.infer_shapes(model).graph
-    shapes = {
-        value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]
-        for value in (*graph.value_info, *graph.input, *graph.output)
-    }
-    weights = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    total = 0
-    for node in graph.node:
-        if node.op_type not in ("Conv", "ConvTranspose", "MatMul"):
-            continue
-        weight = weights[node.input[1]]
-        if node.op_type == "MatMul":
-            total += 2 * int(np.prod(shapes[node.output[0]])) * weight[0]
-        else:  # every weight is used at every position of the output, or of the input if transposed
-            end = node.input[0] if node.op_type == "ConvTranspose" else node.output[0]
-            total += 2 * int(np.prod(weight)) * int(np.prod(shapes[end][2:]))
-    return total
+    """Multiplications and additions of one chunk: a multiply-accumulate is one of each."""
+    sizes = model.graph.input[0].type.tensor_type.shape.dim
+    return 2 * count_macs(model, tuple(size.dim_value or 1 for size in sizes))
 
 
 def _best(work: Callable[[], object]) -> float:

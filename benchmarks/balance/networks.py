@@ -32,6 +32,7 @@ SIZES: Mapping[str, tuple[str, str | None]] = {
     "open_unmix": ("open_unmix", "umx"),
     "mmdenselstm": ("mm_dense_lstm", "mm_dense_lstm"),
     "mmdensenet": ("mm_dense_net", "mm_dense_net"),
+    "tfc_tdf_v3": ("tfc_tdf_v3", "model1"),
 }
 
 
@@ -80,8 +81,6 @@ def parameters(run: Run, folder: Path) -> int:
 
 
 def _weights_of(system: str, part: dict[str, Any], folder: Path) -> object:
-    if system == "tfc_tdf_v3":
-        return _once(folder, "tfc_tdf_v3.onnx", _write_v3)
     if part["kind"] == "waveform" and system != "resunet_decouple":
         return _once(folder, DEMUCS, _write_demucs)
     if system not in SIZES:
@@ -126,18 +125,6 @@ def _write_v2(path: Path) -> int:
     from benchmarks.full_size import write_network
 
     return _count(write_network(path.parent, path.name, dim_t=512))
-
-
-def _write_v3(path: Path) -> int:
-    from models.export_network import export_network
-    from models.random_weights import randomise
-    from models.tfc_tdf_v3 import TfcTdfV3Spec, TfcTdfV3UNet
-
-    spec = TfcTdfV3Spec()
-    net = randomise(TfcTdfV3UNet(spec), seed=0)
-    export_network(net, path, shape=(4, spec.dim_f, 1024))
-    register_weights(path.parent, path.name, made_by=COMMAND)
-    return _count(net)
 
 
 def _write_demucs(path: Path) -> int:

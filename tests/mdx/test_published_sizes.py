@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.balance.networks import SIZES
 from mdx.estimators.front_ends import front_end_of
 from mdx.estimators.protocol import Estimator
 from mdx.systems.find import find_system
@@ -11,20 +12,6 @@ from mdx.systems.mappings import build
 from mdx.systems.spec import SAMPLE_RATE, EstimatorSpec
 from models.architectures import ARCHITECTURES
 from tests.streams import FunctionNetwork
-
-# Systems by architecture; a size by the stem where there are several, or one for the system.
-SYSTEMS = {
-    "tfc_tdf_v1": ("tfc_tdf_v1", "large"),
-    "x_umx": ("x_umx", "x_umx"),
-    "open_unmix": ("open_unmix", "umx"),
-    "d3net": ("d3net", None),
-    "mmdenselstm": ("mm_dense_lstm", "mm_dense_lstm"),
-    "mmdensenet": ("mm_dense_net", "mm_dense_net"),
-    "resunet_decouple": ("resunet_decouple", "resunet_decouple"),
-    "lasaft_large": ("lasaft", "large"),
-    "lasaft_light": ("lasaft", "light"),
-    "tfc_tdf_v3": ("tfc_tdf_v3", "model1"),
-}
 
 
 def network(architecture: str, size: str) -> FunctionNetwork:
@@ -43,9 +30,9 @@ def make(part: EstimatorSpec, *networks: FunctionNetwork) -> Estimator:
     return front_end(part, build(front_end.options, part.options, part.name), given, workers=1)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", SIZES)
 def test_a_system_fits_its_published_networks(name: str) -> None:
-    architecture, size = SYSTEMS[name]
+    architecture, size = SIZES[name]
     spec, _ = find_system(name)
     for part in spec.estimators:
         roles = [role.rpartition(".")[2] for role in part.networks]
@@ -59,7 +46,7 @@ def test_a_system_fits_its_published_networks(name: str) -> None:
 def test_segments_of_the_published_procedures() -> None:
     geometries = {}
     for name in ("tfc_tdf_v1", "lasaft_large", "resunet_decouple", "tfc_tdf_v3"):
-        architecture, size = SYSTEMS[name]
+        architecture, size = SIZES[name]
         assert size is not None
         part = find_system(name)[0].estimators[0]
         geometries[name] = make(part, network(architecture, size)).geometry
