@@ -75,11 +75,6 @@ class Workers:
             self._look(client)
             return address in self._found
 
-    def slots(self) -> int:
-        """Songs that the workers of the moment can do at once."""
-        with self._lock:
-            return sum(self._found.values())
-
     def _choose(self, client: Any, avoid: Collection[str]) -> str | None:
         self._look(client)
         usable = [address for address in self._found if self._refused.get(address) == ""]

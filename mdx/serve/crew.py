@@ -133,11 +133,6 @@ class Crew:
             self._workers[setup] = found or await Worker.start(setup)
             return self._workers[setup]
 
-    @property
-    def pids(self) -> list[int]:
-        """Of the processes that are alive."""
-        return [worker.pid for worker in self._workers.values() if worker.is_alive]
-
     async def stop(self) -> None:
         """End all workers."""
         for worker in self._workers.values():
