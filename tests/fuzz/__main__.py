@@ -5,6 +5,7 @@ file is kept in --findings; `python -m tests.fuzz TARGET FILE` tries it again.
 """
 
 import argparse
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="0: another one each time")
     parser.add_argument("--findings", type=Path, default=Path("out/fuzz"))
     args = parser.parse_args()
+    logging.disable(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix="mdx-fuzz-"))  # libFuzzer ends without cleaning up
     target = TARGETS[args.target]
     if args.file:

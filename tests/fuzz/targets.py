@@ -1,6 +1,5 @@
 """What is done with a mutated file: nothing but one of our own errors may come of it."""
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +13,6 @@ from mdx.systems.find import read_system
 from mdx.systems.manifest import MANIFEST, read_manifest
 from mdx.systems.onnx_file import external_tensor
 from models.describe.records import find_record
-
-logging.disable(logging.CRITICAL)
 
 
 def read_song(content: bytes, folder: Path) -> None:
