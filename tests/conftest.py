@@ -1,6 +1,7 @@
 """A tiny system of random networks, and songs to separate with it."""
 
 import functools
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,14 @@ from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 def no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same levels on all machines: what CPUs with bfloat16 add has tests of its own."""
     monkeypatch.setattr("mdx.runtimes.runtime.has_bf16", lambda: False)
+
+
+@pytest.fixture(autouse=True)
+def _same_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our messages as without a command: one that runs in this process takes them for itself."""
+    logger = logging.getLogger("mdx")
+    for key, value in (("handlers", []), ("propagate", True), ("level", logging.NOTSET)):
+        monkeypatch.setattr(logger, key, value)
 
 
 @pytest.fixture(scope="session", autouse=True)
