@@ -1,1 +1,1 @@
-"""The command line: `mdx separate`, serve, systems, fetch, describe, evaluate."""
+"""The command line: `mdx separate`, `serve`, `systems`, `fetch`, `describe` and `evaluate`."""

@@ -18,8 +18,8 @@ from mdx.cluster.version import versions
 from mdx.errors import AudioError, MdxError
 
 log = logging.getLogger(__name__)
-MOST_SONGS = 256  # at work at once; as many threads wait for them
-UNKNOWN = 32_000  # bytes of a song that are taken for a second, where its header does not tell
+MOST_SONGS = 256  # in progress at once, each with a thread that waits for it
+UNKNOWN = 32_000  # bytes assumed per second of a song whose header does not state its length
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,20 @@ class Elsewhere:
     out: Path
     details: Mapping[str, Any]  # see mdx.cluster.separation
     suffix: str  # of a stem's file
-    threads: int | None  # of a song; None: as each worker divides its CPUs
-    quiet: bool  # no bar
+    threads: int | None  # per song; None: each worker divides its CPUs
+    quiet: bool  # whether to hide the progress bar
 
     def separate(
         self, songs: Sequence[tuple[Path, Mapping[str, Path]]],
         done: Callable[[Path, Mapping[str, Path], float], None],
         failed: Callable[[Path, Exception], None],
     ) -> None:  # fmt: skip
-        """Separate songs, the longest first; each is told to `done` or `failed` as it ends.
+        """Separate songs, the longest first, and call `done` or `failed` as each one ends.
 
-        Raises ClusterError where there is no cluster, or none of its workers can be used. What
-        ends the command withdraws the songs at work.
+        If the command ends early, songs in progress are cancelled. Raises ClusterError if there is
+        no cluster or none of its workers can be used.
         """
-        from tqdm import tqdm  # not on the way of the challenge
+        from tqdm import tqdm  # which the challenge does not need
 
         pack, stop = pack_system(self.system), threading.Event()
         lengths = {path: seconds_of(path) for path, _ in songs}
@@ -53,7 +53,7 @@ class Elsewhere:
             dispatcher = Dispatcher(cluster, "separate", versions())
             remove_drafts(self.out)
             total = round(sum(lengths.values()))
-            # In seconds of audio, so that the time left is right for songs of any length.
+            # In seconds of audio, which keeps the estimated time right for songs of any length.
             bar = tqdm(total=total, unit="s", desc="audio", disable=self.quiet or None, leave=False)
             try:
                 with bar:
@@ -107,7 +107,7 @@ class Elsewhere:
 
 
 def seconds_of(path: Path) -> float:
-    """About how long a song is, as far as that is known without decoding it; 0 for no song."""
+    """The approximate duration of a song, without decoding it; 0 if it cannot be read."""
     try:
         if not path.is_file():
             return 0.0
@@ -115,7 +115,7 @@ def seconds_of(path: Path) -> float:
             if song.frames is not None:
                 return song.frames / song.sample_rate
         return path.stat().st_size / UNKNOWN
-    except (MdxError, OSError):  # the worker says what is wrong with it
+    except (MdxError, OSError):  # the worker reports what is wrong
         return 0.0
 
 

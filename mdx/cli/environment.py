@@ -1,4 +1,4 @@
-"""Settings from the environment, which the challenge sets; command lines override them."""
+"""Settings from environment variables, which the challenge uses; options override them."""
 
 import os
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from types import MappingProxyType
 from mdx.errors import ConfigError
 from mdx.machine import available_cpus
 
-DEFAULT_SYSTEM = "demo"  # what is submitted if the environment names no other
+DEFAULT_SYSTEM = "demo"  # submitted unless the environment names another
 WORDS: Mapping[str, bool] = MappingProxyType({
     "": False, "0": False, "no": False, "false": False, "off": False,
     "1": True, "yes": True, "true": True, "on": True,
 })  # fmt: skip
-MOST_THREADS = 64  # or four for every CPU: more would cost memory and gain no speed
+MOST_THREADS = 64  # or four per CPU: more would cost memory and gain no speed
 
 
 def system_of_environment() -> str:
@@ -31,7 +31,7 @@ def threads_of_environment() -> int | None:
 
 
 def check_threads(threads: int, subject: str = "--threads") -> int:
-    """The number itself; raises ConfigError if it is more than this machine can use."""
+    """Return the number; raises ConfigError if it is more than this machine can use."""
     most = max(MOST_THREADS, 4 * available_cpus())
     if not 1 <= threads <= most:
         raise ConfigError(subject, got=threads, expected=f"1 to {most} threads")
@@ -39,7 +39,7 @@ def check_threads(threads: int, subject: str = "--threads") -> int:
 
 
 def flag_of_environment(name: str) -> bool:
-    """Whether a variable switches something on; raises ConfigError for anything but yes or no."""
+    """Whether a variable is true; raises ConfigError unless it means yes or no."""
     value = os.environ.get(name, "")
     if value.lower() not in WORDS:
         raise ConfigError(

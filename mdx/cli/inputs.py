@@ -10,7 +10,7 @@ from pathlib import Path
 from mdx.audio.spool import STDIN
 from mdx.errors import AudioError, ConfigError, MdxError
 
-# What folders are searched for; a file that is named is read whatever its suffix.
+# Suffixes searched for in folders; a file that is named is read whatever its suffix.
 AUDIO = """
 wav wave flac mp3 mp2 m4a m4b mp4 m4v mov aac ac3 eac3 dts ogg oga ogv opus spx webm mkv mka
 wma wmv asf avi aif aiff aifc au snd caf w64 rf64 bwf ape wv tta tak mpc amr 3gp mpg mpeg ts
@@ -30,7 +30,7 @@ class Inputs:
     """The songs of a command line, and the arguments that match none."""
 
     def __init__(self, out: Path) -> None:
-        """Results below `out` are never taken for songs."""
+        """Results below `out` are never taken as songs."""
         self.songs: list[Song] = []
         self.errors: list[MdxError] = []
         self._out = _real(out)
@@ -44,22 +44,22 @@ class Inputs:
         found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - it may be absolute
         if not found:
             self.errors.append(
-                AudioError(argument, got="a pattern that no file fits", expected="songs")
+                AudioError(argument, got="a pattern that matches no file", expected="songs")
             )
         for name in found:
             self._add_path(Path(name))
 
     def add_list(self, argument: str) -> None:
-        """Add the files and folders that a file lists, one per line, or separated by zero bytes.
+        """Add the files and folders listed in a file, one per line or separated by zero bytes.
 
-        `-` is the standard input. Empty lines and those that begin with # are skipped; raises
+        `-` is standard input. Empty lines and those that begin with # are skipped. Raises
         ConfigError if the list cannot be read.
         """
         try:
             content = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
         except OSError as error:
             raise ConfigError(
-                f"list {argument}", got=error.strerror, expected="a file with a song in each line"
+                f"list {argument}", got=error.strerror, expected="a file with one song per line"
             ) from error
         content = content.removeprefix(b"\xef\xbb\xbf")
         lines = content.split(b"\0") if b"\0" in content else content.splitlines()
@@ -73,8 +73,8 @@ class Inputs:
             return
         if _real(path) == self._out:
             self.errors.append(
-                ConfigError(path, got="the folder of the songs as that of the results",
-                            expected="another one", hint="-o names it")
+                ConfigError(path, got="the same folder for songs and results",
+                            expected="another one", hint="name one with -o")
             )  # fmt: skip
             return
         found = list(self._walk(path))
@@ -86,7 +86,7 @@ class Inputs:
         seen: set[Path] = set()
         for place, folders, names in os.walk(root, followlinks=True, onerror=self._unreadable):
             real = _real(Path(place))
-            if real in seen or real == self._out:  # a link that leads back, or our own stems
+            if real in seen or real == self._out:  # a link that forms a loop, or our own stems
                 folders.clear()
                 continue
             seen.add(real)

@@ -19,14 +19,14 @@ from mdx.systems.spec import MODELS
 
 DISTRIBUTION = "kuielab-mdx-net"
 DESCRIPTION = "Separate songs into their stems: bass, drums, other and vocals."
-PAGE = "Serve a page of this machine to separate songs and listen to their stems."
-EPILOG = """mdx separate song.mp3          write separated/song/{bass,drums,other,vocals}.wav
-mdx COMMAND --help             what a command can do, with examples
+PAGE = "Serve a web page on which to separate songs and listen to their stems."
+EPILOG = """mdx separate song.mp3          writes separated/song/{bass,drums,other,vocals}.wav
+mdx COMMAND --help             the options of a command, with examples
 """
-# Commands of the repository's other packages: module, and what it is for.
+# Commands of the repository's other packages: module and purpose.
 ELSEWHERE: Mapping[str, tuple[str, str]] = MappingProxyType({
-    "fetch": ("models.fetch.__main__", "download a system's released weights, and verify them"),
-    "describe": ("models.describe.__main__", "tell what a network is; write a system for it"),
+    "fetch": ("models.fetch.__main__", "download a system's released weights and verify them"),
+    "describe": ("models.describe.__main__", "describe a network file and write a system for it"),
     "evaluate": ("evaluator.run", "separate a test set and score the stems"),
 })  # fmt: skip
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted: the unfinished song has no stems", file=sys.stderr)
         return stop.exit_code
     except MemoryError:
-        complain("memory: got too little of it, expected room for the networks; close programs")
+        complain("memory: got too little, expected enough for the networks; close other programs")
         return 1
 
 
@@ -64,18 +64,18 @@ def get_parser() -> argparse.ArgumentParser:
         import shtab
 
         shtab.add_argument_to(
-            parser, "--print-completion", help="print what makes this shell complete options"
+            parser, "--print-completion", help="print a completion script for this shell"
         )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("separate", help="separate songs", description=DESCRIPTION)
     add_separate_arguments(one)
     one.set_defaults(command=lambda args: _separate(one, args))
-    table = commands.add_parser("systems", help="list the systems there are, or tell of one")
+    table = commands.add_parser("systems", help="list the systems, or describe one")
     table.add_argument(
-        "name", nargs="?", metavar="NAME", help="of a system, or the path of its .yaml"
+        "name", nargs="?", metavar="NAME", help="name of a system, or path of its .yaml file"
     )
     page = commands.add_parser(
-        "serve", help="a page to separate songs and listen to their stems", description=PAGE
+        "serve", help="serve a web page on which to separate songs", description=PAGE
     )
     add_serve_arguments(page)
     page.set_defaults(command=serve)
@@ -86,7 +86,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def version() -> str:
-    """The version that is installed."""
+    """The installed version."""
     try:
         return f"mdx {metadata.version(DISTRIBUTION)}"
     except metadata.PackageNotFoundError:
@@ -95,7 +95,7 @@ def version() -> str:
 
 def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if not args.files and not args.lists:
-        parser.error("options are for songs: name at least one FILE, or a --list")
+        parser.error("no songs: name at least one FILE, or a --list")
     return separate(args)
 
 
@@ -114,7 +114,7 @@ def _run_elsewhere(name: str, arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"mdx {name}", got=f"no {error.name} here", expected=f"it, to {purpose}",
-            hint="clone the repository, and install it with what its README names for this",
+            hint="clone the repository and install what its README names for this command",
         ) from error  # fmt: skip
     code: int = found.main(arguments)
     return code

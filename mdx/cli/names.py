@@ -15,13 +15,13 @@ FIELDS = ("folder", "song", "stem", "system")
 
 
 class Names:
-    """Paths of stems, all of them different."""
+    """The paths of stems, all of them different."""
 
     def __init__(self, out: Path, template: str, system: str, suffix: str) -> None:
         """`template` is the path of a stem below `out`, without its suffix.
 
-        Raises ConfigError if it has other fields than FIELDS, gives two stems the same name, or
-        leaves `out`.
+        Raises ConfigError if it has fields other than FIELDS, gives two stems the same name, or
+        leads out of `out`.
         """
         self._out, self._template, self._suffix = out, template, suffix
         self._system = system
@@ -39,7 +39,7 @@ class Names:
             raise ConfigError("--name", got=f"'{template}'", expected="a path below --out")
 
     def places(self, song: Song, stems: Sequence[str]) -> tuple[dict[str, Path], str | None]:
-        """The file of each stem, and the name that the song got if its own was taken.
+        """The path of each stem, and the song's new name if its own was taken, otherwise None.
 
         Raises ConfigError for a song whose name cannot be a folder's.
         """
@@ -67,7 +67,7 @@ class Names:
 
 
 def song_name(path: Path) -> str:
-    """The name of a song: its file's (a link's own name) without the suffix.
+    """The name of a song: its file's name without the suffix; a link keeps its own name.
 
     Raises ConfigError for one that cannot name a folder.
     """
@@ -85,5 +85,5 @@ def _parse(template: str) -> list[tuple[str, str | None, str | None, str | None]
 
 
 def _key(path: Path) -> str:
-    # Some file systems take two spellings for the same name.
+    # Some file systems treat two spellings as the same name.
     return unicodedata.normalize("NFC", str(path)).casefold()

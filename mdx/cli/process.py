@@ -1,4 +1,4 @@
-"""Good manners of a command-line process: signals, streams, exit codes."""
+"""Signals, output streams and exit codes of a command-line process."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ SIGNALS = tuple(
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that ends the process, after its unfinished work is cleaned up."""
+    """A signal that ends the process once its unfinished work is cleaned up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -23,7 +23,7 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def stopping_cleanly() -> Iterator[None]:
-    """Have SIGINT, SIGTERM and SIGHUP raise Stopped; a second one ends the process at once.
+    """Make SIGINT, SIGTERM and SIGHUP raise Stopped; a second one ends the process at once.
 
     An ignored signal, such as SIGHUP under nohup, stays ignored. Outside the main thread nothing is
     changed.
@@ -33,7 +33,7 @@ def stopping_cleanly() -> Iterator[None]:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, _stop)
-    except ValueError:  # which only the main thread may set
+    except ValueError:  # only the main thread may set handlers
         pass
     try:
         yield
@@ -50,20 +50,20 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 
 def print_any_name() -> None:
-    """Make both output streams print escapes for what their encoding lacks."""
+    """Make both output streams escape characters that their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:
-    """Print a line at once; if its reader is gone, the work continues."""
+    """Print a line at once; if the reader is gone, the work continues."""
     if sys.stdout is None:
         return
     try:
         print(text, flush=True)
     except OSError as error:
-        complain(f"standard output: got {error.strerror}, expected a reader; the songs go on")
+        complain(f"standard output: got {error.strerror}, expected a reader; songs continue")
         # The interpreter would try once more at exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,25 +11,25 @@ from mdx.cli.process import complain, say
 
 
 class Report(Protocol):
-    """What is reported of a batch."""
+    """Receives the events of a batch."""
 
     def begun(self, song: Path) -> None:
-        """A song begins."""
+        """A song was begun."""
 
     def progress(self, done: int, total: int, stage: str) -> None:
         """This many chunks of the song are done."""
 
     def done(self, song: Path, stems: Mapping[str, Path], seconds: float) -> None:
-        """A song's stems are written."""
+        """A song's stems were written."""
 
     def skipped(self, song: Path, reason: str) -> None:
-        """A song is skipped, as requested."""
+        """A song was skipped, as requested."""
 
     def failed(self, song: object, error: object) -> None:
-        """A song has no stems."""
+        """A song could not be separated."""
 
     def summary(self, counts: Mapping[str, int], seconds: float) -> None:
-        """The batch ends."""
+        """The batch has ended."""
 
     def close(self) -> None:
         """Nothing more will be reported."""
@@ -43,7 +43,7 @@ class Lines:
         self._bar: Any = None
 
     def begun(self, song: Path) -> None:
-        """Show a bar, if there is a terminal."""
+        """Show a progress bar if there is a terminal."""
         from tqdm import tqdm  # which the challenge does not need
 
         name = printable(song.name)
@@ -72,7 +72,7 @@ class Lines:
         complain(error)
 
     def summary(self, counts: Mapping[str, int], seconds: float) -> None:
-        """Print how many songs went well, if there are several."""
+        """Print how many songs were separated, skipped and failed, if there are several."""
         if sum(counts.values()) > 1 and not self._quiet:
             parts = ", ".join(f"{number} {word}" for word, number in counts.items())
             print(f"{parts}, in {seconds:.1f} s", file=sys.stderr, flush=True)
@@ -96,7 +96,7 @@ class Events:
         _emit("begun", song=str(song))
 
     def progress(self, done: int, total: int, stage: str) -> None:
-        """{"event": "progress", "done": chunks, "total": chunks, "stage": name}, each percent."""
+        """{"event": "progress", "done": chunks, "total": chunks, "stage": name}, every percent."""
         percent = 100 * done // max(1, total)
         if percent != self._percent:
             self._percent = percent
@@ -121,7 +121,7 @@ class Events:
         _emit("summary", **counts, seconds=round(seconds, 3))
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is no bar."""
 
 
 class EventHandler(logging.Handler):

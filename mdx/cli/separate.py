@@ -1,4 +1,4 @@
-"""`mdx separate`: any number of songs; one that fails leaves the others alone."""
+"""`mdx separate`: any number of songs; if one fails, the others continue."""
 
 import argparse
 import logging
@@ -36,7 +36,7 @@ def separate(args: argparse.Namespace) -> int:
     except MdxError as error:
         report.failed(None, error)
         return 1
-    except Exception as error:  # of a runtime that cannot load the networks, say
+    except Exception as error:  # for instance from a runtime that cannot load the networks
         report.failed(None, f"got {type(error).__name__} {error}, expected a system to load")
         if args.debug:
             traceback.print_exception(error)
@@ -49,7 +49,7 @@ class Batch:
     """The songs of one command, and how they are separated."""
 
     def __init__(self, args: argparse.Namespace, report: Report) -> None:
-        """Raises ConfigError for options that do not go together."""
+        """Raises ConfigError for options that contradict each other."""
         self._args, self._report = args, report
         self._counts = {"separated": 0, "skipped": 0, "failed": 0}
         self._encoding = Encoding(args.format, args.subtype, args.bit_rate, args.rescale)
@@ -65,7 +65,7 @@ class Batch:
     def run(self) -> int:
         """Separate the songs; returns the exit code, 0 only if all went well.
 
-        Raises MdxError where the system cannot be loaded.
+        Raises MdxError if the system cannot be loaded.
         """
         started = time.monotonic()
         inputs = Inputs(self._args.out)
@@ -83,14 +83,14 @@ class Batch:
         return 1 if self._counts["failed"] else 0
 
     def _named(self, songs: list[Song]) -> list[tuple[Path, dict[str, Path]]]:
-        # Those that are to be separated, and where their stems go.
+        # The songs to separate, with the paths of their stems.
         found = []
         stems = (*self._sources, self._rest) if self._rest else self._sources
         seen: set[Path] = set()
         for song in songs:
             given = song.path.absolute()
             if given in seen:
-                self._skip(song.path, "it is named twice")
+                self._skip(song.path, "it is listed twice")
                 continue
             seen.add(given)
             try:
@@ -100,10 +100,12 @@ class Batch:
                 continue
             if other_name is not None:
                 log.warning(
-                    "%s: its name is another song's; stems are of '%s'", song.path, other_name
+                    "%s: another song has the same name; stems are named after '%s'",
+                    song.path,
+                    other_name,
                 )
             if self._args.skip_existing and all(path.is_file() for path in places.values()):
-                self._skip(song.path, "its stems are there")
+                self._skip(song.path, "its stems exist")
             else:
                 found.append((song.path, places))
         return found
@@ -138,14 +140,14 @@ class Batch:
             )  # fmt: skip
         except MdxError as error:
             self._fail(path, error)
-        except Exception as error:  # whatever it is, the other songs are separated
+        except Exception as error:  # whatever happened, go on with the other songs
             reason = f"{type(error).__name__} {error}".strip()
             self._fail(path, f"{path}: got {reason}, expected stems", error)
         else:
             self._done(path, stems, time.monotonic() - started)
 
     def _separate_elsewhere(self, songs: list[tuple[Path, dict[str, Path]]]) -> None:
-        from mdx.cli.elsewhere import Elsewhere  # not on the way of one machine
+        from mdx.cli.elsewhere import Elsewhere  # needed for clusters only
 
         limit = self._limit
         request = {

@@ -1,4 +1,4 @@
-"""`mdx serve`: its options, and what they must be."""
+"""`mdx serve`: its options and their checks."""
 
 import argparse
 import logging
@@ -16,85 +16,85 @@ PORT = 8639
 SHORTEST_TOKEN = 16  # characters
 EXAMPLES = """examples:
   mdx serve --open                           this machine only; the browser opens
-  mdx serve --host 0.0.0.0                   everybody in the network who has the address it prints
-  mdx serve --folder /data/songs --keep 168  elsewhere, for a week
+  mdx serve --host 0.0.0.0                   anybody who has the printed address
+  mdx serve --folder /data/songs --keep 168  another folder; songs are kept for a week
 """
 PUBLIC = (
-    "served to the network: whoever has the address with its token hears your songs and takes your "
-    "CPU; nothing is encrypted on the way"
+    "served to the network: whoever has the address with its token can hear your songs and use "
+    "your CPU; the connection is not encrypted"
 )
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the page."""
+    """Add the options of `mdx serve`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
-    where = parser.add_argument_group("where it is served")
+    where = parser.add_argument_group("address")
     where.add_argument(
         "--host", default="127.0.0.1",
-        help="the address to listen at; any other than this machine's own takes a token "
+        help="address to listen on; one that other machines can reach requires a token "
         "(default: %(default)s)",
     )  # fmt: skip
     where.add_argument(
-        "--port", type=int, default=PORT, help="0 takes any that is free (default: %(default)s)"
+        "--port", type=int, default=PORT, help="port; 0 chooses a free one (default: %(default)s)"
     )
     where.add_argument(
         "--token", metavar="SECRET",
-        help=f"what a browser has to know, {SHORTEST_TOKEN} characters or more (default: none on "
-        "this machine, else one is drawn and printed)",
+        help=f"secret that the browser must send, at least {SHORTEST_TOKEN} characters (default: "
+        "none if only this machine is served, otherwise a random one, which is printed)",
     )  # fmt: skip
     where.add_argument("--open", action="store_true", help="open the page in a browser")
-    _add_keeping(parser.add_argument_group("what is kept"))
-    _add_separation(parser.add_argument_group("how songs are separated"))
+    _add_keeping(parser.add_argument_group("storage"))
+    _add_separation(parser.add_argument_group("separation"))
 
 
 def _add_keeping(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--folder", type=Path, metavar="FOLDER",
-        help="of songs and stems (default: ~/.cache/mdx/serve)",
+        help="folder for songs and stems (default: ~/.cache/mdx/serve)",
     )  # fmt: skip
     group.add_argument(
         "--keep", type=float, default=24.0, metavar="HOURS",
-        help="that a finished song stays (default: %(default)g)",
+        help="delete finished songs after this many hours (default: %(default)g)",
     )  # fmt: skip
     group.add_argument(
         "--max-upload", type=float, default=2000.0, metavar="MB",
-        help="of a song's file (default: %(default)g)",
+        help="largest file that is accepted (default: %(default)g)",
     )  # fmt: skip
     group.add_argument(
         "--max-hours", type=float, default=4.0, metavar="HOURS",
-        help="of music in a song (default: %(default)g)",
+        help="longest song that is accepted (default: %(default)g)",
     )  # fmt: skip
     group.add_argument(
         "--max-songs", type=int, default=1000, metavar="N",
-        help="in the list, finished or not (default: %(default)s)",
+        help="most songs in the list, finished or not (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
         "--min-free", type=float, default=1000.0, metavar="MB",
-        help="of disk that uploads and downloads leave free (default: %(default)g)",
+        help="disk space that uploads and downloads must leave free (default: %(default)g)",
     )  # fmt: skip
 
 
 def _add_separation(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--system", default=system_of_environment(),
-        help=f"chosen at first: {', '.join(system_names())}, or the path of a .yaml "
+        help=f"system selected at first: {', '.join(system_names())}, or the path of a .yaml file "
         "(default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
         "--precision", choices=("float32", "int8"), default="float32",
-        help="chosen at first (default: %(default)s)",
+        help="precision selected at first (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
         "--limit", metavar="LIMIT",
-        help="of each song: fixed:SECONDS, ratio:TIMES its duration, or none "
+        help="time limit for each song: fixed:SECONDS, ratio:N for N times its duration, or none "
         "(default: as for mdx separate)",
     )  # fmt: skip
     add_runtime_arguments(group)
 
 
 def serve(args: argparse.Namespace) -> int:
-    """Serve the page until a signal comes; returns the exit code."""
+    """Serve the page until a signal arrives; returns the exit code."""
     try:
         from mdx.serve.run import is_loopback, run
         from mdx.serve.settings import Settings, default_folder
@@ -125,7 +125,7 @@ def serve(args: argparse.Namespace) -> int:
     try:
         run(settings, args.host, args.port, open_browser=args.open)
     except Stopped as stop:
-        say(f"mdx serve: stopped; songs are kept in {settings.folder}, and the queue goes on there")
+        say(f"mdx serve: stopped; a restart continues with the songs in {settings.folder}")
         return stop.exit_code
     return 0
 

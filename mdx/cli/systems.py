@@ -1,4 +1,4 @@
-"""`mdx systems`: what there is to separate with, and all of one system."""
+"""`mdx systems`: the table of systems, and everything about one of them."""
 
 import textwrap
 
@@ -6,20 +6,20 @@ from mdx.systems.find import find_system, system_names
 from mdx.systems.listing import entry_of
 from mdx.systems.manifest import WeightsEntry, read_manifest, weights_path
 
-WIDTH = 100  # columns that the table and the text of one system have
+WIDTH = 100  # of the table and of a system's text, in characters
 COLUMNS = ("name", "stems", "here", "MB", "trained on")
-LABEL = 13  # columns of what a line of one system's text begins with
-# Whether a system's weights are here, and what brings them.
+LABEL = 13  # width of the labels in a system's text
+# Whether a system's weights are here, and if not, how to get them.
 HERE, PARTLY, FETCH, BY_HAND, NOWHERE = "yes", "in part", "fetch", "by hand", "none"
 MEANINGS = (
-    f"{FETCH}: mdx fetch NAME brings the weights; {BY_HAND}: it says where they lie; "
+    f"{FETCH}: mdx fetch NAME downloads the weights; {BY_HAND}: it says where they are; "
     f"{NOWHERE}: none are public",
-    "mdx systems NAME: all of one system, with its licence",
+    "mdx systems NAME: everything about one system, with its licence",
 )
 
 
 def systems_table() -> str:
-    """A table of the systems, at most WIDTH columns wide: what they are trained on is shortened."""
+    """A table of the systems, at most WIDTH characters wide; long training data is shortened."""
     rows = [COLUMNS, *(_row(name) for name in system_names())]
     widths = [max(len(row[index]) for row in rows) for index in range(len(COLUMNS) - 1)]
     lines = []
@@ -31,9 +31,9 @@ def systems_table() -> str:
 
 
 def system_text(name: str) -> str:
-    """All that is known of a system, by its name or the path of its YAML.
+    """Everything known about a system, given by its name or the path of its YAML.
 
-    Raises ConfigError where there is none.
+    Raises ConfigError if there is no such system.
     """
     spec, folder = find_system(name)
     entries = read_manifest(folder)
@@ -43,7 +43,7 @@ def system_text(name: str) -> str:
         ("stems", ", ".join(spec.stems)),
         ("trained on", "; ".join(spec.training_data) or "nothing yet"),
         ("leaderboard", spec.leaderboard),
-        ("licence", spec.licence or ("MIT" if name in system_names() else "not told")),
+        ("licence", spec.licence or ("MIT" if name in system_names() else "not stated")),
     ]
     for file in spec.files:
         entry = entry_of(entries, file)
@@ -65,7 +65,7 @@ def _row(name: str) -> tuple[str, ...]:
     entries = read_manifest(folder)
     found = [entry_of(entries, file) for file in spec.files]
     known = [entry.bytes for entry in found if entry is not None and entry.bytes is not None]
-    more = "" if len(known) == len(found) else "+"  # the sizes of some are not known
+    more = "" if len(known) == len(found) else "+"  # some sizes are unknown
     size = f"{sum(known) / 1e6:.3g}{more}" if known else ""
     there = [weights_path(folder, file).is_file() for file in spec.files]
     data = "; ".join(spec.training_data)

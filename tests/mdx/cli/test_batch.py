@@ -161,9 +161,9 @@ def test_two_songs_of_one_name_and_one_named_twice(
     assert run(tiny_system, one, two, one, "-o", tmp_path / "out") == 0
     captured = capsys.readouterr()
     assert [path.name for path in sorted((tmp_path / "out").iterdir())] == ["song", "song (2)"]
-    assert captured.out.splitlines()[0] == f"{one}: skipped, it is named twice"
+    assert captured.out.splitlines()[0] == f"{one}: skipped, it is listed twice"
     assert captured.err.splitlines()[0] == (
-        f"WARNING: {two}: its name is another song's; stems are of 'song (2)'"
+        f"WARNING: {two}: another song has the same name; stems are named after 'song (2)'"
     )
 
 

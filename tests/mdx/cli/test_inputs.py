@@ -48,8 +48,8 @@ def test_what_is_no_song_is_an_error_of_its_own(tmp_path: Path) -> None:
     assert not found.songs
     texts = [str(error) for error in found.errors]
     assert "empty: got a folder without audio" in texts[0]
-    assert "*.mp3: got a pattern that no file fits" in texts[1]
-    assert "got the folder of the songs as that of the results" in texts[2]
+    assert "*.mp3: got a pattern that matches no file" in texts[1]
+    assert "got the same folder for songs and results" in texts[2]
 
 
 def test_patterns_are_expanded_unless_a_file_is_called_so(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_the_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{four}fetch    111+  MUSDB18-HQ train; songs of ..." in told["leaderboard_b"]
     assert "vocals, accompaniment       by hand        MUSDB18 train" in told["tfc_tdf_v1"]
     assert told["mmdensenet"].endswith(f"{four}none") and "unknown" not in "".join(rows)
-    assert "mdx fetch NAME brings the weights" in notes[0] and "mdx systems NAME" in notes[1]
+    assert "mdx fetch NAME downloads the weights" in notes[0] and "mdx systems NAME" in notes[1]
 
 
 def test_all_of_one_system_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
