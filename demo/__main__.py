@@ -29,23 +29,23 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--train", type=int, default=0, help="number of training songs")
     parser.add_argument("--test", type=int, default=4, help="number of test songs")
     parser.add_argument("--seconds", type=float, default=20.0, help="duration of each song")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, other songs")
+    parser.add_argument("--seed", type=int, default=1, help="seed; another one gives other songs")
     parser.add_argument("--jobs", type=int, default=available_cpus(),
-                        help="songs rendered at a time (default: the number of CPUs)")  # fmt: skip
+                        help="songs rendered at once (default: the number of CPUs)")  # fmt: skip
     parser.add_argument("--espeak", action="store_true",
-                        help="half of the singers get the mouth of an espeak-ng voice")  # fmt: skip
+                        help="half of the singers articulate like an espeak-ng voice")  # fmt: skip
     parser.add_argument("--soundfont", type=Path,
-                        help="an .sf2 or .sf3 file that plays about half of the parts")  # fmt: skip
+                        help="a SoundFont (.sf2 or .sf3) for about half of the parts")  # fmt: skip
     parser.add_argument("--packs", action="store_true",
-                        help="recordings play some parts: the packs of demo/packs that are "
-                        "installed")  # fmt: skip
+                        help="play some parts from recordings: the packs of demo/packs that "
+                        "are installed")  # fmt: skip
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the songs and print one line each; returns the exit code.
 
-    0; 1 if a song could not be made; 2 for a wrong command line; 130 after Ctrl-C.
+    It is 0, or 1 if a song could not be made, 2 for invalid options, 130 after Ctrl-C.
     """
     args = get_parser().parse_args(argv)
     try:
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: the songs above are complete, the same command goes on",
+        print("interrupted: the songs above are complete; run the same command again to continue",
               file=sys.stderr)  # fmt: skip
         return 130
     return 0
@@ -70,7 +70,7 @@ def _get_requests(args: argparse.Namespace) -> list[Request]:
         raise DemoError("--jobs", got=args.jobs, expected="1 or more")
     if args.packs and args.soundfont:
         raise DemoError("--packs, --soundfont", got="both", expected="one of them",
-                        hint="packs bring SoundFonts of their own")  # fmt: skip
+                        hint="packs include SoundFonts")  # fmt: skip
     packs = _find_packs() if args.packs else ()
     return [
         Request(split, index, args.seconds, args.seed, args.espeak, args.soundfont, packs)
@@ -80,15 +80,15 @@ def _get_requests(args: argparse.Namespace) -> list[Request]:
 
 
 def _find_packs() -> tuple[Pack, ...]:
-    """Find the installed packs, and print which are installed and which are not."""
+    """Return the installed packs, and print which are installed and which are not."""
     installed, missing = find_packs(read_catalogue())
     for pack in installed:
         print(f"pack {pack.name}: {pack.licence}; {pack.attribution}", flush=True)
     for pack in missing:
         print(f"pack {pack.name} is not installed: {pack.source} {pack.version}", flush=True)
     if not installed:
-        raise DemoError("--packs", got="no pack that is installed", expected="one of the above",
-                        hint="install one, or leave --packs out")  # fmt: skip
+        raise DemoError("--packs", got="no installed pack", expected="one of the above",
+                        hint="install one, or omit --packs")  # fmt: skip
     return installed
 
 

@@ -57,13 +57,13 @@ def saw(frequency: Audio, phase: float = 0.0) -> Audio:
 
 
 def overdrive(x: Audio, gain: float, bias: float = 0.0) -> Audio:
-    """`x` softly clipped, four times oversampled against aliasing.
+    """`x` softly clipped, with fourfold oversampling against aliasing.
 
     Shape: (..., n) -> the same
 
     Args:
-        gain: applied before the clip and undone after it: without bias quiet sound keeps its level.
-        bias: makes the halves of the wave unequal, which adds even harmonics.
+        gain: applied before clipping and undone after it; quiet sound keeps its level without bias.
+        bias: makes the two halves of the wave unequal, which adds even harmonics.
     """
     fine = signal.resample_poly(x, 4, 1, axis=-1)
     bent = (np.tanh(gain * fine + bias) - np.tanh(bias)) / gain
@@ -106,7 +106,7 @@ def pan(x: Audio, position: float) -> Audio:
 
 
 def add_at(out: Audio, x: Audio, start: int) -> None:
-    """Add `x` into `out` from sample `start`, cut at the end of `out`.
+    """Add `x` to `out` from sample `start` on; what exceeds the end of `out` is dropped.
 
     Shape: out (..., n), x (..., m)
     """
@@ -116,7 +116,7 @@ def add_at(out: Audio, x: Audio, start: int) -> None:
 
 
 def room(x: Audio, rng: np.random.Generator, *, t60: float, wet: float, high: float) -> Audio:
-    """`x` in a room: noise that decays by 60 dB in `t60` seconds, darker above `high` Hz.
+    """`x` in a room: reverberation of `t60` seconds (60 dB), darker above `high` Hz.
 
     Shape: (2, n) -> the same
     """

@@ -10,7 +10,7 @@ _RATE = SAMPLE_RATE / _BLOCK
 
 
 def _blocks(x: Audio) -> Audio:
-    """The largest magnitude of every block of stereo `x`. Shape: (2, n) -> (blocks,)."""
+    """The peak of every block of stereo `x`. Shape: (2, n) -> (blocks,)."""
     n_blocks = -(-x.shape[-1] // _BLOCK)
     padded = np.zeros(n_blocks * _BLOCK)
     padded[: x.shape[-1]] = np.abs(x).max(axis=0)
@@ -19,12 +19,12 @@ def _blocks(x: Audio) -> Audio:
 
 
 def _spread(gains: Audio, n: int) -> Audio:
-    """Gains of blocks as gains of `n` samples. Shape: (blocks,) -> (n,)."""
+    """Interpolate gains of blocks to `n` samples. Shape: (blocks,) -> (n,)."""
     return np.interp(np.arange(n), (np.arange(len(gains)) + 0.5) * _BLOCK, gains)
 
 
 def _follow(level: Audio, attack: float, release: float) -> Audio:
-    """`level` followed upwards in `attack` and downwards in `release` seconds.
+    """Smooth `level`: it rises within `attack` and falls within `release` seconds.
 
     Shape: (blocks,) -> the same
     """
@@ -58,7 +58,7 @@ def duck(x: Audio, starts: list[float], *, depth_db: float, seconds: float) -> A
     for start in starts:
         first = int(start * SAMPLE_RATE)
         down[first : first + len(dip)] = dip[: max(n - first, 0)]
-    down = ndimage.uniform_filter1d(down, SAMPLE_RATE // 200)  # 5 ms, or it would click
+    down = ndimage.uniform_filter1d(down, SAMPLE_RATE // 200)  # 5 ms, to avoid clicks
     out: Audio = x * 10 ** (-depth_db * down / 20)
     return out
 
@@ -91,9 +91,9 @@ def chorus(x: Audio, *, rate: float, depth: float, wet: float) -> Audio:
 
 
 def limiter_gain(mixture: Audio, ceiling: float) -> Audio:
-    """The gain curve that keeps `mixture` below `ceiling`. Shape: (2, n) -> (n,).
+    """The gain curve of a limiter that keeps `mixture` below `ceiling`. Shape: (2, n) -> (n,).
 
-    It looks ahead: the curve is down before the peak arrives, and never above what a peak needs.
+    It looks ahead: the gain is already reduced when a peak arrives.
     """
     need = np.minimum(ceiling / np.maximum(_blocks(mixture), 1e-9), 1.0)
     reach = 9  # blocks on each side, 13 ms

@@ -1,4 +1,4 @@
-"""The error of a demo that cannot do what was asked."""
+"""The error of the demo."""
 
 from mdx.errors import MdxError
 

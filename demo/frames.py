@@ -1,4 +1,4 @@
-"""Filters that change from frame to frame."""
+"""Time-varying filters, applied frame by frame."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,9 @@ from demo.dsp import SAMPLE_RATE, Audio
 
 HOP = 256
 _WINDOW = 4 * HOP
-_LEAD = HOP  # room before the window, for responses that begin before time zero
-_SIZE = 2 * _WINDOW  # window and response: linear convolution
-_BLOCK = 64  # frames filtered at a time: these fit into a CPU's cache
+_LEAD = HOP  # samples before the window, for responses that begin before time zero
+_SIZE = 2 * _WINDOW  # long enough for window and response: the convolution is linear
+_BLOCK = 64  # frames filtered at once: as many as fit into a CPU's cache
 
 Response = npt.NDArray[np.complex64]
 Filter = Callable[[slice, Audio], Response]
@@ -23,11 +23,11 @@ def filter_frames(
 ) -> Audio:
     """The sum of sources, each filtered frame by frame with overlap-add. Shape: (m, n) -> (n,).
 
-    The first and the last HOP samples are faded, as no frame lies outside.
+    The first and the last HOP samples are faded, since no frame begins before or ends after them.
 
     Args:
-        responses: (frames, hz) -> for each source complex gains of shape (frames, bins); frame k
-            is centred on sample k * HOP. Not called for stretches in which all sources are silent.
+        responses: (frames, hz) -> complex gains of shape (frames, bins) for each source; frame k
+            is centred on sample k * HOP. Not called where all sources are silent.
     """
     m, n = sources.shape
     n_frames = n // HOP + 2

@@ -8,13 +8,14 @@ import numpy.typing as npt
 from demo.dsp import SAMPLE_RATE
 from demo.errors import DemoError
 
-_BLOCK = 0.4  # seconds that the meter looks at
+_BLOCK = 0.4  # seconds per block of the meter
 
 
 def integrated_loudness(audio: npt.NDArray[Any]) -> float | None:
     """The loudness of stereo audio by ITU-R BS.1770-4, LUFS. Shape: (2, n).
 
-    None below the meter's gate of -70 LUFS or 0.4 s. Raises DemoError if pyloudnorm is missing.
+    None if it is below the meter's gate of -70 LUFS or shorter than 0.4 s. Raises DemoError if
+    pyloudnorm is missing.
     """
     try:
         from pyloudnorm import Meter

@@ -1,4 +1,4 @@
-"""From dry stems to a mixture: a chain of effects per stem, levels in LUFS, one limiter for all."""
+"""From dry stems to a mixture: effects per stem, levels in LUFS, and one limiter for all."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from demo.splits import Knobs, Palette, Rng
 
 Stems = dict[str, npt.NDArray[np.int16]]
 
-# Of each stem: loudness LUFS, compressor, reverb (seconds, dB), drive dB, high-pass Hz.
+# For each stem: loudness (LUFS), compressor, reverb (seconds, dB), drive (dB), high-pass (Hz).
 CHAINS: dict[str, dict[str, tuple[float, float]]] = {
     "bass": {"loudness": (-27, -18), "ratio": (1.5, 5), "reverb": (0.1, 0.3), "wet": (-50, -32),
              "drive": (0, 9), "low": (24, 38)},
@@ -41,30 +41,30 @@ QUIETEST = -70.0  # LUFS, the gate of the meter
 def mix(
     dry: dict[str, Audio], score: Score, palette: Palette, rng: Rng, *, cut: float | None = None
 ) -> Stems:
-    """The four stems as int16, whose sum is the mixture and never clips. Shape: (2, n) each.
+    """The four stems as int16; their sum, the mixture, never clips. Shape: (2, n) each.
 
-    `dry` holds float stems at any level; silent ones stay silent. Above `cut` (Hz) the song is
-    silent.
+    `dry` holds float stems at any level; silent ones stay silent. The song has nothing above `cut`
+    (Hz).
     """
     knobs = palette.draw_all("mix", SONG)
     wet = {
         stem: _finish(stem, dry[stem], score, knobs, palette, child)
         for stem, child in zip(STEMS, rng.spawn(len(STEMS)), strict=True)
     }
-    if rng.random() < CODEC_SHARE:  # as if the song had been an MP3 once
+    if rng.random() < CODEC_SHARE:  # as if the song had once been an MP3
         wet = {stem: band(x, None, knobs["codec"], order=6) for stem, x in wet.items()}
     if cut is not None:
         wet = {stem: band(x, None, cut, order=8) for stem, x in wet.items()}
     total = sum(wet.values(), start=np.zeros(1))
     common = 10 ** ((knobs["loudness"] - loudness(total)) / 20)
-    # A stem alone may peak above the mixture, in which others cancel it.
+    # A stem may peak above the mixture, where other stems partly cancel it.
     loudest = np.stack([np.abs(x).max(axis=0) for x in (*wet.values(), total)]).max(axis=0)
     gain = common * limiter_gain(common * loudest[None], CEILING)
     return {stem: np.rint(32767 * gain * x).astype(np.int16) for stem, x in wet.items()}
 
 
 def _finish(stem: str, x: Audio, score: Score, song: Knobs, palette: Palette, rng: Rng) -> Audio:
-    """A stem after equaliser, compressor, drive, echo and reverb, at its loudness.
+    """A stem after equaliser, compressor, drive, echo and reverb, scaled to its loudness.
 
     Shape: (2, n) -> the same
     """
@@ -86,7 +86,7 @@ def _finish(stem: str, x: Audio, score: Score, song: Knobs, palette: Palette, rn
     if score.ducked and stem in ("bass", "other"):
         kicks = [note.start for note in score.drums if note.text == "kick"]
         x = duck(x, kicks, depth_db=song["duck"], seconds=song["duck_seconds"])
-    x = x * gate(x.shape[-1], 0.0, 0.05)  # the song is cut, not the waveform
+    x = x * gate(x.shape[-1], 0.0, 0.05)  # a short fade instead of a cut waveform
     return x * 10 ** ((knobs["loudness"] - loudness(x)) / 20)
 
 
@@ -100,6 +100,6 @@ def _equalise(stem: str, x: Audio, knobs: Knobs) -> Audio:
 
 
 def loudness(x: Audio) -> float:
-    """The integrated loudness of stereo `x`, LUFS; that of silence is -70. Shape: (2, n)."""
+    """The integrated loudness of stereo `x`, LUFS; -70 for silence. Shape: (2, n)."""
     found = integrated_loudness(x)
     return QUIETEST if found is None else found

@@ -1,4 +1,4 @@
-"""The dry stems of a score: each part played by one of our instruments, or by recordings."""
+"""The dry stems of a score: each part is played by one of our instruments or by recordings."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from demo.soundfont import KITS, PROGRAMS, SoundFont
 from demo.splits import Palette, Rng
 
 OTHERS = {**KEYS, **ENSEMBLES, **GUITARS, **LEADS}
-FONT_SHARE = 0.5  # of the parts, where there is a SoundFont
+FONT_SHARE = 0.5  # of the parts, if there is a SoundFont
 _CHORUS_SHARE = 0.2  # of layers
 _LAYER = {"pan": (-0.8, 0.8), "drop": (0.0, 8.0), "chorus_rate": (0.2, 1.5),
           "chorus_depth": (0.0005, 0.004)}  # fmt: skip
@@ -43,7 +43,7 @@ class Band:
         return self._play(f"bass.{kind}", kind, BASSES[kind], notes, rng)
 
     def play_drums(self, notes: tuple[Note, ...], rng: Rng) -> tuple[Audio, str]:
-        """The stem `drums` with its room, and the kind of kit. Shape: (2, n)."""
+        """The stem `drums` with its room, and the type of kit. Shape: (2, n)."""
         kit = self.bank.draw_kit() if self.bank and notes else None
         if kit is not None:
             return kit(notes, self.n), "recorded"
@@ -89,7 +89,7 @@ class Band:
     def _draw_program(
         self, name: str, programs: tuple[int, ...], *, drums: bool = False
     ) -> int | None:
-        """The SoundFont's program that plays a part; None if it does not play it."""
+        """The SoundFont program that plays a part; None if our instrument plays it."""
         if self.font is None:
             return None
         there = [program for program in programs if self.font.has(program, drums=drums)]
@@ -100,7 +100,7 @@ class Band:
         return program
 
     def _tone(self, x: Audio) -> Audio:
-        """`x` (2, n) as microphones and mixing desk leave it: narrower, darker, fuller."""
+        """`x` (2, n) as after microphones and a mixing desk: narrower, darker, fuller."""
         knobs = self.palette.draw_all("other", _STEM)
         low, high = np.log(_TONE_HZ)
         x = band(x, None, float(np.exp(low + knobs["tone"] * (high - low))), order=1)

@@ -21,10 +21,10 @@ from demo.singer.vocals import render_vocals
 from demo.soundfont import fingerprint, load_font
 from demo.splits import SPLIT_IDS, Palette
 
-VERSION = 4  # raise whenever the same seed would sound different
-PACKS_VERSION = 2  # the same, of songs with packs alone
+VERSION = 4  # increase it whenever the same seed would sound different
+PACKS_VERSION = 2  # the same for songs with packs
 
-# Each part of a song has its own random stream, so a change in one leaves the others alone.
+# Each part of a song has its own random stream: a change in one leaves the others unchanged.
 _PARTS = ("palette", "score", "bass", "drums", "other", "vocals", "mix", "font", "packs")
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
@@ -40,9 +40,9 @@ class Request:
     index: int
     seconds: float
     seed: int
-    espeak: bool = False  # half of the singers have the mouth of a voice of espeak-ng
+    espeak: bool = False  # half of the singers articulate like an espeak-ng voice
     soundfont: Path | None = None  # plays about half of the parts
-    packs: tuple[Pack, ...] = ()  # recordings that play some; one of their SoundFonts as well
+    packs: tuple[Pack, ...] = ()  # recordings for some parts, possibly with a SoundFont
     genre: str | None = None  # drawn unless given
 
     def __post_init__(self) -> None:
@@ -57,11 +57,11 @@ class Request:
 
     @property
     def name(self) -> str:
-        """The song's folder: with the seed, so that songs of several seeds go together."""
+        """The name of the song's folder; the seed in it keeps songs of several seeds apart."""
         return f"{self.split}-{self.seed}-{self.index:03d}"
 
     def identity(self) -> dict[str, Any]:
-        """What song.json says of the request: equal identities, equal bytes."""
+        """The request as song.json states it; equal identities mean equal bytes."""
         packs: dict[str, Any] = {}
         if self.packs:
             packs = {"packs": {pack.name: pack.sha256 for pack in self.packs},
@@ -79,7 +79,7 @@ class Request:
 
 
 def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
-    """The four stems, int16, and the facts for song.json. Shape: (2, n) each.
+    """The four stems, as int16, and the facts for song.json. Shape: (2, n) each.
 
     Raises DemoError if espeak-ng, the SoundFont or a pack is requested and cannot be used.
     """

@@ -1,4 +1,4 @@
-"""A song before it becomes sound: notes, layers, sections, the clock."""
+"""A song before it is rendered: notes, layers, sections and the clock."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ METERS = {"4/4": 16, "3/4": 12, "6/8": 12}  # sixteenth steps in a bar
 
 @dataclass(frozen=True)
 class Note:
-    """One event; times in seconds, pitch as (fractional) MIDI number, velocity in 0..1."""
+    """One note; times in seconds, pitch as a (fractional) MIDI number, velocity 0 to 1."""
 
     start: float
     duration: float
@@ -21,7 +21,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Section:
-    """A run of bars in which only the stems of `active` play."""
+    """Consecutive bars in which only the stems in `active` play."""
 
     first_bar: int
     n_bars: int
@@ -34,7 +34,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Layer:
-    """One instrument of the stem `other` with everything it plays."""
+    """One instrument of the stem `other` and everything it plays."""
 
     instrument: str
     notes: tuple[Note, ...]
@@ -44,7 +44,7 @@ class Layer:
 class Clock:
     """Musical time: turns bars and sixteenth steps into seconds."""
 
-    bpm: float  # quarter notes a minute
+    bpm: float  # quarter notes per minute
     meter: str  # a key of METERS
     swing: float  # delay of every second sixteenth, as a fraction of a step
     jitter: float  # standard deviation of a player's timing, seconds

@@ -1,4 +1,4 @@
-"""Instruments from a user's SoundFont: which programs replace ours, and their sound."""
+"""Instruments from a user's SoundFont: which programs replace ours, and how they play."""
 
 import hashlib
 from functools import cache
@@ -14,8 +14,8 @@ from demo.score import Note
 
 INSTALL = "pip install --no-deps tinysoundfont==0.3.7"
 
-# General MIDI programs, from 0, for each kind of instrument; programs with voices are left out.
-# A program belongs to one split, so a kind without one keeps our instrument.
+# General MIDI programs, from 0, for each kind of instrument, without those that are voices.
+# A program belongs to one split; a kind that has none in a split keeps our instrument.
 PROGRAMS: dict[str, dict[str, tuple[int, ...]]] = {
     "piano": {"train": (0, 1, 3), "test": (2,)},
     "epiano": {"train": (4,), "test": (5,)},
@@ -62,7 +62,7 @@ class SoundFont:
         Raises DemoError if the file or the package that reads it is missing, or the file is broken.
         """
         try:
-            # The package's own interface plays through loudspeakers; its synthesiser is enough.
+            # The package's interface plays through loudspeakers; only its synthesiser is needed.
             synthesiser: Any = import_module("tinysoundfont._tinysoundfont")
         except ImportError as error:
             raise DemoError(
@@ -76,19 +76,19 @@ class SoundFont:
         self._synthesiser = synthesiser
 
     def has(self, program: int, *, drums: bool = False) -> bool:
-        """Whether the file has a program (bank 0) or a drum kit of that number."""
+        """Whether the file has a program (in bank 0) or a drum kit with this number."""
         found: int = self._font.get_preset_index(_DRUM_BANK if drums else 0, program)
         return found >= 0
 
     def play(
         self, notes: tuple[Note, ...], n: int, *, program: int, bank: int = 0, drums: bool = False
     ) -> Audio:
-        """The notes as the program plays them, dry and at any level. Shape: (2, n).
+        """The notes as played by the program, dry and at any level. Shape: (2, n).
 
         Raises DemoError if the file has no such program.
 
         Args:
-            notes: pitches are rounded to semitones; a drum is named by its text instead.
+            notes: pitches are rounded to semitones; for drums, the text names the piece instead.
             n: samples at 44.1 kHz.
             program: 0 to 127, counted from 0.
             bank: 0 to 127; not used for drums.
@@ -99,7 +99,7 @@ class SoundFont:
         if index < 0:
             got = f"no program {program} in bank {bank}"
             raise DemoError(self._name, got=got, expected="a program that the file has")
-        # A copy shares the samples but remembers nothing of earlier notes.
+        # A copy shares the samples but has no state from earlier notes.
         font = self._synthesiser.SoundFont(self._font)
         font.set_output(self._synthesiser.OutputMode.StereoInterleaved, SAMPLE_RATE, 0.0)
         out = np.zeros((n, 2), dtype=np.float32)
@@ -121,7 +121,7 @@ class SoundFont:
 
 @cache
 def load_font(path: Path) -> SoundFont:
-    """The SoundFont of a file, loaded once by each process."""
+    """The SoundFont of a file, loaded once per process."""
     return SoundFont(path)
 
 

@@ -1,4 +1,4 @@
-"""Track folders in MUSDB18-HQ layout: each complete or not there, rendered by several processes."""
+"""Writes track folders in MUSDB18-HQ layout with several processes, each folder atomically."""
 
 import json
 import os
@@ -25,10 +25,10 @@ _FILES = (*(f"{stem}.wav" for stem in (*STEMS, "mixture")), FACTS)
 
 
 def write_songs(out: Path, requests: list[Request], *, jobs: int = 1) -> Iterator[Path]:
-    """Render songs below `out`, yielding each folder in turn; complete songs are left untouched.
+    """Render songs below `out` and yield each folder in turn; complete songs are left untouched.
 
     If it is stopped early, only complete songs remain. Raises DemoError if `out` is not a folder or
-    contains anything that is not ours.
+    contains other files.
     """
     if out.exists() and not out.is_dir():
         raise DemoError(out, got="a file", expected="a folder")
@@ -39,17 +39,17 @@ def write_songs(out: Path, requests: list[Request], *, jobs: int = 1) -> Iterato
 
 @contextmanager
 def _workers(jobs: int) -> Iterator[Any]:
-    """Yield a lazy, ordered map over `jobs` processes, which are gone afterwards."""
+    """Yield a lazy, ordered map over `jobs` processes, which end with the context."""
     if jobs == 1:
         yield map
         return
-    # Spawned, because a fork would inherit the threads of numerical libraries in a broken state.
+    # Spawned, since a fork would inherit the threads of numerical libraries in a broken state.
     with get_context("spawn").Pool(jobs, _settle_in) as pool:
         yield pool.imap
 
 
 def _settle_in() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # interrupts are the parent's
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
 
 
 def _write_song(out: Path, drafts: Path, request: Request) -> Path:
@@ -60,8 +60,8 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
                         hint="choose another --out")  # fmt: skip
     if _is_complete(folder, request):
         return folder
-    # Two threads would round sums differently from one; and if other processes want the
-    # CPUs as well, threads that wait for each other take many times as long.
+    # Two threads would round sums differently from one. When other processes compete for the
+    # CPUs, threads that wait for each other also take many times as long.
     with threadpool_limits(1):
         stems, facts = render_song(request)
     mixture = sum((x.astype(np.int32) for x in stems.values()), start=np.zeros(1, np.int32))
@@ -74,10 +74,10 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
     except (OSError, soundfile.LibsndfileError) as error:
         raise DemoError(
             folder, got=f"an output that cannot be written ({error})", expected="room for the song",
-            hint="the other songs there are complete, and the same command goes on",
+            hint="the other songs are complete; run the same command again to continue",
         ) from error  # fmt: skip
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():  # made by an older version, or of another length; goes away with the drafts
+    if folder.exists():  # of an older version or another length; removed with the drafts
         os.replace(folder, drafts / f"{folder.name}.old")
     os.replace(draft, folder)
     return folder

@@ -1,4 +1,4 @@
-"""What the instruments of the stem `other` play: chords in a rhythm, arpeggios, melodies."""
+"""The parts of the stem `other`: rhythmic chords, arpeggios and melodies."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ RHYTHMS_OF_12: dict[str, tuple[tuple[int, float], ...]] = {
     "3/4": ((0, 4), (4, 4), (8, 4)),
 }
 GUITARS = ("acoustic", "nylon", "clean", "overdriven", "muted")
-FINGERS = 0.001  # seconds by which fingers that strike together differ
+FINGERS = 0.001  # seconds between fingers that strike together
 _LOW_HAND = ("piano", "epiano", "organ", "pad", "strings")
 COUNTS = (0.10, 0.27, 0.33, 0.20, 0.10)  # shares of songs of one, two, ... layers
 
@@ -49,7 +49,7 @@ def draw_layers(
     for number, pick in enumerate(rng.permutation(len(genre.layers))[:count]):
         kind, rhythm = genre.layers[pick]
         centre = float(rng.uniform(52, 68))
-        if rhythm == "melody":  # where the singer sings, if the instrument goes there
+        if rhythm == "melody":  # in the singer's range, if the instrument reaches it
             reach = instruments[kind].low + 12, instruments[kind].high - 12
             centre = float(np.clip(vocal_centre, *reach))
         low_hand = kind in _LOW_HAND and rng.random() < 0.8
@@ -107,7 +107,7 @@ def _comp(hand: Hand, bar: int, chord: Chord, kind: str, rhythm: str, centre: fl
 
 
 def _pitches(chord: Chord, kind: str, rhythm: str, centre: float) -> list[int]:
-    """The pitches a hand holds: a power chord, a guitar's strings or a close voicing."""
+    """The pitches of one chord: a power chord, a guitar's strings or a close voicing."""
     if rhythm.startswith("power"):
         root = nearest(chord.tones[0], 45)
         return [root, root + 7, root + 12]

@@ -1,11 +1,11 @@
-"""What the bass plays: a style per section, on the chords' low tones."""
+"""The bass part: one style per section, on the chords' low tones."""
 
 from demo.composer.genres import Genre
 from demo.composer.players import Hand
 from demo.composer.theory import Chord, into_range, nearest
 from demo.score import Note, Section
 
-# (first step, length in steps, tone) with r root, t third, f fifth, o octave.
+# (first step, length in steps, tone): r root, t third, f fifth, o octave.
 STYLES: dict[str, tuple[tuple[int, float, str], ...]] = {
     "eighths": tuple((step, 1.9, "r") for step in range(0, 16, 2)),
     "octave": tuple((step, 1.6, "ro"[(step // 2) % 2]) for step in range(0, 16, 2)),

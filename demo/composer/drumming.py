@@ -1,4 +1,4 @@
-"""What the drummer plays: a groove per section, fills, ghost notes, percussion."""
+"""The drum part: one groove per section, fills, ghost notes and percussion."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from demo.composer.genres import GROOVES_OF_12, VELOCITY, Genre, Groove
 from demo.composer.players import Hand
 from demo.score import Note, Section
 
-PERCUSSION_SHARE = 0.25  # of songs: somebody shakes, rattles or plays congas beside the drummer
+PERCUSSION_SHARE = 0.25  # of songs with shaker, tambourine or congas as well
 _PERCUSSION = {
     "tambourine": ("....x.......x...", "x.o.x.o.x.o.x.o."),
     "shaker": ("xoxoxoxoxoxoxoxo", "o.x.o.x.o.x.o.x."),
@@ -14,12 +14,12 @@ _PERCUSSION = {
     "conga_low": ("......x.......xx", "....x.......x.x."),
 }
 FILL_SHARE = 0.75  # of fourth and last bars
-LIMBS = 0.002  # seconds by which hands and feet that strike together differ
+LIMBS = 0.002  # seconds between hands and feet that strike together
 GHOST_SHARE = 0.06  # of empty steps of the snare
 
 
 def draw_drums(hand: Hand, genre: Genre, sections: tuple[Section, ...]) -> tuple[Note, ...]:
-    """What all pieces of the kit play; `Note.text` names the piece."""
+    """The notes of all pieces of the kit; `Note.text` names the piece."""
     rng, steps = hand.rng, hand.clock.steps
     groove = GROOVES_OF_12.get(hand.clock.meter, genre.groove)
     shaken = [piece for piece in _PERCUSSION if rng.random() < 0.45]
@@ -44,7 +44,7 @@ def draw_drums(hand: Hand, genre: Genre, sections: tuple[Section, ...]) -> tuple
 
 
 def _draw_grids(rng: np.random.Generator, groove: Groove) -> dict[str, str]:
-    """Choose what each piece plays in a section; one cymbal keeps the time."""
+    """Choose a grid for each piece in a section; one cymbal keeps the time."""
     cymbal = str(rng.choice(groove.cymbals))
     backbeat_drum = str(rng.choice(groove.backbeat_drums))
     grids = {
@@ -52,9 +52,9 @@ def _draw_grids(rng: np.random.Generator, groove: Groove) -> dict[str, str]:
         backbeat_drum: str(rng.choice(groove.backbeats)),
         cymbal: str(rng.choice(groove.hats)),
     }
-    if cymbal == "crash":  # crashed on the beat, or it would wash over everything
+    if cymbal == "crash":  # on the beat only, since more would cover everything
         grids[cymbal] = "".join(c if k % 4 == 0 else "." for k, c in enumerate(grids[cymbal]))
-    if cymbal == "hat":  # one foot: where the hat opens, nobody plays it closed
+    if cymbal == "hat":  # where the hat opens, it is not played closed
         grids["open"] = groove.opens
         closed = zip(grids["hat"], groove.opens, strict=True)
         grids["hat"] = "".join("." if opened != "." else letter for letter, opened in closed)
@@ -67,7 +67,7 @@ def _hit(
     hand: Hand, bar: int, step: int, errors: list[float], piece: str, velocity: float,
     *, length: float = 1,
 ) -> Note:  # fmt: skip
-    """Strike a piece with the error of the step, which all of the drummer's limbs share."""
+    """Strike a piece with the timing error of the step, which all of the drummer's limbs share."""
     late = errors[step] + float(hand.rng.normal(0, LIMBS))
     return hand.note(bar, step, length=length, velocity=velocity, text=piece, late=late)
 
@@ -88,7 +88,7 @@ def _bar(
 
 
 def _fill(hand: Hand, bar: int, errors: list[float], first_step: int) -> list[Note]:
-    """Toms and snare, going down, to the end of the bar."""
+    """A fill of descending toms and snare up to the end of the bar."""
     steps = hand.clock.steps
     notes = []
     for step in range(first_step, steps):

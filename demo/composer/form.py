@@ -1,19 +1,19 @@
-"""The form of a song: sections, and which stems rest in them."""
+"""The form of a song: its sections, and which stems rest in them."""
 
 import numpy as np
 
 from demo.score import STEMS, Section
 
-# How often a stem rests in a section; within sections voices breathe and layers pause as well.
+# How often a stem rests in a section; voices and layers also pause within sections.
 _RESTS = {"bass": 0.13, "drums": 0.13, "other": 0.06, "vocals": 0.16}
 WITHOUT = 0.1  # share of training songs that lack a stem
 _LACKING = ("vocals", "vocals", "drums", "bass")
 
 
 def draw_lacking(split: str, rng: np.random.Generator) -> str | None:
-    """The stem that a song lacks wholly, mostly None.
+    """The stem that is silent throughout a song, usually None.
 
-    Only training songs lack one, to teach silence: a silent reference has no SDR.
+    Only training songs lack a stem, to teach silence: a silent reference has no SDR.
     """
     lacks = rng.random() < WITHOUT
     stem = str(rng.choice(_LACKING))
@@ -21,9 +21,9 @@ def draw_lacking(split: str, rng: np.random.Generator) -> str | None:
 
 
 def draw_form(rng: np.random.Generator, n_bars: int, lacking: str | None) -> tuple[Section, ...]:
-    """Cut a song of `n_bars` in sections of about four to eight bars, in which stems may rest.
+    """Divide a song of `n_bars` into sections of about four to eight bars, in which stems may rest.
 
-    Every stem but `lacking` plays in one section at least, and in every section two do.
+    Every stem except `lacking` plays in at least one section; every section has at least two.
     """
     n_sections = max(1, round(n_bars / 6))
     cuts = [2 * round(n_bars * k / n_sections / 2) for k in range(n_sections)] + [n_bars]

@@ -2,27 +2,27 @@
 
 from dataclasses import dataclass
 
-# Grid letters to velocity; a grid is one bar of sixteenths.
+# Velocity of each letter of a grid; a grid is one bar of sixteenths.
 VELOCITY = {"X": 1.0, "x": 0.8, "o": 0.55, "g": 0.22}
 
 
 @dataclass(frozen=True)
 class Groove:
-    """What the drummer plays in one bar; of several grids a section takes one."""
+    """The drum grids of one bar; each section uses one of the alternatives."""
 
     kicks: tuple[str, ...]
     backbeats: tuple[str, ...]
     hats: tuple[str, ...]
     opens: str
     backbeat_drums: tuple[str, ...] = ("snare",)
-    cymbals: tuple[str, ...] = ("hat", "hat", "hat", "ride")  # which piece plays the grid `hats`
+    cymbals: tuple[str, ...] = ("hat", "hat", "hat", "ride")  # pieces that may play the grid `hats`
 
 
 @dataclass(frozen=True)
 class Genre:
     """A style of accompaniment."""
 
-    weight: int  # songs in a hundred
+    weight: int  # percentage of songs
     tempo: tuple[int, int]
     groove: Groove
     bass: tuple[str, ...]  # names of bassline.STYLES
@@ -31,7 +31,7 @@ class Genre:
     minor: float  # share of songs in a minor mode
     swing: float = 0.0  # share of songs that swing
     meters: tuple[float, float] = (0.0, 0.0)  # shares of 6/8 and 3/4
-    ducked: float = 0.0  # share of songs whose bass and other give way to the kick
+    ducked: float = 0.0  # share of songs whose bass and other are ducked by the kick
     rap: float = 0.0  # share of songs that are rapped
 
 
@@ -125,7 +125,7 @@ GENRES = {
     ),
 }  # fmt: skip
 
-# Bars of twelve sixteenths leave nothing of a genre's own grids.
+# Bars of twelve sixteenths replace a genre's own grids.
 GROOVES_OF_12 = {
     "6/8": Groove(("X.....x.....", "X...x.x....."), ("......X.....", "......X...g."),
                   ("x.o.o.x.o.o.", "x.x.x.x.x.x."), "..........o."),

@@ -1,4 +1,4 @@
-"""Tunes: the lead's, with the syllables it sings, and those of instruments."""
+"""Melodies of the lead singer, with syllables, and of instruments."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from demo.composer.players import Hand
 from demo.composer.theory import Chord, nearest
 from demo.score import Note
 
-# Onsets in sixteenth steps over a phrase of two bars; the rest is breath.
+# Onsets in sixteenth steps over a phrase of two bars, which ends with a breath.
 PHRASES: tuple[tuple[int, ...], ...] = (
     (0, 2, 4, 6, 10, 14, 16, 18, 22),
     (2, 4, 6, 8, 12, 16, 20),
@@ -24,21 +24,21 @@ RAPS: tuple[tuple[int, ...], ...] = (
     (1, 2, 4, 5, 6, 8, 10, 12, 13, 14, 16, 17, 18, 20, 22, 23, 24),
     (0, 1, 2, 4, 6, 8, 9, 10, 12, 14, 16, 18, 20, 21, 22, 24),
 )
-FORM = (0, 0, 1, 0)  # which of two tunes each phrase sings: a tune comes back, as tunes do
-SHORTEST = 0.16  # seconds that a note should last: at a fast tempo the short ones are left out
+FORM = (0, 0, 1, 0)  # which of two tunes each phrase uses
+SHORTEST = 0.16  # seconds; shorter notes are dropped at fast tempos
 
 
 def draw_melody(
     hand: Hand, *, bars: range, chords: list[Chord], scale: frozenset[int], centre: float,
     words: list[str] | None = None, rap: bool = False,
 ) -> list[Note]:  # fmt: skip
-    """A melody over `bars`, phrases of two bars with a breath after each.
+    """A melody over `bars` in phrases of two bars, each followed by a breath.
 
     Args:
         chords: the chord of every bar of the song.
         scale: pitch classes that may be sung between chord tones.
         centre: middle of the range, MIDI.
-        words: syllables, sung in turn, the same ones when a tune comes back.
+        words: syllables, sung in turn; a tune that returns has the same ones.
         rap: speak in rhythm around a low pitch.
     """
     rng, clock = hand.rng, hand.clock
@@ -71,7 +71,7 @@ def draw_melody(
 
 
 def _thin(onsets: list[int], step: float) -> list[int]:
-    """Leave out onsets that follow too soon after the one before."""
+    """Drop onsets that follow the previous one too soon."""
     kept = onsets[:1] or [0]
     for onset in onsets[1:]:
         if (onset - kept[-1]) * step >= SHORTEST:
@@ -80,11 +80,11 @@ def _thin(onsets: list[int], step: float) -> list[int]:
 
 
 def harmonise(notes: list[Note], scale: frozenset[int], *, degrees: int) -> tuple[Note, ...]:
-    """A second voice so many degrees of the scale above the first (below, if negative)."""
+    """A second voice, `degrees` of the scale above the first, or below it if negative."""
     ladder = [pitch for pitch in range(20, 110) if pitch % 12 in scale]
 
     def second(pitch: float) -> int:
-        """The pitch (MIDI) so many degrees away from one near the scale."""
+        """The pitch (MIDI) that is `degrees` away from the scale tone nearest to `pitch`."""
         at = min(range(len(ladder)), key=lambda k: abs(ladder[k] - pitch))
         return ladder[at + degrees]
 

@@ -1,4 +1,4 @@
-"""How a player puts a note on the grid: a little off in time and force."""
+"""How a player places notes on the grid: slightly off in time and force."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from demo.score import Clock, Note
 
 @dataclass(frozen=True)
 class Hand:
-    """A player who keeps the time of a clock."""
+    """A player who follows a clock."""
 
     clock: Clock
     rng: np.random.Generator
     force: float = 0.09  # standard deviation of the velocity, relative
 
     def error(self) -> float:
-        """By how much the next movement misses the grid, seconds."""
+        """The timing error of the next movement, seconds."""
         return float(self.rng.normal(0, self.clock.jitter))
 
     def note(
@@ -25,8 +25,8 @@ class Hand:
     ) -> Note:  # fmt: skip
         """A note of `length` steps at a step of a bar.
 
-        It is `late` by so many seconds, by an error of its own unless given: what one movement
-        strikes errs together.
+        It is `late` by so many seconds, or by a random error if that is None. Notes struck by one
+        movement share one error.
         """
         start = self.clock.at(bar, step) + (self.error() if late is None else late)
         velocity = float(np.clip(velocity * (1 + self.rng.normal(0, self.force)), 0.05, 1.0))

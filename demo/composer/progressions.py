@@ -1,4 +1,4 @@
-"""Chord progressions, one chord a bar; train and test share none, wherever one starts in them."""
+"""Chord progressions, one chord per bar; train and test share none, whatever the first bar."""
 
 PROGRESSIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "major": {
@@ -18,7 +18,7 @@ PROGRESSIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }  # fmt: skip
 
-# A walk through the scale instead of a known progression; where it may go from each chord.
+# Random walks instead of a known progression: the chords that may follow each chord.
 WALK_SHARE = 0.15
 WALKS: dict[str, dict[str, tuple[str, ...]]] = {
     "major": {
@@ -30,4 +30,4 @@ WALKS: dict[str, dict[str, tuple[str, ...]]] = {
         "v": ("i", "VI"), "VI": ("III", "VII", "iv"), "VII": ("i", "III", "VI"),
     },
 }  # fmt: skip
-WALK_BARS = {"train": 8, "test": 6}  # without a shorter period, so that the splits share none
+WALK_BARS = {"train": 8, "test": 6}  # with no shorter period, so the splits share none

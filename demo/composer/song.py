@@ -1,4 +1,4 @@
-"""Composes a song: genre, key, tempo, form, then every part."""
+"""Composes a song: genre, key, tempo and form, then every part."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ from demo.score import Clock, Note, Score, Section
 from demo.singer.languages import LANGUAGES, syllables
 from demo.splits import Palette
 
-SEVENTHS, INVERSIONS = 0.3, 0.3  # shares of songs, of chords
+SEVENTHS, INVERSIONS = 0.3, 0.3  # shares of songs and of chords
 HARMONY = 0.25  # share of sung songs with a second voice
 _INTERVALS = (2, 2, 5, -2, -5, 7, -7)  # thirds, sixths, octaves in degrees of the scale
-CHORD_BARS = (1, 1, 1, 2)  # how long a chord may last
+CHORD_BARS = (1, 1, 1, 2)  # possible durations of a chord
 
 
 @dataclass(frozen=True)
 class Key:
-    """The tonal side of a song."""
+    """The chords and the scale of a song."""
 
     tonic: int
     mode: str
     progression: str
-    chords: list[Chord]  # one a bar
+    chords: list[Chord]  # one per bar
     scale: frozenset[int]  # pitch classes
 
 
@@ -42,7 +42,7 @@ def compose(
 ) -> Score:  # fmt: skip
     """A song of at least `seconds` whose melody lies around `vocal_centre` (MIDI).
 
-    `basses` and `others` are the instruments at hand, and `genre` is drawn unless given.
+    `basses` and `others` are the available instruments; `genre` is drawn unless given.
     """
     name = genre or _draw_genre(rng)
     style = GENRES[name]
@@ -105,7 +105,7 @@ def _draw_key(palette: Palette, genre: Genre, rng: np.random.Generator, n_bars: 
 
 
 def _walk(rng: np.random.Generator, ways: dict[str, tuple[str, ...]], length: int) -> list[str]:
-    """A random walk of `length` chords that does not repeat a shorter one."""
+    """A random walk of `length` chords that is not a repetition of a shorter one."""
     while True:
         walk = [next(iter(ways))]
         while len(walk) < length:
@@ -118,12 +118,12 @@ def _draw_vocals(
     palette: Palette, hand: Hand, sections: tuple[Section, ...], key: Key, centre: float,
     *, rap: bool,
 ) -> tuple[tuple[Note, ...], tuple[Note, ...]]:  # fmt: skip
-    """What the lead and a second voice sing; the second joins in some sections."""
+    """The notes of the lead and of a second voice, which joins in some sections."""
     rng = hand.rng
     words = syllables(palette.choose("language", LANGUAGES), 32, rng)
     degrees = int(rng.choice(_INTERVALS))
     if degrees >= 5 and centre > 60:
-        degrees = -degrees  # a sixth or an octave above a high voice is no human's
+        degrees = -degrees  # nobody sings a sixth or an octave above a high voice
     joined = not rap and rng.random() < HARMONY
     lead: list[Note] = []
     second: tuple[Note, ...] = ()

@@ -1,4 +1,4 @@
-"""Scales and chords: Roman numerals to pitches, and voicings that move little."""
+"""Scales and chords: pitches of Roman numerals, and close voicings."""
 
 import re
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ _PATTERN = re.compile(r"(b?)([iv]+|[IV]+)(o?)(7?)")
 
 @dataclass(frozen=True)
 class Chord:
-    """Pitch classes (C = 0): the root, what stands over it, and what the bass plays."""
+    """The pitch classes (C = 0) of a chord and of its bass note."""
 
     tones: tuple[int, ...]  # root, third, fifth and perhaps seventh
-    low: int  # the root, or the third or fifth of an inversion
+    low: int  # the root; in an inversion, the third or fifth
 
 
 def parse_chord(numeral: str, tonic: int, mode: str, *, seventh: bool = False) -> Chord:
-    """The chord that a numeral such as "vi", "bVII" or "V7" means in a key.
+    """The chord of a numeral such as "vi", "bVII" or "V7" in a key.
 
-    Degrees are those of the mode's scale, upper case is a major and lower case a minor third,
+    Degrees are those of the mode's scale. Upper case means a major third, lower case a minor one;
     "b" lowers the root and "o" the fifth. `seventh` adds the seventh of the scale.
     """
     match = _PATTERN.fullmatch(numeral)
@@ -43,17 +43,17 @@ def invert(chord: Chord, number: int) -> Chord:
 
 
 def nearest(pitch_class: int, centre: float) -> int:
-    """The MIDI pitch of that class closest to `centre`."""
+    """The MIDI pitch of a pitch class closest to `centre`."""
     return int(pitch_class + 12 * round((centre - pitch_class) / 12))
 
 
 def voicing(chord: Chord, centre: float) -> list[int]:
-    """The chord around `centre` (MIDI), low to high and close together."""
+    """A close voicing of the chord around `centre` (MIDI), from low to high."""
     return sorted({nearest(tone, centre + 3 * k - 4) for k, tone in enumerate(chord.tones)})
 
 
 def strings(chord: Chord, lowest: int) -> list[int]:
-    """The chord as a guitar holds it: four to six strings upwards from about `lowest`."""
+    """The chord on a guitar: four to six strings upwards from about `lowest`."""
     pitches = [nearest(chord.low, lowest + 5)]
     steps = (chord.tones[2], chord.tones[0], chord.tones[1], chord.tones[-1], chord.tones[0])
     for tone in steps:

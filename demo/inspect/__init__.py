@@ -1,1 +1,1 @@
-"""Rendered songs, measured, compared with real stems, and shown on one page."""
+"""Measures rendered songs, compares them with real stems and shows both on one page."""

@@ -29,16 +29,16 @@ def get_parser() -> argparse.ArgumentParser:
         description="Measure songs in MUSDB18-HQ layout and compare them with real stems.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="songs, or train/ and test/")
-    parser.add_argument("--page", type=Path, help="what to write (default: DIR/demo.html)")
-    parser.add_argument("--songs", type=_songs, default=12, help="that can be heard on the page")
-    parser.add_argument("--excerpt", type=_seconds, default=8.0, help="seconds of each of them")
+    parser.add_argument("--page", type=Path, help="page to write (default: DIR/demo.html)")
+    parser.add_argument("--songs", type=_songs, default=12, help="songs with players on the page")
+    parser.add_argument("--excerpt", type=_seconds, default=8.0, help="seconds of each player")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables and write the page; returns the exit code.
 
-    0; 1 if the songs cannot be measured; 2 for a wrong command line; 130 after Ctrl-C.
+    It is 0, or 1 if the songs cannot be measured, 2 for invalid options, 130 after Ctrl-C.
     """
     args = get_parser().parse_args(argv)
     path = args.page or args.folder / "demo.html"

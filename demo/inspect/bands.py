@@ -1,4 +1,4 @@
-"""Measures of real stems, and which of a stem's own measures are outside their range."""
+"""Measures of real stems, and a check of which measures of a stem are outside their range."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from demo.inspect.measure import HERTZ, Levels
 
-MARGIN = 8.0  # dB around the range of the real stems, since two songs are few
-JUDGED = 9  # bands, up to 12 kHz; above, some songs are cut off by a codec
+MARGIN = 8.0  # dB accepted around the range of the real stems, which are few
+JUDGED = 9  # bands, up to 12 kHz; above that, codecs have cut off some songs
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,21 @@ class RealStem:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a stem is compared with; ranges are from the lowest to the highest accepted value."""
+    """The accepted measures of a stem; ranges are from the lowest to the highest value."""
 
     real: tuple[RealStem, ...]
     correlation: tuple[float, float]  # judged
     crest: tuple[float, float]  # dB; shown only
-    loudness: tuple[float, float]  # LUFS that the recipe draws from; shown only
+    loudness: tuple[float, float]  # LUFS, the range that songs are drawn from; shown only
 
     @property
     def span(self) -> tuple[Levels, Levels]:
-        """The lowest and highest level that is accepted in each band, dB. Shape: (10,) each."""
+        """The lowest and highest accepted level of each band, dB. Shape: (10,) each."""
         levels = np.array([stem.levels for stem in self.real], dtype=np.float64)
         return levels.min(axis=0) - MARGIN, levels.max(axis=0) + MARGIN
 
 
-# Songs 1 and 2 are two real songs in stems; CSD is a voice sung without accompaniment, dry.
+# Songs 1 and 2 are real songs in stems; CSD is a dry, unaccompanied singing voice.
 REFERENCES = {
     "bass": Reference(
         real=(
@@ -67,9 +67,9 @@ REFERENCES = {
 
 
 def judge(stem: str, levels: Levels, correlation: float) -> dict[int, str]:
-    """Name every band up to 12 kHz, and the correlation, that is outside; empty where none is.
+    """Describe each band up to 12 kHz, and the correlation, that is outside the accepted range.
 
-    Keys are numbers of bands, and for the correlation the number after the last band.
+    Keys are band indices; the correlation has the index after the last band.
     Shape: levels (10,), dB
     """
     reference = REFERENCES[stem]
@@ -87,5 +87,5 @@ def judge(stem: str, levels: Levels, correlation: float) -> dict[int, str]:
 
 
 def hertz(value: float) -> str:
-    """A frequency as people write it."""
+    """A frequency in Hz or kHz, as text."""
     return f"{value / 1000:g} kHz" if value >= 1000 else f"{value:g} Hz"

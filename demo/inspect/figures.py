@@ -1,4 +1,4 @@
-"""Long-term spectra as plots: every song, their median, the real stems and what is accepted."""
+"""Plots of long-term spectra: every song, their median, real stems and the accepted range."""
 
 import math
 from typing import Any
@@ -16,7 +16,7 @@ DASHES = ("dash", "dot", "dashdot")
 
 
 def spectrum_figure(stem: str, songs: dict[str, Measures], median: Measures) -> str:
-    """Draw the spectra of one stem, as plotly's JSON; `songs` are its measures by song."""
+    """Draw the spectra of one stem as plotly's JSON; `songs` are its measures by song."""
     import plotly.graph_objects as go
 
     figure = go.Figure([_accepted(stem), _every(songs)])
@@ -55,7 +55,7 @@ def _accepted(stem: str) -> Any:
 
 
 def _every(songs: dict[str, Measures]) -> Any:
-    # One line with gaps: hundreds of traces would be slow.
+    # One line with gaps, since hundreds of traces would be slow.
     import plotly.graph_objects as go
 
     x: list[float | None] = []

@@ -1,4 +1,4 @@
-"""The measures of one stem: spectrum, width, crest, loudness, and how often it sounds."""
+"""The measures of one stem: spectrum, width, crest factor, loudness and activity."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from mdx.systems.spec import SAMPLE_RATE, Audio
 
 HERTZ = (60, 120, 250, 500, 1000, 2000, 4000, 8000, 12000, 15000)  # centres of the table's bands
 CENTRES = 1000 * 10 ** (np.arange(-16, 13) / 10)  # Hz; the third octaves from 25 Hz to 16 kHz
-WELCH = 16384  # samples, 2.7 Hz a bin: the band at 25 Hz takes two of them
-QUIETEST = -120.0  # dB below the loudest band; lower levels count as equal
+WELCH = 16384  # samples; a bin is 2.7 Hz wide, and the band at 25 Hz has two
+QUIETEST = -120.0  # dB relative to the loudest band; lower levels count as equal
 
 BLOCK = SAMPLE_RATE // 5
 FLOOR = -60.0  # dBFS; a block above it is active
@@ -22,18 +22,18 @@ Levels = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Measures:
-    """The figures of one stem of one song, or their medians over songs."""
+    """The measures of one stem of one song, or their medians over songs."""
 
     curve: Levels  # (29,) dB in the third octaves, relative to the loudest of them
-    levels: Levels  # (10,) the same around HERTZ
+    levels: Levels  # (10,) the same in bands around HERTZ
     correlation: float  # of left and right, -1 to 1
     crest: float  # dB, peak over RMS of the whole file, both channels together
-    loudness: float | None  # LUFS, integrated; None where it is too short or too quiet
+    loudness: float | None  # LUFS, integrated; None if too short or too quiet
     active: float  # share of the blocks of 0.2 s whose RMS is above FLOOR
 
 
 def measure(audio: Audio) -> Measures | None:
-    """Measure a stem; None for one that is silent throughout. Shape: (2, samples)."""
+    """Measure a stem; None if it is silent throughout. Shape: (2, samples)."""
     active = active_share(audio)
     if not active:
         return None
@@ -60,12 +60,12 @@ def active_share(audio: Audio) -> float:
 def long_term_spectrum(audio: Audio) -> tuple[Levels, Levels]:
     """Mean power density in dB, relative to that of the loudest third octave.
 
-    Shape: (2, samples) -> (29,) in the third octaves, (10,) in as wide bands around HERTZ.
+    Shape: (2, samples) -> (29,) in third octaves, (10,) in bands of the same width around HERTZ.
     """
     size = min(WELCH, audio.shape[1])
     hertz, density = signal.welch(audio.astype(np.float64), SAMPLE_RATE, nperseg=size)
     density = density.mean(axis=0)
-    # A bin covers what lies around its frequency, so that bands may be narrower than a bin.
+    # A bin covers the range around its frequency, so bands may be narrower than a bin.
     step = SAMPLE_RATE / size
     edges = np.append(hertz - step / 2, hertz[-1] + step / 2)
     below = np.append(0.0, np.cumsum(density) * step)
@@ -73,7 +73,7 @@ def long_term_spectrum(audio: Audio) -> tuple[Levels, Levels]:
         _mean_density(edges, below, np.asarray(centres, dtype=np.float64))
         for centres in (CENTRES, HERTZ)
     )
-    loudest = max(float(thirds.max()), np.finfo(float).tiny)  # a constant has no spectrum
+    loudest = max(float(thirds.max()), np.finfo(float).tiny)  # a constant signal has no spectrum
     floor = 10 ** (QUIETEST / 10)
     curve, levels = (
         10 * np.log10(np.maximum(values / loudest, floor)) for values in (thirds, bands)
@@ -82,7 +82,7 @@ def long_term_spectrum(audio: Audio) -> tuple[Levels, Levels]:
 
 
 def correlate(audio: Audio) -> float:
-    """How alike left and right are; 0 where one of them is silent. Shape: (2, samples)."""
+    """The correlation of left and right; 0 if one of them is silent. Shape: (2, samples)."""
     left, right = audio.astype(np.float64)
     energy = np.sqrt((left @ left) * (right @ right))
     return float(np.clip(left @ right / energy, -1, 1)) if energy else 0.0

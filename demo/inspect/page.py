@@ -1,4 +1,4 @@
-"""demo.html: spectra, tables and songs to hear, as one page that needs no network."""
+"""demo.html: spectra, tables and players for songs, on one page that works offline."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from mdx.files import write_atomically
 from mdx.systems.spec import SOURCES
 
 TEMPLATES = Path(__file__).with_name("html")
-# Facts of a song in the order of its line; a unit follows some.
+# The facts of a song in the order of its line, with the units of some.
 LINE = {
     "genre": "", "tempo": " bpm", "key": "", "mode": "", "meter": "", "progression": "",
     "language": "", "bass": " bass", "drums": " drums", "instruments": "", "singer": "",
@@ -24,19 +24,19 @@ LINE = {
 
 
 class Page:
-    """The page's tools, found before the long measuring starts."""
+    """The page's tools, checked before the long measurement starts."""
 
     def __init__(self) -> None:
-        """Load them; raises ConfigError where plotly or Jinja2 is missing."""
-        # page.css and page.js are the report's.
+        """Load them; raises ConfigError if plotly or Jinja2 is missing."""
+        # page.css and page.js are shared with the report.
         self._template, self._plotlyjs = get_tools("demo.html.jinja", TEMPLATES, page="demo.html")
 
     def write(
         self, path: Path, title: str, measured: list[Measured], *, songs: int, excerpt: float
     ) -> None:
-        """Write the page, the same bytes for the same songs.
+        """Write the page; the same songs give the same bytes.
 
-        `songs` is how many of them can be heard, `excerpt` the seconds of each. Raises OutputError.
+        `songs` is how many of them have players, `excerpt` the seconds of each. Raises OutputError.
         """
         tables = make_tables(measured)
         chosen = {song.name for song in spread([one.song for one in measured], songs)}
@@ -51,20 +51,20 @@ class Page:
             measured=len(measured),
             spectra={stem: _spectrum(tables[stem], measured) for stem in SOURCES},
             pitch=pitch_lines(measured),
-            # One song at a time, or the samples of all would be in memory at once.
+            # One song at a time, to hold the samples of only one in memory.
             songs=(_song(one, excerpt) for one in measured if one.song.name in chosen),
         )
         write_atomically(path, text)
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:
-    """What a song.json tells of a song, in one line; empty where it tells nothing."""
+    """The facts of a song.json in one line; empty if there are none."""
     words = [(_words(facts.get(name)), unit) for name, unit in LINE.items()]
     return ", ".join(word + unit for word, unit in words if word)
 
 
 def caption(measures: Measures | None) -> str:
-    """The figures of one stem in words."""
+    """The measures of one stem as text."""
     if not measures:
         return "silent"
     loudness = "" if measures.loudness is None else f"{measures.loudness:.1f} LUFS, "
@@ -75,7 +75,7 @@ def caption(measures: Measures | None) -> str:
 
 
 def _words(value: Any) -> str:
-    # Facts come from a file, and a later version may tell more than this one knows.
+    # Facts come from a file; a later version may write some that this one does not know.
     if isinstance(value, list):
         return " + ".join(filter(None, map(_words, value)))
     if isinstance(value, dict):

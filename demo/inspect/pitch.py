@@ -1,4 +1,4 @@
-"""The pitch of a voice, measured on its sound alone and then held against its score."""
+"""The pitch of a voice, measured from its sound alone and compared with its score."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from demo.inspect.songs import Notes
 from mdx.errors import ConfigError
 from mdx.systems.spec import SAMPLE_RATE, Audio
 
-LOWEST, HIGHEST = 60.0, 1600.0  # Hz that are searched
-VOICED = 0.5  # confidence from which the tracker calls a frame voiced
-# What is so far below the loudest frame is a tail of reverberation, not the voice.
+LOWEST, HIGHEST = 60.0, 1600.0  # Hz, the range searched
+VOICED = 0.5  # least confidence of a voiced frame
+# Anything further below the loudest frame is reverberation, not the voice.
 TAIL = 35.0  # dB
 NEAR = 50.0  # cents
 OCTAVE, OCTAVE_NEAR = 1200.0, 100.0  # cents
@@ -21,14 +21,14 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Contour:
-    """The voiced frames of a song; both of shape (frames,)."""
+    """The voiced frames of a song; both arrays have shape (frames,)."""
 
     seconds: Values
     pitch: Values  # MIDI, fractional
 
     @property
     def range(self) -> tuple[float, float] | None:
-        """The 5th and the 95th percentile of the pitch; None without any."""
+        """The 5th and the 95th percentile of the pitch; None if no frame is voiced."""
         if not len(self.pitch):
             return None
         low, high = np.percentile(self.pitch, [5, 95])
@@ -37,7 +37,7 @@ class Contour:
 
 @dataclass(frozen=True)
 class Errors:
-    """What the voiced frames inside notes are off their score."""
+    """The pitch errors of the voiced frames within notes, relative to the score."""
 
     cents: Values  # (frames,)
 
@@ -48,23 +48,23 @@ class Errors:
 
     @property
     def octaves(self) -> float:
-        """The share of frames that are an octave off, by 1200 cents give or take 100."""
+        """The share of frames that are an octave off: by 1200 cents, give or take 100."""
         return float((np.abs(np.abs(self.cents) - OCTAVE) <= OCTAVE_NEAR).mean())
 
     @property
     def median(self) -> float:
-        """The median size of an error, cents."""
+        """The median absolute error, cents."""
         return float(np.median(np.abs(self.cents)))
 
 
 class PitchTracker:
-    """A pitch tracker that knows nothing of the score: SwiftF0, a network of 14 thousand weights.
+    """A pitch tracker that does not see the score: SwiftF0, a network of 14 thousand weights.
 
     Nieradzik, "SwiftF0: Fast and Accurate Monophonic Pitch Detection" (2025).
     """
 
     def __init__(self) -> None:
-        """Load it; raises ConfigError where swift-f0 is missing."""
+        """Load the network; raises ConfigError if swift-f0 is missing."""
         try:
             from swift_f0 import SwiftF0
         except ImportError as error:
@@ -75,7 +75,7 @@ class PitchTracker:
         self._detector = SwiftF0(threads=1, spin=False)
 
     def track(self, audio: Audio) -> Contour:
-        """Measure the pitch every 16 ms, where it is voiced. Shape: (2, samples) -> (frames,)."""
+        """Measure the pitch of voiced frames, every 16 ms. Shape: (2, samples) -> (frames,)."""
         frames = self._detector.detect(audio.T, SAMPLE_RATE, LOWEST, HIGHEST)
         loud = frames.loudness_db > frames.loudness_db.max() - TAIL
         voiced = loud & (frames.confidence >= VOICED)
@@ -84,9 +84,9 @@ class PitchTracker:
 
 
 def compare(contour: Contour, notes: Notes) -> Errors:
-    """Compare the voiced frames inside notes with the note that began last, in cents.
+    """Compare each voiced frame within notes with the most recent note, in cents.
 
-    Shape: contour (frames,), notes (notes,) -> (frames inside notes,)
+    Shape: contour (frames,), notes (notes,) -> (frames within notes,)
     """
     index = np.searchsorted(notes.start, contour.seconds, side="right") - 1
     inside = index >= 0

@@ -1,4 +1,4 @@
-"""The songs below a folder: their facts, their stems, and where the singer's notes lie."""
+"""The songs below a folder: their facts, their stems and the singer's notes."""
 
 import json
 from collections import defaultdict
@@ -23,7 +23,7 @@ LAYOUT = "songs with mixture.wav and the four stems, in it or in its folders tra
 
 @dataclass(frozen=True)
 class Notes:
-    """What the leading voice sings, note by note; all three of shape (notes,)."""
+    """The notes of the leading voice; all three arrays have shape (notes,)."""
 
     start: npt.NDArray[np.float64]  # seconds
     end: npt.NDArray[np.float64]  # seconds
@@ -32,22 +32,22 @@ class Notes:
 
 @dataclass(frozen=True)
 class Song:
-    """One song: a folder with a mixture and four stems, and what is known of it."""
+    """One song: a folder with a mixture and four stems, and its facts."""
 
-    name: str  # its folder, relative to where it was searched for
+    name: str  # its folder, relative to the one that was searched
     folder: Path
-    facts: dict[str, Any]  # of song.json; empty where there is none, as in real music
+    facts: dict[str, Any]  # from song.json; empty without one, as for real music
 
     @property
     def genre(self) -> str:
-        """The genre that the facts name, or nothing."""
+        """The genre in the facts, or an empty string."""
         return str(self.facts.get("genre", ""))
 
     @property
     def voices(self) -> str | None:
         """How the score is sung: by "one voice", "doubled" or with "harmony".
 
-        None where there is no score to hold a pitch against, as for speech.
+        None if there is no score to compare the pitch with, as for speech.
         """
         singer = self.facts.get("singer")
         if not self.facts.get("vocals") or not isinstance(singer, dict):
@@ -73,7 +73,7 @@ class Song:
         return np.asarray(audio.T)
 
     def read_notes(self) -> Notes:
-        """The notes of the leading voice by their start; raises ConfigError."""
+        """The notes of the leading voice in order of their start; raises ConfigError."""
         try:
             rows = sorted([float(value) for value in row[:3]] for row in self.facts["vocals"])
             start, duration, pitch = np.array(rows, dtype=np.float64).reshape(-1, 3).T
@@ -84,9 +84,9 @@ class Song:
 
 
 def find_songs(root: Path) -> tuple[Song, ...]:
-    """The songs in a folder or its folders, by name.
+    """The songs in a folder or its subfolders, sorted by name.
 
-    Raises AudioError for no song and for a missing file, ConfigError for facts that are no JSON.
+    Raises AudioError if there is no song or a file is missing, ConfigError if facts are not JSON.
     """
     folders = {
         path.parent
@@ -106,7 +106,7 @@ def find_songs(root: Path) -> tuple[Song, ...]:
 
 
 def spread(songs: Sequence[Song], count: int) -> tuple[Song, ...]:
-    """As many songs as asked for, of every genre one before there are two of any."""
+    """Choose `count` songs: one of every genre before a second one of any."""
     genres: dict[str, list[Song]] = defaultdict(list)
     for song in songs:
         genres[song.genre].append(song)

@@ -1,4 +1,4 @@
-"""All songs measured one by one, then their medians with a verdict, as tables."""
+"""Measures all songs one by one, and tabulates their medians with a verdict."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ HEADER = ["dB at Hz", *(hertz(value).removesuffix(" Hz").replace(" kHz", "k") fo
 
 @dataclass(frozen=True)
 class Measured:
-    """One song with all that was measured on it."""
+    """One song and all of its measures."""
 
     song: Song
-    files: dict[str, Measures | None]  # mixture and stems; None for a silent one
+    files: dict[str, Measures | None]  # of the mixture and the stems; None if silent
     contour: Contour  # of the vocals
-    errors: Errors | None  # of the contour; None without a score of sung notes, or without voice
+    errors: Errors | None  # of the contour; None without a score of sung notes or without a voice
 
 
 @dataclass(frozen=True)
 class Table:
-    """One stem, or the mixture, over all songs."""
+    """The measures of one stem, or of the mixture, over all songs."""
 
     stem: str
-    songs: int  # that it sounds in
+    songs: int  # in which it is not silent
     silent: int  # songs left out
-    median: Measures | None  # None where it is silent in all songs
-    rows: tuple[tuple[str, ...], ...]  # of HEADER
-    findings: dict[int, str]  # what is outside of the real stems' bands, by `judge`
+    median: Measures | None  # None if it is silent in all songs
+    rows: tuple[tuple[str, ...], ...]  # with the columns of HEADER
+    findings: dict[int, str]  # from `judge`: what is outside the accepted range
 
     @property
     def verdict(self) -> str:
@@ -53,7 +53,7 @@ class Table:
 
 
 def measure_songs(songs: Iterable[Song]) -> Iterator[Measured]:
-    """Measure songs one after the other; raises AudioError and ConfigError."""
+    """Measure songs one by one; raises AudioError and ConfigError."""
     tracker = PitchTracker()
     for song in songs:
         files = {}
@@ -78,7 +78,7 @@ def make_tables(measured: list[Measured]) -> dict[str, Table]:
 
 
 def pitch_lines(measured: list[Measured]) -> list[str]:
-    """How near the sung pitch comes to the score, in a line for each kind of voices."""
+    """How close the sung pitch is to the score, in one line for each kind of voices."""
     lines = []
     for voices in VOICES:
         found = [
@@ -95,7 +95,7 @@ def pitch_lines(measured: list[Measured]) -> list[str]:
             f"frames within 50 cents of the score, {100 * every.octaves:.2f} % an octave off, "
             f"median error {every.median:.0f} cents; least in {name}, {100 * worst:.1f} %"
         )
-    return lines or ["no song has a score of sung notes to hold the pitch against"]
+    return lines or ["no song has a score of sung notes to compare the pitch with"]
 
 
 def text_report(measured: list[Measured]) -> str:
@@ -109,7 +109,7 @@ def text_report(measured: list[Measured]) -> str:
 
 
 def count(songs: int) -> str:
-    """A number of songs in words."""
+    """A number of songs as text."""
     return f"{songs} song" + "s" * (songs != 1)
 
 
@@ -156,7 +156,7 @@ def _real_row(real: RealStem) -> tuple[str, ...]:
 
 
 def _accepted_row(file: str) -> tuple[str, ...]:
-    # What is in brackets is recommended, not judged.
+    # Values in brackets are recommended, not judged.
     reference = REFERENCES[file]
     low, high = reference.span
     levels = [f"{low[i]:.0f}..{high[i]:.0f}" if i < JUDGED else DASH for i in range(len(HERTZ))]

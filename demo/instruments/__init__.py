@@ -1,1 +1,1 @@
-"""Instruments: every song draws another one of each kind."""
+"""Instruments; each song draws its own instance of each kind."""

@@ -12,9 +12,9 @@ from demo.instruments.strings_model import Hand, String, click, level, perform, 
 from demo.score import Note
 from demo.splits import Knobs, Rng
 
-TOUCH = 0.03  # seconds of rest up to which two notes count as tied
-BRIGHT = (0.642, 0.94)  # part of the knob `open`: three tenths of the places of either split
-SWEEP_STEP = 1.5  # ratio between the fixed filters among which a sweep moves
+TOUCH = 0.03  # seconds; notes with a shorter rest between them count as tied
+BRIGHT = (0.642, 0.94)  # values of the knob `open` that are bright: three tenths in either split
+SWEEP_STEP = 1.5  # ratio of the cutoffs of neighbouring fixed filters in a sweep
 
 Voice = Callable[[tuple[Note, ...], int, Knobs, Rng], Audio]  # -> mono (n,)
 
@@ -30,7 +30,7 @@ _SYNTH = {**_ROLL_OFF, "release": (0.02, 0.12), "fall": (1.5, 8.0), "punch": (0.
 
 
 def monophonic(notes: tuple[Note, ...]) -> tuple[Note, ...]:
-    """The notes in order, each cut where the next one starts."""
+    """The notes in order, each shortened to end where the next one starts."""
     ordered = sorted(notes, key=lambda note: note.start)
     ends = [*(note.start for note in ordered[1:]), np.inf]
     return tuple(
@@ -41,13 +41,13 @@ def monophonic(notes: tuple[Note, ...]) -> tuple[Note, ...]:
 
 
 def _roll_off(x: Audio, knobs: Knobs, rng: Rng) -> Audio:
-    """Take the treble off, as most recorded basses have none; a minority stays bright."""
+    """Remove the treble, which most recorded basses lack; a minority stays bright."""
     if BRIGHT[0] < knobs["open"] < BRIGHT[1]:
         toned = band(x, 25.0, 6 * knobs["cutoff"], order=1)
     else:
         toned = band(x, 25.0, knobs["cutoff"], order=1 if knobs["poles"] < 0.35 else 2)
-    # Strings, pickups and preamplifiers hiss, so that a played bass has treble at -80 dB; a bass
-    # that rests is silent, as a gate would make it.
+    # Strings, pickups and preamplifiers hiss, so a playing bass has treble at -80 dB; a resting
+    # bass is silent, as after a noise gate.
     slow = 1 / (0.2 * SAMPLE_RATE)
     playing = signal.lfilter([slow], [1, slow - 1], np.abs(toned))
     hiss = band(rng.standard_normal(len(x)), 500.0, 5 * knobs["cutoff"], order=1)
@@ -57,7 +57,7 @@ def _roll_off(x: Audio, knobs: Knobs, rng: Rng) -> Audio:
 
 def _bass(voice: Voice, ranges: dict[str, tuple[float, float]]) -> Instrument:
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-        """The notes, dry and the same on both sides. Shape: (2, n)."""
+        """Play the notes, dry and identical in both channels. Shape: (2, n)."""
         mono = _roll_off(voice(monophonic(notes), n, knobs, rng), knobs, rng)
         return np.stack([mono, mono])
 
@@ -78,13 +78,13 @@ def _hand(knobs: Knobs) -> Hand:
 
 
 def _electric(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-    """Fingers or a pick on four strings, through a slightly bent preamplifier."""
+    """Fingers or a pick on four strings, through a slightly nonlinear preamplifier."""
     dry = perform(notes, n, lambda pitch: _string(pitch, knobs), _hand(knobs), rng, 8000.0)
     return overdrive(dry / level(dry), knobs["drive"], 0.2)
 
 
 def _slap(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-    """The thumb on low notes; high or loud ones are pulled and pop against the frets."""
+    """Slap bass: the thumb on low notes; high or loud ones are popped against the frets."""
     pops = tuple(x for x in notes if x.pitch > 43 or x.velocity > 0.93)
     thumbs = tuple(x for x in notes if x not in pops)
     pull = replace(_hand(knobs), noise=3 * knobs["noise"], noise_band=(1500.0, 8000.0))
@@ -99,7 +99,7 @@ def _slap(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
 
 
 def _fretless(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-    """Slides from tied notes, vibrato on long ones, and overtones that bloom after the attack."""
+    """A fretless bass: slides, vibrato on long notes, overtones that grow after the attack."""
     out = np.zeros(n)
     before = Note(-9.0, 0.0, 0.0, 0.0)
     for note in notes:
@@ -111,7 +111,7 @@ def _fretless(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
             slide = float(np.clip(before.pitch - note.pitch, -7, 7))
             cents += 100 * slide * np.exp(-((age / knobs["glide"]) ** 2))
         read = np.cumsum(2 ** (cents / 1200))
-        # The band limit keeps the reading between samples, which is linear, clean.
+        # The signal is band-limited, which keeps linear interpolation between samples clean.
         waves = vibrate(_string(note.pitch, knobs), int(read[-1]) + 2, 5000.0)
         soft, hard = (np.interp(read, np.arange(waves.shape[1]), wave) for wave in waves)
         swing = (1 + knobs["punch"] * np.exp(-age / 0.05)) * soft
@@ -125,7 +125,7 @@ def _fretless(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
 
 
 def _distorted(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-    """A clipped path for the growl beside a clean one for the weight."""
+    """A clipped signal for the growl, mixed with a clean one for the low end."""
     dry = perform(notes, n, lambda pitch: _string(pitch, knobs), _hand(knobs), rng, 8000.0)
     dry /= level(dry)
     growl = knobs["gain"] * band(overdrive(dry, knobs["gain"], 0.3), 40.0, 3500.0)
@@ -134,16 +134,16 @@ def _distorted(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio
 
 @dataclass(frozen=True)
 class Line:
-    """A monophonic part as curves over time, all of shape (n,)."""
+    """The curves of a monophonic part over time, all of shape (n,)."""
 
     pitch: Audio  # MIDI, with glides
     age: Audio  # seconds since the note began
     level: Audio  # velocity while a note sounds, falling after it
-    fresh: Audio  # 1 while a note that was not tied to the one before sounds, else 0
+    fresh: Audio  # 1 during a note that is not tied to the previous one, otherwise 0
 
 
 def _line(notes: tuple[Note, ...], n: int, *, glide: float, release: float) -> Line:
-    """The curves of a part; tied notes reach their pitch within about `glide` seconds."""
+    """Compute the curves of a part; tied notes reach their pitch within about `glide` seconds."""
     pitch, age, loud, fresh = np.full(n, 36.0), np.full(n, 9.0), np.zeros(n), np.zeros(n)
     starts = [int(note.start * SAMPLE_RATE) for note in notes]
     before = Note(-9.0, 0.0, 36.0, 0.0)
@@ -161,7 +161,7 @@ def _line(notes: tuple[Note, ...], n: int, *, glide: float, release: float) -> L
 
 
 def _smooth(curve: Audio, mode: str = "constant") -> Audio:
-    """`curve` with jumps stretched to some milliseconds, so that they do not click."""
+    """Smooth the jumps of `curve` over a few milliseconds, to avoid clicks."""
     for _ in range(3):
         curve = ndimage.uniform_filter1d(curve, int(0.003 * SAMPLE_RATE), mode=mode)
     return curve
@@ -178,7 +178,7 @@ def _envelope(line: Line, knobs: Knobs) -> Audio:
 
 
 def _sub(notes: tuple[Note, ...], n: int, knobs: Knobs, _: Rng) -> Audio:
-    """A sine with a few harmonics that fade before it."""
+    """A sine with a few harmonics, which fade faster."""
     line = _line(notes, n, glide=knobs["glide"], release=knobs["release"])
     turn = _cycles(440 * 2 ** ((line.pitch - 69) / 12))
     colour = knobs["second"] * np.sin(2 * turn) + knobs["third"] * np.sin(3 * turn)
@@ -202,7 +202,7 @@ def _saw(notes: tuple[Note, ...], n: int, knobs: Knobs, _: Rng) -> Audio:
 
 
 def _swept(x: Audio, cutoff: Audio, peak_db: float) -> Audio:
-    """`x` through a low-pass of moving cutoff: a fade between neighbours of a fixed bank."""
+    """`x` through a low-pass with a moving cutoff, made by crossfading a bank of fixed filters."""
     place = np.log(np.clip(cutoff, 60.0, 8000.0) / 60.0) / np.log(SWEEP_STEP)
     out = np.zeros_like(x)
     for k in range(int(place.max(initial=0)) + 2):
@@ -214,7 +214,7 @@ def _swept(x: Audio, cutoff: Audio, peak_db: float) -> Audio:
 
 
 def _glide808(notes: tuple[Note, ...], n: int, knobs: Knobs, _: Rng) -> Audio:
-    """A drum machine's kick drum, long and tuned: falls into its pitch, saturates, glides."""
+    """The long, tuned kick of a drum machine: it drops to its pitch, saturates and glides."""
     line = _line(notes, n, glide=knobs["glide"], release=knobs["release"])
     drop = _smooth(line.fresh * knobs["drop"] * np.exp(-line.age / knobs["drop_time"]))
     turn = _cycles(440 * 2 ** ((line.pitch + drop - 69) / 12))

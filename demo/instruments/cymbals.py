@@ -1,4 +1,4 @@
-"""Hats, rides and crashes: plates with hundreds of modes, or six squares of a machine."""
+"""Hats, rides and crashes: plates with hundreds of modes, or a machine's six square waves."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,18 @@ from demo.instruments.drums_hits import Maker, Strike, burst, dull, mix, samples
 from demo.splits import Knobs, Rng
 
 RANGES = {
-    "hat_shift": (-0.4, 0.4),  # octaves that the colour of the hats moves
+    "hat_shift": (-0.4, 0.4),  # octaves by which the hats' spectrum is shifted
     "hat_t60": (0.05, 0.17),
     "hat_open_t60": (0.4, 1.3),
-    "hat_metal": (0.3, 0.95),  # modes rather than noise
+    "hat_metal": (0.3, 0.95),  # share of modes; the rest is noise
     "ride_shift": (-0.4, 0.3),
     "ride_t60": (0.8, 2.4),
     "ride_ping": (0.3, 1.0),
     "crash_shift": (-0.4, 0.4),
     "crash_t60": (1.0, 3.0),
-    "crash_build": (0.004, 0.03),  # seconds until the treble has come up
+    "crash_build": (0.004, 0.03),  # seconds until the treble has built up
     "cymbal_spacing": (14.0, 45.0),  # Hz between modes
-    "cymbal_damping": (0.2, 0.8),  # how much sooner the treble dies, as a power of frequency
+    "cymbal_damping": (0.2, 0.8),  # how much faster the treble decays, as a power of frequency
     "cymbal_tilt": (-4.5, 0.5),  # dB an octave above 4 kHz
     "machine_hat_hz": (180.0, 420.0),
     "machine_hat_low": (4500.0, 8500.0),
@@ -30,7 +30,7 @@ RANGES = {
     "machine_hat_noise": (0.0, 0.8),
     "machine_cymbal_t60": (0.7, 2.0),
 }
-# Colour of the sound: (Hz, dB of density) knots.
+# Spectral envelope: knots of (Hz, dB of density).
 _HAT = ((250, -34), (500, -26), (1000, -19), (2000, -11), (4000, -4), (7000, 0), (10000, -1),
         (14000, -4), (19000, -16))  # fmt: skip
 _PEDAL = ((250, -26), (500, -18), (1000, -12), (2000, -6), (4000, -1), (7000, 0), (10000, -5),
@@ -39,12 +39,12 @@ _RIDE = ((180, -22), (350, -12), (700, -8), (1500, -6), (3000, -2), (6000, 0), (
          (14000, -8), (19000, -20))  # fmt: skip
 _CRASH = ((150, -20), (300, -9), (600, -4), (1200, -2), (2500, 0), (5000, 0), (8000, -3),
           (12000, -7), (18000, -18))  # fmt: skip
-_BANDS = np.array([350.0, 900.0, 2000.0, 4500.0, 9000.0, 16000.0])  # centres; each decays alone
-_SQUARES = (1.0, 1.34, 1.79, 2.13, 2.68, 3.42)  # the ratios of analogue cymbals
+_BANDS = np.array([350.0, 900.0, 2000.0, 4500.0, 9000.0, 16000.0])  # Hz; each band decays alone
+_SQUARES = (1.0, 1.34, 1.79, 2.13, 2.68, 3.42)  # frequency ratios of analogue cymbals
 
 
 class Plate:
-    """One cymbal: where its modes lie stays, how they are woken changes with every hit."""
+    """One cymbal: its modes are fixed, and every hit excites them differently."""
 
     def __init__(
         self, rng: Rng, knobs: Knobs, colour: Sequence[tuple[float, float]], shift: float
@@ -52,7 +52,7 @@ class Plate:
         gaps = rng.exponential(knobs["cymbal_spacing"], int(19000.0 / knobs["cymbal_spacing"]))
         self._modes = 120.0 + np.cumsum(gaps)
         self._modes = self._modes[self._modes < 20000.0]
-        self._uneven = rng.gamma(1.5, 0.6, len(self._modes))  # no two modes are as loud
+        self._uneven = rng.gamma(1.5, 0.6, len(self._modes))  # every mode has its own level
         hz, db = np.array(colour, dtype=float).T
         self._hz = hz * 2.0**shift
         self._db = db + knobs["cymbal_tilt"] * np.maximum(np.log2(self._hz / 4000.0), 0.0)
@@ -64,10 +64,10 @@ class Plate:
         """One hit, rms near 1. Shape: (n,).
 
         Args:
-            t60: decay near 2 kHz, seconds; the treble dies sooner, the bass a little later.
-            pitch: factor of the modes.
-            metal: 0..1, modes rather than noise.
-            build: seconds until the top band has come up: energy climbs from low modes to high.
+            t60: decay near 2 kHz, seconds; the treble decays faster, the bass slightly more slowly.
+            pitch: factor for the frequencies of the modes.
+            metal: 0..1, the share of modes; the rest is noise.
+            build: seconds until the top band has built up, as energy moves from low modes to high.
             length: seconds.
         """
         n = samples(length)
@@ -93,7 +93,7 @@ class Plate:
 
 
 def hat(kind: str) -> Maker:
-    """The maker of a hi-hat: "hat" (closed), "open", or "pedal" (shut by the foot)."""
+    """The maker of a hi-hat: "hat" (closed), "open", or "pedal" (closed with the foot)."""
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
         """The instrument of one song, as Maker has it."""
@@ -117,7 +117,7 @@ def hat(kind: str) -> Maker:
 
 
 def ride(bell: bool) -> Maker:
-    """The maker of a ride: a ping over a long wash; on the bell, few clear modes."""
+    """The maker of a ride: a ping over a long wash; its bell has a few clear modes."""
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
         """The instrument of one song, as Maker has it."""
@@ -145,7 +145,7 @@ def ride(bell: bool) -> Maker:
 
 
 def crash(rng: Rng, knobs: Knobs) -> Strike:
-    """A crash: dense, its treble comes up late and dies first."""
+    """A dense crash, whose treble builds up late and decays first."""
     plate = Plate(rng, knobs, _CRASH, knobs["crash_shift"])
 
     def strike(rng: Rng, hardness: float) -> Audio:
@@ -160,11 +160,12 @@ def crash(rng: Rng, knobs: Knobs) -> Strike:
 
 
 def machine(t60_knob: str, *, top: float = 16000.0, drop: float = 1.0) -> Maker:
-    """The maker of a machine's cymbal: six squares and noise above a high corner.
+    """The maker of a drum machine's cymbal: six square waves and noise, high-passed.
 
     Args:
-        t60_knob: the knob of its decay; top: upper corner, Hz.
-        drop: factor of the lower corner.
+        t60_knob: the knob of its decay.
+        top: upper cutoff, Hz.
+        drop: factor for the lower cutoff.
     """
 
     def make(rng: Rng, knobs: Knobs) -> Strike:

@@ -1,4 +1,4 @@
-"""The drum section: every song has another kit, acoustic, electronic or a mixture of both."""
+"""The drums: every song has its own kit, acoustic, electronic or a mixture of both."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,7 +25,7 @@ RANGES = {
 ACOUSTIC_SHARE = 0.6
 HYBRID_SHARE = 0.25  # kits in which some pieces come from the other family
 SWAP_SHARE = 0.35  # of the pieces of a hybrid kit
-TAKES = 5  # each piece is struck a few times in advance at each hardness; hits choose among them
+TAKES = 5  # hits rendered in advance for each piece and hardness; the part chooses among them
 HARDNESS = (0.15, 0.4, 0.7, 1.0)
 CHOKE_SECONDS = 0.03
 HATS = ("hat", "pedal", "open")
@@ -33,9 +33,9 @@ HATS = ("hat", "pedal", "open")
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of the kit, in both families."""
+    """One piece of the kit, in its acoustic and its electronic version."""
 
-    group: str  # pieces of a group come from one family and share what was drawn for it
+    group: str  # pieces of a group come from one family and share its parameters
     acoustic: Maker
     electronic: Maker
     level: float  # peak of the hardest hit, dB
@@ -77,7 +77,7 @@ _GROUPS = tuple(dict.fromkeys(piece.group for piece in PIECES.values()))
 
 
 def render_drums(notes: tuple[Note, ...], n: int, palette: Palette, rng: Rng) -> tuple[Audio, str]:
-    """The drum stem with its room, and the kind of kit. Shape: (2, n)."""
+    """Render the drum stem with its room; returns it and the kind of kit. Shape: (2, n)."""
     knobs = palette.draw_all("drums", RANGES)
     kind, machines = _choose_kit(rng)
     seed = int(rng.integers(2**62))
@@ -86,7 +86,7 @@ def render_drums(notes: tuple[Note, ...], n: int, palette: Palette, rng: Rng) ->
     dry = knobs["machine_space"] if kind.startswith("electronic") else 1.0
     for name in sorted({note.text for note in notes}):
         piece = PIECES[name]
-        # Pieces of a group are built from the same draws: an open hat is the closed one, open.
+        # Pieces of a group share their draws: the open and the closed hat are the same hat.
         shared = np.random.default_rng([seed, _GROUPS.index(piece.group)])
         make = piece.electronic if piece.group in machines else piece.acoustic
         takes = _Takes(make, piece, knobs, shared, dry)
@@ -100,7 +100,7 @@ def render_drums(notes: tuple[Note, ...], n: int, palette: Palette, rng: Rng) ->
 
 
 def _choose_kit(rng: Rng) -> tuple[str, set[str]]:
-    """The kind of kit and the groups of it that come from a machine."""
+    """The kind of kit, and its groups that come from a drum machine."""
     acoustic = rng.uniform() < ACOUSTIC_SHARE
     hybrid = rng.uniform() < HYBRID_SHARE
     swapped = rng.uniform(size=len(_GROUPS)) < SWAP_SHARE * hybrid
@@ -111,13 +111,13 @@ def _choose_kit(rng: Rng) -> tuple[str, set[str]]:
 
 
 def _choked(notes: tuple[Note, ...]) -> dict[int, float]:
-    """How long the hats of the notes may ring, seconds, by the index of the note."""
+    """How long each hat may ring before it is choked, seconds, by the index of its note."""
     hats = sorted((note.start, i) for i, note in enumerate(notes) if note.text in HATS)
     return {i: later - start for (start, i), (later, _) in pairwise(hats)}
 
 
 class _Takes:
-    """Hits of one piece, placed before the microphones, struck when they are first needed."""
+    """Hits of one piece as recorded by the microphones, rendered when first needed."""
 
     def __init__(self, make: Maker, piece: Piece, knobs: Knobs, rng: Rng, space: float) -> None:
         self._strike = make(rng, knobs)
@@ -129,7 +129,7 @@ class _Takes:
         self._hits: dict[tuple[float, int], Audio] = {}
 
     def play(self, rng: Rng, velocity: float, seconds: float | None) -> Audio:
-        """One hit, cut after `seconds` where a choke ends it. Shape: (2, m)."""
+        """One hit, cut after `seconds` if it is choked. Shape: (2, m)."""
         hardness = min(HARDNESS, key=lambda h: abs(h - velocity))
         self._last = (self._last + int(rng.integers(1, TAKES))) % TAKES  # never twice in a row
         key = hardness, self._last

@@ -1,4 +1,4 @@
-"""Drums with skins: kick, snare, cross-stick, toms and hand claps of an acoustic kit."""
+"""An acoustic kit: kick, snare, cross-stick, toms and hand claps."""
 
 import numpy as np
 
@@ -50,11 +50,12 @@ HEAD = (1.0, 1.59, 2.14, 2.30, 2.65, 2.92, 3.16, 3.50)  # modes of an ideal memb
 
 
 def head(rng: Rng, t60: float, level: float, tilt: float) -> list[Mode]:
-    """The modes of one real skin: ideal ratios, bent by lugs and by the air in the shell.
+    """The modes of one real drum head: ideal ratios, detuned by lugs and the air in the shell.
 
     Args:
-        t60: decay of the fundamental, seconds; level: of the second mode relative to the first.
-        tilt: 0..1, how fast level and decay fall with the mode.
+        t60: decay of the fundamental, seconds.
+        level: of the second mode, relative to the first.
+        tilt: 0..1, how fast level and decay fall from mode to mode.
     """
     modes: list[Mode] = [(1.0, 1.0, t60)]
     for ratio in HEAD[1:]:
@@ -64,13 +65,13 @@ def head(rng: Rng, t60: float, level: float, tilt: float) -> list[Mode]:
 
 
 def stretched(modes: list[Mode], factor: float, hardness: float) -> list[Mode]:
-    """Modes as one hit wakes them: decays times `factor`, high ones weak when soft."""
+    """The modes as excited by one hit: decays times `factor`; high modes are weak in soft hits."""
     upper = 0.4 + 0.6 * hardness
     return [(r, level * (1.0 if r == 1.0 else upper), t60 * factor) for r, level, t60 in modes]
 
 
 def kick(rng: Rng, knobs: Knobs) -> Strike:
-    """A bass drum: beater click, a pitch that drops, damped modes, a puff of air."""
+    """A bass drum: a beater click, damped modes of falling pitch, and a puff of air."""
     modes = head(rng, knobs["kick_t60"], knobs["kick_skin"], 0.8)
     air = rng.uniform(110.0, 260.0)
 
@@ -91,7 +92,7 @@ def kick(rng: Rng, knobs: Knobs) -> Strike:
 
 
 def snare(rng: Rng, knobs: Knobs) -> Strike:
-    """A snare drum: an inharmonic head, and wires that rattle as long as it moves."""
+    """A snare drum: an inharmonic head, and wires that rattle while it moves."""
     modes = head(rng, knobs["snare_t60"], knobs["snare_ring"], 0.3)
 
     def strike(rng: Rng, hardness: float) -> Audio:
@@ -102,7 +103,7 @@ def snare(rng: Rng, knobs: Knobs) -> Strike:
         body = ring(phase, stretched(modes, longer, hardness), contact=0.0012)
         t60 = knobs["wires_t60"] * longer
         noise = burst(rng, t60, knobs["wires_low"], knobs["wires_high"] * pitch, 0.002)
-        # The lower head throws the wires off and they slap back: noise in the rhythm of the head.
+        # The lower head throws the wires off and they slap back: noise modulated by the head.
         slap = np.maximum(np.sin(phase[: len(noise)]), 0.0) * 2.0
         noise[: len(slap)] *= 1.0 + knobs["wires_buzz"] * (slap - 1.0)
         stick = burst(rng, 0.012, 1800.0, 7000.0)
@@ -114,7 +115,7 @@ def snare(rng: Rng, knobs: Knobs) -> Strike:
 
 
 def rim(rng: Rng, knobs: Knobs) -> Strike:
-    """A cross-stick: wood on a hoop, short modes without a skin."""
+    """A cross-stick: wood on a hoop, with short modes and no drum head."""
     ratios = (1.0, 1.9, 2.8, 4.1, 5.9)
     modes: list[Mode] = [
         (ratio * rng.uniform(0.9, 1.1), rng.uniform(0.5, 1.0) / ratio**0.5, 1.0 / ratio**0.4)
@@ -142,7 +143,7 @@ def tom(number: int) -> Maker:
         """The tom of one song, as Maker has it."""
         hz = knobs["tom_hz"] * knobs["tom_step"] ** (3 - number)
         modes = head(rng, knobs["tom_t60"], knobs["tom_skin"], 0.6)
-        # The lower head is tuned a little apart: the fundamental beats.
+        # The lower head is tuned slightly differently, which makes the fundamental beat.
         modes.append((rng.uniform(1.01, 1.05), rng.uniform(0.1, 0.4), 0.8 * knobs["tom_t60"]))
 
         def strike(rng: Rng, hardness: float) -> Audio:
@@ -161,7 +162,7 @@ def tom(number: int) -> Maker:
 
 
 def clap(rng: Rng, knobs: Knobs) -> Strike:
-    """A few people clapping, never quite together; each pair of hands has its own tone."""
+    """A few people clapping, not quite together; each pair of hands has its own tone."""
     hands = knobs["hands_hz"] * rng.uniform(0.7, 1.4, 7)
 
     def strike(rng: Rng, hardness: float) -> Audio:

@@ -1,4 +1,4 @@
-"""Drums of analogue machines: swept sines, filtered noise, bursts instead of hands."""
+"""Analogue drum machines: swept sines, filtered noise, and bursts as claps."""
 
 import numpy as np
 
@@ -28,12 +28,12 @@ RANGES = {
     "machine_clap_gap": (0.008, 0.014),
     "machine_clap_t60": (0.1, 0.35),
     "machine_conga_hz": (150.0, 230.0),
-    "machine_touch": (0.3, 1.5),  # machines answer less to velocity than skins do
+    "machine_touch": (0.3, 1.5),  # machines respond less to velocity than acoustic drums
 }
 
 
 def kick(_: Rng, knobs: Knobs) -> Strike:
-    """A sine that falls into the bass, driven a little, behind a short click."""
+    """A short click, then a slightly overdriven sine that falls into the bass."""
 
     def strike(rng: Rng, hardness: float) -> Audio:
         """One hit, mono. Shape: (n,)."""
@@ -53,7 +53,7 @@ def kick(_: Rng, knobs: Knobs) -> Strike:
 
 
 def snare(rng: Rng, knobs: Knobs) -> Strike:
-    """Two tuned tones under noise that outlasts them."""
+    """Two tuned tones and noise that outlasts them."""
     upper = rng.uniform(1.6, 1.9)
 
     def strike(rng: Rng, hardness: float) -> Audio:
@@ -105,10 +105,11 @@ def clap(_: Rng, knobs: Knobs) -> Strike:
 
 
 def tuned(prefix: str, step: float) -> Maker:
-    """The maker of a tom or conga: a swept sine with a breath of noise.
+    """The maker of a tom or conga: a swept sine with a little noise.
 
     Args:
-        prefix: of the knobs that tune it; step: pitch as a ratio to theirs.
+        prefix: of the knobs that tune it.
+        step: its pitch, relative to theirs.
     """
 
     def make(_: Rng, knobs: Knobs) -> Strike:

@@ -1,4 +1,4 @@
-"""What all drums are made of: modes that ring, bursts of noise, and a hand that never repeats."""
+"""Building blocks of all drums: decaying modes, noise bursts, and variation between hits."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,12 +8,12 @@ from demo.dsp import SAMPLE_RATE, Audio, band, decay, gate, time_axis
 from demo.splits import Knobs, Rng
 
 Strike = Callable[[Rng, float], Audio]  # (rng, hardness 0..1) -> one hit, mono (n,)
-Maker = Callable[[Rng, Knobs], Strike]  # draws what stays the same between the hits of one drum
+Maker = Callable[[Rng, Knobs], Strike]  # draws what all hits of one drum share
 Mode = tuple[float, float, float]  # ratio to the fundamental, level, t60 in seconds
 
 
 def vary(rng: Rng) -> tuple[float, float]:
-    """Factors for the pitch (3 % either way) and the decay (30 %) of one hit."""
+    """Random factors for the pitch (up to 3 % either way) and the decay (30 %) of one hit."""
     return float(rng.uniform(0.97, 1.03)), float(rng.uniform(0.7, 1.3))
 
 
@@ -34,10 +34,10 @@ def glide(n: int, hz: float, bend: float, settle: float) -> Audio:
 
 
 def ring(phase: Audio, modes: Sequence[Mode], *, contact: float) -> Audio:
-    """The sum of decaying modes over a common phase in radians. Shape: (n,) -> (n,).
+    """The sum of decaying modes with a common phase, radians. Shape: (n,) -> (n,).
 
     Args:
-        contact: seconds the stick stays on the skin; the modes rise in this time.
+        contact: seconds that the stick touches the head; the modes rise in this time.
     """
     n = len(phase)
     ratios, levels, t60s = (np.array(column)[:, None] for column in zip(*modes, strict=True))
@@ -47,10 +47,10 @@ def ring(phase: Audio, modes: Sequence[Mode], *, contact: float) -> Audio:
 
 
 def burst(rng: Rng, t60: float, low: float, high: float, attack: float = 0.0004) -> Audio:
-    """Decaying noise between two corners (Hz), rms near 1 at its start. Shape: (n,).
+    """Decaying noise between two cutoffs (Hz), RMS near 1 at its start. Shape: (n,).
 
     Args:
-        t60: seconds in which it loses 60 dB, and its length.
+        t60: seconds in which it decays by 60 dB; also its length.
         attack: seconds.
     """
     n = samples(t60) + 1
@@ -69,9 +69,9 @@ def mix(*parts: tuple[float, Audio]) -> Audio:
 
 
 def dull(hit: Audio, hardness: float, touch: float) -> Audio:
-    """A hit that is the darker the softer it is struck. Shape: (n,) -> (n,).
+    """Low-pass a hit: the softer, the darker. Shape: (n,) -> (n,).
 
     Args:
-        touch: octaves that the upper end falls from the hardest hit to the softest.
+        touch: octaves between the cutoffs of the hardest hit and of the softest.
     """
     return band(hit, None, 24000.0 * 2.0 ** (touch * (hardness - 1.0)), order=1)

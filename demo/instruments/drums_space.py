@@ -1,4 +1,4 @@
-"""Where the drums stand: close microphones, a pair of overheads, the room behind them."""
+"""The acoustics of the drums: close microphones, a pair of overheads, and the room."""
 
 from dataclasses import dataclass
 
@@ -11,33 +11,33 @@ from demo.splits import Knobs, Rng
 
 RANGES = {
     "width": (0.35, 1.0),
-    "overheads": (0.2, 0.7),  # level of a drum there, relative to its own microphone
+    "overheads": (0.2, 0.7),  # level of a drum in them, relative to its own microphone
     "distance": (0.002, 0.007),  # of the overheads, seconds
     "early": (0.1, 0.4),
     "room_t60": (0.15, 0.6),
     "room_wet": (0.2, 0.6),
     "room_low": (40.0, 120.0),
     "room_high": (2500.0, 8000.0),
-    "machine_space": (0.2, 0.8),  # share of all this that a drum machine gets
+    "machine_space": (0.2, 0.8),  # how much of all this is applied to a drum machine
 }
 _REFLECTIONS = 5
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where one piece of the kit stands."""
+    """The position of one piece of the kit."""
 
-    pan: float  # -1 left .. 1 right, before the kit's width
+    pan: float  # -1 left .. 1 right, before scaling by the kit's width
     close: float  # level in its own microphone; cymbals have none
     send: float  # level in the room
 
 
 class Place:
-    """The way from one piece to the microphones, drawn once for a song."""
+    """The path from one piece to the microphones, drawn once per song."""
 
     def __init__(self, rng: Rng, knobs: Knobs, spot: Spot, space: float) -> None:
         side = spot.pan * knobs["width"]
-        # A piece without a microphone of its own is heard through the overheads at full level.
+        # The overheads pick up a piece without its own microphone at full level.
         above = space * knobs["overheads"] if spot.close else 1.0
         self._side, self._close = side * (0.3 + 0.7 * space), spot.close
         self._taps: list[list[tuple[int, float]]] = []
@@ -59,7 +59,7 @@ class Place:
         """
         out = np.zeros((2, len(hit) + samples(0.03)))
         add_at(out, self._close * pan(hit, self._side), 0)
-        dark = band(hit, 200.0, 6000.0, order=1)  # walls take the treble, and let the bass through
+        dark = band(hit, 200.0, 6000.0, order=1)  # walls absorb the treble and let the bass through
         for channel, taps, echoes in zip(out, self._taps, self._echoes, strict=True):
             for delay, gain in taps:
                 add_at(channel, gain * hit, delay)
@@ -69,12 +69,12 @@ class Place:
 
 
 def reverberate(bus: Audio, rng: Rng, knobs: Knobs) -> Audio:
-    """The tail that the room adds to what is sent to it. Shape: (2, n) -> (2, n)."""
+    """The reverberation that the room adds to `bus`. Shape: (2, n) -> (2, n)."""
     t60 = knobs["room_t60"]
     n = samples(t60)
     impulse = rng.standard_normal((2, n)) * decay(n, t60) * gate(n, 0.006, 0.05)
     impulse /= np.sqrt((impulse**2).sum(axis=-1, keepdims=True))
-    # Filtered after it is scaled: the level in the middle stays whatever the corners are.
+    # Filtered after scaling: the level in the pass-band does not depend on the cutoffs.
     impulse = band(impulse, knobs["room_low"], knobs["room_high"], order=1)
     tail: Audio = signal.oaconvolve(bus, impulse, axes=-1)[:, : bus.shape[-1]]
     return tail

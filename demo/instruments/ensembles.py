@@ -1,4 +1,4 @@
-"""Many players on one part of the stem `other`: pads, string sections, brass sections."""
+"""Ensembles of the stem `other`: pads, string sections, brass sections."""
 
 from collections.abc import Iterator
 
@@ -32,17 +32,17 @@ _BRASS = {
     "breath": (0.0005, 0.01), "width": (0.3, 0.9), "release": (0.04, 0.16),
 }  # fmt: skip
 
-_VIOLIN_SEAT = 76.0  # MIDI pitch that plays far left; an octave lower sits further right
+_VIOLIN_SEAT = 76.0  # MIDI pitch of the players on the far left; lower ones sit further right
 _WOOD = ((290.0, 2.0), (480.0, 3.0), (1050.0, 2.5), (2400.0, 1.5))  # body resonances: Hz, Q
 
 
 def _seats(count: int, width: float) -> Iterator[float]:
-    """Yield places from left to right, -1 .. 1."""
+    """Yield positions from left to right, -1 .. 1."""
     yield from np.linspace(-width, width, count)
 
 
 def _pad(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
-    """Detuned waves side by side under a filter that moves slowly."""
+    """Detuned waves, spread in stereo, through a slowly moving filter."""
     hz = hertz(note.pitch)
     t = time_axis(n)
     table = _pad_table(knobs)
@@ -74,7 +74,7 @@ def _pad_table(knobs: Knobs) -> Wavetable:
 
 
 def _strings(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
-    """A section whose players each have their own vibrato, intonation, entry and chair."""
+    """A section whose players each have their own vibrato, intonation, timing and position."""
     hz = hertz(note.pitch)
     table = wavetable(
         np.arange(1, HARMONICS + 1.0) ** -knobs["tilt"],
@@ -97,14 +97,14 @@ def _strings(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
         entry = np.clip((t - knobs["late"] * rng.random()) / 0.05, 0, 1)
         player = table.play(cycles, np.array(hz), curve + 0.15 * drift(rng, n, 0.3))
         out += pan(player * entry, float(np.clip(middle + 0.8 * seat, -1, 1)))
-    # Rosin: noise with the strength of the bow, most of it while the string takes hold.
+    # Rosin: noise as strong as the bow, most of it at the start of the note.
     scrape = (1 + 2 * np.exp(-t / 0.08)) * (1 + 0.3 * drift(rng, n, 0.05))
     out += knobs["bow"] * scrape * band(rng.standard_normal((2, n)), 500.0, 2 ** (cutoff + 1))
     return out * (loud * note.velocity)
 
 
 def _brass(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
-    """Players who come in nearly together; the louder the tone, the brighter."""
+    """Players who start nearly together; the louder the tone, the brighter."""
     hz = hertz(note.pitch)
     table = wavetable(
         np.arange(1, HARMONICS + 1.0) ** -0.9,

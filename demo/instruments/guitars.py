@@ -14,7 +14,7 @@ from demo.splits import Knobs, Rng
 
 BODY_SECONDS = 0.15
 BODY_MODES = 48
-TWO_TAKES = 0.62  # place of the knob `mics` above which a part is played twice; splits agree
+TWO_TAKES = 0.62  # value of the knob `mics` above which a part is played twice, in either split
 
 _STRING = {
     "pick": (0.1, 0.3), "t60": (1.5, 5.0), "release": (0.04, 0.15), "detune": (1.0, 7.0),
@@ -32,7 +32,7 @@ _CABINET = {
 
 
 def restruck(notes: tuple[Note, ...]) -> tuple[Note, ...]:
-    """The notes by start, each cut where its pitch is struck again."""
+    """The notes sorted by start, each shortened to end where its pitch is struck again."""
     last: dict[float, float] = {}
     cut = []
     for note in sorted(notes, key=lambda note: note.start, reverse=True):
@@ -44,13 +44,13 @@ def restruck(notes: tuple[Note, ...]) -> tuple[Note, ...]:
 
 
 def _strings(knobs: Knobs, rng: Rng) -> Callable[[float], String]:
-    """What one take's strings are like: every pitch a little out of tune by itself."""
+    """The strings of one take; every pitch is slightly out of tune on its own."""
 
     def tone(pitch: float) -> String:
-        """The string that one pitch (MIDI) is played on."""
+        """The string on which a pitch (MIDI) is played."""
         hz = hertz(pitch + rng.uniform(-1, 1) * knobs["detune"] / 100)
         octaves = np.log2(hz / 110)
-        along = 2.0 ** (((pitch - 40) % 5) / 12)  # the fret shortens the string, the hand stays
+        along = 2.0 ** (((pitch - 40) % 5) / 12)  # the fret shortens the string, the hand stays put
         return String(
             hz=hz,
             t60=knobs["t60"] * 2 ** (-0.45 * octaves),
@@ -66,7 +66,7 @@ def _strings(knobs: Knobs, rng: Rng) -> Callable[[float], String]:
 
 
 def _spread(one: Audio, two: Audio, alike: float, width: float) -> Audio:
-    """Two takes as stereo (2, n); width 0: correlation .95, 1: .4 if they are unlike."""
+    """Two takes as stereo (2, n); their correlation is 0.95 for width 0, 0.4 for width 1."""
     shared = alike * (0.7 * (1 - width) + 0.25 * width)
     out: Audio = np.stack([one + shared * two, two + shared * one])
     return out
@@ -75,8 +75,8 @@ def _spread(one: Audio, two: Audio, alike: float, width: float) -> Audio:
 def _body(knobs: Knobs, side: int) -> Audio:
     """The impulse response of the wood at one microphone, shape (m,).
 
-    The two lowest modes (air and top) carry the low notes; those above stand close and, given the
-    grain, seem random, yet the same knobs always make the same guitar.
+    The two lowest modes (air and top) carry the low notes. Those above are dense and look random,
+    since they depend on the grain, but the same knobs always make the same guitar.
     """
     t = time_axis(int(BODY_SECONDS * SAMPLE_RATE))
     j = np.arange(BODY_MODES)
@@ -89,7 +89,7 @@ def _body(knobs: Knobs, side: int) -> Audio:
     damping = np.pi * hz / np.concatenate([[9.0, 16.0], 18 + 14 * chaos])
     angle = 2 * np.pi * np.outer(hz, t) + phase[:, None]
     modes = np.exp(-np.outer(damping, t)) * np.sin(angle)
-    modes *= (gain * 2 * damping / SAMPLE_RATE)[:, None]  # every mode's peak is as high as its gain
+    modes *= (gain * 2 * damping / SAMPLE_RATE)[:, None]  # the peak of every mode is its gain
     response: Audio = knobs["wood"] * modes.sum(axis=0)
     response[0] += 1.0
     away = int(side * knobs["apart"] * SAMPLE_RATE)
@@ -97,7 +97,7 @@ def _body(knobs: Knobs, side: int) -> Audio:
 
 
 def _wooden(noise_band: tuple[float, float], noise_time: float) -> Play:
-    """How an acoustic guitar sounds through two microphones, or played twice for one."""
+    """An acoustic guitar, recorded with two microphones, or twice with one."""
 
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
         """The notes, dry stereo, as Play has it. Shape: (2, n)."""
@@ -111,14 +111,14 @@ def _wooden(noise_band: tuple[float, float], noise_time: float) -> Play:
         for side in range(2):
             heard = signal.oaconvolve(takes[side % len(takes)], _body(knobs, side))[:n]
             sides.append(peaking(band(heard, 55.0, None), 120.0, knobs["near"], 0.7))
-        alike = 0.65 if len(takes) == 1 else 1.0  # two microphones already hear one performance
+        alike = 0.65 if len(takes) == 1 else 1.0  # two microphones record the same performance
         return _spread(sides[0], sides[1], alike, knobs["width"])
 
     return play
 
 
 def _cabinet(x: Audio, knobs: Knobs, tone: float = 1.0) -> Audio:
-    """`x` through a guitar loudspeaker; `tone` moves its upper end a little."""
+    """`x` through a guitar loudspeaker; `tone` shifts its upper cutoff slightly."""
     x = band(x, knobs["cabinet_low"], tone * knobs["cabinet"], order=2)
     x = band(x, None, 1.25 * tone * knobs["cabinet"], order=2)
     x = peaking(x, 115.0, knobs["thump"], 1.2)
@@ -127,26 +127,26 @@ def _cabinet(x: Audio, knobs: Knobs, tone: float = 1.0) -> Audio:
 
 
 def _clean(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-    """Play an electric guitar through an amplifier that hardly bends it, and a chorus."""
+    """Play an electric guitar through a nearly clean amplifier and a chorus."""
     hand = Hand(knobs["release"], knobs["noise"], (1000.0, 5000.0), 0.003, punch=0.4)
     dry = perform(restruck(notes), n, _strings(knobs, rng), hand, rng, 9000.0)
     mono = _cabinet(overdrive(dry / level(dry), knobs["drive"], 0.2), knobs)
     sway = 0.5 + 0.5 * np.sin(2 * np.pi * knobs["rate"] * time_axis(n))
     index = np.arange(n)
     wet = np.interp(index - (0.006 + knobs["sway"] * sway) * SAMPLE_RATE, index, mono)
-    # The delayed wave is added on one side and taken from the other: wide, yet the sum is dry.
+    # The delayed wave is added to one side and subtracted from the other: the mono sum stays dry.
     depth = 0.2 + 0.4 * knobs["width"]
     return np.stack([mono + depth * wet, mono - depth * wet])
 
 
 def _driven(hand_of: Callable[[Knobs], Hand]) -> Play:
-    """How a distorted guitar sounds, played twice: left and right, each its own cabinet."""
+    """A distorted guitar, played twice: left and right, each through its own cabinet."""
 
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
         """The notes, dry stereo, as Play has it. Shape: (2, n)."""
         takes = []
         for side in range(2):
-            # The chord meets the clipping as one sum, so its notes growl against each other.
+            # The sum of the chord is clipped, which makes its notes intermodulate.
             dry = perform(restruck(notes), n, _strings(knobs, rng), hand_of(knobs), rng, 9000.0)
             tight = band(dry / level(dry), knobs["tight"], None, order=1)
             bent = overdrive(tight, knobs["gain"], 0.25)

@@ -1,4 +1,4 @@
-"""What a pitched instrument is to the rest of the demo."""
+"""The interface of a pitched instrument."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ Play = Callable[[tuple[Note, ...], int, Knobs, Rng], Audio]
 
 @dataclass(frozen=True)
 class Instrument:
-    """A kind of instrument: every song draws another one of the kind."""
+    """A kind of instrument; every song draws its own instance."""
 
-    ranges: dict[str, tuple[float, float]]  # timbre, drawn inside a split
+    ranges: dict[str, tuple[float, float]]  # of timbre parameters, drawn within a split
     play: Play  # (notes, n, knobs, rng) -> dry stereo of shape (2, n), at any level
-    low: int  # MIDI pitches between which it sounds like itself
+    low: int  # lowest and highest MIDI pitch that sound natural
     high: int

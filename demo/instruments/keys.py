@@ -1,4 +1,4 @@
-"""Keyboards of the stem `other` that are struck: piano, electric piano, mallets."""
+"""Struck keyboards of the stem `other`: piano, electric piano, mallets."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from demo.instruments.playing import each
 from demo.score import Note
 from demo.splits import Knobs, Rng
 
-# Cutoffs are log2 of Hz, so that octaves are equally likely.
+# Cutoffs are log2 of Hz, which makes octaves equally likely.
 _PIANO = {
     "cutoff": (8.3, 11.3), "dynamics": (0.8, 3.0), "slope": (1.8, 3.4), "tilt": (0.5, 1.3),
     "t60": (4.0, 14.0), "damping": (0.3, 1.5), "stretch": (1e-4, 7e-4), "detune": (0.4, 5.0),
@@ -29,29 +29,29 @@ _MALLET = {
     "motor": (-0.4, 0.5), "rate": (2.0, 7.5), "width": (0.2, 0.9), "release": (0.1, 1.2),
 }  # fmt: skip
 
-_BAR = np.array([1.0, 3.98, 9.6, 16.5])  # a bar tuned as marimbas and vibraphones are
+_BAR = np.array([1.0, 3.98, 9.6, 16.5])  # a bar tuned like those of marimbas and vibraphones
 _BELL = np.array([1.0, 2.76, 5.40, 8.93])  # a free bar, as in glockenspiels
-_TREMBLE = 0.15  # part of the tremolo that both sides share
+_TREMBLE = 0.15  # share of the tremolo that is common to both sides
 
 
 def _place(hz: float, width: float) -> float:
-    """Where a key stands, low keys left and high keys right, -1 .. 1."""
+    """The position of a key: low keys left, high keys right, -1 .. 1."""
     return float(np.clip(width * np.log2(hz / 260.0) / 2.5, -0.9, 0.9))
 
 
 def _aside(x: Audio, position: float) -> Audio:
-    """Stereo `x` (2, n) turned to one side."""
+    """Stereo `x` (2, n), panned to one side."""
     out: Audio = x * np.sqrt(2) * pan(np.ones(1), position)
     return out
 
 
 def _piano(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
-    """Stiff strings in pairs: one dies soon and beats with one that sings on."""
+    """Pairs of stiff strings: one decays fast and beats with the other, which sustains."""
     hz = hertz(note.pitch)
     k = np.arange(1, int(np.clip(11000 / hz, 4, 48)) + 1)
     partials = hz * k * np.sqrt(1 + knobs["stretch"] * (hz / 262) ** 0.7 * k * k)
     k, partials = k[partials < 16000], partials[partials < 16000]
-    # A hard blow and a short string have brighter hammers.
+    # Hammers are brighter for hard blows and for short strings.
     opening = knobs["dynamics"] * (note.velocity - 0.7) + 0.35 * np.log2(hz / 262)
     hammer = 2 ** (knobs["cutoff"] + opening)
     level = k ** -knobs["tilt"] * (1 + (partials / hammer) ** 2) ** (-knobs["slope"] / 2)
@@ -75,7 +75,7 @@ def _piano(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
 
 
 def _epiano(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
-    """A tine before a pickup: frequency modulation for bells, a bent transfer curve for bark."""
+    """A tine and a pickup: frequency modulation for the bell, a nonlinearity for the bark."""
     hz = hertz(note.pitch)
     force = note.velocity**0.8
     fade = decay(n, knobs["t60"] * (262 / hz) ** 0.4)
@@ -98,7 +98,7 @@ def _epiano(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
 
 
 def _mallet(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
-    """A bar or bell struck by a stick, hard when struck hard."""
+    """A bar or a bell struck with a mallet; the harder the blow, the brighter."""
     hz = hertz(note.pitch)
     ratios = (1 - knobs["bell"]) * _BAR + knobs["bell"] * _BELL
     ratios[1:] *= 2 ** rng.normal(0, 0.004, len(ratios) - 1)
@@ -119,7 +119,7 @@ def _mallet(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
 
 
 def _tremolo(x: Audio, knobs: Knobs, depth: float, apart: float, rng: Rng) -> Audio:
-    """`x` (2, n) swaying in loudness; the sides sway against each other by `apart`, 0..1."""
+    """`x` (2, n) with tremolo; `apart`, 0..1, is how much the sides alternate."""
     angle = 2 * np.pi * (knobs["rate"] * time_axis(x.shape[1]) + rng.random())
     sway = np.stack([np.sin(angle), np.sin(angle + np.pi * apart)])
     out: Audio = x * (1 + max(depth, 0.0) * sway)

@@ -1,4 +1,4 @@
-"""Melody instruments of the stem `other`, in the register of a singer but with fixed formants."""
+"""Melody instruments of the stem `other`, in a singer's register but with fixed formants."""
 
 import numpy as np
 from scipy import signal
@@ -10,7 +10,7 @@ from demo.instruments.playing import LINE, Line, each, line, ping
 from demo.score import Note
 from demo.splits import Knobs, Rng
 
-# Cutoffs are log2 of Hz, so that octaves are equally likely.
+# Cutoffs are log2 of Hz, which makes octaves equally likely.
 _LEAD = LINE | {
     "square": (0.0, 1.0), "duty": (0.08, 0.5), "detune": (1.0, 18.0), "second": (0.0, 1.0),
     "sub": (-0.4, 0.5), "cutoff": (8.4, 11.2), "slope": (1.8, 3.8), "resonance": (0.0, 2.5),
@@ -39,15 +39,15 @@ _SAX = LINE | {
     "growl_rate": (22.0, 60.0), "breath": (0.004, 0.05), "scoop": (0.0, 2.0),
 }  # fmt: skip
 
-_WOOD = (  # body resonances of a violin: Hz, Q, share of the knob
+_WOOD = (  # body resonances of a violin: Hz, Q, factor for the knob
     (280.0, 8.0, 0.8), (460.0, 10.0, 1.0), (540.0, 10.0, 0.9), (700.0, 6.0, -0.6),
     (1000.0, 5.0, 0.5), (1500.0, 4.0, -0.5), (2500.0, 2.0, 0.6),
 )  # fmt: skip
-_BORE = ((650.0, 2.0, 1.0), (1350.0, 3.0, -0.5), (2200.0, 2.5, 0.6))  # the same of a saxophone
+_BORE = ((650.0, 2.0, 1.0), (1350.0, 3.0, -0.5), (2200.0, 2.5, 0.6))  # the same for a saxophone
 
 
 def _opening(played: Line, dynamics: float) -> Audio:
-    """How far the tone opens with its loudness, octaves."""
+    """How far the filter opens with loudness, octaves."""
     out: Audio = dynamics * (np.clip(played.level, 0, 1) - 0.6)
     return out
 
@@ -55,14 +55,14 @@ def _opening(played: Line, dynamics: float) -> Audio:
 def _formants(
     x: Audio, table: tuple[tuple[float, float, float], ...], scale: float, db: float
 ) -> Audio:
-    """`x` through resonances that stay where they are."""
+    """`x` through fixed resonances."""
     for frequency, q, share in table:
         x = peaking(x, frequency * scale, db * share, q)
     return x
 
 
 def _lead(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-    """Two oscillators and a sub under a filter with an envelope."""
+    """Two oscillators and a sub-oscillator through a filter with an envelope."""
     played = line(notes, n, knobs, rng)
     ceiling = min(knobs["cutoff"] + knobs["filter"] + 1, 12.8)
     table = wavetable(
@@ -80,7 +80,7 @@ def _lead(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
 
 
 def _arp(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
-    """A short note whose filter snaps shut."""
+    """A short note whose filter closes quickly."""
     hz = hertz(note.pitch)
     t = time_axis(n)
     table = wavetable(
@@ -100,7 +100,7 @@ def _arp(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
 
 
 def _flute(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-    """Few harmonics in a stream of breath that is tuned like the note."""
+    """A few harmonics, and breath noise that is tuned to the note."""
     played = line(notes, n, knobs, rng)
     k = np.arange(1, HARMONICS + 1.0)
     amplitudes = k ** -knobs["tilt"]
@@ -108,7 +108,7 @@ def _flute(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
     table = wavetable(amplitudes, ceiling=12.5, slope=2.0)
     cutoff = knobs["cutoff"] + _opening(played, knobs["dynamics"])
     tone = table.play(played.cycles, played.hertz, cutoff)
-    # The breath sounds in the pipe: slow noise carried by the first harmonics.
+    # The breath resonates in the pipe: slow noise that modulates the first harmonics.
     for harmonic in (1, 2, 3):
         flow = band(rng.standard_normal(n), None, 90.0, 1) * 8
         tone += knobs["breath"] / harmonic * flow * np.sin(2 * np.pi * harmonic * played.cycles)
@@ -121,7 +121,7 @@ def _flute(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
 
 
 def _violin(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-    """A bowed string: a saw with the holes of the bow's place, through a wooden body."""
+    """A bowed string: a saw with notches set by the bow's position, through a wooden body."""
     played = line(notes, n, knobs, rng)
     k = np.arange(1, HARMONICS + 1.0)
     holes = 0.15 + np.abs(np.sin(np.pi * k * knobs["bow_place"]))
@@ -129,7 +129,7 @@ def _violin(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
     cutoff = knobs["cutoff"] + _opening(played, knobs["dynamics"]) + 0.08 * drift(rng, n, 0.06)
     tone = table.play(played.cycles, played.hertz, cutoff)
     grip = 1 + 4 * np.exp(-played.age / 0.04)
-    # Rosin sticks and slips once a cycle, so its noise pulses with the string.
+    # Rosin sticks and slips once per cycle, so its noise pulses with the string.
     slip = 0.4 + (played.cycles % 1.0) ** 2
     tone += knobs["bow"] * grip * slip * band(rng.standard_normal(n), 700.0, 5000.0)
     tone *= played.level * (1 + 0.06 * drift(rng, n, 0.08))
@@ -137,7 +137,7 @@ def _violin(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
 
 
 def _sax(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-    """A reed on a cone; a growling throat shakes it."""
+    """A reed on a conical bore, modulated by a growling throat."""
     played = line(notes, n, knobs, rng)
     k = np.arange(1, HARMONICS + 1.0)
     amplitudes = k ** -knobs["tilt"] * np.where(k % 2 == 0, knobs["even"], 1.0)
@@ -152,7 +152,7 @@ def _sax(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
 
 
 def _mono(x: Audio) -> Audio:
-    """`x` (n,) on both sides, without rumble."""
+    """`x` (n,) in both channels, without rumble."""
     out: Audio = np.stack(2 * [band(x, 50.0, None, 1)])
     return out
 

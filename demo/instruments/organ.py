@@ -11,26 +11,26 @@ from demo.score import Note
 from demo.splits import Knobs, Rng
 
 _RANGES = {
-    # The drawbars, by the pitch they add to an 8-foot stop.
+    # The drawbars, named after the pitch that they add to an 8-foot stop.
     "sub": (0.0, 1.0), "fifth": (0.0, 0.9), "octave": (0.1, 0.9), "twelfth": (0.0, 0.6),
     "fifteenth": (0.0, 0.4), "upper": (0.0, 0.2),
     "click": (0.0, 0.12), "percussion": (-0.5, 0.6), "cutoff": (9.5, 12.2), "drive": (0.2, 1.8),
     "fast": (5.5, 7.5), "slow": (0.5, 1.0), "hurry": (0.0, 1.0), "depth": (0.1, 0.6),
     "doppler": (1e-4, 6e-4), "width": (0.2, 0.9), "release": (0.015, 0.08),
 }  # fmt: skip
-_HORN_HZ = 800.0  # above it the horn turns, below it the slower drum
-_INERTIA = 0.8  # seconds until the horn has changed its speed
+_HORN_HZ = 800.0  # above it the horn radiates, below it the slower drum
+_INERTIA = 0.8  # seconds that the horn takes to change its speed
 
 
 def _tone(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
-    """Drawbars as one cycle of half the pitch, with the click of the key contacts."""
+    """Drawbars as one cycle at half the pitch, with the click of the key contacts."""
     bars = {1: "sub", 3: "fifth", 4: "octave", 6: "twelfth", 8: "fifteenth"}
     amplitudes = np.zeros(HARMONICS)
     amplitudes[1] = 1.0
     for harmonic, name in bars.items():
         amplitudes[harmonic - 1] = knobs[name]
     amplitudes[[9, 11, 15]] = knobs["upper"]
-    # Contacts close one after another: the phases of the tone wheels are anyhow.
+    # Contacts close one after another, and the phases of the tone wheels are random.
     amplitudes *= rng.choice([-1.0, 1.0], HARMONICS)
     hz = hertz(note.pitch)
     cycles = rng.random() + 0.5 * hz * time_axis(n)
@@ -39,14 +39,14 @@ def _tone(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
     second = np.sin(8 * np.pi * cycles) * decay(n, 0.6)
     tone += max(knobs["percussion"], 0.0) * second
     tone += 3 * knobs["click"] * band(burst(rng, n, 0.02), 400.0, 4000.0)
-    # An organ does not know how hard its keys are struck; a little is left to the player's foot.
+    # An organ's keys ignore velocity; a little remains, as from the swell pedal.
     return np.stack([tone, tone]) * (0.7 + 0.3 * note.velocity)
 
 
 def rotate(x: Audio, knobs: Knobs, rng: Rng) -> Audio:
-    """Mono through a loudspeaker that turns. Shape: (n,) -> (2, n).
+    """Mono through a rotating loudspeaker. Shape: (n,) -> (2, n).
 
-    It turns slowly or fast, and changes between them a few times.
+    It rotates slowly or fast and changes its speed a few times.
     """
     n = len(x)
     seconds = int(n / SAMPLE_RATE / 4) + 1

@@ -1,4 +1,4 @@
-"""Periodic waves under a moving low-pass and sums of decaying sines, both cheap to compute."""
+"""Wavetables with a moving low-pass and sums of decaying sines, both cheap to compute."""
 
 from dataclasses import dataclass
 
@@ -14,22 +14,22 @@ ROWS_PER_OCTAVE = 3
 ROWS = 28
 TOP_HZ = 18000.0
 BLOCK = 512
-SILENT = -9.2  # log of the level below which decaying noise is left out: -80 dB
+SILENT = -9.2  # log of the level below which decaying noise is omitted: -80 dB
 
 
 @dataclass(frozen=True)
 class Wavetable:
-    """One cycle under low-passes of rising cutoff, counted in harmonics of the note."""
+    """One cycle through low-passes of rising cutoff, in harmonics of the note."""
 
     rows: npt.NDArray[np.float32]  # (ROWS, TABLE + 1), the last column repeats the first
-    ceiling: float  # log2 of the highest cutoff it may be played at without aliasing, Hz
+    ceiling: float  # log2 of the highest cutoff without aliasing, Hz
 
     def play(self, cycles: Audio, hertz: Audio, cutoff: Audio) -> Audio:
-        """The wave along a phase line. Shape: (n,) -> (n,).
+        """The wave at given phases. Shape: (n,) -> (n,).
 
         Args:
             cycles: phase, (n,).
-            hertz: frequency of the line, (n,) or ().
+            hertz: frequency, (n,) or ().
             cutoff: log2 of the low-pass cutoff in Hz, (n,).
         """
         octaves = np.minimum(cutoff, self.ceiling) - np.log2(hertz)
@@ -49,15 +49,15 @@ class Wavetable:
 def wavetable(
     amplitudes: Audio, *, ceiling: float, slope: float = 2.0, resonance: float = 0.0
 ) -> Wavetable:
-    """The wave of sines with the given amplitudes under a low-pass. Shape: (HARMONICS,).
+    """A wavetable of sines with the given amplitudes, through a low-pass. Shape: (HARMONICS,).
 
-    The rows end where `ceiling` would push them above TOP_HZ, so no note aliases however high.
+    The rows end where `ceiling` would put them above TOP_HZ, so no note aliases, however high.
 
     Args:
         amplitudes: signed, of the harmonics 1 .. HARMONICS.
-        ceiling: log2 of the highest cutoff that will be asked for, Hz.
-        slope: of the low-pass in poles (6 dB an octave each).
-        resonance: height of the bump at the cutoff, a factor.
+        ceiling: log2 of the highest cutoff that will be used, Hz.
+        slope: of the low-pass, in poles of 6 dB per octave.
+        resonance: gain at the cutoff, a factor.
     """
     k = np.arange(1, HARMONICS + 1)
     cutoffs = 2 ** (LOWEST + np.arange(ROWS)[:, None] / ROWS_PER_OCTAVE)
@@ -66,7 +66,7 @@ def wavetable(
     response *= 1 + resonance * np.exp(-((np.log2(away) / 0.3) ** 2))
     reach = TOP_HZ / 2**ceiling
     response *= np.clip((reach - away) / (0.3 * reach), 0, 1)
-    # The fundamental of a note above its own filter must not vanish in the taper.
+    # The taper must not remove the fundamental of a note that is above its own filter.
     response[:, 0] = (1 + away[:, 0] ** 2) ** (-slope / 2)
     spectrum = np.zeros((ROWS, TABLE // 2 + 1), dtype=np.complex128)
     spectrum[:, 1 : HARMONICS + 1] = -0.5j * TABLE * amplitudes * response
@@ -89,7 +89,7 @@ def saw_pulse(square: float, duty: float) -> Audio:
 def modes(hertz: Audio, t60: Audio, amplitudes: npt.NDArray[np.complex128], n: int) -> Audio:
     """Sums of decaying sines, by one matrix product. Shape: (m,) -> (channels, n).
 
-    A mode at sample b * BLOCK + j is its value at b * BLOCK times its value at j.
+    A mode's value at sample b * BLOCK + j is its value at b * BLOCK times its value at j.
 
     Args:
         hertz: (m,).
@@ -111,7 +111,7 @@ def modes(hertz: Audio, t60: Audio, amplitudes: npt.NDArray[np.complex128], n: i
 
 
 def burst(rng: np.random.Generator, n: int, t60: float) -> Audio:
-    """White noise that loses 60 dB in `t60` seconds and is silent afterwards. Shape: (n,)."""
+    """White noise that decays by 60 dB in `t60` seconds, then silence. Shape: (n,)."""
     out = np.zeros(n)
     m = min(n, int(-SILENT / 6.9078 * t60 * SAMPLE_RATE))
     out[:m] = rng.standard_normal(m) * np.exp(np.arange(m) * (-6.9078 / t60 / SAMPLE_RATE))
@@ -119,7 +119,7 @@ def burst(rng: np.random.Generator, n: int, t60: float) -> Audio:
 
 
 def drift(rng: np.random.Generator, n: int, seconds: float) -> Audio:
-    """A slow random curve of standard deviation near 1, a new aim every `seconds`.
+    """A slow random curve of standard deviation near 1, with a new target every `seconds`.
 
     Shape: (n,)
     """

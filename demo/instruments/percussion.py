@@ -15,7 +15,7 @@ RANGES = {
     "shaker_hz": (3500.0, 8000.0),
     "shaker_rise": (0.008, 0.035),
     "shaker_t60": (0.06, 0.18),
-    "shaker_grains": (400.0, 4000.0),  # seeds that hit the wall in a second
+    "shaker_grains": (400.0, 4000.0),  # seeds that hit the wall per second
     "jingle_hz": (4500.0, 7500.0),
     "jingle_t60": (0.08, 0.3),
     "jingle_spread": (0.006, 0.025),
@@ -45,7 +45,7 @@ def conga(high: bool) -> Maker:
 
 
 def shaker(_: Rng, knobs: Knobs) -> Strike:
-    """A shaker: seeds that hit a wall one by one, more of them in mid-stroke."""
+    """A shaker: seeds that hit the wall one by one, most of them in mid-stroke."""
 
     def strike(rng: Rng, hardness: float) -> Audio:
         """One hit, mono. Shape: (n,)."""
@@ -64,7 +64,7 @@ def shaker(_: Rng, knobs: Knobs) -> Strike:
 
 
 def tambourine(rng: Rng, knobs: Knobs) -> Strike:
-    """A tambourine: pairs of small discs that land one after the other."""
+    """A tambourine: pairs of small discs that strike one after the other."""
     discs = knobs["jingle_hz"] * rng.uniform(0.75, 1.9, (8, 3))
 
     def strike(rng: Rng, hardness: float) -> Audio:

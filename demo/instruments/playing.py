@@ -1,4 +1,4 @@
-"""Two ways to play notes: each by itself, or all on one breath with slides and vibrato."""
+"""Two ways to play notes: each separately, or as one line with slurs and vibrato."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from demo.splits import Knobs, Rng
 
 Struck = Callable[[Rng, Note, int, Knobs], Audio]
 
-TOUCH = 0.04  # notes nearer than this are slurred, seconds
-CHORD = 0.01  # a line plays only the highest of the notes that start this close, seconds
-SMOOTH = 0.003  # time constant of a line's level, seconds: nothing clicks
+TOUCH = 0.04  # notes closer than this are slurred, seconds
+CHORD = 0.01  # of notes that start this close, a line plays only the highest, seconds
+SMOOTH = 0.003  # time constant of a line's level, seconds, to avoid clicks
 
-# What every line needs; an instrument overrides what is special about it.
+# The parameters of every line; an instrument overrides some.
 LINE: dict[str, tuple[float, float]] = {
     "glide": (0.03, 0.14), "attack": (0.02, 0.09), "release": (0.05, 0.2), "scoop": (0.0, 1.2),
     "vibrato": (8.0, 45.0), "vibrato_rate": (4.4, 6.6), "vibrato_delay": (0.1, 0.5),
@@ -28,10 +28,10 @@ LINE: dict[str, tuple[float, float]] = {
 
 
 def each(tone: Struck) -> Play:
-    """A way to play that makes every note anew, so that velocity can shape its timbre.
+    """A `Play` that renders every note separately, which lets velocity shape the timbre.
 
     Args:
-        tone: (rng, note, samples, knobs) -> stereo wave (2, samples), scaled by velocity already.
+        tone: (rng, note, samples, knobs) -> stereo (2, samples), already scaled by velocity.
     """
 
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
@@ -54,16 +54,16 @@ class Line:
     """A melody as curves over time, each of shape (n,)."""
 
     hertz: Audio
-    cycles: Audio  # phase, never jumps
+    cycles: Audio  # phase, continuous
     level: Audio  # 0 .. 1: velocity, attack, swell and release
     age: Audio  # seconds since the note began
-    sway: Audio  # vibrato, about -1 .. 1, still at the start of a note
-    tongued: npt.NDArray[np.int64]  # samples at which a note begins that is not slurred
+    sway: Audio  # vibrato, about -1 .. 1, absent at the start of a note
+    tongued: npt.NDArray[np.int64]  # samples at which notes that are not slurred begin
     force: Audio  # velocities of those notes
 
 
 def voices_of(notes: tuple[Note, ...], n: int) -> list[tuple[int, int, Note]]:
-    """(start, end, note) in samples of what one voice can play: a note ends the last."""
+    """(start, end, note) in samples for one voice: each note ends the previous one."""
     ordered: list[Note] = []
     for note in sorted(notes, key=lambda note: (note.start, note.pitch)):
         if ordered and note.start - ordered[-1].start < CHORD:
@@ -78,7 +78,7 @@ def voices_of(notes: tuple[Note, ...], n: int) -> list[tuple[int, int, Note]]:
 
 
 def line(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Line:
-    """How one player plays the notes: slurs, scoops, late vibrato, swells. Shape: (n,) each.
+    """The curves of one player: slurs, scoops, delayed vibrato, swells. Shape: (n,) each.
 
     Args:
         knobs: the names of LINE; times in seconds, scoop in semitones, vibrato in cents.
@@ -90,7 +90,7 @@ def line(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Line:
     stops = [start for start, _, _ in spans[1:]] + [n]
     for (start, end, note), stop in zip(spans, stops, strict=False):
         slurred = last is not None and start - last[0] < TOUCH * SAMPLE_RATE
-        # Before the first note the line waits at its pitch; later the pitch stays until the next.
+        # Before the first note the line is at its pitch; later it holds until the next note.
         pitch[start if last else 0 : stop] = note.pitch
         age[start:stop] = np.arange(stop - start) / SAMPLE_RATE
         depth = last[1].pitch - note.pitch if last and slurred else -knobs["scoop"] * rng.random()
@@ -114,7 +114,7 @@ def line(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Line:
 
 
 def ping(played: Line, seconds: float) -> Audio:
-    """A decay in `seconds` that starts anew, softly, with every note. Shape: (n,)."""
+    """A decay in `seconds` that restarts smoothly with every note. Shape: (n,)."""
     return _smooth(np.exp(-played.age / seconds), SMOOTH)
 
 
@@ -125,7 +125,7 @@ def _smooth(x: Audio, seconds: float) -> Audio:
 
 
 def _shape(level: Audio, span: tuple[int, int], note: Note, knobs: Knobs, rng: Rng) -> None:
-    """Write one note's loudness into `level`: it swells to a peak and lets go."""
+    """Write one note's loudness into `level`: a swell to a peak and a release."""
     start, end = span
     release = min(int(knobs["release"] * SAMPLE_RATE), len(level) - end)
     place = np.arange(end - start + release) / max(end - start, 1)
@@ -135,11 +135,11 @@ def _shape(level: Audio, span: tuple[int, int], note: Note, knobs: Knobs, rng: R
     curve = note.velocity * (1 - swell * before**2 - 0.7 * swell * after**2)
     attack = min(int(knobs["attack"] * SAMPLE_RATE), len(curve))
     rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(attack) / max(attack, 1))
-    # A slur goes on from the loudness of the note before, with a slight break.
+    # A slur continues at the loudness of the previous note, with a slight dip.
     sounding = 0.85 * level[start - 1] if start else 0.0
     curve[:attack] = rise * curve[:attack] + (1 - rise) * sounding
     curve[len(curve) - release :] *= 0.5 + 0.5 * np.cos(
         np.pi * np.arange(release) / max(release, 1)
     )
-    level[start : start + int(knobs["release"] * SAMPLE_RATE)] = 0.0  # the note before is over
+    level[start : start + int(knobs["release"] * SAMPLE_RATE)] = 0.0  # the previous note has ended
     level[start : start + len(curve)] = curve

@@ -1,9 +1,9 @@
-"""Plucked strings: the string itself, a player who strikes many of them, the amplifier after them.
+"""Plucked strings: the string, the player and the level for an amplifier.
 
-A string is drawn in the spectrum. A wave that runs once around the string comes back later and
-weaker, y = x + loop * y, so the string is the filter 1 / (1 - loop). Because loop is written as a
-function of frequency, partials stand exactly where a stiff string has them and every one dies at
-its own rate, for the price of one inverse FFT whatever the number of partials.
+A string is computed in the frequency domain. A wave that has travelled once along the string and
+back returns later and weaker, y = x + loop * y, so the string is the filter 1 / (1 - loop). Since
+loop is a function of frequency, partials are exactly where a stiff string has them and each has its
+own decay, at the cost of one inverse FFT whatever the number of partials.
 """
 
 from collections.abc import Callable
@@ -16,38 +16,38 @@ from demo.dsp import SAMPLE_RATE, Audio, add_at, band, gate
 from demo.score import Note
 from demo.splits import Rng
 
-SOFT_HARD = (0.35, 1.0)  # of the pick's cutoff; velocity moves a note between the two
-GROWTH = 1e3  # how much weaker the circle of the FFT sees the end of a note than its start
-MARGIN = 2048  # samples behind a note into which the ringing of the band limit wraps
-STROKES = (1.0, 0.84)  # of the pick's place: down and up strokes differ
-CLICKS = 8  # noises of the pick made in advance; notes choose among them
+SOFT_HARD = (0.35, 1.0)  # factors for the pick's cutoff; velocity interpolates between them
+GROWTH = 1e3  # attenuation of a note's end relative to its start, which limits time aliasing
+MARGIN = 2048  # samples after a note for the ringing of the band limit
+STROKES = (1.0, 0.84)  # factors for the pick's position in down and up strokes
+CLICKS = 8  # noises of the pick rendered in advance; notes choose among them
 
 
 @dataclass(frozen=True)
 class String:
-    """What one note on one string sounds like."""
+    """The parameters of one note on one string."""
 
     hz: float
-    t60: float  # seconds in which the lowest partials lose 60 dB
-    ring: float  # Hz at which the losses of the treble alone would take 60 dB in a second
-    stiff: float  # partial k stands at k * hz * sqrt(1 + stiff * k^2)
-    pick: float  # where it is struck, as a fraction of its length
-    pickup: float  # where it is heard; 0: at the bridge, without a comb
+    t60: float  # seconds in which the lowest partials decay by 60 dB
+    ring: float  # Hz at which the treble losses alone give a decay of 60 dB per second
+    stiff: float  # partial k is at k * hz * sqrt(1 + stiff * k^2)
+    pick: float  # where it is plucked, as a fraction of its length
+    pickup: float  # where it is picked up; 0: at the bridge, without a comb filter
     cutoff: float  # Hz above which the finger or pick excites little
-    beat: float = 0.0  # cents between the two directions in which it swings
+    beat: float = 0.0  # cents between its two polarisations
 
 
 def vibrate(string: String, n: int, top: float = 12000.0) -> Audio:
-    """The string struck softly and hard, equally loud at the start. Shape: (2, n).
+    """The string plucked softly and hard, equally loud at the start. Shape: (2, n).
 
     Args:
         n: samples.
-        top: Hz above which there is nothing.
+        top: band limit, Hz.
     """
     size = fft.next_fast_len(n + MARGIN, real=True)
     shrink = np.log(GROWTH) / size
     real = np.arange(int(top / SAMPLE_RATE * size)) * SAMPLE_RATE / size
-    f = real - 0.5j * shrink / np.pi * SAMPLE_RATE  # frequencies on the circle of radius above 1
+    f = real - 0.5j * shrink / np.pi * SAMPLE_RATE  # complex: on a circle of radius above 1
     x = f / string.hz
     turns = x * np.sqrt(2 / (1 + np.sqrt(1 + 4 * string.stiff * x * x)))  # cycles along the string
     lost = 6.9078 / string.hz * (1 / string.t60 + (f / string.ring) ** 2)
@@ -59,7 +59,7 @@ def vibrate(string: String, n: int, top: float = 12000.0) -> Audio:
     place = 1 - np.exp(-2j * np.pi * turns * string.pick)
     if string.pickup:
         place *= 1 - np.exp(-2j * np.pi * turns * string.pickup)
-    # A plucked string starts as a triangle: its speed falls with 1/k. `edge` avoids a hard top.
+    # A plucked string starts as a triangle: its velocity falls with 1/k. `edge` smooths the limit.
     edge = np.cos(np.clip((real / top - 0.6) / 0.4, 0, 1) * np.pi / 2) ** 2
     spectrum = ringing * place * edge / (1 + 1j * x)
     softness = [1 / (1 + 1j * f / (string.cutoff * part)) ** 2 for part in SOFT_HARD]
@@ -71,7 +71,7 @@ def vibrate(string: String, n: int, top: float = 12000.0) -> Audio:
 
 
 def click(rng: Rng, seconds: float, low: float, high: float) -> Audio:
-    """The noise of a finger or pick: a burst between `low` and `high` Hz, its peak 1.
+    """The noise of a finger or pick: a burst between `low` and `high` Hz with peak 1.
 
     Shape: (4 * seconds,), at 44.1 kHz
     """
@@ -84,14 +84,14 @@ def click(rng: Rng, seconds: float, low: float, high: float) -> Audio:
 
 @dataclass(frozen=True)
 class Hand:
-    """How the strings are struck and stopped."""
+    """How the strings are plucked and damped."""
 
-    release: float  # seconds that a stopped string takes to fall silent
-    noise: float  # level of the pick's noise beside the string
+    release: float  # seconds that a damped string takes to fall silent
+    noise: float  # level of the pick's noise, relative to the string
     noise_band: tuple[float, float] = (900.0, 6000.0)  # Hz
     noise_time: float = 0.004  # seconds
     late: float = 0.0  # standard deviation of the timing, seconds
-    punch: float = 0.0  # how much louder the first moment of a note is
+    punch: float = 0.0  # how much louder the attack of a note is
     dynamics: float = 1.2  # power of the velocity
 
 
@@ -99,11 +99,11 @@ def perform(
     notes: tuple[Note, ...], n: int, tone: Callable[[float], String], hand: Hand, rng: Rng,
     top: float = 12000.0,
 ) -> Audio:  # fmt: skip
-    """The notes on strings; each pitch is synthesised once and then replayed. Shape: (n,).
+    """Play the notes on strings; each pitch is synthesised once and reused. Shape: (n,).
 
     Args:
         tone: MIDI pitch -> its string; called once per pitch, in rising order.
-        top: Hz above which the strings have nothing.
+        top: band limit of the strings, Hz.
     """
     out = np.zeros(n)
     clicks = [click(rng, hand.noise_time, *hand.noise_band) for _ in range(CLICKS)]
@@ -133,7 +133,7 @@ def perform(
 
 
 def level(x: Audio) -> float:
-    """The amplitude that `x` often reaches, which sets an amplifier's gain. Shape: (n,)."""
+    """The amplitude that `x` frequently reaches; it sets an amplifier's gain. Shape: (n,)."""
     loud = np.abs(x[::16])
     loud = loud[loud > 1e-4]
     return float(np.percentile(loud, 90)) if len(loud) else 1.0

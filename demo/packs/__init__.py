@@ -1,1 +1,1 @@
-"""Recorded instruments that anyone may use: which they are, and how songs play them."""
+"""Freely licensed recordings of instruments: the catalogue, and how songs use them."""

@@ -1,4 +1,4 @@
-"""What the installed packs play in one song, drawn from a stream of its own."""
+"""The parts that installed packs play in a song, drawn from a separate random stream."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from demo.score import Note
 from demo.soundfont import SoundFont, load_font
 from demo.splits import Palette, Rng
 
-KIT_SHARE = 0.5  # of songs, where there is a kit
+KIT_SHARE = 0.5  # of songs, if a kit is installed
 Player = Callable[[Pack, tuple[Note, ...], int, Rng], Audio]
-# Kinds of pack that stand in for some instruments: how, for which, and in what share of the parts.
+# Kinds of pack that replace instruments: how, which ones, and in what share of the parts.
 PLAYERS: dict[str, tuple[Player, frozenset[str], float]] = {
     "strums": (play_strums, frozenset({"acoustic", "nylon", "clean"}), 0.5),
     "takes": (play_take, frozenset({"overdriven", "muted"}), 0.5),
@@ -26,10 +26,10 @@ Part = Callable[[tuple[Note, ...], int], Audio]  # (notes, n) -> stereo (2, n), 
 
 @dataclass(frozen=True)
 class Bank:
-    """The packs that a song is played with.
+    """The packs available to a song.
 
-    Recordings belong to the training songs: test songs keep their own kits and guitars, and their
-    own programs of the SoundFonts.
+    Recordings are for training songs only: test songs keep their synthesised kits and guitars, and
+    their own programs of the SoundFonts.
     """
 
     packs: tuple[Pack, ...]
@@ -37,14 +37,14 @@ class Bank:
     rng: Rng
 
     def draw_font(self) -> SoundFont | None:
-        """The SoundFont of the song, None where no pack is one."""
+        """The SoundFont of the song; None if no pack is a SoundFont."""
         pack = self._draw("soundfont")
         if pack:
             self.palette.choices["soundfont"] = pack.name
         return load_font(pack.find_files()[0]) if pack else None
 
     def draw_kit(self) -> Part | None:
-        """What plays the drums, None where they are not played by recordings."""
+        """The player of recorded drums; None if the drums are synthesised."""
         kits = read_kits(self.packs) if self.palette.split == "train" else ()
         if not kits or self.rng.random() >= KIT_SHARE:
             return None
@@ -53,7 +53,7 @@ class Bank:
         return lambda notes, n: play_kit(kit, notes, n, self.palette, self.rng)
 
     def draw_part(self, name: str, instrument: str) -> Part | None:
-        """What plays a part in place of an instrument, None where the instrument does."""
+        """The player that replaces an instrument in a part; None if the instrument plays it."""
         for kind, (play, instruments, share) in PLAYERS.items():
             if instrument not in instruments or self.palette.split != "train":
                 continue
@@ -64,7 +64,7 @@ class Bank:
         return None
 
     def double(self, track: Audio) -> Audio:
-        """A guitar's track, some of them as two takes. Shape: (2, n) -> the same."""
+        """A guitar's track, in some songs double-tracked. Shape: (2, n) -> the same."""
         return double_track(track, self.rng) if self.rng.random() < DOUBLED_SHARE else track
 
     def _draw(self, kind: str) -> Pack | None:

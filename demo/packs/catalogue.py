@@ -1,4 +1,4 @@
-"""The catalogue of sample packs: what each is, who made it, and whether the installed one is it."""
+"""The catalogue of sample packs: content and origin of each, and a check of installed ones."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from demo.errors import DemoError
 
 CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 KINDS = ("soundfont", "drums", "strums", "takes")
-OPTIONAL = {"rate", "without"}  # fields that not every entry has
-_BLOCK = 1 << 20  # bytes read at a time
+OPTIONAL = {"rate", "without"}  # fields that an entry may omit
+_BLOCK = 1 << 20  # bytes per read
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Pack:
 
     name: str
     kind: str  # one of KINDS
-    source: str  # the package that has it
+    source: str  # the package that contains it
     version: str
     folder: Path
-    files: tuple[str, ...]  # patterns of what is used, below the folder
-    sha256: str  # of these files together
+    files: tuple[str, ...]  # patterns of the files used, below the folder
+    sha256: str  # of all these files together
     licence: str
     attribution: str
-    rate: int = 0  # Hz of its files; 0: a SoundFont, which has many
+    rate: int = 0  # Hz of its files; 0 for a SoundFont, which has several
     without: tuple[str, ...] = ()  # patterns of files that cannot be used
 
     def __post_init__(self) -> None:
@@ -42,13 +42,13 @@ class Pack:
             raise DemoError(f"kind of pack {self.name}", got=repr(self.kind), expected=expected)
 
     def find_files(self) -> tuple[Path, ...]:
-        """The files that are used, in order of their names; none where it is missing."""
+        """The files used, sorted by name; none if the pack is missing."""
         found = {path for pattern in self.files for path in self.folder.glob(pattern)}
         left_out = {path for pattern in self.without for path in self.folder.glob(pattern)}
         return tuple(sorted(found - left_out))
 
     def check(self) -> None:
-        """Raise DemoError where the files are not those of the catalogue."""
+        """Raise DemoError if the files are not those of the catalogue."""
         found = hash_files(self.folder, self.find_files())
         if found != self.sha256:
             raise DemoError(
@@ -59,7 +59,7 @@ class Pack:
 
 
 def read_catalogue(path: Path = CATALOGUE) -> tuple[Pack, ...]:
-    """All packs of a catalogue; raises DemoError for one without a licence, for instance."""
+    """All packs of a catalogue; raises DemoError for an entry without a licence, for instance."""
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -70,7 +70,7 @@ def read_catalogue(path: Path = CATALOGUE) -> tuple[Pack, ...]:
 def find_packs(packs: tuple[Pack, ...]) -> tuple[tuple[Pack, ...], tuple[Pack, ...]]:
     """The packs that are installed, each verified, and those that are not.
 
-    Raises DemoError for one of another version.
+    Raises DemoError if a pack is installed in another version.
     """
     installed = tuple(pack for pack in packs if pack.find_files())
     for pack in installed:
@@ -79,7 +79,7 @@ def find_packs(packs: tuple[Pack, ...]) -> tuple[tuple[Pack, ...], tuple[Pack, .
 
 
 def hash_files(folder: Path, files: tuple[Path, ...]) -> str:
-    """One SHA-256 of the names and the contents of files below a folder."""
+    """A single SHA-256 of the names and contents of files below a folder."""
     total = hashlib.sha256()
     for path in files:
         one = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Drum kits of recorded one-shots, in a room whose microphones hear all pieces."""
+"""Drum kits made of recorded one-shots, in a room whose microphones record all pieces."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -16,38 +16,38 @@ from demo.score import Note
 from demo.splits import Palette, Rng
 
 KITS = Path(__file__).with_name("kits.yaml")
-# Of a song: what its recordings are turned into.
+# The processing of a song's recordings.
 RANGES = {
     "dynamics": (1.1, 1.9),  # power of the velocity
     "tuning": (-2.0, 2.0),  # semitones
     "ring": (0.35, 2.0),  # seconds after which a piece is faded out
-    "overheads": (-30.0, -8.0),  # dB, of what two microphones above the kit hear of all pieces
+    "overheads": (-30.0, -8.0),  # dB, level of all pieces in two microphones above the kit
     "delay": (0.001, 0.006),  # seconds, from the pieces to them
     "room": (0.15, 0.9),  # seconds
     "room_wet": (-34.0, -14.0),  # dB
 }
-_SPREAD_DB, _SPREAD_SEMITONES = 3.0, 0.7  # of one piece against another
+_SPREAD_DB, _SPREAD_SEMITONES = 3.0, 0.7  # between pieces
 _PARALLEL_DB = -10.0  # of the compressed copy of the room
 
 
 @dataclass(frozen=True)
 class Kit:
-    """The recordings of a kit by piece, from soft to hard."""
+    """The recordings of a kit, by piece and from soft to hard."""
 
     name: str
     pack: Pack
-    layered: bool  # a piece's recordings are hardnesses; otherwise a song takes one of them
+    layered: bool  # recordings are velocity layers; otherwise a song uses one of them
     pieces: dict[str, tuple[str, ...]]
 
     def files(self, piece: str) -> tuple[Path, ...]:
-        """The recordings of a piece; those of the snare where the kit has no such piece."""
+        """The recordings of a piece; those of the snare if the kit has no such piece."""
         names = self.pieces.get(piece, self.pieces["snare"])
         return tuple(self.pack.folder / name for name in names)
 
 
 @cache
 def read_kits(packs: tuple[Pack, ...]) -> tuple[Kit, ...]:
-    """The kits whose packs are among some."""
+    """The kits of the given packs."""
     by_name = {pack.name: pack for pack in packs}
     entries = yaml.safe_load(KITS.read_text(encoding="utf-8"))
     return tuple(
@@ -80,7 +80,7 @@ def play_kit(kit: Kit, notes: tuple[Note, ...], n: int, palette: Palette, rng: R
 
 
 def _overheads(x: Audio, knobs: dict[str, float], rng: Rng) -> Audio:
-    """What the room's microphones record: later, brighter, wider, compressed together."""
+    """The overhead microphones' signal: delayed, brighter, wider and compressed."""
     if not x.any():
         return x
     late = np.zeros_like(x)
@@ -116,7 +116,7 @@ class _Strikes:
         self._rng = rng
 
     def play(self, velocity: float, seconds: float | None) -> Audio:
-        """One hit, cut after `seconds` where another hat follows. Shape: (2, m)."""
+        """One hit, cut after `seconds` if another hat follows. Shape: (2, m)."""
         index = min(int(velocity * len(self._hits)), len(self._hits) - 1)
         hit = self._hits[index]
         loud = velocity**self._dynamics * 10 ** (self._rng.normal(0.0, 0.8) / 20)
@@ -124,6 +124,6 @@ class _Strikes:
 
 
 def _cut(x: Audio, seconds: float) -> Audio:
-    """The beginning of `x` (2, n), faded out."""
+    """The first `seconds` of `x` (2, n), faded out."""
     part = x[:, : max(round(seconds * SAMPLE_RATE), 1)]
     return part if part.shape[-1] == x.shape[-1] else part * gate(part.shape[-1], 0.0, 0.03)

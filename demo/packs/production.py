@@ -1,4 +1,4 @@
-"""What records have that our plain songs lack: doubled guitars, and the cut of an old codec."""
+"""Traits of commercial records: double-tracked guitars, and the cutoff of a lossy codec."""
 
 import numpy as np
 from scipy import signal
@@ -8,15 +8,15 @@ from demo.splits import Rng
 
 DOUBLED_SHARE = 0.4  # of guitar parts
 CODEC_SHARE = 0.5  # of songs
-# Hz, where encoders cut: 64, 96, 128, 160, 192 and 256 kb/s, about as often as they are met.
+# Cutoffs of encoders at 64, 96, 128, 160, 192 and 256 kb/s, Hz, weighted by how common they are.
 _CUTS = {11000.0: 0.1, 15000.0: 0.15, 16000.0: 0.35, 17500.0: 0.1, 19000.0: 0.2, 20000.0: 0.1}
 _LATE = (0.008, 0.030)  # seconds between two takes
-_SWAY = 0.004  # seconds by which the second take wanders around that
+_SWAY = 0.004  # seconds by which the second take drifts around that delay
 _SWAY_HZ = 0.7
 
 
 def double_track(x: Audio, rng: Rng) -> Audio:
-    """A part as two takes, one on either side, never quite together.
+    """A part as two takes, one on either side, not quite together.
 
     Shape: (2, n) -> the same
     """
@@ -35,7 +35,7 @@ def double_track(x: Audio, rng: Rng) -> Audio:
 
 
 def draw_cut(rng: Rng) -> float | None:
-    """Where a codec has cut a song, Hz, or None where none has."""
+    """The cutoff of a lossy codec, Hz; None if the song has not been encoded."""
     if rng.random() >= CODEC_SHARE:
         return None
     return float(rng.choice(list(_CUTS), p=list(_CUTS.values())))

@@ -1,4 +1,4 @@
-"""Recorded sounds: decoded, at 44.1 kHz, at another pitch."""
+"""Reads recorded sounds at 44.1 kHz and changes their pitch."""
 
 from fractions import Fraction
 from functools import cache
@@ -12,14 +12,14 @@ from demo.dsp import SAMPLE_RATE, Audio
 from demo.errors import DemoError
 
 _AGAIN = "install its package again"
-_STEPS = 200  # a pitch is rounded to a ratio of numbers up to this, which is 4 cents at most
+_STEPS = 200  # largest term of a resampling ratio, for an error of at most 4 cents
 
 
 @cache
 def read_sample(path: Path, rate: int) -> Audio:
-    """A whole recording at 44.1 kHz, its peak 1; cached by the process. Shape: (2, n).
+    """A whole recording at 44.1 kHz with peak 1; cached per process. Shape: (2, n).
 
-    `rate` is what its pack says of the file, Hz. Raises DemoError for a file that cannot be
+    `rate` is the sample rate that the pack states, Hz. Raises DemoError if the file cannot be
     decoded, is silent, or has another rate.
     """
     x = _decode(path, rate, 0, -1)
@@ -32,7 +32,7 @@ def read_sample(path: Path, rate: int) -> Audio:
 
 
 def count_samples(path: Path, rate: int) -> int:
-    """The length of a recording, samples at its own rate. Raises DemoError as read_sample does."""
+    """The length of a recording, samples at its own rate; raises DemoError as read_sample does."""
     try:
         info = soundfile.info(path)
     except (soundfile.LibsndfileError, OSError) as error:
@@ -42,7 +42,7 @@ def count_samples(path: Path, rate: int) -> int:
 
 
 def read_excerpt(path: Path, start: int, n: int) -> Audio:
-    """A part of a recording at 44.1 kHz, from sample `start`. Shape: (2, at most n).
+    """An excerpt of a recording at 44.1 kHz, from sample `start`. Shape: (2, at most n).
 
     Raises DemoError as read_sample does.
     """
@@ -50,7 +50,7 @@ def read_excerpt(path: Path, start: int, n: int) -> Audio:
 
 
 def repitch(x: Audio, semitones: float) -> Audio:
-    """`x` played faster or slower: its pitch changes with its duration. Shape: (2, n) -> (2, m)."""
+    """`x` resampled: pitch and duration change together. Shape: (2, n) -> (2, m)."""
     ratio = Fraction(2 ** (-semitones / 12)).limit_denominator(_STEPS)
     if ratio == 1:
         return x

@@ -18,18 +18,18 @@ from demo.splits import Rng
 _NAMES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ACCIDENTALS = {None: 0, "sharp": 1, "flat": -1}
 _CHORDS = {"major": (0, 4, 7), "minor": (0, 3, 7), "minor7b5": (0, 3, 6)}
-_SPELLINGS = {"minro7b5": "minor7b5"}  # of one chord in the pack
+_SPELLINGS = {"minro7b5": "minor7b5"}  # of chords in the pack
 _FILE = re.compile(
     r"([A-G])(sharp|flat)? ?(major|minor7b5|minro7b5|minor)(?:_(UP|DOWN))?_\d+", re.I
 )
 _TOGETHER = 0.06  # seconds within which notes belong to one strum
-_FARTHEST = 2  # semitones that a recording is moved by at most, where another chord is nearer
+_FARTHEST = 2  # most semitones by which a recording is transposed
 
 
 def play_strums(pack: Pack, notes: tuple[Note, ...], n: int, rng: Rng) -> Audio:
-    """A part of chords as strums, each chord by the recording nearest to it. Shape: (2, n).
+    """Play each chord of a part with the closest recorded strum. Shape: (2, n).
 
-    Raises DemoError for a recording that cannot be used.
+    Raises DemoError if a recording cannot be used.
     """
     out = np.zeros((2, n))
     chords = _gather(notes)
@@ -52,7 +52,7 @@ def play_strums(pack: Pack, notes: tuple[Note, ...], n: int, rng: Rng) -> Audio:
 
 
 def _gather(notes: tuple[Note, ...]) -> list[list[Note]]:
-    """The notes in order, those that are struck together in one list."""
+    """Group the notes, in order, by those that are struck together."""
     chords: list[list[Note]] = []
     for note in sorted(notes, key=lambda note: note.start):
         if chords and note.start - chords[-1][0].start < _TOGETHER:
@@ -64,7 +64,7 @@ def _gather(notes: tuple[Note, ...]) -> list[list[Note]]:
 
 @cache
 def _read_chords(pack: Pack) -> dict[tuple[int, str], dict[str, tuple[Path, ...]]]:
-    """The recordings by root and kind of the chord, and by stroke."""
+    """The recordings by root and kind of chord, and by stroke."""
     found: dict[tuple[int, str], dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in pack.find_files():
         match = _FILE.fullmatch(path.stem.removesuffix("wav"))
@@ -73,7 +73,7 @@ def _read_chords(pack: Pack) -> dict[tuple[int, str], dict[str, tuple[Path, ...]
         letter, accidental, kind, stroke = match.groups()
         chord = (_NAMES[letter] + _ACCIDENTALS[accidental]) % 12, _SPELLINGS.get(kind, kind)
         found[chord][(stroke or "").upper()].append(path)
-    # Strokes without a name are up or down; E major has no others that go down.
+    # Strokes without a name are up or down; E major has no other downstrokes.
     return {
         chord: {way: (*strokes[way], *strokes[""]) for way in ("UP", "DOWN")}
         for chord, strokes in sorted(found.items())
@@ -84,14 +84,14 @@ def _read_chords(pack: Pack) -> dict[tuple[int, str], dict[str, tuple[Path, ...]
 def _nearest(
     recorded: tuple[tuple[int, str], ...], classes: frozenset[int]
 ) -> tuple[tuple[int, str], int]:
-    """The chord nearest to some pitch classes, and the semitones that bring it there.
+    """The recorded chord nearest to some pitch classes, and its transposition in semitones.
 
-    Every note that both have counts for it, every other note half as much against it, and a chord
-    that stays where it was recorded wins over one that does not.
+    A common note scores 1, an extra note of the recording -0.5, and each semitone of
+    transposition -0.1.
     """
 
     def score(chord: tuple[int, str], move: int) -> float:
-        """How well a chord of the pack fits, moved by so many semitones."""
+        """How well a chord of the pack fits when transposed by `move` semitones."""
         tones = {(chord[0] + interval + move) % 12 for interval in _CHORDS[chord[1]]}
         return len(tones & classes) - 0.5 * len(tones - classes) - 0.1 * abs(move)
 

@@ -1,4 +1,4 @@
-"""Real performances in place of a part: an excerpt of one, with its own pulse and key."""
+"""Excerpts of real performances in place of a part, in their own tempo and key."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from demo.packs.samples import count_samples, read_excerpt
 from demo.score import Note
 from demo.splits import Rng
 
-_SILENT = 1e-3  # root mean square below which an excerpt is drawn again
+_SILENT = 1e-3  # RMS below which another excerpt is drawn
 _TRIES = 5
 _RAMP = 0.05  # seconds
 
@@ -16,8 +16,8 @@ _RAMP = 0.05  # seconds
 def play_take(pack: Pack, notes: tuple[Note, ...], n: int, rng: Rng) -> Audio:
     """An excerpt that sounds from a part's first note to its last. Shape: (2, n).
 
-    It follows neither the song's tempo nor its key: what it teaches is how strings, fingers and
-    an amplifier sound. Raises DemoError for a recording that cannot be used.
+    It follows neither the song's tempo nor its key: it teaches the sound of strings, fingers and
+    an amplifier. Raises DemoError if a recording cannot be used.
     """
     files = pack.find_files()
     for _ in range(_TRIES):

@@ -1,4 +1,4 @@
-"""What engineers do to a stem beside mixing it: one treatment for each stem of a song, or none."""
+"""Studio treatments of stems before the mix: at most one per stem of a song."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ from demo.effects import compress, echo
 from demo.packs.production import double_track
 from demo.splits import Rng
 
-Treat = Callable[[Audio, Rng], Audio]  # (2, n), its peak 1 -> the same at any level
-LIVE_SHARE = 0.25  # of songs: all stems in one small room
+Treat = Callable[[Audio, Rng], Audio]  # (2, n) with peak 1 -> the same shape at any level
+LIVE_SHARE = 0.25  # of songs, in which all stems are in one small room
 _LIVE_T60, _LIVE_WET_DB = (0.15, 0.5), (-20.0, -6.0)
-_HISS_SHARE, _HISS_DB = 0.3, (-75.0, -52.0)  # of stems that sound; against their peak
+_HISS_SHARE, _HISS_DB = 0.3, (-75.0, -52.0)  # of stems that are not silent; relative to their peak
 
 
 def _slapback(x: Audio, rng: Rng) -> Audio:
@@ -62,7 +62,7 @@ def _echoing(x: Audio, rng: Rng) -> Audio:
 
 
 def _tape(x: Audio, rng: Rng) -> Audio:
-    """`x` with wow, a slow sway of the tape's speed."""
+    """`x` with wow, a slow variation of the tape speed."""
     n = x.shape[-1]
     turn = 2 * np.pi * rng.uniform(0.3, 1.2) * time_axis(n)
     late = SAMPLE_RATE * rng.uniform(0.0005, 0.002) * (1 + np.sin(turn + rng.uniform(0.0, 6.28)))
@@ -70,7 +70,7 @@ def _tape(x: Audio, rng: Rng) -> Audio:
     return np.stack([np.interp(at - late, at, side, left=0.0) for side in x])
 
 
-# Share of songs for each; the rest of the songs have none.
+# The share of songs with each; the remaining songs have none.
 TREATMENTS: dict[str, dict[str, tuple[float, Treat]]] = {
     "bass": {"amplifier": (0.25, _amplifier), "dark": (0.1, _dark), "pressed": (0.15, _pressed)},
     "drums": {"pressed": (0.2, _pressed), "crushed": (0.1, _crushed), "dark": (0.1, _dark),
@@ -84,7 +84,7 @@ TREATMENTS: dict[str, dict[str, tuple[float, Treat]]] = {
 
 
 def treat(dry: dict[str, Audio], rng: Rng) -> tuple[dict[str, Audio], dict[str, str]]:
-    """The stems of a song as engineers leave them, and what was done to which.
+    """Treat the stems of a song; returns them and the treatment of each.
 
     Silent stems stay silent. Shape: (2, n) each, at any level -> the same
     """

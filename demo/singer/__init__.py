@@ -1,1 +1,1 @@
-"""Singers: from notes and syllables to voices."""
+"""Singing synthesis, from notes and syllables to a voice."""

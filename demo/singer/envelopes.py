@@ -1,4 +1,4 @@
-"""What a spoken syllable tells: its envelopes, and when each of its sounds begins."""
+"""Analysis of a spoken syllable: its spectral envelopes, and the start of each sound."""
 
 import numpy as np
 from scipy import fft
@@ -10,15 +10,15 @@ from demo.singer.phonemes import CONSONANTS, Piece, parse
 STEP = RATE // 200  # samples between envelopes: 5 ms
 SIZE = 1024  # of the transform
 _WINDOW = 2 * (RATE // 66)  # samples: 30 ms
-_LIFTER = 50  # cepstral coefficients kept: details from 440 Hz on
-_PASSES = 4  # that lift the envelope to the tops of the partials
-_TOP = 9500.0  # Hz, above which the program's sound ends
-_FIT = 4000.0  # Hz, from which the slope of an envelope is measured
-_SLOPE = (-20.0, -4.0)  # dB per octave with which it goes on above _TOP
-_HIGHER = (8.0, 18.0)  # of the line: dB below the last formants, and dB per octave
+_LIFTER = 50  # cepstral coefficients kept: a resolution of 440 Hz
+_PASSES = 4  # iterations that raise the envelope to the peaks of the partials
+_TOP = 9500.0  # Hz, band limit of the program's sound
+_FIT = 4000.0  # Hz, above which the slope of an envelope is measured
+_SLOPE = (-20.0, -4.0)  # dB per octave, the range of slopes used above _TOP
+_HIGHER = (8.0, 18.0)  # line for higher formants: dB below the last ones, and dB per octave
 _BINS = round(27000 * SIZE / RATE)  # enough for the smallest formant scale
 _FLOOR = 75.0  # dB below the loudest bin of a frame
-_COEFFICIENTS = 16  # of a spectrum, when sounds are compared
+_COEFFICIENTS = 16  # of a spectrum, used to compare sounds
 _LONGEST = round(0.2 * RATE / STEP)  # frames of a consonant
 _LIKENESS, _KIND = 0.15, 40.0  # weights of the two rules of `align`
 
@@ -26,9 +26,9 @@ _LIKENESS, _KIND = 0.15, 40.0  # weights of the two rules of `align`
 def envelopes(x: Audio) -> Audio:
     """Smooth spectra of `x` in dB, one every STEP samples. Shape: (n,) -> (frames, bins).
 
-    Each is a true envelope: a smoothed spectrum, raised until it meets the partials. Where the
-    sound of the program ends, it goes on with the slope that it has below. A vowel of the
-    program has no formants above the fifth: a line stands for them, which hisses exceed anyway.
+    Each is a true envelope: a smoothed spectrum, raised until it reaches the partials. Above the
+    band limit of the program's sound, it is extrapolated with its slope below. The program's vowels
+    have no formants above the fifth; a line replaces them, below the level of any hiss.
     """
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(x, _WINDOW // 2), _WINDOW)[::STEP]
     power = np.abs(fft.rfft(frames * np.hanning(_WINDOW), SIZE)) ** 2
@@ -58,7 +58,7 @@ def _smoothed(decibel: Audio) -> Audio:
 
 
 def _expected(text: str) -> list[tuple[float, float, int, bool]]:
-    """Voicing, hiss, least frames and whether it is a vowel for each sound of a syllable."""
+    """Voicing, hiss, minimum frames, and whether it is a vowel, for each sound of a syllable."""
     onset, vowels, coda = parse(text)
     sounds = [CONSONANTS[symbol] for symbol in onset]
     sounds += [(Piece(0.06, voiced=1.0),)] * len(vowels)
@@ -76,7 +76,7 @@ def _expected(text: str) -> list[tuple[float, float, int, bool]]:
 
 
 def _unlike(spectra: Audio) -> Audio:
-    """How much the spectra from frame a up to frame b differ, (frames + 1, frames + 1)."""
+    """The spread of the spectra from frame a up to frame b. Shape: (frames + 1, frames + 1)."""
     known = spectra[:, : round(_TOP * SIZE / RATE)]
     features = fft.dct(known, norm="ortho")[:, :_COEFFICIENTS] / np.sqrt(known.shape[1])
     sums = np.concatenate([np.zeros((1, _COEFFICIENTS)), np.cumsum(features, axis=0)])
@@ -91,7 +91,7 @@ def _unlike(spectra: Audio) -> Audio:
 def align(spectra: Audio, text: str) -> tuple[int, ...]:
     """The frames at which the sounds of a spoken syllable begin, and the end of the last.
 
-    Each sound is a stretch of spectra that are alike, and as voiced and as hissing as the sound.
+    Each sound is a run of similar spectra with the voicing and hiss of that sound.
     Shape: (frames, bins), dB, with at least as many frames as sounds
     """
     sounds, count = _expected(text), len(spectra)

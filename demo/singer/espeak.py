@@ -1,4 +1,4 @@
-"""Syllables spoken by the program espeak-ng, where a user has installed it."""
+"""Syllables spoken by the program espeak-ng, if it is installed."""
 
 import io
 import shutil
@@ -13,12 +13,12 @@ from demo.errors import DemoError
 from demo.singer.phonemes import CONSONANTS, parse
 
 COMMAND = "espeak-ng"
-RATE = 22050  # samples a second of what the program speaks
-PACE, PITCH = "110", "15"  # slow, for long vowels; low, as dense partials show the formants
-_SECONDS = 20.0  # to wait for the program
+RATE = 22050  # Hz, sample rate of the program's output
+PACE, PITCH = "110", "15"  # slow, for long vowels; low, since dense partials show the formants
+_SECONDS = 20.0  # timeout of the program
 _SOUND = "a WAV of mono 16-bit sound"
 
-# Names of one speaker, and voices that are nearly the same, stay on one side.
+# Several names of one speaker, and nearly identical voices, belong to the same split.
 VARIANTS: dict[str, tuple[str, ...]] = {
     "train": (
         "m1", "m2", "m3", "m5", "m6", "m8", "f1", "f2", "f4", "Alex", "Alicia", "Andy", "Annie",
@@ -34,7 +34,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-# The program knows other vowels in each language, but nearly the same consonants in all.
+# The program has different vowels in each language, but nearly the same consonants in all.
 _VOWELS: dict[str, dict[str, str]] = {
     "en-us": {
         "i": "i:", "I": "I", "E": "E", "&": "a", "A": "A:", "O": "O:", "U": "U", "u": "u:",
@@ -57,7 +57,7 @@ _CONSONANTS = {symbol: symbol for symbol in CONSONANTS} | {
 
 
 def mnemonics(text: str) -> tuple[str, str]:
-    """The language and the phoneme names with which the program speaks a syllable.
+    """The language and the phoneme names that make the program speak a syllable.
 
     Args:
         text: "onset-vowels-coda" in the symbols of `phonemes`.
@@ -69,7 +69,7 @@ def mnemonics(text: str) -> tuple[str, str]:
 
 
 def find_program() -> str:
-    """The path of the program. Raises DemoError where there is none."""
+    """The path of the program. Raises DemoError if it is missing."""
     program = shutil.which(COMMAND)
     if program is None:
         raise DemoError("--espeak", got=f"no program {COMMAND} on the PATH", expected="it to speak",
@@ -78,9 +78,9 @@ def find_program() -> str:
 
 
 def speak(text: str, variant: str) -> Audio:
-    """A syllable as the program speaks it, at RATE and without silent ends. Shape: (n,).
+    """A syllable spoken by the program, at RATE and without silent ends. Shape: (n,).
 
-    Raises DemoError where the program is missing, fails, or writes no sound.
+    Raises DemoError if the program is missing, fails, or writes no sound.
 
     Args:
         text: "onset-vowels-coda" in the symbols of `phonemes`.
@@ -102,7 +102,7 @@ def speak(text: str, variant: str) -> Audio:
 
 
 def _read(data: bytes, voice: str) -> Audio:
-    """The samples of a WAV file, whose header may lie about its length."""
+    """The samples of a WAV file whose header may state a wrong length."""
     try:
         with wave.open(io.BytesIO(data)) as file:
             if (file.getnchannels(), file.getsampwidth()) != (1, 2):
@@ -120,7 +120,7 @@ def _read(data: bytes, voice: str) -> Audio:
 
 
 def _trimmed(x: Audio) -> Audio:
-    """`x` without what is 45 dB below its loudest 10 ms, at either end."""
+    """`x` without the parts at either end that are 45 dB below its loudest 10 ms."""
     size = RATE // 100
     power = np.convolve(x**2, np.ones(size), "same")
     loud = np.flatnonzero(power > 10**-4.5 * power.max())

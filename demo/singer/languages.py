@@ -1,4 +1,4 @@
-"""Made-up syllables with the flavour of a language: which sounds it has, and how often."""
+"""Invented syllables that resemble a language: its sounds and their frequencies."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Language:
-    """Weighted sounds "symbol:weight"; "_" is none, dots join the sounds of a cluster."""
+    """Weighted sounds, "symbol:weight"; "_" is none, and dots join the sounds of a cluster."""
 
     onsets: str
     vowels: str
@@ -89,7 +89,7 @@ def _draw(table: str, count: int, rng: np.random.Generator) -> list[str]:
 
 
 def syllables(language: str, count: int, rng: np.random.Generator) -> list[str]:
-    """`count` syllables "onset-vowel-coda", sounds joined by dots: "s.t-a.I-n"."""
+    """Draw `count` syllables "onset-vowel-coda", with sounds joined by dots: "s.t-a.I-n"."""
     table = _TABLE[language]
     distinct = table.pool or count
     parts = (_draw(sounds, distinct, rng) for sounds in (table.onsets, table.vowels, table.codas))

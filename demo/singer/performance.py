@@ -1,4 +1,4 @@
-"""From notes to control curves: how pitch, loudness, noise and formants move."""
+"""From notes to the control curves of pitch, loudness, noise and formants."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,31 +12,31 @@ from demo.score import Note
 from demo.singer.timeline import Segment, Syllable, lay_out
 from demo.splits import Knobs, Rng
 
-TICK = HOP // 4  # samples between control values: fast enough for the burst of a "t"
+TICK = HOP // 4  # samples between control values: short enough for the burst of a "t"
 RATE = SAMPLE_RATE / TICK
 _COLUMNS = ("voiced", "hiss", "breath", "nasal", "dark", "centre", "octaves")
 _SMOOTH = (0.011, 0.004, 0.009, 0.02, 0.012, 0.006, 0.006)  # seconds, for each column
 _COARTICULATION = 0.03  # seconds
-RAP = 1.35  # how much faster than singing rap is articulated
+RAP = 1.35  # speed of articulation in rap, relative to singing
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What the voice does; one value every TICK samples (ticks,) or every HOP (frames,)."""
+    """Control curves of a voice: one value every TICK samples (ticks,) or every HOP (frames,)."""
 
     pitch: Audio  # (ticks,) MIDI
     voiced: Audio  # (ticks,) gain of the glottal sound
     hiss: Audio  # (ticks,) gain of the noise of consonants
-    breath: Audio  # (ticks,) gain of noise at the glottis beside what voicing makes
+    breath: Audio  # (ticks,) gain of noise at the glottis, besides that of voicing
     formants: Audio  # (frames, 5) Hz
     nasal: Audio  # (frames,) 0 closed velum .. 1 nasal murmur
-    dark: Audio  # (frames,) octaves by which the source rolls off earlier
+    dark: Audio  # (frames,) octaves by which the source's roll-off is lowered
     centre: Audio  # (frames,) Hz of the hiss
     octaves: Audio  # (frames,) width of the hiss
 
 
 def smooth(x: Audio, seconds: float) -> Audio:
-    """`x` after two moving averages of so many seconds: smooth steps without overshoot.
+    """`x` after two moving averages of `seconds`: steps become smooth without overshoot.
 
     Shape: (ticks, ...) -> the same
     """
@@ -57,7 +57,7 @@ def _span(part: slice, origin: float) -> Audio:
 
 
 def perform(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng, *, sung: str) -> Curves:
-    """The curves of a melody. Shape: (ticks,) and (frames,), as Curves has them.
+    """The curves of a melody. Shape: (ticks,) and (frames,), as in Curves.
 
     Args:
         notes: at least one; monophonic.
@@ -76,7 +76,7 @@ def perform(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng, *, sung: st
     pitch += _speech(syllables, count, rng) if rap else _vibrato(syllables, count, knobs, rng)
     pitch += _wander(count, knobs, rng)
     formants = knobs["formant_scale"] * smooth(formants, _COARTICULATION)[::4]
-    # A singer opens the mouth so that the first formant does not fall below the pitch.
+    # Singers open the mouth to keep the first formant from falling below the pitch.
     lowest = 1.05 * 440 * 2 ** ((pitch[::4] - 69) / 12)
     formants[:, 0] = (formants[:, 0] ** 8 + lowest**8) ** (1 / 8)
     formants[:, 1] = np.maximum(formants[:, 1], 1.25 * formants[:, 0])
@@ -88,7 +88,7 @@ def perform(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng, *, sung: st
 
 
 def _fill(segments: list[Segment], count: int) -> tuple[Audio, Audio]:
-    """The targets of every tick: (ticks, columns) and (ticks, 5); silence between."""
+    """The targets at every tick, silent between segments: (ticks, columns) and (ticks, 5)."""
     table = np.zeros((count, len(_COLUMNS)))
     formants = np.empty((count, 5))
     formants[:] = segments[0].formants
@@ -104,7 +104,7 @@ def _fill(segments: list[Segment], count: int) -> tuple[Audio, Audio]:
 
 
 def _glide(syllables: list[Syllable], count: int, portamento: float) -> Audio:
-    """The pitch of the notes; it arrives with the vowel, having left in the consonant."""
+    """The pitch of the notes; it leaves during the consonant and arrives with the vowel."""
     pitch = np.full(count, float(syllables[0].note.pitch))
     for before, syllable in pairwise(syllables):
         note = syllable.note
@@ -118,7 +118,7 @@ def _glide(syllables: list[Syllable], count: int, portamento: float) -> Audio:
 
 
 def _vibrato(syllables: list[Syllable], count: int, knobs: Knobs, rng: Rng) -> Audio:
-    """Vibrato, scoops into notes, falls at the end of phrases; semitones (ticks,)."""
+    """Vibrato, scoops into notes and falls at the end of phrases, semitones (ticks,)."""
     out = np.zeros(count)
     for syllable in syllables:
         start = syllable.note.start
@@ -139,7 +139,7 @@ def _vibrato(syllables: list[Syllable], count: int, knobs: Knobs, rng: Rng) -> A
 
 
 def _speech(syllables: list[Syllable], count: int, rng: Rng) -> Audio:
-    """The glides of speech around the notes, semitones (ticks,)."""
+    """The pitch glides of speech around the notes, semitones (ticks,)."""
     out = np.zeros(count)
     for syllable in syllables:
         part = _ticks(syllable.onset, syllable.end, count)
@@ -150,14 +150,14 @@ def _speech(syllables: list[Syllable], count: int, rng: Rng) -> Audio:
 
 
 def _wander(count: int, knobs: Knobs, rng: Rng) -> Audio:
-    """The slow unsteadiness of a human pitch, semitones (ticks,)."""
+    """The slow random drift of a human pitch, semitones (ticks,)."""
     noise = smooth(rng.standard_normal(count), 0.03)
     wander: Audio = noise * (0.01 * knobs["jitter_cents"] / (noise.std() + 1e-9))
     return wander
 
 
 def _loudness(syllables: list[Syllable], count: int, knobs: Knobs, rng: Rng) -> Audio:
-    """The swell of each note as a gain (ticks,), attacks and releases included."""
+    """The loudness of each note as a gain (ticks,), including attacks and releases."""
     gain = np.ones(count)
     for syllable in syllables:
         start, end = syllable.note.start, syllable.vowel_end

@@ -1,8 +1,8 @@
-"""What the mouth does for each speech sound; symbols are ASCII, close to X-SAMPA."""
+"""The articulation of each speech sound; symbols are ASCII, close to X-SAMPA."""
 
 from dataclasses import dataclass
 
-# Average formants of adults, Hz. A singer scales them.
+# Average formants of adults, Hz; each singer scales them.
 VOWELS: dict[str, tuple[float, float, float]] = {
     "i": (300, 2350, 3000), "I": (420, 2000, 2650), "e": (430, 2150, 2750), "E": (570, 1880, 2600),
     "&": (730, 1780, 2550), "a": (780, 1350, 2600), "A": (720, 1120, 2550), "O": (570, 880, 2500),
@@ -17,23 +17,23 @@ UPPER = (3600.0, 4600.0)  # the fourth and fifth formant hardly change with the 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a sound during which the mouth has one target; gains are relative to a vowel."""
+    """A part of a sound with one articulation target; gains are relative to a vowel."""
 
     seconds: float
     voiced: float = 0.0
-    hiss: float = 0.0  # noise made at a narrow place in the mouth
+    hiss: float = 0.0  # noise made at a constriction in the mouth
     centre: float = 4000.0  # of the hiss, Hz
     octaves: float = 1.0  # width of the hiss
-    breath: float = 0.0  # noise made at the glottis, which the formants colour
+    breath: float = 0.0  # noise made at the glottis and filtered by the formants
     nasal: float = 0.0  # 0 closed velum .. 1 nasal murmur; vowels use about 0.3
     dark: float = 0.0  # octaves by which a closed mouth lowers the source's roll-off
-    formants: tuple[float, ...] = ()  # Hz; those of the neighbouring vowel where missing
+    formants: tuple[float, ...] = ()  # Hz; empty for those of the neighbouring vowel
 
 
 def _stop(
     centre: float, octaves: float, burst: float, aspirated: float, loci: tuple[float, ...]
 ) -> tuple[Piece, ...]:
-    """Silence, burst, and breath until the vowel starts; `aspirated` seconds."""
+    """Silence, a burst, then breath for `aspirated` seconds until the vowel starts."""
     pieces = (
         Piece(0.055, formants=loci),
         Piece(0.014, hiss=burst, centre=centre, octaves=octaves, breath=0.3, formants=loci),
@@ -47,7 +47,7 @@ def _stop(
 def _voiced_stop(
     centre: float, octaves: float, burst: float, loci: tuple[float, ...]
 ) -> tuple[Piece, ...]:
-    """A murmur behind closed lips or tongue, and a weak burst."""
+    """A murmur behind closed lips or tongue, then a weak burst."""
     return (
         Piece(0.045, voiced=0.25, dark=3.0, formants=(200.0, *loci[1:])),
         Piece(0.010, voiced=0.4, hiss=burst, centre=centre, octaves=octaves, formants=loci),
@@ -57,7 +57,7 @@ def _voiced_stop(
 def _hiss(
     seconds: float, hiss: float, centre: float, octaves: float, voiced: float = 0.0
 ) -> tuple[Piece, ...]:
-    """A fricative; a voiced one is shorter, and murmurs."""
+    """A fricative; a voiced one is shorter and has a murmur."""
     locus = (300.0, 1650.0) if centre > 3000 else ()
     return (
         Piece(seconds, voiced, hiss, centre, octaves, dark=1.5 if voiced else 0.0, formants=locus),
@@ -116,13 +116,13 @@ CONSONANTS: dict[str, tuple[Piece, ...]] = {
     "w": _liquid(0.06, 0.7, 310.0, 700.0, 2250.0),
     "j": _liquid(0.055, 0.75, 290.0, 2250.0, 2950.0),
 }
-# The mouth while the singer breathes in: open, and noisier towards the teeth.
+# The mouth while the singer inhales: open, and noisier towards the teeth.
 INHALE = Piece(0.3, breath=0.16, hiss=0.035, centre=3200.0, octaves=1.2, formants=(550, 1500, 2550))
 NASAL_VOWEL = 0.3
 
 
 def vowel_piece(symbol: str) -> Piece:
-    """The target of a vowel (its duration is the note's)."""
+    """The target of a vowel, which lasts as long as the note."""
     nasal = NASAL_VOWEL if symbol.endswith("~") else 0.0
     return Piece(0.0, voiced=1.0, nasal=nasal, formants=VOWELS[symbol])
 

@@ -1,4 +1,4 @@
-"""A throat and mouth taken from spoken syllables, stretched over the notes."""
+"""A vocal tract taken from spoken syllables, stretched to fit the notes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,27 +19,27 @@ from demo.splits import Knobs
 Speak = Callable[[str], Audio]
 
 _REST = 0.05  # seconds after a syllable until the mouth opens for the next
-_GLIDE = 0.06  # seconds of a vowel next to a consonant that are not stretched
-_FLOW = 170.0  # Hz, from which the sound of the folds falls
-_AIR = (1500.0, 8000.0)  # Hz, from which turbulence grows, and up to which
-_VOICE_LEVEL, _HISS_LEVEL = -19.0, -8.0  # dB, as loud as those of other singers
-_LOWEST = 100.0  # Hz, from which the loudness of a sound is measured
+_GLIDE = 0.06  # seconds of a vowel next to a consonant, which are not stretched
+_FLOW = 170.0  # Hz, above which the sound of the vocal folds falls off
+_AIR = (1500.0, 8000.0)  # Hz, range in which turbulence grows
+_VOICE_LEVEL, _HISS_LEVEL = -19.0, -8.0  # dB, matched to those of other singers
+_LOWEST = 100.0  # Hz, above which the loudness of a sound is measured
 _DEEP = 1000.0
-_BRIGHTEST = 8.0  # dB of the tract above what it has below _DEEP
+_BRIGHTEST = 8.0  # dB, most gain of the tract relative to that below _DEEP
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """A syllable as it was spoken."""
+    """A spoken syllable."""
 
-    first: int  # its place among the envelopes of all syllables
+    first: int  # index of its first frame among the envelopes of all syllables
     edges: tuple[int, ...]  # frames at which its sounds begin, and the end of the last
 
 
 def breathing(curves: Curves) -> Curves:
-    """The curves with the hiss of consonants made in the throat: the tract colours it.
+    """Move the hiss of consonants to the throat, where the tract filters it.
 
-    Shape: as Curves has them
+    Shape: as in Curves
     """
     return replace(curves, hiss=np.zeros_like(curves.hiss), breath=curves.breath + curves.hiss)
 
@@ -47,14 +47,14 @@ def breathing(curves: Curves) -> Curves:
 def spoken_tract(
     notes: tuple[Note, ...], curves: Curves, knobs: Knobs, speak: Speak, *, sung: str
 ) -> Filter:
-    """The throat and mouth of a melody whose syllables are spoken by `speak`.
+    """The vocal tract of a melody whose syllables are spoken by `speak`.
 
     Shape: (bins,), Hz -> (frames, bins), of the filter
 
     Args:
         notes: at least one; monophonic.
         speak: syllable -> mono samples at RATE.
-        sung: "sung" or "rap", as the curves were made.
+        sung: "sung" or "rap", as for the curves.
     """
     said: dict[str, Spoken] = {}
     spectra: list[Audio] = []
@@ -69,9 +69,9 @@ def spoken_tract(
 
 
 def _places(notes: tuple[Note, ...], said: dict[str, Spoken], count: int, speed: float) -> Audio:
-    """Which envelope is heard in each of `count` frames; between two, a mixture."""
+    """The (fractional) index of the envelope in each of `count` frames."""
     melody = sorted(notes, key=lambda note: note.start)
-    # Only the timbre of the vowels is left to chance there, not when a sound begins.
+    # lay_out draws only the timbre of vowels: the timing is the same for any generator.
     syllables, rows = lay_out(melody, speed, np.random.default_rng(0))
     times = np.arange(count) * HOP / SAMPLE_RATE
     places = np.empty(count)
@@ -89,13 +89,13 @@ def _places(notes: tuple[Note, ...], said: dict[str, Spoken], count: int, speed:
 
 
 def _anchors(row: list[Segment], text: str, edges: tuple[int, ...]) -> list[tuple[float, float]]:
-    """(seconds, frame) pairs that tie a syllable in the song to the spoken one."""
+    """(seconds, frame) pairs that map a syllable in the song to the spoken one."""
     onset, vowels, coda = parse(text)
     pieces = [*(len(CONSONANTS[symbol]) for symbol in onset), *(1 for _ in vowels),
               *(len(CONSONANTS[symbol]) for symbol in coda)]  # fmt: skip
     begins = np.cumsum([0, *pieces])
     times = [*(row[k].start for k in begins[:-1]), row[-1].end]
-    # The last frame of all stands before the edge behind it.
+    # The last frame lies before the last edge.
     frames = [*edges[:-1], edges[-1] - 1]
     pairs: list[tuple[float, float]] = list(zip(times, frames, strict=True))
     if onset and not row[0].piece.voiced + row[0].piece.hiss + row[0].piece.breath:
@@ -110,10 +110,10 @@ def _anchors(row: list[Segment], text: str, edges: tuple[int, ...]) -> list[tupl
 
 
 def _filter(bank: Audio, places: Audio, hissing: Audio, scale: float) -> Filter:
-    """The response of envelopes (rows, bins) at fractional places (frames,).
+    """The response of envelopes (rows, bins) at fractional indices (frames,).
 
     Args:
-        hissing: (frames, 1), 0 where the folds sound .. 1 where noise does.
+        hissing: (frames, 1), from 0 for voiced to 1 for noise.
         scale: of the formants.
     """
 
@@ -126,12 +126,12 @@ def _filter(bank: Audio, places: Audio, hissing: Audio, scale: float) -> Filter:
         bins = hz * (SIZE / RATE / scale)
         left = bins.astype(np.int64)
         decibel = mixed[:, left] + (bins - left) * (mixed[:, left + 1] - mixed[:, left])
-        # What the folds and the air add by themselves is taken away from what was spoken.
+        # The spectra of the vocal folds and of breath are removed, since synthesis adds its own.
         slope = 10 * np.log10(1 + (hz / _FLOW) ** 2)
         turbulence = 10 * np.log10(1 + (_AIR[1] / np.maximum(hz, _AIR[0])) ** 2)
         heard = decibel - _mean(decibel[:, hz > _LOWEST])
         voice = heard + slope
-        # Clicks that meet the spectrum of a hiss must not crackle.
+        # Glottal clicks must not crackle in the spectrum of a hiss.
         deep = _mean(voice[:, (hz > _LOWEST) & (hz < _DEEP)])
         voice = _VOICE_LEVEL + np.minimum(voice, deep + _BRIGHTEST)
         noise = _HISS_LEVEL + heard + turbulence
@@ -141,13 +141,13 @@ def _filter(bank: Audio, places: Audio, hissing: Audio, scale: float) -> Filter:
 
 
 def _mean(decibel: Audio) -> Audio:
-    """The mean power of each row, dB, shape (rows, 1)."""
+    """The mean power of each row, dB. Shape: (rows, 1)."""
     mean: Audio = 10 * np.log10(np.mean(10 ** (decibel / 10), axis=1, keepdims=True))
     return mean
 
 
 def _minimum_phase(decibel: Audio) -> Response:
-    """The response (rows, bins) of these gains that rings as early as it can."""
+    """The minimum-phase response (rows, bins) of these gains."""
     size = 2 * (decibel.shape[1] - 1)
     cepstrum = fft.irfft((decibel * (np.log(10) / 20)).astype(np.float32), size)
     cepstrum[:, 1 : size // 2] *= 2

@@ -1,4 +1,4 @@
-"""When each speech sound of a melody begins and ends."""
+"""The start and end of each speech sound of a melody."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,14 +16,14 @@ from demo.singer.phonemes import (
 )
 from demo.splits import Rng
 
-REST = 0.22  # seconds of silence that make the next note the start of a phrase
-_DRAUGHT = (0.1, 0.3, 0.6, 0.85, 1.0, 0.9, 0.5, 0.2)  # how a breath swells
-LONGEST = 0.4  # seconds of consonants before a vowel
+REST = 0.22  # seconds of silence after which a new phrase starts
+_DRAUGHT = (0.1, 0.3, 0.6, 0.85, 1.0, 0.9, 0.5, 0.2)  # loudness over the course of a breath
+LONGEST = 0.4  # most seconds of consonants before a vowel
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of a sound in time (seconds), with the five formants it aims at (Hz)."""
+    """A part of a sound in time (seconds), with its five target formants (Hz)."""
 
     start: float
     end: float
@@ -34,12 +34,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Syllable:
-    """A sung note: where it is voiced, and whether it begins or ends a phrase."""
+    """A sung note: its timing, and whether it begins or ends a phrase."""
 
     note: Note
     onset: float  # start of its first consonant, seconds
     vowel_end: float
-    end: float  # of its last consonant
+    end: float  # end of its last consonant
     first: bool
     last: bool
     bare: bool  # no consonant before the vowel
@@ -58,8 +58,8 @@ def lay_out(
 ) -> tuple[list[Syllable], list[list[Segment]]]:
     """The syllables of a melody and the segments of each, in order of time.
 
-    Vowels fall on the notes: consonants before them take their time from the rest or from the
-    vowel before, but never more than about half of that.
+    Vowels start with the notes: consonants before them use time of the preceding rest or vowel,
+    but at most about half of it.
 
     Args:
         notes: sorted by start.
@@ -95,7 +95,7 @@ def _seconds(
     codas: list[list[Piece]],
     speed: float,
 ) -> tuple[list[float], list[float]]:
-    """How long the consonants before and after each vowel last; one more before: 0."""
+    """The durations of the consonants before and after each vowel; the former end with a 0."""
     before = [min(_length(onset) / speed, LONGEST) for onset in onsets] + [0.0]
     after = [_length(coda) / speed for coda in codas]
     for k, (note, end) in enumerate(zip(notes, ends, strict=True)):
@@ -109,7 +109,7 @@ def _seconds(
 
 
 def _inhale(onset: float, rest: float, rng: Rng) -> list[Segment]:
-    """An audible breath in the rest before a phrase."""
+    """An audible inhalation in the rest before a phrase."""
     length = min(0.75 * rest, rng.uniform(0.18, 0.42))
     gain = rng.uniform(0.2, 1.0)
     end = onset - rng.uniform(0.02, 0.06)
@@ -121,7 +121,7 @@ def _inhale(onset: float, rest: float, rng: Rng) -> list[Segment]:
 
 
 def _segments(syllable: Syllable, onset: list[Piece], vowels: list[str], rng: Rng) -> list[Segment]:
-    """Onset consonants and vowel; no two vowels of a singer are the same."""
+    """Onset consonants and vowel; every vowel is slightly different."""
     note = syllable.note
     pieces = [vowel_piece(symbol) for symbol in vowels]
     aims = []
@@ -129,7 +129,7 @@ def _segments(syllable: Syllable, onset: list[Piece], vowels: list[str], rng: Rn
         sway = 1 + 0.03 * rng.standard_normal(5)
         aims.append(tuple(np.array([*piece.formants, *UPPER]) * sway))
     row = _run(onset, syllable.onset, note.start, aims[0], note.velocity)
-    # Singers hold the first half of a diphthong and turn to the other at its end.
+    # Singers hold the first half of a diphthong and move to the second at its end.
     turn = syllable.vowel_end - min(0.13, 0.35 * (syllable.vowel_end - note.start))
     edges = [note.start, *([turn] if len(pieces) > 1 else []), syllable.vowel_end]
     for (a, b), piece, aim in zip(pairwise(edges), pieces, aims, strict=True):

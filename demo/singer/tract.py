@@ -1,4 +1,4 @@
-"""Filters of a voice, each (frames, hz) -> complex gains: glottis, throat, lips, microphone."""
+"""Filters of a voice: glottis, vocal tract, fricative noise and microphone."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ from demo.singer.performance import Curves
 from demo.splits import Knobs
 
 _WIDTHS = np.array([65.0, 85.0, 130.0, 200.0, 280.0])  # of the formants, Hz
-# Resonances that never move; the ones beyond hearing keep the treble from falling away.
+# Fixed resonances; the inaudible ones keep the treble from falling off.
 _HIGHER = np.arange(5700.0, 40000.0, 1100.0)
 _HIGHER_WIDTH = 0.13  # relative to the frequency
-_RING = 2900.0  # Hz, where trained voices gather their upper formants
+_RING = 2900.0  # Hz, where trained voices cluster their upper formants
 _NASAL = 270.0  # Hz, resonance of the nose
 _NASAL_WIDTH = 150.0
-_SOFT = 4.0  # gain from which peaks are held back
+_SOFT = 4.0  # gain above which peaks are compressed
 
 
 def _pole(hz: Audio, centre: Audio, width: Audio) -> Response:
-    """1 / (gain of a resonance that passes low frequencies), shape (frames, bins)."""
+    """The reciprocal of the gain of a low-pass resonance. Shape: (frames, bins)."""
     out = np.empty((len(centre), len(hz)), dtype=np.complex64)
     inverse = (1 / centre**2).astype(np.float32)[:, None]
     axis = hz.astype(np.float32)
@@ -28,14 +28,14 @@ def _pole(hz: Audio, centre: Audio, width: Audio) -> Response:
 
 
 def formant_tract(curves: Curves, knobs: Knobs) -> Filter:
-    """The throat and mouth of a singer: five moving formants in cascade, and the nose.
+    """The vocal tract of a singer: five moving formants in cascade, and the nose.
 
     Shape: (bins,), Hz -> (frames, bins), of the filter
     """
     formants = curves.formants.copy()
     ring = 0.8 * max(knobs["ring"], 0.0) * np.array([0.0, 0.0, 0.35, 0.55, 0.6])
     formants += ring * (_RING * knobs["formant_scale"] - formants)
-    # The higher the pitch, the wider the formants; else single partials would whistle.
+    # The higher the pitch, the wider the formants, or single partials would whistle.
     f0 = 440 * 2 ** ((curves.pitch[::4] - 69) / 12)
     widths = knobs["bandwidth"] * _WIDTHS * (1 + max(knobs["ring"], 0.0)) + 0.18 * f0[:, None]
     nasal = np.clip(curves.nasal + 0.18 * knobs["nasality"], 0, 1)
@@ -52,10 +52,10 @@ def formant_tract(curves: Curves, knobs: Knobs) -> Filter:
         for k in range(1, 5):
             resonances *= _pole(hz, formants[frames, k], widths[frames, k])
         resonances *= closed
-        # A murmur loses little of its level to the zero: the nose radiates by itself.
+        # The zero hardly attenuates a murmur, since the nose radiates as well.
         gain = (1 + 0.5 * nasal[frames, None]).astype(np.float32)
         out = gain * _pole(hz, zeros[frames], _NASAL_WIDTH + 60 * nasal[frames]) / resonances
-        # Walls that give way: formants that come together must not whistle.
+        # Yielding walls: formants that meet must not whistle.
         limited: Response = out / np.sqrt(1 + np.abs(out) / np.float32(_SOFT))
         return limited
 
@@ -63,10 +63,10 @@ def formant_tract(curves: Curves, knobs: Knobs) -> Filter:
 
 
 def glottis(curves: Curves, knobs: Knobs) -> Filter:
-    """The spectrum of one opening of the vocal folds, which makes a voice of clicks.
+    """The spectrum of one glottal pulse, which turns clicks into a voice.
 
-    It is a resonance near the pitch that rings before the click, as the flow rises slowly and
-    stops suddenly, and a roll-off that starts the later, the louder the voice.
+    It is a resonance near the pitch that rings before the click, since the flow rises slowly and
+    stops suddenly, and a roll-off that starts at a higher frequency for a louder voice.
 
     Shape: (bins,), Hz -> (frames, bins), of the filter
 
@@ -91,7 +91,7 @@ def glottis(curves: Curves, knobs: Knobs) -> Filter:
 
 
 def narrow(curves: Curves, knobs: Knobs) -> Filter:
-    """The colour of the noise that consonants make at a narrow place in the mouth.
+    """The spectrum of the noise that consonants make at a constriction in the mouth.
 
     Shape: (bins,), Hz -> (frames, bins), of the filter
     """
@@ -112,7 +112,7 @@ def narrow(curves: Curves, knobs: Knobs) -> Filter:
 
 
 def microphone(hz: Audio, knobs: Knobs) -> Audio:
-    """The gains of a close microphone: warm at 220 Hz, present at 2 kHz, bright.
+    """The gains of a close microphone, with boosts at 220 Hz, at 2 kHz and in the treble.
 
     Shape: (bins,), Hz -> the same
     """

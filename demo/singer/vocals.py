@@ -20,10 +20,10 @@ RANGES = {
     "press": (0.0, 1.0),
     "roll_off": (1800.0, 7000.0),  # Hz, of the glottal sound
     "bandwidth": (0.75, 1.5),
-    "ring": (-0.6, 0.6),  # singer's formant; none below 0
+    "ring": (-0.6, 0.6),  # strength of the singer's formant; none below 0
     "nasality": (0.0, 1.0),
     "jitter_cents": (5.0, 12.0),
-    "period_jitter": (0.0005, 0.0025),  # of a period
+    "period_jitter": (0.0005, 0.0025),  # relative to a period
     "shimmer": (0.5, 1.3),  # dB
     "breathiness": (-30.0, -15.0),  # dB
     "intonation": (2.0, 9.0),  # cents
@@ -34,13 +34,13 @@ RANGES = {
     "scoop": (0.0, 150.0),  # cents
     "attack": (0.015, 0.06),  # seconds
     "release": (0.04, 0.25),
-    "articulation": (0.85, 1.3),  # speed of consonants
+    "articulation": (0.85, 1.3),  # relative speed of consonants
     "consonants": (0.5, 1.2),
     "sibilant": (0.8, 1.15),  # relative pitch of "s"
     "proximity": (0.0, 4.0),  # dB
     "presence": (2.0, 8.0),
     "treble": (5.0, 14.0),
-    "drive": (0.8, 2.5),  # of singers who distort
+    "drive": (0.8, 2.5),  # for singers with distortion
     "growl_depth": (0.04, 0.15),
     "double_cents": (8.0, 18.0),
     "double_late": (0.010, 0.030),  # seconds
@@ -50,13 +50,13 @@ RANGES = {
 }
 DOUBLED = 0.35
 DISTORTED = 0.05
-SPOKEN = 0.5  # singers with the mouth of a speech synthesiser, where that is wanted
+SPOKEN = 0.5  # share of singers with the tract of a speech synthesiser, if requested
 
 
 def _take(
     notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng, *, sung: str, voice: Speak | None
 ) -> Audio:
-    """One performance, mono (n,), at a usual level; `voice` speaks the syllables."""
+    """One performance, mono (n,), at a typical level; `voice` speaks the syllables."""
     if not notes:
         return np.zeros(n)
     curves = perform(notes, n, knobs, rng, sung=sung)
@@ -88,18 +88,18 @@ def render_vocals(
     sung: str,
     espeak: bool = False,
 ) -> tuple[Audio, dict[str, Any]]:
-    """The dry vocal stem and facts about who sings. Shape: (2, n).
+    """The dry vocal stem and facts about the singer. Shape: (2, n).
 
-    Raises DemoError where espeak-ng is wanted and missing, or fails.
+    Raises DemoError if espeak-ng is requested and missing, or fails.
 
     Args:
-        harmony: notes of a second voice, often none.
+        harmony: notes of a second voice, often empty.
         n: samples at 44.1 kHz.
         sung: "sung" or "rap".
-        espeak: whether about half of the singers get the mouth of a voice of espeak-ng.
+        espeak: whether about half of the singers get the vocal tract of an espeak-ng voice.
     """
     if espeak:
-        find_program()  # every song fails without it, not only those with such a singer
+        find_program()  # without it every song fails, not only those with such a singer
     knobs = palette.draw_all("singer", RANGES)
     doubled, distorted = rng.random() < DOUBLED, rng.random() < DISTORTED
     knobs["growl"] = knobs["growl_depth"] if distorted else 0.0

@@ -1,4 +1,4 @@
-"""A voice: clicks of the vocal folds, breath and hiss, through the filters it is given."""
+"""A voice: glottal clicks, breath and hiss through given filters."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ from demo.splits import Knobs, Rng
 
 _TAPS = 16  # on each side of a click
 _SILENT = 1e-4
-_ROUGH = 0.3  # part of the shimmer that changes from period to period
+_ROUGH = 0.3  # share of the shimmer that varies from period to period
 _HISS = 0.042
 _ASPIRATION = 0.24
 _AIR = 8000.0  # Hz, below which turbulence is weak
 
 
 def _clicks(positions: Audio, gains: Audio, n: int) -> Audio:
-    """Band-limited impulses (n,) at fractional sample positions (k,)."""
+    """Band-limited impulses at fractional sample positions. Shape: (k,) -> (n,)."""
     whole = np.floor(positions).astype(np.int64)
     places = whole[:, None] + np.arange(1 - _TAPS, _TAPS + 1)
     distance = places - positions[:, None]
@@ -29,7 +29,7 @@ def _clicks(positions: Audio, gains: Audio, n: int) -> Audio:
 
 
 def _folds(cycles: Audio, curves: Curves, knobs: Knobs, rng: Rng) -> Audio:
-    """The clicks at which the vocal folds close; no two periods are quite alike."""
+    """The clicks of the closing vocal folds; every period is slightly different."""
     whole = np.floor(cycles)
     before = np.flatnonzero(np.diff(whole) > 0)
     step = cycles[before + 1] - cycles[before]
@@ -39,7 +39,7 @@ def _folds(cycles: Audio, curves: Curves, knobs: Knobs, rng: Rng) -> Audio:
     gains = np.interp(positions, ticks, curves.voiced)
     gains *= 10 ** (_ROUGH * knobs["shimmer"] * rng.standard_normal(len(step)) / 20)
     gains *= 1 - knobs["growl"] * (np.arange(len(step)) % 2)
-    # Constant loudness would let the voice fade as it climbs; this lets it grow a little.
+    # With a constant level the voice would fade as the pitch rises; this makes it grow slightly.
     gains *= (step * SAMPLE_RATE / 220) ** 0.3 / step / 100
     loud = gains * step > _SILENT / 100
     return _clicks((positions + late / step)[loud], gains[loud], len(cycles))
@@ -49,8 +49,8 @@ def sing(curves: Curves, n: int, folds: Filter, tract: Filter, knobs: Knobs, rng
     """One take, mono. Shape: (n,).
 
     Args:
-        folds: makes the sound of the vocal folds of clicks.
-        tract: what throat and mouth make of that sound, and of breath.
+        folds: turns clicks into the sound of the vocal folds.
+        tract: filters that sound and breath.
     """
     ticks, times = np.arange(len(curves.pitch)) * TICK, np.arange(n)
     cycles = np.cumsum(np.interp(times, ticks, 440 / SAMPLE_RATE * 2 ** ((curves.pitch - 69) / 12)))

@@ -135,7 +135,7 @@ def test_a_full_disk_keeps_what_is_complete(
     assert main(command) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"error: {tmp_path}/test/test-1-001: got an output that cannot be ")
-    assert str(fault) in said and "the same command goes on" in said and said.count("\n") == 1
+    assert str(fault) in said and "run the same command again" in said and said.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["test"]
     (whole,) = (tmp_path / "test").iterdir()
     assert len(list(whole.iterdir())) == 6

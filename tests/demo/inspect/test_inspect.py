@@ -84,7 +84,7 @@ def test_a_stem_that_no_song_has(tmp_path: Path, capsys: pytest.CaptureFixture[s
     song = write_song(tmp_path / "song", silent=("vocals", "bass"), facts=facts_of("ambient"))
     measured = list(measure_songs(find_songs(song)))
     assert make_tables(measured)["vocals"].verdict == "silent in all songs"
-    assert pitch_lines(measured) == ["no song has a score of sung notes to hold the pitch against"]
+    assert pitch_lines(measured) == ["no song has a score of sung notes to compare the pitch with"]
     assert main([str(song), "--excerpt", "0.2"]) == 0
     text = (song / "demo.html").read_text(encoding="utf-8").replace(get_plotlyjs(), "")
     assert "silent in all songs" in text and 'id="spectrum-vocals"' not in text

@@ -116,7 +116,7 @@ def test_the_command_says_which_packs_there_are(
                      "pack gone is not installed: Debian package nothing 1"]  # fmt: skip
     monkeypatch.setattr("demo.__main__.read_catalogue", lambda: (gone,))
     assert main(command) == 1
-    assert capsys.readouterr().err.startswith("error: --packs: got no pack that is installed, ")
+    assert capsys.readouterr().err.startswith("error: --packs: got no installed pack, ")
     assert main([*command, "--soundfont", "x.sf2"]) == 1
     assert "got both, expected one of them" in capsys.readouterr().err
 
