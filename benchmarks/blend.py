@@ -1,8 +1,8 @@
-"""`python -m benchmarks.blend`: leaderboard A's system at full size, its seconds by stage.
+"""`python -m benchmarks.blend`: leaderboard A's system at full size, in seconds by stage.
 
-Four separators of 512 frames in graphs like those that were released, the Mixer, and Demucs-v2 of
-64 channels in the blend, all with random weights, on a song of noise, file to files. Every run is a
-process of its own, loading included.
+Four separators of 512 frames in graphs like the released ones, the Mixer, and a blend with
+Demucs-v2 of 64 channels, all with random weights, on a song of noise, file to files. Every run is a
+separate process, including loading.
 """
 
 import argparse
@@ -44,7 +44,7 @@ HEADER = [
 
 
 def make_weights_once(folder: Path = FOLDER) -> None:
-    """Write all networks of the system, where they are not there; takes some minutes."""
+    """Write the system's missing networks, which takes some minutes."""
     make_full_size(folder)  # for its Mixer
     if not (folder / int8_name(NETWORK)).exists():
         write_network(folder, NETWORK, dim_t=FRAMES, released=True)
@@ -52,7 +52,7 @@ def make_weights_once(folder: Path = FOLDER) -> None:
 
 
 def write_system(folder: Path, segment: float, overlap: float, batch: int) -> Path:
-    """The YAML of leaderboard A's system, made of these networks."""
+    """Write the YAML of leaderboard A's system with these networks."""
     spec, _ = find_system("leaderboard_a")
     (demucs,) = (part for part in spec.estimators if part.kind == "waveform")
     (blend,) = (step for step in spec.combine if step.kind == "blend")
@@ -77,7 +77,7 @@ def write_system(folder: Path, segment: float, overlap: float, batch: int) -> Pa
 
 
 def row(setting: tuple[str, float, float, int], seconds: int, run: Any) -> list[str]:
-    """A line of the table for a song of so many seconds."""
+    """A row of the table for a song of this duration."""
     precision, segment, overlap, batch = setting
     stages = dict(run.stages)
     separators = sum(stages.pop(source) for source in SOURCES)

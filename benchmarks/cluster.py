@@ -1,7 +1,7 @@
-"""`python -m benchmarks.cluster`: songs on two local workers beside one, and a model for more.
+"""`python -m benchmarks.cluster`: songs on one and on two local workers, and a model for more.
 
-Measured: the same songs by one machine, by one worker and by two, whether scores agree, and what
-a song costs beyond its own work. The model is fitted to that: it is no measurement of a cluster.
+It measures the same songs without a cluster, on one worker and on two, whether their scores agree,
+and the overhead per song. The model is fitted to that; it is not a measurement of a cluster.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from mdx.machine import available_cpus, cpu_model
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 
 BYTES = 4 * SAMPLE_RATE  # of a second of a 16 bit stereo file
-FILES = 1 + len(SOURCES)  # that travel with a song: the mixture there, its stems back
+FILES = 1 + len(SOURCES)  # sent for each song: the mixture there, its stems back
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Model:
     link: float = 125e6  # bytes a second that the client's network carries: 1 Gbit/s
 
     def seconds(self, songs: Sequence[float], workers: int, *, shared: bool) -> float:
-        """Of songs of these durations, the longest first, each to the worker that is free first.
+        """Seconds for songs of these durations, the longest first, each on the first free worker.
 
-        Where no folder is shared, all files pass through the client.
+        Without a shared folder, all files pass through the client.
         """
         free = [0.0] * workers
         for duration in sorted(songs, reverse=True):
@@ -52,14 +52,14 @@ class Model:
 
 
 def fit(durations: Sequence[float], seconds: Sequence[float]) -> Model:
-    """The model that is nearest to what songs of these durations took, by least squares."""
+    """Fit the model to the measured seconds of songs of these durations, by least squares."""
     per_second, fixed = np.polyfit(durations, seconds, 1)
     return Model(max(0.0, float(fixed)), max(0.0, float(per_second)))
 
 
 @dataclass(frozen=True)
 class Run:
-    """One way to do the songs."""
+    """One way to process the songs."""
 
     name: str
     seconds: float  # from the first song's start to the last one's end
@@ -68,7 +68,7 @@ class Run:
 
 
 def run(name: str, test_set: TestSet, system: str, out: Path, address: str | None) -> Run:
-    """Do the songs here, or on the cluster at an address."""
+    """Process the songs here, or on the cluster at an address."""
     stop = Stop.inside(out)
     out.mkdir(parents=True)
     everything = make_jobs(test_set, read_systems([system]), [], out, Options(), stop)
@@ -105,7 +105,7 @@ def write_songs(root: Path, durations: Sequence[float]) -> None:
 
 
 def main() -> None:
-    """Print what was measured, and what the model makes of it."""
+    """Print the measurements and the model's predictions."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
     parser.add_argument("--system", default="demo")
     parser.add_argument("--songs", type=int, default=8)
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--model-songs", type=int, default=50)
     parser.add_argument("--model-seconds", type=float, default=240.0)
     args = parser.parse_args()
-    # From a half to all of the longest, so that what a song costs by itself can be told apart.
+    # From half of the longest duration to all of it, to identify the fixed cost of a song.
     durations = [args.seconds * share for share in np.linspace(0.5, 1.0, args.songs)]
     runs = []
     with tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,8 @@
-"""`python -m benchmarks.comparison`: what the paper compares, in miniature and at equal time.
+"""`python -m benchmarks.comparison`: the paper's comparisons, in miniature and at equal time.
 
-Small networks learn vocals and drums for the same time on one CPU each: TFC-TDF v1 against v2, an
-absolute against a squared error, bins cut away against one n_fft for all; then the Mixer on top.
-The SDR is that of songs nobody trained on. What is finished is kept in --out; the same command
-goes on.
+Small networks are trained for vocals and drums for the same time on one CPU each: TFC-TDF v1 or v2,
+absolute or squared error, n_fft and bins per source or one n_fft for all; then with a Mixer. SDR is
+measured on held-out songs. Results are kept in --out, from which the same command continues.
 """
 
 import argparse
@@ -42,7 +41,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "v2, absolute error, n_fft and bins of its own": {},
     "v2, squared error": {"loss": "mse"},
     "v2, n_fft 2048 for all, no bins cut": {"n_fft": 2048, "dim_f": 1024},
-    # Equally wide on all levels; dense connections make up for it.
+    # The same width on all levels, which dense connections compensate for.
     "v1, n_fft 2048 for all, no bins cut": {
         "architecture": "tfc_tdf_v1", "n_fft": 2048, "dim_f": 1025, "growth": 12, "n_layers": 3,
     },
@@ -50,7 +49,7 @@ VARIANTS: dict[str, dict[str, object]] = {
 BASE = next(iter(VARIANTS))
 MIXED = "the first, with a Mixer"
 SECTION = "comparison"
-TIMED = 3  # steps by which a network's pace is judged, after one that warms it up
+TIMED = 3  # steps by which a network's pace is measured, after one to warm up
 
 Scores = dict[str, list[float]]  # dB by seed, for a source of a variant
 
@@ -66,18 +65,18 @@ class Job:
 
     @property
     def system(self) -> str:
-        """The name of the system that its network belongs to."""
+        """The name of its network's system."""
         return f"{list(VARIANTS).index(self.variant)}-{self.seed}"
 
     @property
     def config(self) -> SeparatorConfig:
-        """How it trains: validated once, at its end."""
+        """Its training configuration, with one validation at the end."""
         small = small_config(self.variant, self.source)
         return replace(small, steps=self.steps, validate_every=self.steps)
 
 
 def small_config(variant: str, source: str) -> SeparatorConfig:
-    """The demo's way of training, for a network of this variant at the smallest size."""
+    """The demo's training configuration, for a network of this variant at the smallest size."""
     precision = {"precision": Hardware("cpu").precision}
     values = {**SMALL, **precision, **OWN[source], **VARIANTS[variant]}
     return replace(read_config("demo")[source], **values)  # type: ignore[arg-type]
@@ -93,7 +92,7 @@ def measure_pace() -> dict[tuple[str, str], float]:
 
 
 def _step(module: SeparatorModule) -> float:
-    started = time.process_time()  # of one thread: what other processes do does not count
+    started = time.process_time()  # CPU time of one thread, which other processes do not affect
     mix, target = torch.randn(2, module.config.batch, 2, module.stft.chunk)
     fast = module.config.precision == "bf16-mixed"
     with torch.autocast("cpu", torch.bfloat16, enabled=fast):

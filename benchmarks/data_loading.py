@@ -1,6 +1,6 @@
-"""`python -m benchmarks.data_loading`: examples a second, beside what training on the CPU consumes.
+"""`python -m benchmarks.data_loading`: examples per second, compared with the rate of training.
 
-Without `--data`, on songs of noise that are removed again.
+Without `--data` it uses temporary songs of noise.
 """
 
 import argparse

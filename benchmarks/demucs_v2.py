@@ -4,10 +4,10 @@ That is: precision, segment, overlap, and segments in one call. By default a net
 size with random weights runs on noise, for time and memory; `--weights` and `--song` take real
 ones. Settings are interleaved, every timed run is a process of its own, and figures are medians.
 
-SDR is that of a setting's stems against those of the reference: float32, with the segment and the
-overlap of the released submission, one segment after another. Stems of random weights depend on
-where a segment begins, and the more so the less a network has learnt: SDR is given only for
-`--weights`, or for the network and the song that `--judge` names.
+SDR compares a setting's stems with those of the reference: float32, with the segment and the
+overlap of the released submission, one segment per call. The less a network has been trained, the
+more its stems depend on where a segment begins. SDR is therefore given only for `--weights`, or for
+the network and the song that `--judge` names.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A system of the paper's size with random weights: what speed depends on, without the training."""
+"""A system of the paper's size with random weights, which run as fast as trained ones."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.history`: whether anything has become slower or larger since the last time.
+"""`python -m benchmarks.history`: changes in speed and memory since the last recorded run.
 
-A few commands of the demo system, medians of interleaved runs, as ratios to the latest recorded run
-on the same kind of CPU. `--record` adds this run to benchmarks/history.jsonl. The exit code is
-always 0: machines are shared, and a person decides what a ratio means.
+It runs a few commands with the demo system and prints medians of interleaved runs, relative to the
+latest recorded run on the same kind of CPU. `--record` adds this run to benchmarks/history.jsonl.
+The exit code is always 0: machines are shared, and a person must interpret the ratios.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.inference`: ours beside the released submission's method, file to files.
+"""`python -m benchmarks.inference`: this code and the released submission's method, file to files.
 
-By default the paper's networks with random weights; `--system` takes any. Methods are interleaved,
-every run is a process of its own, and figures are medians. The original's method runs the same
-weights in a graph as the released files have it, or the system's own graphs. The floor is what the
+It runs the paper's networks with random weights, or any `--system`. Methods are interleaved, every
+run is a separate process, and figures are medians. The original method runs the same weights in
+graphs like those of the released files, or the system's own graphs. The floor is the time that the
 networks' multiplications would take at the speed of a large matrix product on the same machine.
 """
 

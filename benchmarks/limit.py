@@ -1,7 +1,7 @@
-"""`python -m benchmarks.limit`: songs on machines that slow down, freeze and get other work.
+"""`python -m benchmarks.limit`: songs on machines that slow down, freeze or have other work.
 
-Every run is the submission as the grader calls it, under a random limit, on a machine that becomes
-a random number of times slower in mid-song, that is frozen, or that other processes compute on.
+Every run is the submission as called by the grader, under a random limit, on a machine that slows
+down by a random factor in mid-song, is frozen, or is shared with other busy processes.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.memory`: peak memory of songs of different lengths, file to files.
+"""`python -m benchmarks.memory`: peak memory for songs of different lengths, file to files.
 
-What predict.py reads from the environment counts here too, MDX_PRECISION and MDX_RUNTIME for two.
+The environment variables of predict.py, such as MDX_PRECISION and MDX_RUNTIME, apply.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.metrics`: our BSS Eval v4 beside museval, on the same four sources.
+"""`python -m benchmarks.metrics`: our BSS Eval v4 and museval, on the same four sources.
 
 museval must be installed (the test extras) with ffmpeg on the PATH. On a 240 s track it takes
 minutes and several GB.

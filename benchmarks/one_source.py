@@ -1,7 +1,7 @@
-"""One source of a song, from process start to process end: predict.py beside audio-separator.
+"""One source of a song, from process start to process end: predict.py and audio-separator.
 
-audio-separator is the popular program for this; it is no dependency. Whoever has it names the
-Python interpreter that it is installed for. It runs the same ONNX file with its default settings.
+audio-separator is a popular program for this and not a dependency: it is given by the Python
+interpreter for which it is installed. It runs the same ONNX file with its default settings.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.precision`: what int8 and bf16 cost a whole system, Mixer included."""
+"""`python -m benchmarks.precision`: the SDR lost by int8 and bf16 in a whole system."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.serve`: what `mdx serve` takes: time to the first sound, size, memory.
+"""`python -m benchmarks.serve`: latency, size and memory of `mdx serve`.
 
 python -m benchmarks.serve latency --song SONG     drop to sound, against `mdx separate`
 python -m benchmarks.serve page                    bytes of the page, time until it can be used
@@ -36,11 +36,11 @@ def resident(pid: int) -> float:
 
 
 def measure_latency(song: Path, times: int) -> None:
-    """Print seconds from the drop to samples of all stems, and of `mdx separate`, in turns."""
+    """Print seconds from drop to samples of all stems, and of `mdx separate`, in alternation."""
     content = song.read_bytes()
     page, command = [], []
     with tempfile.TemporaryDirectory() as work, serving("demo", Path(work, "folder")) as server:
-        server.separate(content, song.name)  # the worker is warm, as it is for most songs
+        server.separate(content, song.name)  # warms up the worker, as for most songs
         for _ in range(times):
             started = time.perf_counter()
             job = server.separate(content, song.name)
@@ -102,7 +102,7 @@ def _browse(address: str, work: Path) -> dict[str, float]:
 
 
 def soak(songs: int, seconds: float) -> None:
-    """Print what becomes of a queue with broken and cancelled songs and killed workers."""
+    """Print the outcome of a queue with broken and cancelled songs and killed workers."""
     rng = np.random.default_rng(0)
     broken = set(range(5, songs, max(1, songs // 20)))
     cancelled = set(range(8, songs, max(1, songs // 10))) - broken
@@ -147,7 +147,7 @@ def _noise(rng: np.random.Generator, seconds: float) -> bytes:
 
 
 def hammer(requests: int) -> None:
-    """Print what many requests take, half of which are refused."""
+    """Print the time and memory of many requests, half of which are refused."""
     with tempfile.TemporaryDirectory() as work, serving("demo", Path(work, "folder")) as server:
         before = resident(server.process.pid)
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
@@ -165,7 +165,7 @@ def hammer(requests: int) -> None:
 
 
 def main() -> None:
-    """Measure what is asked for."""
+    """Run the requested measurement."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serve", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,8 +1,8 @@
 """`python -m benchmarks.small_demucs`: trains a small Demucs-v2 on demo songs, for minutes.
 
-Released weights are not available everywhere, and a network of random ones does not show what
-shorter segments, less overlap or int8 cost: the less a network has learnt, the more its stems
-depend on where a segment begins. `benchmarks.demucs_v2 --judge` uses this one, its only purpose.
+Released weights are not available everywhere, and a network with random weights does not show the
+cost of shorter segments, less overlap or int8: the less a network has been trained, the more its
+stems depend on where a segment begins. The result is only for `benchmarks.demucs_v2 --judge`.
 
 Source: the absolute error on waveforms, and parts of a few seconds, as Demucs-v2 was trained with.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.songs`: what rendering demo songs costs, and that its memory stays flat."""
+"""`python -m benchmarks.songs`: time and memory of rendering demo songs, from start to end."""
 
 import argparse
 import os

@@ -1,6 +1,6 @@
 """`python -m benchmarks.startup`: from process start to the first chunk entering a network.
 
-What predict.py reads from the environment counts here too, MDX_PRECISION and MDX_RUNTIME for two.
+The environment variables of predict.py, such as MDX_PRECISION and MDX_RUNTIME, apply.
 """
 
 import argparse

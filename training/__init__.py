@@ -1,1 +1,1 @@
-"""The paper's two steps in torch: the separators one by one, then the Mixer on top of them."""
+"""The paper's two training steps in torch: first the separators one by one, then the Mixer."""

@@ -32,34 +32,37 @@ def get_parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(dest="step", required=True)
     separator = steps.add_parser("separator", help="step one: train one separator, export it")
     separator.add_argument(
-        "--source", choices=[*SOURCES, ALL], required=True, help="all: one network for all four"
+        "--source",
+        choices=[*SOURCES, ALL],
+        required=True,
+        help="all: one network for all",
     )
     separator.add_argument(
         "--from", type=Path, dest="start", metavar="WEIGHTS",
-        help="start from the weights of a .state.npz, which every training leaves beside its "
-        "network; optimizer and schedule are fresh",
+        help="start from the weights of a .state.npz, which every training writes next to its "
+        "network, with a fresh optimizer and schedule",
     )  # fmt: skip
-    separator.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    separator.add_argument("--resume", action="store_true", help="continue the last checkpoint")
     separator.add_argument(
         "--runs", type=Path, default=Path("out/training"), help="folder of checkpoints and logs"
     )
     separator.add_argument("--accelerator", choices=["auto", "cpu", "gpu"], default="auto")
-    separator.add_argument("--devices", type=int, default=1, help="of this machine")
+    separator.add_argument("--devices", type=int, default=1, help="devices of this machine")
     separator.add_argument(
-        "--nodes", type=int, default=1, help="machines; each runs this with its own NODE_RANK and "
-        "the MASTER_ADDR and MASTER_PORT of the first, and all see one --runs",
+        "--nodes", type=int, default=1, help="number of machines; each runs this command with its "
+        "own NODE_RANK, the MASTER_ADDR and MASTER_PORT of the first, and a shared --runs",
     )  # fmt: skip
     separator.add_argument(
         "--precision", choices=["auto", *SEPARATOR_CHOICES["precision"]],
-        help="in place of the config's; auto: bf16-mixed where the device has bfloat16",
+        help="overrides the config; auto: bf16-mixed if the device supports bfloat16",
     )  # fmt: skip
     separator.add_argument("--threads", type=int, default=available_cpus(), help="of torch on CPUs")
     separator.add_argument(
-        "--workers", type=int, default=0, help="processes a device that prepare examples"
+        "--workers", type=int, default=0, help="processes per device that prepare examples"
     )
     separator.add_argument(
         "--resident", action="store_true",
-        help="keep all songs in the device's memory, and make examples there",
+        help="keep all songs in the device's memory and make examples there",
     )  # fmt: skip
     release = steps.add_parser("release", help="export the network of a checkpoint")
     release.add_argument("--source", choices=[*SOURCES, ALL], required=True)
@@ -73,14 +76,14 @@ def get_parser() -> argparse.ArgumentParser:
     for step in (separator, release, mixer):
         step.add_argument(
             "--data", type=Path, action="append", required=True,
-            help="folder of songs in MUSDB18-HQ layout; may be given again",
+            help="folder of songs in MUSDB18-HQ layout; may be repeated",
         )  # fmt: skip
         step.add_argument(
             "--config", default="demo", help="a name from training/configs, or a YAML file"
         )
         step.add_argument(
             "--weights", type=Path, default=MODELS / "weights",
-            help="folder of the manifest that names what is made (default: models/weights)",
+            help="folder of weights and their manifest (default: models/weights)",
         )  # fmt: skip
         step.add_argument("--out", help="folder below --weights; the config's name by default")
         step.add_argument("--seed", type=int, default=1)
@@ -90,8 +93,8 @@ def get_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; returns the exit code."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    process = os.environ.get("LOCAL_RANK", "0")  # of several on this machine
-    # The first process logs for all; other packages' messages are left out.
+    process = os.environ.get("LOCAL_RANK", "0")  # its number on this machine
+    # The first process logs for all; messages of other packages are dropped.
     log.setLevel(logging.INFO if process == "0" else logging.WARNING)
     words = sys.argv[1:] if arguments is None else arguments
     args = get_parser().parse_args(words)

@@ -16,7 +16,7 @@ Size = TfcTdfSpec | TfcTdfV1Spec | TfcTdfV3Spec
 
 @dataclass(frozen=True)
 class Architecture:
-    """A kind of network: the parts of its size, and how a scale is folded into its weights."""
+    """A kind of network: its configuration keys, and how a scale is folded into its weights."""
 
     size: type[Size]
     network: Callable[[Any], nn.Module]
@@ -24,7 +24,7 @@ class Architecture:
     many: bool = False  # one network may make several sources
 
     def takes(self, key: str) -> bool:
-        """Whether a value of this name belongs to the size."""
+        """Whether this configuration key is part of the size."""
         return key in {field.name for field in fields(self.size)}
 
 
@@ -42,7 +42,7 @@ def fold_into_ends(net: nn.Module, scale: float) -> None:
 
 
 def fold_into_buffer(net: nn.Module, scale: float) -> None:
-    """Multiply the scale that v3 has in its graph, in place."""
+    """Multiply the scale buffer of v3, in place."""
     assert isinstance(net, TfcTdfV3UNet)
     net.scale *= scale
 

@@ -27,11 +27,11 @@ from training.stretch import stretch_stem
 
 STEP = 10  # % of tempo between two variants
 FILES = (*SOURCES, "mixture")
-HEADER = 4096  # bytes at most that a file takes on the disk beyond its samples
+HEADER = 4096  # most bytes that a file takes on disk besides its samples
 
 
 class _Failed(MdxError):
-    """An error that is rebuilt in the parent process from its text alone."""
+    """An error that the parent process recreates from its text."""
 
     def __init__(self, text: str) -> None:
         Exception.__init__(self, text)
@@ -47,19 +47,19 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """The song's name, and what was done to it, by which training.songs recognises variants."""
+        """The song's name with its changes, by which training.songs recognises variants."""
         name = f"{self.song.name} [pitch{self.semitones:+d} tempo{self.percent:+d}]"
         assert VARIANT.search(name)
         return name
 
     @property
     def tempo(self) -> float:
-        """How many times as fast it is played."""
+        """The factor by which it is played faster."""
         return 1 + self.percent / 100
 
     @property
     def bytes(self) -> int:
-        """Disk that its five files take, at most."""
+        """The most disk space that its five files take."""
         samples = math.ceil(self.song.samples / self.tempo)
         return len(FILES) * (samples * CHANNELS * 2 + HEADER)
 
@@ -67,8 +67,8 @@ class Variant:
 def make_grid(songs: Sequence[Song], *, semitones: int, stretch: float) -> list[Variant]:
     """All variants of some songs: each semitone with each tenth of the tempo, up and down.
 
-    Original songs are not variants, and variants of variants are not made. Raises ConfigError for
-    a negative number, or a stretch that is no whole number of tenths below 1.
+    The unchanged song is not among them, and variants of variants are not made. Raises ConfigError
+    for a negative number, or a stretch that is not a whole number of tenths below 1.
     """
     percent = round(100 * stretch)
     if semitones < 0:
@@ -86,11 +86,11 @@ def make_grid(songs: Sequence[Song], *, semitones: int, stretch: float) -> list[
 
 
 def write_variants(variants: Sequence[Variant], out: Path, *, jobs: int) -> Iterator[Path]:
-    """Write the variants that are not below `<out>/train` yet, yielding each folder in turn.
+    """Write the variants that are missing below `<out>/train`, and yield each folder in turn.
 
-    A folder appears when it is complete. Each process holds one whole stem at a time, because the
+    A folder appears once it is complete. Each process holds one whole stem at a time, because the
     library does not work in blocks. Raises OutputError before anything is written if the disk has
-    no room for all of them; an MdxError for a stem that cannot be read.
+    too little space for all of them; an MdxError if a stem cannot be read.
     """
     target = out / "train"
     missing = [variant for variant in variants if not _is_complete(variant, target)]
@@ -103,7 +103,7 @@ def write_variants(variants: Sequence[Variant], out: Path, *, jobs: int) -> Iter
                 expected=f"{needed / 1e9:.1f} GB for {len(missing)} songs",
                 hint="make room, or ask for fewer variants",
             )  # fmt: skip
-        # In the folder itself, so that a finished song is moved by a rename.
+        # In the folder itself, so a finished song is moved by a rename.
         with tempfile.TemporaryDirectory(dir=target, prefix=".drafts-") as drafts:
             yield from _write_all(target, Path(drafts), missing, jobs)
     except (OSError, sf.LibsndfileError) as error:
@@ -132,7 +132,7 @@ def _write_all(target: Path, drafts: Path, variants: list[Variant], jobs: int) -
     if jobs == 1:
         yield from map(write, variants)
         return
-    # Spawned, because a fork would inherit the threads of numerical libraries in a broken state.
+    # Spawned, since a fork would inherit the threads of numerical libraries in a broken state.
     spawn = get_context("spawn")
     pool = ProcessPoolExecutor(jobs, spawn, initializer=_leave_interrupts_to_the_parent)
     try:
@@ -162,7 +162,7 @@ def _write_variant(target: Path, drafts: Path, variant: Variant) -> Path:
         audio = stretch_stem(audio, semitones=variant.semitones, tempo=variant.tempo)
         stem = to_int16(audio)
         sf.write(draft / f"{source}.wav", stem.T, SAMPLE_RATE, subtype="PCM_16")
-        mixture = mixture + stem  # four of 16 bits are exact in float32
+        mixture = mixture + stem  # a sum of four 16-bit stems is exact in float32
     mixed = to_int16(mixture / np.float32(FULL_SCALE))
     sf.write(draft / "mixture.wav", mixed.T, SAMPLE_RATE, subtype="PCM_16")
     os.replace(draft, folder)
@@ -173,15 +173,15 @@ def get_parser() -> argparse.ArgumentParser:
     """The options; their defaults are the paper's."""
     parser = argparse.ArgumentParser(prog="python -m training.augment", description=__doc__)
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of songs")
-    parser.add_argument("--out", type=Path, required=True, help="a data folder to train on as well")
-    parser.add_argument("--semitones", type=int, default=2, help="up and down, at most")
-    parser.add_argument("--stretch", type=float, default=0.2, help="faster and slower, at most")
-    parser.add_argument("--jobs", type=int, default=available_cpus(), help="songs at a time")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the variants")
+    parser.add_argument("--semitones", type=int, default=2, help="largest pitch shift")
+    parser.add_argument("--stretch", type=float, default=0.2, help="largest change of tempo")
+    parser.add_argument("--jobs", type=int, default=available_cpus(), help="songs at once")
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the variants of all songs but those for validation; returns the exit code."""
+    """Write the variants of all songs except those for validation; returns the exit code."""
     args = get_parser().parse_args(arguments)
     try:
         songs = find_songs(*args.data)
@@ -194,7 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: the songs above are complete, the same command goes on",
+        print("interrupted: the songs above are complete; run the same command again to continue",
               file=sys.stderr)  # fmt: skip
         return 130
     print(f"{len(variants)} variants of {len(training)} songs in {args.out}")

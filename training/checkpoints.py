@@ -1,4 +1,4 @@
-"""Checkpoints: written atomically, read without pickle, resumed by the same run only."""
+"""Checkpoints: written atomically, read without pickle, and resumed only by the same run."""
 
 import io
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
     ) -> None:
-        """Raises OutputError where it cannot be written."""
+        """Raises OutputError if it cannot be written."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
         write_atomically(Path(path), content.getvalue(), durable=True)
@@ -33,7 +33,7 @@ def describe_run(config: SeparatorConfig, source: str, seed: int) -> dict[str, A
     """Everything that determines a run's weights, as a flat mapping for a checkpoint."""
     values = {"source": source, "seed": seed, **asdict(config)}
     data = values.pop("data")
-    # The length of a run does not change its steps, unless the learning rate has a schedule.
+    # The length of a run affects its steps only if the learning rate has a schedule.
     values.pop("patience")
     if config.schedule == "constant":
         values.pop("steps")
@@ -41,7 +41,7 @@ def describe_run(config: SeparatorConfig, source: str, seed: int) -> dict[str, A
 
 
 def check_run(path: Path, run: Mapping[str, Any]) -> None:
-    """Raises WeightsError if a checkpoint cannot be read, ConfigError if it is another run's."""
+    """Raises WeightsError if a checkpoint cannot be read, ConfigError if it is from another run."""
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)["run"]
     except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError, TypeError) as error:

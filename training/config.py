@@ -25,7 +25,7 @@ SEPARATOR_CHOICES = {
     "schedule": tuple(SCHEDULES),
     "precision": ("32-true", "bf16-mixed"),
 }
-# Parts of a size that not every architecture has.
+# Keys of a size that not every architecture has.
 OPTIONAL_SIZES = ("width", "subbands", "norm", "activation")
 SEPARATOR_COUNTS = (
     "train_frames", "frames", "n_blocks", "n_layers", "growth", "bottleneck", "steps", "batch",
@@ -52,18 +52,18 @@ def _are_ranges(values: object) -> bool:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """How training examples are drawn: each stem from a song and a place of its own."""
+    """How training examples are drawn: each stem has its own song and position."""
 
-    gain_db: float = 6.0  # each stem's gain goes up or down by at most this much
+    gain_db: float = 6.0  # largest random gain of each stem, up or down
     whole_song: float = 0.0  # share of examples whose four stems come from one song
     swap: bool = True  # the channels of a stem may be swapped
     flip: bool = False  # the polarity of a stem may be inverted
-    quiet: float = 0.0  # a chunk of a stem is drawn again where its mean absolute value is below
+    quiet: float = 0.0  # a chunk of a stem is redrawn if its mean absolute value is below this
     keep_quiet: float = 0.15  # share of quiet chunks that are kept anyway
-    semitones: float = 0.0  # pitch shift on the fly, at most
-    stretch: float = 0.0  # time stretch on the fly, at most, as a share of the duration
-    speed: float = 0.0  # played faster or slower, pitch and formants too, at most, as a share
-    # For each source named: the range, in dB, by which its treble is turned up.
+    semitones: float = 0.0  # largest pitch shift on the fly
+    stretch: float = 0.0  # largest time stretch on the fly, relative to the duration
+    speed: float = 0.0  # largest relative change of speed, which includes pitch and formants
+    # For each source listed: the range of its treble boost, in dB.
     treble: Mapping[str, Sequence[float]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -82,9 +82,9 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class SeparatorConfig:
-    """One separator: its size, its training, and its data."""
+    """One separator: its size, its training and its data."""
 
-    architecture: str  # see SEPARATOR_CHOICES, as for all words below
+    architecture: str  # one of SEPARATOR_CHOICES, as for all text values below
     n_fft: int
     hop: int
     dim_f: int
@@ -107,10 +107,10 @@ class SeparatorConfig:
     ema: float = 0.0  # decay of the averaged weights that are validated and exported; 0: none
     validate_every: int = 500  # steps
     patience: int = 0  # validations without improvement that end the training; 0: never
-    held_out: int = 7  # one song in this many is for validation, unless a list says which
+    held_out: int = 7  # one song in this many is for validation, unless a list names them
     sources: int = 1  # stems of one network: one, or all four
-    width: int | None = None  # channels of the first level, where the growth does not tell
-    subbands: int | None = None  # bands of frequency that become channels
+    width: int | None = None  # channels of the first level, if the growth does not determine it
+    subbands: int | None = None  # frequency bands that become channels
     norm: str | None = None
     activation: str | None = None
     data: DataConfig = DataConfig()
@@ -135,14 +135,14 @@ class SeparatorConfig:
             frames = getattr(self, key)
             expected = f"a multiple of {multiple}, since the network halves both axes"
             _require(frames % multiple == 0, f"separator: {key}", frames, expected)
-            self.stft(frames)  # whose sizes must fit together as well
+            self.stft(frames)  # which checks its own sizes
 
     def stft(self, frames: int) -> StftSpec:
         """The STFT around the network, for this many frames."""
         return StftSpec(self.n_fft, self.hop, self.dim_f, frames)
 
     def size(self) -> Size:
-        """The network's size, checked; anything missing from the configuration has its default."""
+        """The network's size, checked; keys missing from the configuration have their defaults."""
         kind = ARCHITECTURES[self.architecture]
         keys = ("dim_f", "n_blocks", "n_layers", "growth", "bottleneck", "sources", *OPTIONAL_SIZES)
         values = {key: getattr(self, key) for key in keys if kind.takes(key)}
@@ -184,12 +184,12 @@ class MixerConfig:
 
 
 def read_config(name: str) -> Mapping[str, SeparatorConfig]:
-    """Read one SeparatorConfig a source, from a name in `training/configs` or the path of a YAML.
+    """Read one SeparatorConfig per source, from a name in `training/configs` or the path of a YAML.
 
-    The YAML holds `shared`, which applies to all, and the four sources, which add to it or
-    override it, `data` key by key; `mixer` may stand beside them. In place of the four sources may
-    stand `all`: one network for all of them. Raises ConfigError for an unknown name, source or key,
-    and for a value that cannot be.
+    The YAML has `shared`, which applies to all, the four sources, which extend or override it
+    (`data` key by key), and optionally `mixer`. `all` in place of the four sources means one
+    network for all of them. Raises ConfigError for an unknown name, source or key, and for an
+    invalid value.
     """
     path, values = _read(name)
     sources = (ALL,) if ALL in values else SOURCES
@@ -197,12 +197,12 @@ def read_config(name: str) -> Mapping[str, SeparatorConfig]:
 
 
 def targets(source: str) -> tuple[str, ...]:
-    """The sources that a network of a name makes: all four for `all`."""
+    """The sources that a network makes: all four for `all`, otherwise its own."""
     return SOURCES if source == ALL else (source,)
 
 
 def read_mixer_config(name: str) -> MixerConfig:
-    """Read how the Mixer is fitted from the same file, whose `mixer` may be left out."""
+    """Read the optional key `mixer` of the same file."""
     path, values = _read(name)
     try:
         return build(MixerConfig, values.get("mixer", {}), "mixer")

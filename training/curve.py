@@ -1,4 +1,4 @@
-"""The curve of a training, step by step, in a file that the evaluator's page draws."""
+"""The curve of a training by step, in a file that the evaluator's report plots."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ class Curve:
         self._rows: list[list[str]] = []
 
     def resume(self, step: int) -> None:
-        """Continue the curve of a run from where its weights are; later points are dropped."""
+        """Continue the curve of a run at the step of its weights; later points are dropped."""
         if step and self._path.exists():
             with self._path.open(encoding="utf-8", newline="") as file:
                 rows = list(csv.reader(file))[1:]

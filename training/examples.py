@@ -1,4 +1,4 @@
-"""Random mixtures to learn from, each of them determined by its number alone."""
+"""Random training mixtures, each determined by its number alone."""
 
 import math
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from training.config import DataConfig, targets
 from training.songs import Song, Stems
 from training.stretch import stretch_stem
 
-SPEED_STEPS = 40  # a speed is a ratio of integers up to about this, which is fast to resample
-CORNERS = (1000.0, 8000.0)  # Hz, the range of the corner above which treble is turned up
-REDRAWS = 4  # of a quiet stem: some are silent from start to end
+SPEED_STEPS = 40  # a speed is a ratio of integers up to about this, which makes resampling fast
+CORNERS = (1000.0, 8000.0)  # Hz, range of the corner frequency of the treble boost
+REDRAWS = 4  # most redraws of a quiet stem, since some are silent throughout
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a stem is taken from, and how fast and at what pitch it is played."""
+    """The position in a song that a stem is taken from, with its speed and pitch."""
 
     song: Song
     start: int  # samples
@@ -38,17 +38,17 @@ class Part:
     """One stem of an example."""
 
     place: Place
-    gain: float  # negative where the polarity is inverted
+    gain: float  # negative if the polarity is inverted
     swap: bool  # of left and right
     treble: float = 0.0  # dB
-    corner: float = 0.0  # Hz, where treble begins
+    corner: float = 0.0  # Hz, corner of the treble
 
 
 class Examples(Dataset[tuple[Tensor, Tensor]]):
-    """Mixtures of stems from different songs (paper, section 3), and the stems to find in them.
+    """Mixtures of stems from different songs (paper, section 3), and their target stems.
 
-    Example `index` depends on the seed, the index and the songs only, so that workers and resumed
-    runs see what any other run sees.
+    Example `index` depends on the seed, the index and the songs only: workers and resumed runs get
+    the same examples as any other run.
     """
 
     def __init__(
@@ -73,12 +73,12 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         return self._count
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """The mixture and the stem to find in it, or all four, where the source is `all`.
+        """The mixture and its target stem, or all four stems if the source is `all`.
 
         Shape: (2, chunk) each; (4, 2, chunk) for all four.
 
         The mixture is the sum of its stems in the order of SOURCES, exactly. Raises AudioError for
-        a file that cannot be read; ConfigError where a stem is to be stretched without the library.
+        a file that cannot be read; ConfigError if stretching is requested without its library.
         """
         parts = zip(SOURCES, self.draw(index), strict=True)
         stems = {source: self._make(source, part) for source, part in parts}
@@ -88,7 +88,7 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(mix), torch.from_numpy(target)
 
     def draw(self, index: int) -> tuple[Part, ...]:
-        """What an example is made of, in the order of SOURCES; IndexError beyond the last one."""
+        """The parts of an example, in the order of SOURCES; IndexError beyond the last example."""
         if not 0 <= index < self._count:
             raise IndexError(index)
         rng = np.random.default_rng([self._seed, index])
@@ -124,7 +124,7 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         return Place(song, start, semitones, tempo, speed)
 
     def _draw_louder(self, rng: np.random.Generator, source: str, place: Place) -> Place:
-        """Draw another place while the stem is quiet, at most a few times."""
+        """Redraw the position while the stem is quiet, a few times at most."""
         for _ in range(REDRAWS):
             loud = self._loudness(source, place) >= self._data.quiet
             if loud or rng.random() < self._data.keep_quiet:
@@ -133,7 +133,7 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
         return place
 
     def _loudness(self, source: str, place: Place) -> float:
-        # The mean absolute value of a stem there.
+        # The mean absolute value of a stem at a position.
         return float(np.abs(self._read(source, place)).mean())
 
     def _needed(self, tempo: float, speed: Fraction) -> int:
@@ -162,9 +162,9 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
 
 
 def turn_treble(stem: Audio, gain_db: float, corner: float) -> Audio:
-    """Turn up everything above a corner (Hz) by a first-order shelf. Shape: (2, n) -> the same.
+    """Boost everything above a corner (Hz) with a first-order shelf. Shape: (2, n) -> the same.
 
-    Well below the corner nothing changes; well above it the gain is `gain_db`.
+    Well below the corner the gain is 0 dB, well above it `gain_db`.
     """
     gain, slope = 10 ** (gain_db / 20), math.tan(math.pi * corner / SAMPLE_RATE)
     # (gain * s + w) / (s + w) by the bilinear transform.

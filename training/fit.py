@@ -1,4 +1,4 @@
-"""Step one: train a separator for one source on random mixtures, in Lightning's loop."""
+"""Step one: train a separator for one source on random mixtures, with Lightning."""
 
 import logging
 import warnings
@@ -43,8 +43,8 @@ def fit(
 
     Checkpoints and logs go into `out`; the best network so far is `name` in the folder and the
     manifest of `weights`. With `resume` the run continues from the last checkpoint in `out`, if
-    there is one, to the weights that an uninterrupted run arrives at. `start` names the weights
-    that a new run begins with; its optimizer and schedule are fresh. Raises ConfigError,
+    there is one, and ends with the same weights as an uninterrupted one. `start` is the file of
+    weights from which a new run begins, with a fresh optimizer and schedule. Raises ConfigError,
     AudioError, OutputError, WeightsError, or NetworkError for a gradient that is not finite.
     """
     hardware = hardware or Hardware()
@@ -57,7 +57,7 @@ def fit(
         check_run(checkpoint, run)
 
     def export(module: SeparatorModule, score: float) -> None:
-        """Write the network, with its score in dB."""
+        """Write the network with its score in dB."""
         write_network(module, weights, name, score=score, origin=origin)
 
     curve = Curve(out)
@@ -89,7 +89,7 @@ def fit(
 def _make_loader(
     config: SeparatorConfig, hardware: Hardware, trainer: Trainer, draw: Callable[..., Examples]
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    # `draw` makes so many examples, of which each process gets its share of every batch.
+    # `draw` makes this many examples; each process gets its share of every batch.
     size = hardware.share(config.batch)
     if hardware.resident:
         rounds = Rounds(trainer, batch=config.accumulate, steps=config.validate_every)  # of batches
@@ -104,7 +104,7 @@ def _make_loader(
         batch_size=size,
         sampler=rounds,
         num_workers=hardware.workers,
-        # A fork would inherit the threads of numerical libraries, half alive.
+        # A fork would inherit the threads of numerical libraries in a broken state.
         multiprocessing_context="spawn" if hardware.workers else None,
         persistent_workers=hardware.workers > 0,
         pin_memory=hardware.kind == "gpu",
@@ -117,7 +117,7 @@ def _make_module(
 ) -> SeparatorModule:  # fmt: skip
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        # A checkpoint has its scale, as weights to start from have.
+        # A checkpoint contains its scale, like the weights of a warm start.
         scale = 1.0 if checkpoint or start else _spectrum_scale(examples, spec)
         module = SeparatorModule(config, scale=scale)
         if start and not checkpoint:
@@ -126,7 +126,7 @@ def _make_module(
 
 
 def _from_worker(error: RuntimeError) -> AudioError | None:
-    # Errors of processes that read examples arrive as text, after their traceback.
+    # Errors in worker processes arrive as text, after their traceback.
     *_, last = str(error).rstrip().splitlines() or [""]
     kind, _, text = last.partition(": ")
     if kind != f"{AudioError.__module__}.{AudioError.__name__}":
@@ -157,11 +157,11 @@ def _trainer(
         devices=hardware.devices,
         num_nodes=hardware.nodes,
         strategy="ddp" if together else "auto",
-        # BatchNorm over the whole batch, however it is split; torch has that for GPUs only.
+        # BatchNorm over the whole batch, even if it is split; torch has that for GPUs only.
         sync_batchnorm=together and hardware.kind == "gpu",
         precision=config.precision,  # type: ignore[arg-type]  # one of SEPARATOR_CHOICES
         max_steps=config.steps,
-        max_epochs=-1,  # an epoch is the round between two validations
+        max_epochs=-1,  # an epoch is a round between two validations
         accumulate_grad_batches=config.accumulate,
         gradient_clip_val=config.clip or None,
         callbacks=callbacks,
@@ -178,12 +178,12 @@ def _spectrum_scale(examples: Examples, spec: StftSpec) -> float:
     # Spectra have a standard deviation far from 1.
     mixtures = (examples[index][0] for index in range(len(examples)))
     powers = [spectrogram(mix[None], spec).square().mean() for mix in mixtures]
-    return float(torch.stack(powers).mean().sqrt()) or 1.0  # nothing but silence is left alone
+    return float(torch.stack(powers).mean().sqrt()) or 1.0  # digital silence is not scaled
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # Lightning advertises, gives tips, and warns about what is intended here.
+    # Lightning advertises, gives tips, and warns about intended settings.
     talkers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [talker.level for talker in talkers]
     for talker in talkers:

@@ -1,8 +1,8 @@
-"""`python -m training.gpu`: songs, one network for all four stems, and its SDR, in so many minutes.
+"""`python -m training.gpu`: songs, one network for all four stems and its SDR, in a few minutes.
 
-For a machine with one GPU and several cores, for a while. Songs are composed on all cores; they are
-kept in the GPU's memory, where a network is trained for the steps that the time left buys; the best
-one is exported, and scored on songs nobody trained on. What is there already is not made again.
+This is for limited time on a machine with one GPU and several cores. Songs are composed on all
+cores and kept in the GPU's memory; a network is trained for as many steps as the remaining time
+allows; the best one is exported and scored on held-out songs. Existing results are reused.
 """
 
 import argparse
@@ -31,26 +31,26 @@ from training.validation import TorchNetwork, score_song
 log = logging.getLogger("training")
 NAME = "gpu/all.onnx"
 DEMO = ["-m", "demo"]
-RENDERING = 0.35  # of the time, at most: what is not rendered by then is left out
-KEPT = 0.12  # of the time, for the export and the scores
-TIMED = 10  # steps by which the pace is judged, after as many that warm the device up
+RENDERING = 0.35  # largest share of the time for rendering, which then stops
+KEPT = 0.12  # share of the time reserved for export and scores
+TIMED = 10  # steps that are timed, after as many to warm up
 TEST_SONGS = 8
 
 
 def render(out: Path, songs: int, *, seconds: float, jobs: int, options: list[str]) -> None:
-    """Compose songs below a folder, as many as its share of the time allows."""
+    """Compose songs below a folder, up to `songs` and for at most `seconds`."""
     command = [sys.executable, *DEMO, "--out", str(out), "--train", str(songs),
                "--test", str(TEST_SONGS), "--seconds", "30", "--jobs", str(jobs)]  # fmt: skip
     with subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.DEVNULL) as child:
         try:
             child.wait(seconds)
         except subprocess.TimeoutExpired:
-            child.terminate()  # complete songs stay
+            child.terminate()  # complete songs are kept
             log.info("songs: the time for them is over")
 
 
 def measure_pace(config: SeparatorConfig, device: torch.device) -> float:
-    """Seconds of a step of training, without the making of its examples."""
+    """Seconds per training step, without making its examples."""
     module = SeparatorModule(config, scale=1.0).to(device)
     optimizer = torch.optim.AdamW(module.network.parameters())
     shape = (config.batch, config.sources, 2, module.stft.chunk)
@@ -77,7 +77,7 @@ def _finish(device: torch.device) -> None:
 
 
 def with_steps(config: SeparatorConfig, seconds: float, pace: float) -> SeparatorConfig:
-    """The configuration with the steps that so many seconds buy, validated six times."""
+    """The configuration with as many steps as fit into `seconds`, validated six times."""
     steps = max(1, int(seconds / pace))
     return replace(config, steps=steps, validate_every=max(1, -(-steps // 6)))
 
@@ -85,7 +85,7 @@ def with_steps(config: SeparatorConfig, seconds: float, pace: float) -> Separato
 def score_test_songs(
     path: Path, config: SeparatorConfig, songs: tuple[Song, ...], device: torch.device
 ) -> dict[str, float]:
-    """The mean SDR of each source over songs, in dB, by the weights that a training left."""
+    """The mean SDR of each source over songs, in dB, with the weights of a training."""
     module = SeparatorModule(config, scale=1.0).to(device)
     module.start_from(path)
     spec = config.stft(config.frames)
@@ -99,10 +99,10 @@ def get_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(prog="python -m training.gpu", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/train-gpu"))
-    parser.add_argument("--minutes", type=float, default=9.0, help="in all (default: 9)")
-    parser.add_argument("--songs", type=int, default=600, help="to train on, at most")
-    parser.add_argument("--jobs", type=int, default=available_cpus(), help="songs at a time")
-    parser.add_argument("--packs", action="store_true", help="recordings play some parts")
+    parser.add_argument("--minutes", type=float, default=9.0, help="total time (default: 9)")
+    parser.add_argument("--songs", type=int, default=600, help="most songs to train on")
+    parser.add_argument("--jobs", type=int, default=available_cpus(), help="songs rendered at once")
+    parser.add_argument("--packs", action="store_true", help="play some parts from recordings")
     parser.add_argument("--config", default="gpu", help="a name from training/configs, or a YAML")
     parser.add_argument("--accelerator", choices=["auto", "cpu", "gpu"], default="auto")
     parser.add_argument("--seed", type=int, default=1)
@@ -110,7 +110,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do it all; returns the exit code."""
+    """Compose, train and score; returns the exit code."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     log.setLevel(logging.INFO)
     words = sys.argv[1:] if arguments is None else arguments

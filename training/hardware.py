@@ -1,4 +1,4 @@
-"""The hardware of a training, checked before it begins."""
+"""The hardware of a training, checked in advance."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from mdx.machine import available_cpus, has_bf16
 class Hardware:
     """Devices of this machine, machines that train together, and processes that read examples."""
 
-    accelerator: str = "auto"  # cpu or gpu; auto: gpu where there is one
-    devices: int = 1  # a process each, on every machine
+    accelerator: str = "auto"  # cpu or gpu; auto: gpu if there is one
+    devices: int = 1  # on every machine, each with its own process
     nodes: int = 1
-    workers: int = 0  # a device; 0: examples are made between the steps
-    resident: bool = False  # songs lie in the device's memory, where examples are made
+    workers: int = 0  # processes per device that make examples; 0: made between the steps
+    resident: bool = False  # whether songs are in the device's memory, where examples are made
 
     def __post_init__(self) -> None:
         if self.devices > self.available:
@@ -42,23 +42,23 @@ class Hardware:
 
     @property
     def device(self) -> torch.device:
-        """Where torch puts what a single process trains."""
+        """The torch device of a single process."""
         return torch.device("cuda" if self.kind == "gpu" else "cpu")
 
     @property
     def available(self) -> int:
-        """Devices of this kind on this machine."""
+        """The number of devices of this kind on this machine."""
         return torch.cuda.device_count() if self.kind == "gpu" else available_cpus()
 
     @property
     def precision(self) -> str:
-        """The fastest training precision here, by its name in a SeparatorConfig."""
+        """The fastest training precision here, as named in a SeparatorConfig."""
         fast = torch.cuda.is_bf16_supported() if self.kind == "gpu" else has_bf16()
         return "bf16-mixed" if fast else "32-true"
 
     @property
     def processes(self) -> int:
-        """Processes on all machines."""
+        """The number of processes on all machines."""
         return self.devices * self.nodes
 
     def share(self, batch: int) -> int:

@@ -1,4 +1,4 @@
-"""What happens between two rounds of steps: validation, export of the best, checkpoints."""
+"""Validation, export of the best network and checkpoints, after every round of steps."""
 
 import logging
 import math
@@ -21,24 +21,24 @@ from training.validation import TorchNetwork, score_song
 
 log = logging.getLogger(__name__)
 
-Export = Callable[[SeparatorModule, float], None]  # what is trained, and its score
+Export = Callable[[SeparatorModule, float], None]  # (module, score in dB)
 
 
 class KeepBest(Callback):
     """Keeps the best network by its SDR on validation songs, and the state after every round.
 
     The last checkpoint is written at the very end: a run that is killed before that repeats the
-    round, and with it whatever is missing.
+    round, which makes up for anything missing.
     """
 
     def __init__(
         self, songs: Sequence[Song], source: str, *, folder: Path, export: Export, patience: int,
         run: Mapping[str, Any], curve: Curve, warm: bool = False,
     ) -> None:  # fmt: skip
-        """Checkpoints, which name the `run`, go into `folder`; see last_checkpoint.
+        """Checkpoints, which identify the `run`, are written to `folder`; see last_checkpoint.
 
-        Scores go into the run's `curve`. A `warm` run has to beat the weights it starts from. After
-        `patience` validations without improvement the training ends; 0: never.
+        Scores are added to the run's `curve`. A `warm` run must beat the weights it starts from.
+        After `patience` validations without improvement the training ends; 0: never.
         """
         self._songs = songs
         self._source = source
@@ -53,7 +53,7 @@ class KeepBest(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A resumed run may be finished already; a warm one is scored as it begins."""
+        """Stop a resumed run that is already finished; score a warm one before its first step."""
         assert isinstance(pl_module, SeparatorModule)
         if self._warm and trainer.global_step == 0:
             self.best = _mean(self._validate(trainer, pl_module, pl_module.finished()))
@@ -64,9 +64,9 @@ class KeepBest(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Validate and keep when it is due; raises OutputError or NetworkError if that fails.
+        """Validate and save at the end of a round; raises OutputError or NetworkError.
 
-        Not at the end of an epoch: Lightning resumes a checkpoint made there one batch off.
+        Epoch hooks are not used, since Lightning resumes a checkpoint made there one batch off.
         """
         assert isinstance(pl_module, SeparatorModule)
         step, config = trainer.global_step, pl_module.config

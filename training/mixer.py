@@ -27,7 +27,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Moments:
-    """Everything the Mixer's squared error depends on: nothing else of the audio is kept."""
+    """The moments that determine the Mixer's squared error."""
 
     gram: Matrix  # inputs with inputs, (10, 10)
     cross: Matrix  # inputs with references, (10, 8)
@@ -36,11 +36,11 @@ class Moments:
 
 
 def train_mixer(songs: Sequence[Song], system: str, config: MixerConfig, *, seed: int = 1) -> Mixer:
-    """Fit the Mixer that brings the stems of a system without one closest to the true stems.
+    """Fit the Mixer for a system without one, to minimise the error of its stems.
 
-    `least_squares` finds the minimum at once: a squared error, 80 weights and frozen separators
-    make a linear system. `rmsprop` descends the gradient as the paper does. Every song is separated
-    once only, since the gradient of a squared error needs no more than its moments.
+    `least_squares` solves for the minimum: with frozen separators, a squared error of 80 weights is
+    a linear system. `rmsprop` is the gradient descent of the paper. Every song is separated only
+    once, since the gradient of a squared error depends only on moments.
     """
     separator = Separator.load(system)
     by_song = []
@@ -74,7 +74,7 @@ def _measure(separator: Separator, song: Song) -> list[Moments]:
 
 
 def _solve(by_song: Sequence[Sequence[Moments]]) -> Mixer:
-    # For each source all songs have the same weight, however loud; those without it do not count.
+    # For each source, all songs have the same weight whatever their level, except those without it.
     gram = np.zeros((len(SOURCES), INPUTS, INPUTS))
     cross = np.zeros((len(SOURCES), INPUTS, 2))
     for parts in by_song:
@@ -87,7 +87,7 @@ def _solve(by_song: Sequence[Sequence[Moments]]) -> Mixer:
     mixer = Mixer()
     for index in range(len(SOURCES)):
         if gram[index].any():
-            # Inputs may be linearly dependent, so the solution of least norm is taken.
+            # Inputs may be linearly dependent: this is the minimum-norm solution.
             solution = np.linalg.lstsq(gram[index], cross[index])[0].T
             with torch.no_grad():
                 mixer.linear.weight[2 * index : 2 * index + 2] = torch.from_numpy(solution)
@@ -108,7 +108,7 @@ def _descend(parts: Sequence[Moments], config: MixerConfig, seed: int) -> Mixer:
                 for moment in (part.gram, part.cross)
             )
             optimizer.zero_grad()
-            # |W x - y|^2 without |y|^2, which no weight can change.
+            # |W x - y|^2 without |y|^2, which does not depend on W.
             loss = ((weight @ gram - 2 * cross.T) * weight).sum() / len(weight)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -1,4 +1,4 @@
-"""A training step: the network between two STFTs, its loss, its optimizer."""
+"""A training step: the network between STFT and inverse STFT, its loss and its optimizer."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ class SeparatorModule(LightningModule):
         super().__init__()
         self.config = config
         self.stft = config.stft(config.train_frames)
-        # This layout makes convolutions faster, on CPUs and GPUs.
+        # This memory layout makes convolutions faster on CPUs and GPUs.
         self.network = config.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.register_buffer("scale", torch.tensor(scale))
         self.averaged: AveragedModel | None = None
@@ -68,7 +68,7 @@ class SeparatorModule(LightningModule):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Raises NetworkError for a gradient that would spoil the weights.
 
-        The processes have averaged their gradients by now, so all of them stop at the same step.
+        All processes stop at the same step, since their gradients have been averaged by then.
         """
         gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
@@ -103,7 +103,7 @@ class SeparatorModule(LightningModule):
         }
 
     def start_from(self, path: Path) -> None:
-        """Begin with the weights and the scale of a `.state.npz`, averages too.
+        """Load the weights and the scale of a `.state.npz`, also into the averages.
 
         Raises WeightsError or ConfigError, as read_state does.
         """
@@ -118,7 +118,7 @@ class SeparatorModule(LightningModule):
         return self.network if self.averaged is None else self.averaged.module
 
     def finished(self) -> nn.Module:
-        """A copy of the network as it is validated and exported, the scale folded in."""
+        """A copy of the network for validation and export, with the scale folded in."""
         copy = self.config.build()
         copy.load_state_dict(self.trained().state_dict())
         ARCHITECTURES[self.config.architecture].fold_scale(copy, float(self.scale))
@@ -126,9 +126,9 @@ class SeparatorModule(LightningModule):
 
 
 def average_with_warm_up(decay: float) -> Callable[..., None]:
-    """How averaged weights follow: faster at first, or the random initial ones would stay too long.
+    """Averaging with a smaller decay at first, to forget the random initial weights sooner.
 
-    At a decay of 0.998 it takes 1,150 steps until their share is down to a tenth.
+    At a constant decay of 0.998, it would take 1,150 steps until their share is a tenth.
     """
 
     def follow(averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""MUSDB18's tracks by name: for training, held out of it for validation, and for tests."""
+"""The names of MUSDB18's tracks: training, validation and test."""
 
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -10,25 +10,28 @@ VALIDATION_LIST = ROOT / "training" / "validation_tracks.txt"  # the 14 of the p
 TEST_LIST = ROOT / "evaluator" / "musdb18_test.txt"
 
 TRAIN_TRACKS = 100
-OTHER_SPELLINGS = 5  # tracks of the hundred that may have a name that is not on the list
+OTHER_SPELLINGS = 5  # of the hundred tracks, how many may have a name that is not on the list
 
 
 def track_key(name: str) -> str:
-    """A track's name reduced to what all editions spell alike: lower-case letters and digits."""
+    """A track's name reduced to lower-case letters and digits, which all editions share."""
     plain = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold()
     return "".join(letter for letter in plain if letter.isalnum()) or name
 
 
 def read_keys(path: Path) -> frozenset[str]:
-    """The keys of a list of tracks, one name a line."""
+    """The keys of a list of tracks, one name per line."""
     return frozenset(map(track_key, path.read_text(encoding="utf-8").splitlines()))
 
 
 def find_training_tracks(folders: Iterable[Collection[str]]) -> frozenset[str]:
     """Which of these tracks belong to MUSDB18's training part.
 
-    Args: the keys of the tracks in each folder. A folder of a hundred tracks is that part as a
-    whole where nearly all of its names are on the list; otherwise a track is known by its own name.
+    A folder of a hundred tracks counts as the whole training part if nearly all of its names are on
+    the list; otherwise each track is recognised by its name.
+
+    Args:
+        folders: the keys of the tracks in each folder.
     """
     listed = read_keys(TRAIN_LIST)
     found: set[str] = set()

@@ -11,15 +11,15 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 Weights = Iterable[nn.Parameter]
 
 WARM_UP = 0.1  # share of a one-cycle run in which the learning rate rises
-COSINE_WARM_UP = 0.05  # the same of a cosine run
-COSINE_END = 1e-3  # the remaining share of the learning rate at its end
+COSINE_WARM_UP = 0.05  # the same for a cosine run
+COSINE_END = 1e-3  # learning rate at its end, relative to the highest
 
 
 def _cosine(steps: int) -> Callable[[int], float]:
     warm_up = max(1, round(COSINE_WARM_UP * steps))
 
     def share(step: int) -> float:
-        """The rate of a step, as a share of the highest one."""
+        """The learning rate of a step, relative to the highest."""
         if step < warm_up:
             return (step + 1) / warm_up
         done = min(1.0, (step - warm_up) / max(1, steps - warm_up))
@@ -45,7 +45,7 @@ OPTIMIZERS: Mapping[str, Callable[[Weights, float, float], Optimizer]] = {
     "adam": lambda weights, rate, decay: torch.optim.Adam(weights, lr=rate, weight_decay=decay),
     "adamw": lambda weights, rate, decay: torch.optim.AdamW(weights, lr=rate, weight_decay=decay),
 }
-# (optimizer, learning rate, steps); None: the rate stays as it is
+# (optimizer, learning rate, steps); None: a constant rate
 SCHEDULES: Mapping[str, Callable[[Optimizer, float, int], LRScheduler | None]] = {
     "constant": lambda *_: None,
     "one_cycle": _one_cycle,

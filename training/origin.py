@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Origin:
-    """What a training was started with."""
+    """How a weights file was made."""
 
     made_by: str  # the command
     data: str | None = None  # names of the data sets

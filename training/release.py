@@ -1,4 +1,4 @@
-"""The network of a checkpoint as weights: exported, in the manifest, and for warm starts."""
+"""Releases the network of a checkpoint: exports it, registers it, and writes its warm start."""
 
 import logging
 from pathlib import Path
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def write_network(
     module: SeparatorModule, weights: Path, name: str, *, score: float, origin: Origin
 ) -> None:
-    """Write the network that a module has trained, and its weights for warm starts; register both.
+    """Write and register a module's network, and write its weights for warm starts.
 
     Raises OutputError, or NetworkError if onnxruntime's output differs from torch's.
     """
@@ -37,9 +37,9 @@ def release_checkpoint(
     path: Path, config: SeparatorConfig, source: str, seed: int, *, weights: Path, name: str,
     origin: Origin,
 ) -> float:  # fmt: skip
-    """Write the network of a checkpoint; returns the best validation SDR of its run by then, in dB.
+    """Write the network of a checkpoint; returns the best validation SDR of its run so far, dB.
 
-    Raises WeightsError, ConfigError for a checkpoint of another run, or as write_network does.
+    Raises WeightsError; ConfigError for a checkpoint of another run; or as write_network does.
     """
     check_run(path, describe_run(config, source, seed))
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)

@@ -21,11 +21,11 @@ class Report(Callback):
     def __init__(self, source: str, curve: Curve) -> None:
         self._source = source
         self._curve = curve
-        self._losses: list[Tensor] = []  # kept on their device: reading one would wait for it
+        self._losses: list[Tensor] = []  # on the device: reading one would wait for it
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A resumed run continues its curve."""
+        """Continue the curve of a resumed run at its current step."""
         self._curve.resume(trainer.global_step)
 
     @override

@@ -1,4 +1,4 @@
-"""Training songs that lie in a device's memory: examples are cut, mixed and changed there."""
+"""Training songs in a device's memory, where examples are cut, mixed and augmented."""
 
 import math
 from collections.abc import Sequence
@@ -15,24 +15,24 @@ from training.config import DataConfig, targets
 from training.examples import Examples, Part, Place
 from training.songs import FULL_SCALE, Song, Stems, to_int16
 
-BLOCK = 1024  # samples of which one mean level is kept
+BLOCK = 1024  # samples per mean level
 
 
 class ResidentExamples(Examples):
-    """The examples of Examples, number by number, made on a device.
+    """The same examples as in Examples, made on a device.
 
-    They differ by float32 rounding, in how a stem is resampled (by its spectrum), and in quiet
-    parts, which are judged by blocks.
+    Differences: float32 rounding, resampling in the frequency domain, and quiet parts, which are
+    detected in blocks.
     """
 
     def __init__(
         self, songs: Sequence[Song], source: str, data: DataConfig, *,
         chunk: int, count: int, seed: int, device: torch.device,
     ) -> None:  # fmt: skip
-        """Bring all stems of all songs to the device: 16 bits a sample, 42 MB a minute.
+        """Copy all stems of all songs to the device: 16 bits per sample, 42 MB per minute.
 
-        Raises AudioError as reading them does, ConfigError where `data` asks for pitch shift or
-        time stretch, which is work for CPUs.
+        Raises AudioError if they cannot be read, ConfigError if `data` requests pitch shift or time
+        stretch, which need the CPU.
         """
         super().__init__(songs, source, data, chunk=chunk, count=count, seed=seed)
         if data.semitones or data.stretch:
@@ -42,7 +42,7 @@ class ResidentExamples(Examples):
             )  # fmt: skip
         self._device = device
         self._held: dict[tuple[str, str], Tensor] = {}
-        self._levels: dict[tuple[str, str], npt.NDArray[np.float64]] = {}  # summed up
+        self._levels: dict[tuple[str, str], npt.NDArray[np.float64]] = {}  # cumulative sums
         stems = Stems()
         for song in songs:
             for stem in SOURCES:
@@ -51,7 +51,7 @@ class ResidentExamples(Examples):
                 self._levels[song.name, stem] = _summed_levels(content)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """As Examples has it, on the device."""
+        """As in Examples, on the device."""
         parts = zip(SOURCES, self.draw(index), strict=True)
         stems = {source: self._on_device(source, part) for source, part in parts}
         wanted = [stems[source] for source in targets(self._source)]
@@ -81,9 +81,10 @@ class ResidentExamples(Examples):
 
 
 def change_spectrum(stem: Tensor, samples: int, treble: float, corner: float) -> Tensor:
-    """Resample to so many samples, and turn up what lies above a corner (Hz) by `treble` dB.
+    """Resample to `samples` samples, and boost everything above a corner (Hz) by `treble` dB.
 
-    By the discrete Fourier transform, for which a signal is periodic. Shape: (2, n) -> (2, samples)
+    Uses the discrete Fourier transform, which treats a signal as periodic. Shape: (2, n) -> (2,
+    samples)
     """
     held = stem.shape[1]
     spectrum = torch.fft.rfft(stem) * (samples / held)
@@ -91,7 +92,7 @@ def change_spectrum(stem: Tensor, samples: int, treble: float, corner: float) ->
     spectrum = torch.nn.functional.pad(spectrum, (0, max(0, bins - spectrum.shape[1])))[:, :bins]
     if treble:
         frequencies = torch.arange(bins, device=stem.device) * (SAMPLE_RATE / samples)
-        # The analogue shelf of first order that training.examples has as a filter.
+        # The first-order analogue shelf that training.examples implements as a filter.
         slope = torch.tan(math.pi * frequencies.clamp(max=0.499 * SAMPLE_RATE) / SAMPLE_RATE)
         position = 1j * slope / math.tan(math.pi * corner / SAMPLE_RATE)
         spectrum = spectrum * (10 ** (treble / 20) * position + 1) / (position + 1)
@@ -100,10 +101,10 @@ def change_spectrum(stem: Tensor, samples: int, treble: float, corner: float) ->
 
 
 class Batches(Dataset[tuple[Tensor, Tensor]]):
-    """Whole batches of examples, so that nothing is collated outside the device."""
+    """Whole batches of examples, collated on the device."""
 
     def __init__(self, examples: ResidentExamples, size: int) -> None:
-        """Batches of so many examples; the last one is left out where it is not whole."""
+        """Batches of `size` examples; an incomplete last batch is dropped."""
         self._examples = examples
         self._size = size
 
@@ -120,7 +121,7 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
 
 
 def _summed_levels(content: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
-    # Sums of mean absolute values of blocks up to each of them. Shape: (2, n) -> (blocks + 1)
+    # Cumulative sums of the blocks' mean absolute values. Shape: (2, n) -> (blocks + 1)
     whole = max(1, content.shape[1] // BLOCK)
     blocks = np.array_split(np.abs(content.astype(np.float32)).mean(axis=0), whole)
     means = np.array([block.mean() for block in blocks]) / FULL_SCALE

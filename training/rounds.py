@@ -1,4 +1,4 @@
-"""Which examples a process sees between two validations."""
+"""The examples of a process between two validations."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ from torch.utils.data import Sampler
 class Rounds(Sampler[int]):
     """The examples of one process in one round of steps, in order, from the current step on.
 
-    Examples depend on their number alone. Which of them a step sees depends on the step alone,
-    however often the run was resumed and however many processes share it.
+    Examples depend on their number alone, and the examples of a step on the step alone, however
+    often the run was resumed and however many processes share it.
     """
 
     def __init__(self, trainer: Trainer, *, batch: int, steps: int) -> None:

@@ -1,4 +1,4 @@
-"""The data that a training has seen, and whether the challenge's rules allow them."""
+"""The data sets of a training, and whether the challenge's rules allow them."""
 
 import json
 from collections import Counter
@@ -19,13 +19,13 @@ SUBMISSION = ROOT / "aicrowd.json"
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The data sets of a training, by the names that a system's `training_data` has for them."""
+    """The data sets of a training, named as in a system's `training_data`."""
 
-    songs: Mapping[str, int]  # how many of each
+    songs: Mapping[str, int]  # number of songs by data set
 
     @property
     def leaderboard(self) -> str:
-        """The first leaderboard that allows them: A for MUSDB18-HQ train alone, else B."""
+        """The first leaderboard that allows them: A for MUSDB18-HQ train alone, otherwise B."""
         return "A" if set(self.songs) == {MUSDB18_TRAIN} else "B"
 
     def __str__(self) -> str:
@@ -33,10 +33,10 @@ class TrainingData:
 
 
 def describe_data(songs: Sequence[Song]) -> TrainingData:
-    """Name the data sets of these songs, those for validation included.
+    """Name the data sets of these songs, including those for validation.
 
-    MUSDB18's tracks are recognised by name, others are named after their folder. Raises ConfigError
-    for a test song of MUSDB18 or of the demo songs, which no training may see.
+    MUSDB18's tracks are recognised by name, other songs are named after their folder. Raises
+    ConfigError for a test song of MUSDB18 or of the demo songs, which must not be trained on.
     """
     of_musdb18 = find_training_tracks(group_tracks(songs).values())
     for_tests = read_keys(TEST_LIST)
@@ -54,10 +54,10 @@ def describe_data(songs: Sequence[Song]) -> TrainingData:
 
 
 def check_rules(data: TrainingData, submission: Path = SUBMISSION) -> None:
-    """Raise ConfigError where a submission to leaderboard A would hold more than that allows.
+    """Raise ConfigError for data that a submission to leaderboard A must not use.
 
-    `submission` is aicrowd.json, whose `external_dataset_used` is false for leaderboard A. Board B
-    allows any data, none but MUSDB18-HQ's too.
+    `submission` is aicrowd.json, whose `external_dataset_used` is false for leaderboard A.
+    Leaderboard B allows any data.
     """
     try:
         external = json.loads(submission.read_text(encoding="utf-8"))["external_dataset_used"]
@@ -75,7 +75,7 @@ def check_rules(data: TrainingData, submission: Path = SUBMISSION) -> None:
 
 
 def _demo_song(folder: Path) -> tuple[str, str] | None:
-    # The split of a song that python -m demo composed, and what such songs are called.
+    # The split of a song composed by python -m demo, and the name of its data set.
     path = folder / "song.json"
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))

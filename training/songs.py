@@ -1,4 +1,4 @@
-"""The songs of a training set: found, checked by their headers, held out, and read in parts."""
+"""The songs of a training set: finding them, holding some out, and reading parts of stems."""
 
 import hashlib
 import re
@@ -17,7 +17,7 @@ from mdx.errors import AudioError
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES, Audio
 from training.musdb18 import VALIDATION_LIST, find_training_tracks, read_keys, track_key
 
-HELD_OUT = 7  # one track in this many is for validation, unless a list says which
+HELD_OUT = 7  # one track in this many is for validation, unless a list names them
 VARIANT = re.compile(r" \[pitch[+-]\d+ tempo[+-]\d+\]$")  # what training.augment adds to a name
 FULL_SCALE = 2**15
 
@@ -32,12 +32,12 @@ class Song:
 
     @property
     def track(self) -> str:
-        """The key of the track, or of the one that this is a variant of."""
+        """The key of the track, or of the original if this is a variant."""
         return track_key(VARIANT.sub("", self.name))
 
     @property
     def is_variant(self) -> bool:
-        """Whether training.augment made it from another one."""
+        """Whether training.augment made it from another song."""
         return VARIANT.search(self.name) is not None
 
     def path(self, source: str) -> Path:
@@ -46,10 +46,10 @@ class Song:
 
 
 def find_songs(*roots: Path) -> tuple[Song, ...]:
-    """Find the songs in some folders, or in the folders `train` of them; sorted by name.
+    """Find the songs in some folders, or in their subfolders `train`; sorted by name.
 
-    Only headers are read. Raises AudioError for a folder without songs, two songs of one name, a
-    missing stem, or one that is not 44.1 kHz, stereo, or as long as the others.
+    Only headers are read. Raises AudioError for a folder without songs, two songs with the same
+    name, a missing stem, or one that is not 44.1 kHz, not stereo, or not as long as the others.
     """
     songs: dict[str, Song] = {}
     for root in roots:
@@ -74,11 +74,11 @@ def find_songs(*roots: Path) -> tuple[Song, ...]:
 def split_songs(
     songs: Sequence[Song], *, one_in: int = HELD_OUT
 ) -> tuple[tuple[Song, ...], tuple[Song, ...]]:
-    """Songs for training and for validation: a track and its variants are never split.
+    """Songs for training and for validation; a track and its variants are never separated.
 
-    MUSDB18's own 14 tracks are held out of its hundred; of others about one in `one_in`, by a hash
-    of the name, and at least one of each kind if there are two. For validation each track is
-    taken once, in its original form where that exists.
+    Of MUSDB18's hundred tracks the usual 14 are held out; of other songs about one in `one_in`, by
+    a hash of the name, and at least one for each purpose if there are two. For validation each
+    track is used once, in its original form if that exists.
     """
     keys = {song.track for song in songs}
     of_musdb18 = find_training_tracks(group_tracks(songs).values())
@@ -105,10 +105,10 @@ def group_tracks(songs: Iterable[Song]) -> dict[Path, set[str]]:
 
 
 class Stems:
-    """Parts of stems, at 16 bits: only the requested part is read, never a whole file.
+    """Reads parts of stems at 16 bits, never a whole file.
 
-    With `mapped`, 16-bit WAV files are mapped into memory. The system caches what was read, once
-    for all processes, and drops it when memory is short; the songs need not fit into memory.
+    With `mapped`, 16-bit WAV files are memory-mapped: the system caches them once for all processes
+    and drops them when memory is short, so the songs need not fit into memory.
     """
 
     def __init__(self, *, mapped: bool = True) -> None:
@@ -116,13 +116,13 @@ class Stems:
         self._maps: dict[Path, npt.NDArray[np.int16] | None] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_maps": {}}  # pickled, a map would become the file's content
+        return {**self.__dict__, "_maps": {}}  # pickling a map would copy the file's content
 
     def read(self, song: Song, source: str, start: int, samples: int) -> Audio:
         """A part of a stem; zeros beyond its end. Shape: (2, samples).
 
-        Raises AudioError for a file that cannot be read, is shorter than its header said, or holds
-        NaN or infinity.
+        Raises AudioError for a file that cannot be read, is shorter than its header says, or
+        contains NaN or infinity.
         """
         path = song.path(source)
         if self._mapped and path not in self._maps:
@@ -174,7 +174,7 @@ def _hash(key: str) -> int:
 
 
 def _map_file(path: Path, samples: int) -> npt.NDArray[np.int16] | None:
-    # Shape: (samples, 2); None for a file that has to be decoded.
+    # Shape: (samples, 2); None for a file that must be decoded.
     try:
         with path.open("rb") as file:
             form, _, kind = struct.unpack("<4sI4s", file.read(12))
@@ -185,14 +185,14 @@ def _map_file(path: Path, samples: int) -> npt.NDArray[np.int16] | None:
             shape = (samples, CHANNELS)
             return np.memmap(file, dtype="<i2", mode="r", offset=file.tell(), shape=shape)
     except (OSError, ValueError, struct.error, sf.LibsndfileError):
-        return None  # reading it says what is wrong
+        return None  # reading it will report the error
 
 
 def _read_frames(path: Path, start: int, stop: int) -> npt.NDArray[np.int16]:
     # Shape: (stop - start, 2)
     try:
         with sf.SoundFile(path) as file:
-            exact = file.subtype == "PCM_16"  # other integers would be cut off, floats not scaled
+            exact = file.subtype == "PCM_16"  # other integers would be truncated, floats not scaled
             file.seek(start)
             frames = file.read(stop - start, dtype="int16" if exact else "float32")
     except (sf.LibsndfileError, OSError) as error:

@@ -7,10 +7,10 @@ from mdx.systems.spec import SAMPLE_RATE, Audio
 
 
 def stretch_stem(audio: Audio, *, semitones: float, tempo: float) -> Audio:
-    """Shift the pitch, and play `tempo` times as fast, staying aligned with the original.
+    """Shift the pitch and play `tempo` times as fast, aligned with the original.
 
     Shape: (channels, samples) -> (channels, about samples / tempo). The library needs a whole
-    stem: its state is cleared at every call. Raises ConfigError if it is missing.
+    stem, since every call resets its state. Raises ConfigError if the library is missing.
     """
     try:
         from python_stretch.Signalsmith import Stretch
@@ -19,7 +19,7 @@ def stretch_stem(audio: Audio, *, semitones: float, tempo: float) -> Audio:
             "pitch shift and time stretch", got="no package python-stretch", expected="it",
             hint="pip install -e '.[train]'",
         ) from error  # fmt: skip
-    process = Stretch(0)  # of a seed, so that the same stem gives the same samples
+    process = Stretch(0)  # a fixed seed: the same stem gives the same samples
     process.preset(len(audio), SAMPLE_RATE)
     process.setTransposeSemitones(semitones)
     process.timeFactor = tempo

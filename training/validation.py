@@ -1,4 +1,4 @@
-"""Validation: the SDR of whole songs, separated as the runtime does it."""
+"""Validation: the SDR of whole songs, separated in the same way as by the runtime."""
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ class TorchNetwork:
     def __init__(
         self, net: nn.Module, spec: StftSpec, device: torch.device, *, sources: int = 1
     ) -> None:
-        """`sources` are made by the network."""
+        """`sources` is the number of stems that the network makes."""
         shape = (4, spec.dim_f, spec.dim_t)
         made = shape if sources == 1 else (sources, *shape)
         self.input, self.output = (
@@ -44,9 +44,9 @@ class TorchNetwork:
 
 
 def score_song(network: Network, spec: StftSpec, source: str, song: Song) -> dict[str, float]:
-    """The global SDR, in dB, of each source that a network makes and that sounds in a song.
+    """The global SDR, dB, of each source that a network makes and that is not silent in a song.
 
-    `source` is one of SOURCES, or `all`. Raises AudioError, or NetworkError where the network finds
+    `source` is one of SOURCES, or `all`. Raises AudioError, or NetworkError if the output contains
     NaN or infinity.
     """
     stems = read_stems(song)
@@ -70,6 +70,6 @@ def separate(network: Network, spec: StftSpec, source: str, mix: Audio) -> Audio
 
 
 def read_stems(song: Song) -> Audio:
-    """All stems of a song; the mixture is their sum. Shape: (4, 2, samples). AudioError."""
+    """All stems of a song, whose sum is the mixture. Shape: (4, 2, samples). Raises AudioError."""
     stems = Stems(mapped=False)
     return np.stack([stems.read(song, source, 0, song.samples) for source in SOURCES])

@@ -1,4 +1,4 @@
-"""Weights for a warm start of another training: the best network's, as they were trained."""
+"""Weights for a warm start: those of the best network, as trained."""
 
 import io
 import zipfile
@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from mdx.errors import ConfigError, WeightsError
 from mdx.files import write_atomically
 
-SCALE = "training.scale"  # the spectra's standard deviation, which the module divides by
+SCALE = "training.scale"  # the standard deviation of spectra, by which the module divides
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def state_name(name: str) -> str:
-    """The file of weights for a warm start, beside a network `<source>.onnx`."""
+    """The file of weights for a warm start, next to a network `<source>.onnx`."""
     return str(Path(name).with_suffix(".state.npz"))
 
 
 def write_state(path: Path, network: nn.Module, scale: float) -> None:
-    """Write the weights of a network in training, float32, and its scale; raises OutputError."""
+    """Write the float32 weights of a network in training, and its scale; raises OutputError."""
     arrays = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays, **{SCALE: np.float32(scale)})
@@ -32,7 +32,7 @@ def write_state(path: Path, network: nn.Module, scale: float) -> None:
 
 
 def read_state(path: Path, network: nn.Module) -> tuple[Mapping[str, Tensor], float]:
-    """Read weights for a network, and the scale they were trained with.
+    """Read weights for a network, and the scale with which they were trained.
 
     Raises WeightsError for a file that cannot be read, ConfigError for a network of another size.
     Shape: those of the network's weights

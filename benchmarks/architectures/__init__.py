@@ -1,1 +1,1 @@
-"""The paper's comparison in miniature: every architecture small, and trained equally long."""
+"""The paper's comparison in miniature: every architecture, small and trained for equal time."""

@@ -1,9 +1,9 @@
 """`python -m benchmarks.architectures`: the paper's comparison in miniature, at equal time.
 
-Every architecture at a size that costs about the same CPU time (--sizes prints it) learns vocals
-and drums for the same time, on the same songs, with three seeds; a network for all four stems gets
-the time of both. The SDR is that of songs nobody trained on. What is finished is kept in --out, and
-what is not goes on where it was; the table is of what there is.
+Every architecture, at a size that takes about the same CPU time (see --sizes), is trained for
+vocals and drums on the same songs for the same time, with three seeds; a network for all four stems
+gets the time of both. SDR is measured on held-out songs. Results are kept in --out, interrupted
+trainings continue, and the table shows the results so far.
 """
 
 import argparse
@@ -29,13 +29,13 @@ from training.songs import find_songs
 
 ASKED = ("vocals", "drums")
 SEEDS = (1, 2, 3)
-CPUS = 2  # that the minutes of a training are of
+CPUS = 2  # over which the minutes of a training are counted
 SECTION = "architectures"  # of the page
-TIMED = 3  # passes by which a network's pace is judged
+TIMED = 3  # passes by which a network's pace is measured
 
 
 def races(names: list[str], minutes: float) -> list[Race]:
-    """All trainings, seed by seed, so that an early table has all architectures."""
+    """All trainings, seed by seed: even an early table has all architectures."""
     seconds = 60 * CPUS * minutes
     found = []
     for seed in SEEDS:
@@ -48,7 +48,7 @@ def races(names: list[str], minutes: float) -> list[Race]:
 
 
 def run_all(todo: list[Race], data: Path, out: Path, workers: int) -> None:
-    """Train and score what is not finished yet."""
+    """Train and score all races that are not finished."""
     songs, tests = list(find_songs(data / "train")), list(find_songs(data / "test"))
     waiting = [race for race in todo if not (out / f"{race.name}.json").exists()]
     out.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def run_all(todo: list[Race], data: Path, out: Path, workers: int) -> None:
 
 
 def results_table(todo: list[Race], out: Path) -> str:
-    """Means over seeds, with the lowest and the highest, of all that is finished."""
+    """The means over seeds of finished races, with the lowest and the highest."""
     lines = []
     for name, contestant in CONTESTANTS.items():
         cells = []
@@ -79,12 +79,12 @@ def results_table(todo: list[Race], out: Path) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """The mean, and the lowest and the highest in brackets."""
+    """The mean, with the lowest and the highest in brackets."""
     return f"{mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def sizes_table() -> str:
-    """Parameters of a network, and CPU time for four stems of a second of audio."""
+    """The parameters of a network, and its CPU time for four stems of one second of audio."""
     torch.set_num_threads(1)
     lines = []
     for contestant in CONTESTANTS.values():

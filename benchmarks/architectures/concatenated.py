@@ -1,4 +1,4 @@
-"""TFC-TDF-U-Net v2 with v1's kind of skips: concatenated, not multiplied."""
+"""TFC-TDF-U-Net v2 with the skips of v1, which are concatenated instead of multiplied."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 
 
 class ConcatenatedUNet(TfcTdfUNet):
-    """v2 in all else; a 1x1 convolution brings both halves back to the level's channels.
+    """v2 otherwise; a 1x1 convolution reduces both halves to the level's channels.
 
     Shape: (batch, 4, dim_f, T) -> the same; T a multiple of 2**n_levels.
     """
@@ -18,6 +18,6 @@ class ConcatenatedUNet(TfcTdfUNet):
         self.merges = nn.ModuleList(nn.Conv2d(2 * wide, wide, 1) for wide in widths)
 
     def join(self, x: Tensor, skip: Tensor, *, level: int) -> Tensor:
-        """Concatenate both, and merge them. Shape: (batch, channels, T, F) all."""
+        """Concatenate and merge both. Shape: (batch, channels, T, F) for all."""
         merged: Tensor = self.merges[level](torch.cat([x, skip], dim=1))
         return merged

@@ -1,4 +1,4 @@
-"""The architectures at sizes that cost about the same CPU time for four stems."""
+"""The architectures at sizes that take about the same CPU time for four stems."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ class Contestant:
 
     title: str
     build: Callable[[], nn.Module]
-    makes: tuple[str, ...] = ()  # the order of its stems, where one network makes all four
+    makes: tuple[str, ...] = ()  # the order of its stems if one network makes all four
 
     def network(self) -> nn.Module:
-        """The network with fresh weights, from torch's generator."""
+        """The network with fresh weights from torch's generator."""
         return Normalised(self.build())
 
 

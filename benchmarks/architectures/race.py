@@ -1,4 +1,4 @@
-"""One training of so many CPU seconds, which may be broken off, and its SDR on other songs."""
+"""One training for given CPU seconds, which can be interrupted, and its SDR on other songs."""
 
 import math
 import time
@@ -20,7 +20,7 @@ from training.songs import Song
 from training.validation import read_stems
 
 BATCH = 4
-RATE = 2e-3  # at the beginning, from where it falls along a cosine to nothing
+RATE = 2e-3  # initial learning rate, which falls to zero along a cosine
 CLIP = 1.0
 LOSS = "mse"
 SAVED_EVERY = 60.0  # CPU seconds
@@ -29,7 +29,7 @@ DATA = DataConfig(whole_song=0.3)
 
 @dataclass(frozen=True)
 class Race:
-    """One network that is trained."""
+    """One network to train."""
 
     contestant: str  # of CONTESTANTS
     source: str  # of SOURCES, or `all`
@@ -38,12 +38,12 @@ class Race:
 
     @property
     def name(self) -> str:
-        """Of its files."""
+        """The name of its files."""
         return f"{self.contestant}-{self.source}-{self.seed}-{self.seconds:g}"
 
 
 def run_race(race: Race, songs: list[Song], tests: list[Song], out: Path) -> dict[str, float]:
-    """Train a network, or go on with it, on one thread; returns its SDR by source, in dB."""
+    """Train a network on one thread, or continue; returns its SDR by source, in dB."""
     torch.set_num_threads(1)
     net = train(race, songs, out / f"{race.name}.pt")
     made = CONTESTANTS[race.contestant].makes or (race.source,)
@@ -58,7 +58,7 @@ def run_race(race: Race, songs: list[Song], tests: list[Song], out: Path) -> dic
 
 
 def train(race: Race, songs: list[Song], path: Path) -> nn.Module:
-    """The network after its time; what it has learnt so far is kept in `path`."""
+    """The network after its training time; its state is saved in `path`."""
     torch.manual_seed(race.seed)
     net = CONTESTANTS[race.contestant].network()
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-4)
@@ -92,7 +92,7 @@ def train(race: Race, songs: list[Song], path: Path) -> nn.Module:
 
 
 def batches(race: Race, songs: list[Song], step: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Mixtures and what is to be found in them, from the batch of a step on, without an end.
+    """An endless stream of batches of mixtures and targets, from the given step on.
 
     Shape: (BATCH, 2, CHUNK), (BATCH, stems, 2, CHUNK)
     """
@@ -110,9 +110,10 @@ def batches(race: Race, songs: list[Song], step: int) -> Iterator[tuple[Tensor, 
 
 
 def separate(net: nn.Module, mix: Audio) -> Audio:
-    """A whole song in windows that overlap by half, under triangles.
+    """Separate a whole song in half-overlapping triangular windows.
 
-    The same for all architectures, which is none's published way. Shape: (2, n) -> (stems, 2, n)
+    This is the same for all architectures, and not the published procedure of any of them.
+    Shape: (2, n) -> (stems, 2, n)
     """
     samples, half = mix.shape[1], CHUNK // 2
     padded = np.pad(mix, ((0, 0), (half, CHUNK)))

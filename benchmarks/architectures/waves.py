@@ -1,4 +1,4 @@
-"""Networks of spectra, magnitudes and samples as one kind of thing: a mixture in, stems out."""
+"""Networks of spectra, magnitudes and waveforms with one interface: a mixture in, stems out."""
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,11 @@ from mdx.estimators.stft import StftSpec
 from models.demucs import Demucs
 from training.spectrogram import spectrogram, waveform
 
-EPSILON = 1e-4  # below the standard deviation of a mixture that sounds
+EPSILON = 1e-4  # below the standard deviation of a mixture that is not silent
 
 
 class Normalised(nn.Module):
-    """A network that gets mixtures of standard deviation 1, whatever theirs is.
+    """A network whose input is normalised to standard deviation 1.
 
     Shape: (batch, 2, n) -> (batch, stems, 2, n)
     """
@@ -47,7 +47,7 @@ class Spectra(nn.Module):
 
 
 class Magnitudes(nn.Module):
-    """A network of magnitudes, and the mixture's phase: Open-Unmix, X-UMX, D3Net, MMDenseLSTM.
+    """A network of magnitudes, with the mixture's phase: Open-Unmix, X-UMX, D3Net, MMDenseLSTM.
 
     Shape: (batch, 2, n) -> (batch, stems, 2, n)
     """
@@ -72,7 +72,7 @@ class Magnitudes(nn.Module):
 
 
 class Samples(nn.Module):
-    """A network of the waveform: ResUNetDecouple+, Demucs-v2, which gets zeros around its input.
+    """A network of waveforms: ResUNetDecouple+, and Demucs-v2, whose input is padded with zeros.
 
     Shape: (batch, 2, n) -> (batch, stems, 2, n)
     """

@@ -1,1 +1,1 @@
-"""What every system of the paper's table costs on one machine, beside what it is known to reach."""
+"""The cost of every system in the paper's table on one machine, and its published SDR."""

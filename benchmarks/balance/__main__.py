@@ -1,8 +1,9 @@
-"""`python -m benchmarks.balance`: what the paper's systems cost, and the picture of its claim.
+"""`python -m benchmarks.balance`: the cost of the paper's systems, as a table and a plot.
 
-Every system at its published size, with random weights, on one song of noise: in its published way
-(overlaps, flips, shifts), and in one pass. Measurements are interleaved and kept in --json; the
-same command goes on. The first call writes the networks, about 6 GB, which takes some minutes.
+Every system runs at its published size, with random weights, on one song of noise: as published
+(with overlaps, flips or shifts), and in one pass. Measurements are interleaved and kept in --json,
+from which the same command continues. The first call writes the networks, about 6 GB, which takes
+some minutes.
 """
 
 import argparse
@@ -34,7 +35,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Measure, print the table, draw; returns the exit code."""
+    """Measure, print the table and draw the plot; returns the exit code."""
     args = get_parser().parse_args()
     try:
         figures = Figures(args.json, args.seconds)

@@ -1,4 +1,4 @@
-"""The systems that are compared: how each was run for its published result, and which that is."""
+"""The compared systems: the published result of each, and how it was run for that."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from evaluator.published import read_published
 from mdx.systems.spec import SOURCES
 
 METRIC, TEST_SETS = "sdr_median_of_frames", ("MUSDB18 test", "MUSDB18-HQ test")
-# Options that have a network make the same sample more than once, and their least values.
+# Options that make a network compute a sample more than once, with their minimum values.
 ONE_PASS: Mapping[str, Any] = {"overlap": 0, "flip": False, "shifts": 0}
 
 
@@ -18,10 +18,10 @@ class Contender:
     """One system of models/systems."""
 
     title: str
-    row: str | None = None  # its name in evaluator/published.yaml; None: nobody published one
+    row: str | None = None  # its row in evaluator/published.yaml; None: no result was published
     options: Mapping[str, Any] = field(default_factory=dict)  # of the published run, not the YAML's
     precisions: tuple[str, ...] = ("float32",)
-    one_pass: Mapping[str, Any] = field(default_factory=dict)  # what that needs besides ONE_PASS
+    one_pass: Mapping[str, Any] = field(default_factory=dict)  # options besides ONE_PASS
 
 
 OURS = ("float32", "bf16", "int8")
@@ -31,9 +31,9 @@ CONTENDERS: Mapping[str, Contender] = {
     "leaderboard_a": Contender("KUIELab-MDX-Net", "KUIELab-MDX-Net", precisions=OURS),
     "tfc_tdf_v1": Contender("TFC-TDF-U-Net v1", "TFC-TDF-U-Net v1"),
     "x_umx": Contender("X-UMX", "X-UMX"),
-    # The row is a mean over ten shifts, where the YAML has the command line's none.
+    # The row is a mean over ten shifts; the YAML has none, like Demucs' command line.
     "demucs_v2": Contender("Demucs-v2", "Demucs-v2", options={"shifts": 10}),
-    # Patches of 256 and of 384 frames, side by side.
+    # Patches of 256 and of 384 frames without overlap.
     "d3net": Contender("D3Net", "D3Net", one_pass={"segment": 1536}),
     "resunet_decouple": Contender("ResUNetDecouple+", "ResUNetDecouple+"),
     "lasaft_large": Contender("LaSAFT-Net, large", "LaSAFT-GPoCM-Net of n_fft 4096"),
@@ -58,9 +58,9 @@ class Run:
 
 
 def runs_of(system: str, options: Mapping[str, Any]) -> list[Run]:
-    """All ways of running a system, some of whose estimators have these options in its YAML.
+    """All ways of running a system whose estimators have these options in its YAML.
 
-    One pass is listed in float32, where it differs from the published way.
+    One pass is included in float32 if it differs from the published way.
     """
     contender = CONTENDERS[system]
     published = {**options, **contender.options}
@@ -70,9 +70,9 @@ def runs_of(system: str, options: Mapping[str, Any]) -> list[Run]:
 
 
 def published_sdr(system: str) -> float | None:
-    """The mean SDR over the four sources that was published for a system, in dB.
+    """The published mean SDR of a system over the four sources, in dB.
 
-    Of the paper's metric (median over frames, then songs) on MUSDB18's test set.
+    It is the paper's metric (median over frames, then songs) on MUSDB18's test set.
     """
     wanted = CONTENDERS[system].row
     for table in read_published().tables:

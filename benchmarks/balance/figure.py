@@ -1,4 +1,4 @@
-"""Published SDR against the share of the time limit, as a picture."""
+"""A plot of published SDR against the share of the time limit."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ LIMIT = "#c0392b"
 
 
 def draw_balance(figures: Figures, runs: list[Run], path: Path) -> None:
-    """Draw one point a system, in its published way, and the limit as a line; write an SVG.
+    """Draw one point per system, run as published, and the limit as a line; write an SVG.
 
-    The share is that of 1.57 x the duration, for MUSDB's longest song.
+    The limit is 1.57 x the duration, for MUSDB's longest song.
     """
     measured, longest = figures.values["machine"]["seconds"], max(SONGS.values())
     canvas, axes = figure(width=7.2, height=4.4)

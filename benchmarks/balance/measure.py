@@ -1,4 +1,4 @@
-"""Running the contenders, each in a process of its own; what is measured stays in a JSON file."""
+"""Runs the contenders, each in its own process, and keeps the measurements in a JSON file."""
 
 import json
 import tempfile
@@ -23,10 +23,10 @@ SONGS = {"a song of 4 minutes": 240, "MUSDB's longest song (7:10)": 430}  # seco
 
 
 class Figures:
-    """All that was measured on one machine, in a JSON file that grows run by run."""
+    """All measurements on one machine, in a JSON file that grows with every run."""
 
     def __init__(self, path: Path, seconds: float) -> None:
-        """Raises ConfigError where the file has figures of another machine or another song."""
+        """Raises ConfigError if the file has figures of another machine or another song."""
         self._path = path
         machine = {"cpu": cpu_model(), "cpus": available_cpus(), "seconds": seconds}
         self.values: dict[str, Any] = {"machine": machine, "systems": {}}
@@ -36,7 +36,7 @@ class Figures:
             raise ConfigError(path, got=f"figures of {found}", expected=f"{machine}, or a new file")
 
     def of(self, run: Run) -> dict[str, Any]:
-        """What is known of a run."""
+        """The figures of a run so far."""
         empty = {"runs": [], "macs": {}, "parameters": 0}
         found: dict[str, Any] = self.values["systems"].setdefault(str(run), empty)
         return found
@@ -47,7 +47,7 @@ class Figures:
 
 
 def all_runs(systems: list[str]) -> list[Run]:
-    """Every way of running these systems that this machine has."""
+    """Every way of running these systems that this machine supports."""
     found = []
     for name in systems:
         options: dict[str, Any] = {}
@@ -58,7 +58,7 @@ def all_runs(systems: list[str]) -> list[Run]:
 
 
 def measure(runs: list[Run], folder: Path, figures: Figures, seconds: int, times: int) -> None:
-    """Bring the figures of all runs to so many measurements, interleaved; saved after each."""
+    """Measure until every run has `times` measurements, interleaved and saved after each."""
     with tempfile.TemporaryDirectory() as name:
         song = Path(name) / "song" / "mixture.wav"
         song.parent.mkdir()
@@ -84,9 +84,9 @@ def measure(runs: list[Run], folder: Path, figures: Figures, seconds: int, times
 
 
 def projected_seconds(known: Mapping[str, Any], measured: float, wanted: float) -> float:
-    """Seconds of another song: those measured, times what its networks do more; no loading.
+    """Seconds for another song: the measured ones, scaled by the networks' operations; no loading.
 
-    Both lengths are in seconds. What a network does not do (STFT, files) grows a little less.
+    Both lengths are in seconds. Other work (STFT, files) grows slightly less.
     """
     taken = median(run["seconds"] for run in known["runs"])
     macs = known["macs"]
@@ -94,6 +94,6 @@ def projected_seconds(known: Mapping[str, Any], measured: float, wanted: float) 
 
 
 def title_of(run: Run) -> str:
-    """How tables and figures call a run."""
+    """The name of a run in tables and figures."""
     title = CONTENDERS[run.system].title
     return title if run.precision == "float32" else f"{title}, {run.precision}"

@@ -1,4 +1,4 @@
-"""Every network of the comparison at its published size, with random weights, and its system."""
+"""The networks of the comparison at their published sizes, with random weights."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 COMMAND = "python -m benchmarks.balance"
 MIXER = "mixer.npz"
 V2, DEMUCS = "tfc_tdf_v2.onnx", "demucs_v2.onnx"
-# Which network of models.architectures, and which of its sizes, takes the place of an estimator's;
-# of a system with a size a stem, those are named like the stems.
+# The network in models.architectures, and its size, that replaces an estimator's; if each stem has
+# its own size, the sizes are named after the stems.
 SIZES: Mapping[str, tuple[str, str | None]] = {
     "tfc_tdf_v1": ("tfc_tdf_v1", "large"),
     "x_umx": ("x_umx", "x_umx"),
@@ -37,10 +37,10 @@ SIZES: Mapping[str, tuple[str, str | None]] = {
 
 
 def write_system(run: Run, folder: Path) -> Path:
-    """Write a system with random weights, run in one of its ways; returns its YAML.
+    """Write a system with random weights for a run; returns the path of its YAML.
 
-    All four stems are made, by the network of one stem each where only some are public. A network
-    is written once, whoever shares it.
+    It makes all four stems, with one network per stem if only some are public. A shared network is
+    written once.
     """
     values = read_mapping(MODELS / "systems" / f"{run.system}.yaml")
     values["estimators"] = in_four_stems(values["estimators"])
@@ -65,7 +65,7 @@ def write_system(run: Run, folder: Path) -> Path:
 
 
 def in_four_stems(estimators: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The estimators of a YAML, or the first one for each source where it does not make all."""
+    """The estimators of a YAML, or copies of the first for each source if some are missing."""
     made = {stem for part in estimators for stem in part["makes"]}
     if made >= set(SOURCES):
         return [dict(part) for part in estimators]
@@ -97,7 +97,7 @@ def _weights_of(system: str, part: dict[str, Any], folder: Path) -> object:
 
 
 def _once(folder: Path, name: str, write: Callable[[Path], int]) -> str:
-    # The parameters are noted last, beside a network that is whole.
+    # The parameters are written last, when the network is complete.
     if not (folder / f"{name}.parameters").exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / f"{name}.parameters", write(folder / name))

@@ -1,4 +1,4 @@
-"""The comparison in Markdown: what running a system costs in each way, and what limits it keeps."""
+"""The comparison in Markdown: the cost of each run, and the limits that it keeps."""
 
 from collections.abc import Mapping
 from statistics import median
@@ -17,7 +17,7 @@ HEADER = [
 
 
 def shares(known: Mapping[str, Any], measured: float, duration: float) -> tuple[float, float]:
-    """What a song of so many seconds takes of each of the challenge's two limits."""
+    """The shares of the challenge's two limits that a song of this duration takes."""
     taken = projected_seconds(known, measured, duration)
     first, second = ROUND_1.seconds(duration), ROUND_2.seconds(duration)
     assert first is not None and second is not None
@@ -25,7 +25,7 @@ def shares(known: Mapping[str, Any], measured: float, duration: float) -> tuple[
 
 
 def balance_table(figures: Figures, runs: list[Run]) -> str:
-    """A line for every run that was measured, in their order."""
+    """A row for every measured run, in their order."""
     measured = figures.values["machine"]["seconds"]
     lines = []
     for run in runs:
@@ -46,7 +46,7 @@ def balance_table(figures: Figures, runs: list[Run]) -> str:
 
 
 def is_published(run: Run) -> bool:
-    """Whether the published SDR is that of this run: its way, and its precision."""
+    """Whether the published SDR applies to this run, with its way and its precision."""
     return run.way == "published" and run.precision == "float32"
 
 
@@ -55,7 +55,7 @@ def _share(part: float) -> str:
 
 
 def balance_section(figures: Figures, runs: list[Run]) -> str:
-    """The table with what it is of, in words."""
+    """The table with an introduction."""
     machine = figures.values["machine"]
     times = max((len(figures.of(run)["runs"]) for run in runs), default=0)
     words = (

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of a whole song: every call of every network, counted without running it."""
+"""Counts the multiply-accumulates of a whole song, without running its networks."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ BLOCK = SAMPLE_RATE  # samples of mixture at a time
 
 
 class Counted:
-    """In place of a network: it counts the inputs that it is given, and makes zeros."""
+    """A stand-in for a network that counts its inputs and returns zeros."""
 
     runtime, precision = "none", "float32"
 
@@ -37,7 +37,7 @@ class Counted:
         self.calls: Counter[Shape] = Counter()
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
-        """Shapes: those of both ends; an open axis is as long as the input's."""
+        """Shape: as for the network; a variable axis is as long as the input's."""
         self.calls[values.shape] += 1
         if out is None:
             ends = (values.shape[0], *self.output.shape[1:-1], values.shape[-1])
@@ -53,7 +53,7 @@ def _end(value: onnx.ValueInfoProto) -> End:
 
 @dataclass
 class CountedRuntime:
-    """In place of a runtime: its networks are Counted."""
+    """A stand-in for a runtime, whose networks are Counted."""
 
     workers: int = 1
     computes_bf16: bool = False
@@ -62,14 +62,14 @@ class CountedRuntime:
     def open(
         self, path: Path, name: str, *, fixed: bool = True, precision: str = "float32"
     ) -> Network:
-        """As mdx.runtimes.runtime.Runtime has it."""
+        """As in mdx.runtimes.runtime.Runtime."""
         del name, fixed, precision
         self.opened.append(Counted(path))
         return self.opened[-1]
 
 
 class Lengths:
-    """In place of an estimator: it counts segments by how long they are, and makes silence."""
+    """A stand-in for an estimator that counts segments by their length and returns silence."""
 
     def __init__(self, estimator: Estimator) -> None:
         self.name, self.makes = estimator.name, estimator.makes
@@ -96,7 +96,7 @@ def song_macs(system: Path, seconds: float) -> int:
     for estimator in ladder.running(ladder.levels[0]):
         for samples, count in segment_lengths(estimator, seconds).items():
             for network in runtime.opened:
-                network.calls.clear()  # of the segment before, and of the checks while loading
+                network.calls.clear()  # of the previous segment, and of checks while loading
             segment = np.ones((1, CHANNELS, samples), dtype=np.float32)
             estimator(segment, stages=Stages(), rng=np.random.default_rng(0))
             total += count * sum(
@@ -107,7 +107,7 @@ def song_macs(system: Path, seconds: float) -> int:
 
 
 def segment_lengths(estimator: Estimator, seconds: float) -> Mapping[int, int]:
-    """How often an estimator is called in a song, by the samples of its input."""
+    """The number of calls of an estimator in a song, by the samples of its input."""
     counted = Lengths(estimator)
     song = OverlapAdd(counted)
     left = round(seconds * SAMPLE_RATE)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.figures`: the paper's figures, of the code as it is and of measured data.
+"""`python -m benchmarks.figures`: the paper's figures, drawn from this code and measured data.
 
 flow.svg: leaderboard A's system. u_net.svg: TFC-TDF-U-Net v2. results.svg: published results by
-source, and those of --report beside them. The configuration table of v1 and v2 is printed.
+source, together with those of --report. The configuration table of v1 and v2 is printed.
 """
 
 import argparse

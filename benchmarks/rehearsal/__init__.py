@@ -1,1 +1,1 @@
-"""MUSDB18's test set in size, composed, and the reproduction of the paper run upon it."""
+"""The reproduction of the paper, rehearsed on composed songs of the size of MUSDB18's test set."""

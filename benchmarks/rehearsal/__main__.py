@@ -2,8 +2,8 @@
 
 Fifty composed songs of 3.5 hours, the longest 7:10, as WAV and as .stem.mp4; leaderboard A's system
 at full size with random weights, with and without Demucs-v2, in float32, bf16 and int8; limits on,
-all metrics, the paper check, the report. What is finished is kept in --out, and the same command
-goes on. It prints what took how long, and how much memory and disk.
+all metrics, the paper check, the report. Results are kept in --out, from which the same command
+continues. It prints the time, memory and disk space of each step.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def evaluate(out: Path, songs: Path, precision: str, system: Path) -> None:
 
 
 class Steps:
-    """Seconds of every step, in a JSON file; those of one that was broken off add up."""
+    """Seconds of every step, in a JSON file; those of an interrupted step add up."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -81,7 +81,7 @@ class Steps:
 
 
 def summary(out: Path, steps: Steps) -> str:
-    """What every step took, and of each evaluation the time, memory, disk and report."""
+    """The time of every step, and the time, memory, disk space and report of each evaluation."""
     lines = []
     for name, seconds in steps.seconds.items():
         cells = ["-"] * 5
@@ -105,7 +105,7 @@ def summary(out: Path, steps: Steps) -> str:
 
 
 def main() -> int:
-    """Do what is left to do, and print the summary; returns the exit code."""
+    """Run the remaining steps and print the summary; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rehearsal", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/rehearsal"))
     parser.add_argument("--songs", type=int, default=50)

@@ -1,1 +1,1 @@
-"""The claims that nothing is late and nothing is lost, tried a thousand times."""
+"""A thousand trials of the claims that nothing is late and nothing is lost."""

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.soak`: nothing is late, nothing is lost, a thousand times.
+"""`python -m benchmarks.soak`: a thousand trials that nothing is late and nothing is lost.
 
 late: songs under random limits on disturbed machines. separate, evaluate: SIGKILL at a random
-moment of a separation and of a replay. starts: four processes at once on a cold cache of compiled
-networks. Each trial is a line in --out, and the same command goes on; the table is of all there
-are. Mutated inputs are `python -m tests.fuzz`.
+moment of a separation or of an evaluation. starts: four processes at once with an empty cache of
+compiled networks. Each trial is a line in --out, from which the same command continues; the table
+covers all trials so far. For mutated inputs see `python -m tests.fuzz`.
 """
 
 import argparse
@@ -30,7 +30,7 @@ Trial = Callable[[int], Row]
 
 
 def trial_of(kind: str, system: str, songs: list[Song], out: Path) -> Trial:
-    """What is tried again and again, by its number."""
+    """The trial of a kind, called with its number."""
     if kind == "late":
         return partial(try_limit, system=system, songs=songs, out=out / "stems")
     if kind == "starts":
@@ -40,7 +40,7 @@ def trial_of(kind: str, system: str, songs: list[Song], out: Path) -> Trial:
 
 
 def soak_table(journals: dict[str, Journal]) -> str:
-    """All trials of all kinds, and how many of them went wrong."""
+    """A table of all trials by kind, and how many of them failed."""
     lines = []
     for kind, words in KINDS.items():
         rows = journals[kind].rows()
@@ -49,7 +49,7 @@ def soak_table(journals: dict[str, Journal]) -> str:
 
 
 def main() -> int:
-    """Try on, print the table; returns 1 where a trial went wrong, in this call or before."""
+    """Run the trials and print the table; returns 1 if any trial has failed, now or before."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="(default: only the table)")
     parser.add_argument("--trials", type=int, default=1000, help="of each kind, in all")
@@ -73,7 +73,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        pass  # the table is of what there is
+        pass  # the table covers the trials so far
     print(soak_table(journals))
     return int(any(row["bad"] for journal in journals.values() for row in journal.rows()))
 

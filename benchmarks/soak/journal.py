@@ -1,4 +1,4 @@
-"""What a soak has tried: one JSON object a line, so that it goes on where it was stopped."""
+"""The trials of a soak, one JSON object per line, from which it can continue."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ class Journal:
     """The trials of one kind, in a file that only grows."""
 
     def __init__(self, folder: Path, kind: str) -> None:
-        """What a killed soak left of a last line is cut off."""
+        """Remove an incomplete last line, which a killed soak leaves."""
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{kind}.jsonl"
         if self._path.exists():

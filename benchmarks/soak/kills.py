@@ -1,4 +1,4 @@
-"""SIGKILL at random moments: what was finished stays, and nothing half-written counts."""
+"""SIGKILL at random moments: finished results stay, and half-written ones do not count."""
 
 import json
 import os
@@ -20,14 +20,14 @@ from evaluator.test_sets import Song
 from mdx.audio.drafts import LEFTOVER
 from mdx.systems.spec import SOURCES
 
-FRESH = 4  # every so many trials begin in an empty folder, the others upon what kills have left
-GRACE = 2.0  # seconds in which what a killed process has started must end
+FRESH = 4  # one trial in this many begins in an empty folder, the others where kills left off
+GRACE = 2.0  # seconds in which the children of a killed process must end
 STEMS = [f"{source}.wav" for source in SOURCES]
 
 
 @dataclass(frozen=True)
 class Whole:
-    """What an undisturbed run of a command comes to: the same bytes every time."""
+    """The results of an undisturbed run of a command, whose bytes are always the same."""
 
     command: list[str]
     folder: Path  # that it writes to
@@ -57,7 +57,7 @@ def undisturbed(kind: str, system: str, songs: list[Song], out: Path) -> Whole:
 
 
 def try_kill(number: int, whole: Whole) -> Row:
-    """Kill the command at a moment that its number draws, look, and run it again to its end."""
+    """Kill the command at a random moment, check its results, and run it again to its end."""
     rng = np.random.default_rng(number)
     if number % FRESH == 0:
         shutil.rmtree(whole.folder, ignore_errors=True)
@@ -79,7 +79,7 @@ def try_kill(number: int, whole: Whole) -> Row:
 
 
 def run_and_kill(command: list[str], seconds: float, mark: str) -> bool:
-    """Start a command and kill its process after so many seconds; whether it was still running."""
+    """Start a command and kill it after `seconds`; returns whether it was still running."""
     child = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, MARK: mark}, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -87,7 +87,7 @@ def run_and_kill(command: list[str], seconds: float, mark: str) -> bool:
     try:
         child.wait(seconds)
     except subprocess.TimeoutExpired:
-        child.kill()  # it alone: what it has started must see to itself
+        child.kill()  # only this process: its children must end by themselves
         child.wait()
         return True
     finally:
@@ -97,7 +97,7 @@ def run_and_kill(command: list[str], seconds: float, mark: str) -> bool:
 
 
 def left_running(mark: str) -> list[int]:
-    """Processes that go on although the one that started them is gone."""
+    """Processes that are still running although their parent is gone."""
     until = time.monotonic() + GRACE
     while (found := processes_of(mark)) and time.monotonic() < until:
         time.sleep(0.05)
@@ -105,7 +105,7 @@ def left_running(mark: str) -> list[int]:
 
 
 def compare(whole: Whole, before: tuple[set[Path], set[Path]]) -> list[str]:
-    """What is wrong with the results that are there now, in words."""
+    """Describe what is wrong with the current results."""
     stems, scores = stems_in(whole.folder), scores_in(whole.folder)
     problems = [f"{path} is lost" for path in before[0] - set(stems) | before[1] - set(scores)]
     problems += [f"{path} is another one" for path, found in stems.items()
@@ -119,13 +119,13 @@ def compare(whole: Whole, before: tuple[set[Path], set[Path]]) -> list[str]:
 
 
 def stems_in(folder: Path) -> dict[Path, str]:
-    """Hashes of all stems that are there under their own names."""
+    """Hashes of all stems with their final names."""
     paths = [path for name in STEMS for path in folder.rglob(name)]
     return {path.relative_to(folder): hash_file(path) for path in paths}
 
 
 def scores_in(folder: Path) -> dict[Path, Any]:
-    """The scores of all records that are there; raises ValueError for one that is no JSON."""
+    """The scores of all records; raises ValueError for one that is not JSON."""
     found = {}
     for path in (folder / "records").rglob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))

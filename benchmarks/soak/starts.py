@@ -1,4 +1,4 @@
-"""Processes that start at once where OpenVINO has compiled nothing yet."""
+"""Processes that start at the same time while OpenVINO's cache is empty."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ PROCESSES = 4
 
 
 def try_start(number: int, system: str, song: Path, out: Path) -> Row:
-    """Separate a song in several processes at once, with one cache for all that is empty."""
+    """Separate a song in several processes at once, with a shared, empty cache."""
     cache = out / "cache"
     shutil.rmtree(cache, ignore_errors=True)
     env = {**os.environ, "XDG_CACHE_HOME": str(cache), "MDX_THREADS": "1"}

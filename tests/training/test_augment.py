@@ -182,7 +182,7 @@ def test_an_interrupt_keeps_what_is_complete(
 
     monkeypatch.setattr(augment, "stretch_stem", interrupted)
     assert main(small(test_set, tmp_path / "out")) == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "run the same command again" in capsys.readouterr().err
     assert len(names(tmp_path / "out" / "train")) == 1
 
 
