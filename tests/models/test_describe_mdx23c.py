@@ -17,8 +17,8 @@ from mdx.systems.spec import SAMPLE_RATE
 from models.describe.__main__ import main
 from models.describe.graph import uvr_hash
 from models.describe.mdx23c import tail_hash
+from tests.models.describing import error_of, network, record
 from tests.models.mdx23c_original import Original, config
-from tests.models.test_describe import error_of, network, record
 from tests.published import averaged_longhand
 from tests.tiny import noise
 

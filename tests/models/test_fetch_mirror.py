@@ -11,10 +11,8 @@ from mdx.systems.manifest import read_manifest
 from mdx.systems.spec import MODELS
 from mdx.systems.weights import read_weights
 from models.fetch.__main__ import main
+from tests.models.released_files import NETS, WHOLE, files_of
 from tests.models.shelf import Shelf
-from tests.models.test_fetch import NETS, WHOLE, files_of, shelf, system
-
-__all__ = ["shelf", "system"]  # fixtures
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A browser that shows a server's page, and what a person does there."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,16 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 from benchmarks.page_server import PATIENCE, Server
-from tests.browser import wait
+from tests.browser import console, wait
+
+# How loud it is now: the peak of what the analyser sees.
+LOUDNESS = """
+const data = new Float32Array(2048);
+const audio = document.querySelector('.player').parentElement.player.audio;
+audio.analyser.getFloatTimeDomainData(data);
+return Math.max(...data.map(Math.abs));
+"""
+POSITION = "return document.querySelector('.player').parentElement.player.audio.position"
 
 
 class Pages:
@@ -66,3 +76,25 @@ class Pages:
         while not path.is_file() and next(wait_for, None) is not None:
             self.run("return new Promise((resolve) => setTimeout(resolve, 100))")
         return path.read_bytes()
+
+
+def without_web_audio(pages: Pages) -> None:
+    """A browser that has only <audio>."""
+    script = {"source": "delete window.AudioContext; delete window.webkitAudioContext;"}
+    pages.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
+    pages.open()
+    pages.click(".listen", pages.card("short.wav", "done"))
+    pages.press(" ")
+    pages.wait(f"return (() => {{ {POSITION} }})() > 0.2")
+    apart = pages.run("""
+        const { players } = document.querySelector('.player').parentElement.player.audio;
+        const times = [...players.values()].map((it) => it.currentTime);
+        return [players.size, Math.max(...times) - Math.min(...times)]""")
+    assert apart[0] == 5 and apart[1] < 0.5
+    pages.press("1")
+    volumes = pages.run("""
+        const { players } = document.querySelector('.player').parentElement.player.audio;
+        return [...players.values()].map((it) => it.volume)""")
+    assert volumes == [0, 1, 1, 1, 0]
+    pages.press(" ")
+    assert json.dumps(console(pages.browser)) == "[]"

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import signal
 import zipfile
 from collections.abc import Iterator
@@ -19,16 +18,8 @@ from benchmarks.page_server import serving
 from mdx.systems.spec import SOURCES
 from tests.browser import console, open_browser, set_scheme
 from tests.mdx.cli.kit import RATE, run, write_song
-from tests.mdx.serve.pages import Pages
+from tests.mdx.serve.pages import LOUDNESS, POSITION, Pages, without_web_audio
 
-# How loud it is now: the peak of what the analyser sees.
-LOUDNESS = """
-const data = new Float32Array(2048);
-const audio = document.querySelector('.player').parentElement.player.audio;
-audio.analyser.getFloatTimeDomainData(data);
-return Math.max(...data.map(Math.abs));
-"""
-POSITION = "return document.querySelector('.player').parentElement.player.audio.position"
 DROP = """
 const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
 const transfer = new DataTransfer();
@@ -307,25 +298,3 @@ def test_the_server_may_die_and_come_back(pages: Pages, tiny_system: Path) -> No
         pages.click("#clear")
         pages.wait("return document.querySelectorAll('.song').length === 0")
         assert pages.server.jobs() == {}
-
-
-def without_web_audio(pages: Pages) -> None:
-    """A browser that has only <audio>."""
-    script = {"source": "delete window.AudioContext; delete window.webkitAudioContext;"}
-    pages.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
-    pages.open()
-    pages.click(".listen", pages.card("short.wav", "done"))
-    pages.press(" ")
-    pages.wait(f"return (() => {{ {POSITION} }})() > 0.2")
-    apart = pages.run("""
-        const { players } = document.querySelector('.player').parentElement.player.audio;
-        const times = [...players.values()].map((it) => it.currentTime);
-        return [players.size, Math.max(...times) - Math.min(...times)]""")
-    assert apart[0] == 5 and apart[1] < 0.5
-    pages.press("1")
-    volumes = pages.run("""
-        const { players } = document.querySelector('.player').parentElement.player.audio;
-        return [...players.values()].map((it) => it.volume)""")
-    assert volumes == [0, 1, 1, 1, 0]
-    pages.press(" ")
-    assert json.dumps(console(pages.browser)) == "[]"
