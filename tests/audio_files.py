@@ -1,4 +1,4 @@
-"""Songs in any format, made by the encoders of PyAV and soundfile."""
+"""Songs in any format, encoded with PyAV or soundfile."""
 
 import struct
 from pathlib import Path
@@ -25,7 +25,7 @@ def encode(
     container: str | None = None,
 ) -> None:  # fmt: skip
     """Write a file with an audio stream for each song. Shape: (channels, samples) each."""
-    if codec == "vorbis":  # which FFmpeg's own encoder does badly
+    if codec == "vorbis":  # FFmpeg's own encoder is poor
         (song,) = songs
         sf.write(path, song.T, rate, format="OGG")
         return
@@ -52,7 +52,7 @@ def cut(path: Path, share: float) -> None:
 
 
 def vbr_without_xing(path: Path, song: Audio) -> None:
-    """Write an MP3 of variable bit rate that does not tell its length."""
+    """Write an MP3 of variable bit rate that does not state its length."""
     options = {"bitrate_mode": "VARIABLE", "compression_level": 0.3}
     sf.write(path, song.T, RATE, format="MP3", **options)
     content = path.read_bytes()

@@ -20,7 +20,7 @@ FLAGS = (
 
 @contextmanager
 def open_browser(profile: Path) -> Iterator[webdriver.Chrome]:
-    """A browser with a profile of its own; skips the test where there is none."""
+    """A browser with its own profile; skips the test if Chromium is missing."""
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not chromedriver:
         pytest.skip("no chromium or no chromedriver on the PATH")
@@ -37,19 +37,19 @@ def open_browser(profile: Path) -> Iterator[webdriver.Chrome]:
 
 
 def wait(browser: webdriver.Chrome, script: str, *arguments: object, patience: float = 10) -> Any:
-    """Wait until a script returns what is true, and return that."""
+    """Wait until a script returns a true value, and return that."""
     return WebDriverWait(browser, patience, 0.05).until(
         lambda it: it.execute_script(script, *arguments)
     )
 
 
 def set_scheme(browser: webdriver.Chrome, scheme: str) -> None:
-    """Have the browser prefer light or dark pages."""
+    """Make the browser prefer light or dark pages."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def console(browser: webdriver.Chrome) -> list[Any]:
-    """What the browser complained of since it was last asked."""
+    """The entries in the browser's log since the last call."""
     log: list[Any] = browser.get_log("browser")  # type: ignore[no-untyped-call]
     return log

@@ -22,13 +22,13 @@ from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 
 @pytest.fixture(autouse=True)
 def no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same levels on all machines: what CPUs with bfloat16 add has tests of its own."""
+    """The same quality levels on all machines: bfloat16, which only some CPUs have, is off."""
     monkeypatch.setattr("mdx.runtimes.runtime.has_bf16", lambda: False)
 
 
 @pytest.fixture(autouse=True)
 def _same_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our messages as without a command: one that runs in this process takes them for itself."""
+    """Our logging as before any command, since a command changes it for the whole process."""
     logger = logging.getLogger("mdx")
     for key, value in (("handlers", []), ("propagate", True), ("level", logging.NOTSET)):
         monkeypatch.setattr(logger, key, value)
@@ -36,10 +36,10 @@ def _same_logging(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_processes() -> Iterator[None]:
-    """One thread for networks, here and in commands and children: those of tests are small.
+    """One thread for networks, in this process and in children, since those of tests are small.
 
-    Two threads would wait for each other, and take twice the CPU time; the more so beside another
-    worker of pytest-xdist.
+    Two threads would wait for each other and take twice the CPU time, even more so with several
+    workers of pytest-xdist.
     """
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
@@ -51,7 +51,7 @@ def _cheap_processes() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_exports() -> Iterator[None]:
-    """Have torch's exporter make its table of operators once: it takes half a second a network."""
+    """Make torch's exporter build its table of operators once, which saves 0.5 s per network."""
     table = functools.cache(ONNXRegistry.from_torchlib)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(table))
@@ -60,7 +60,7 @@ def _cheap_exports() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The YAML of a system of four random networks and a random Mixer, in a folder of its own."""
+    """The YAML of a system of four random networks and a random Mixer, in its own folder."""
     folder = tmp_path_factory.mktemp("tiny")
     estimators: list[dict[str, object]] = []
     for source, spec in TINY.items():
@@ -92,7 +92,7 @@ def tiny(tiny_system: Path) -> Separator:
 
 @pytest.fixture
 def tiny_copy(tiny_system: Path, tmp_path: Path) -> Path:
-    """The YAML of the tiny system in a folder that the test may damage."""
+    """The YAML of a copy of the tiny system that the test may damage."""
     folder = tmp_path / "system"
     folder.mkdir()
     for path in tiny_system.parent.iterdir():
@@ -102,7 +102,7 @@ def tiny_copy(tiny_system: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quantised_copy(tiny_copy: Path) -> Path:
-    """Such a copy whose float32 files stand in for int8 ones as well."""
+    """Such a copy whose float32 files also stand in for int8 ones."""
     folder = tiny_copy.parent
     manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
     for source in SOURCES:
@@ -115,7 +115,7 @@ def quantised_copy(tiny_copy: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A Dask scheduler in a process of its own, for workers that tests start."""
+    """A Dask scheduler in its own process, for workers that tests start."""
     lab = Lab(tmp_path_factory.mktemp("lab"))
     yield lab
     lab.close()
@@ -136,7 +136,7 @@ def test_set(tmp_path: Path) -> Path:
 
 
 def write_songs(root: Path) -> Path:
-    """Write two songs of a second with their stems below a folder; returns it."""
+    """Write two songs of one second with their stems below a folder; returns the folder."""
     for number in (1, 2):
         folder = root / f"song {number}"
         folder.mkdir(parents=True)

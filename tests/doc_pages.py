@@ -1,4 +1,4 @@
-"""The pages of the documentation, taken apart: links, anchors, code blocks, commands."""
+"""Parses the pages of the documentation: links, anchors, code blocks, commands."""
 
 import itertools
 import re
@@ -34,7 +34,7 @@ def links(page: Path) -> list[str]:
 
 
 def code_spans(page: Path) -> list[str]:
-    """What a page sets as code within its sentences."""
+    """The inline code of a page."""
     return _CODE.findall(prose(page))
 
 
@@ -47,7 +47,7 @@ def anchors(page: Path) -> set[str]:
 def commands(page: Path) -> Iterator[list[str]]:
     """The command lines of a page's shell blocks, word by word.
 
-    A loop's variable has its first value; of a command's output only what it echoes is there, once.
+    A loop's variable has its first value; a command substitution is replaced by what it echoes.
     """
     for block in blocks(page, "sh"):
         code = block.replace("\\\n", " ")
@@ -56,7 +56,7 @@ def commands(page: Path) -> Iterator[list[str]]:
         line = ""
         for further in _SUBSTITUTION.sub(r"\1", code).splitlines():
             line = f"{line}\n{further}" if line else further
-            with suppress(ValueError):  # a quotation that goes on in the next line
+            with suppress(ValueError):  # a quotation that continues on the next line
                 yield from _programs(line)
                 line = ""
         assert not line, f"{page}: {line}"

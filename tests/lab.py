@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 60.0  # seconds for a process of it to do what it was started for
+PATIENCE = 60.0  # seconds to wait for one of its processes
 
 
 class Lab:
     """One scheduler, and any number of workers by name; all end with `close`."""
 
     def __init__(self, folder: Path) -> None:
-        """Start the scheduler; its file, logs and scratch folders lie in the folder."""
+        """Start the scheduler, with its file, logs and scratch folders in `folder`."""
         self.folder = folder
         self.address = folder / "scheduler.json"
         self.cache = folder / "cache"  # of the workers
@@ -34,7 +34,7 @@ class Lab:
             time.sleep(0.05)
 
     def start_worker(self, name: str, *, code: Path = ROOT, threads: int = 1) -> None:
-        """Start a worker, with the code of a folder and so many songs at once; once is enough."""
+        """Start a worker with the code of a folder and `threads` songs at once, unless it runs."""
         if name in self._processes:
             return
         options = ["--scheduler-file", str(self.address), "--host", "127.0.0.1", "--no-nanny"]
@@ -50,7 +50,7 @@ class Lab:
             time.sleep(0.05)
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """End a process at once, or send it another signal."""
+        """Kill a process, or send it another signal."""
         process = self._processes[name]
         process.send_signal(number)
         if number == signal.SIGKILL:
@@ -58,14 +58,14 @@ class Lab:
             del self._processes[name]
 
     def keep(self, *names: str) -> None:
-        """Have these workers and no others, each with one thread."""
+        """Run exactly these workers, each with one thread."""
         for name in set(self._processes) - {"scheduler", *names}:
             self.kill(name)
         for name in names:
             self.start_worker(name)
 
     def log(self, name: str) -> str:
-        """What a process said."""
+        """The output of a process."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The original procedures on a whole song at once, written plainly in torch: what streams equal."""
+"""The original procedures on a whole song, in plain torch: the oracle of streams."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ MAX_SHIFT = SAMPLE_RATE // 2
 
 
 def separate_longhand(mix: Audio, spec: StftSpec, network: nn.Module) -> Audio:
-    """The released code's chunks of one source, all as one batch. Shape: (2, n) -> the same."""
+    """The released code's chunks of one source, as one batch. Shape: (2, n) -> the same."""
     samples = mix.shape[1]
     trim = spec.n_fft // 2
     chunk = spec.hop * (spec.dim_t - 1)
@@ -52,7 +52,7 @@ def demucs_longhand(
     normalise: str,
     shifts: int = 0,
 ) -> Audio:
-    """Demucs v2's `apply_model` with `split` on a whole song, and the blend's way to call it.
+    """Demucs v2's `apply_model` with `split` on a whole song, called as in the blend.
 
     Shape: (2, n) -> (4, 2, n) in KUIELab's order. `network` maps (1, 2, n) to (1, 4, 2, m).
     """
@@ -91,7 +91,7 @@ def run(network: Callable[[Tensor], Tensor], song: Tensor, offset: int, length: 
 
 
 def around(song: Tensor, offset: int, length: int, target: int) -> Tensor:
-    """A segment with as much of the song on either side as makes it `target` long."""
+    """A segment extended with the song on either side to a length of `target`."""
     start = offset - (target - length) // 2
     end = start + target
     inside = song[..., max(0, start) : min(song.shape[-1], end)]
@@ -99,7 +99,7 @@ def around(song: Tensor, offset: int, length: int, target: int) -> Tensor:
 
 
 def valid_length(length: int) -> int:
-    """Demucs v2's own, for 6 levels of kernel 8 and stride 4, context 3, at twice the rate."""
+    """Demucs v2's valid length, for 6 levels of kernel 8, stride 4, context 3, at double rate."""
     length = 2 * length
     for _ in range(6):
         length = max(1, math.ceil((length - 8) / 4) + 1) + 2

@@ -1,4 +1,4 @@
-"""Published procedures of the compared systems on a whole song at once, in plain torch."""
+"""Published procedures of the compared systems on a whole song, in plain torch."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def with_phase(magnitudes: Tensor, mix: Tensor) -> Tensor:
 
 
 def expectation_maximisation(estimates: Tensor, mix: Tensor, epsilon: float) -> Tensor:
-    """One iteration of norbert's, matrix by matrix. Shape: (S, 2, F, T), (2, F, T) -> first."""
+    """norbert's EM iteration, matrix by matrix. Shape: (S, 2, F, T), (2, F, T) -> the first."""
     scale = max(1.0, float(mix.abs().max()) / 10)
     mix, estimates = mix / scale, estimates / scale
     power = estimates.abs().square().mean(dim=1)  # (S, F, T)
@@ -76,7 +76,7 @@ def patches_longhand(network: Network, mix: Tensor, size: int, *, halves: bool) 
     """D3Net's or MMDenseLSTM's patches of magnitudes. Shape: (2, F, T) -> (S, 2, F, T)."""
     frames = mix.shape[-1]
     step = size // 2 if halves else size
-    shift = size - step  # silent frames, so that each frame of the song lies in two patches
+    shift = size - step  # silent frames, so each frame of the song is in two patches
     rest = -(frames + shift) % step + shift
     padded = functional.pad(mix, (shift, rest))
     starts = range(0, padded.shape[-1] - size + 1, step)
@@ -88,7 +88,7 @@ def patches_longhand(network: Network, mix: Tensor, size: int, *, halves: bool) 
 
 
 def flipped(network: Network) -> Network:
-    """A network whose estimate is averaged with that of left and right swapped."""
+    """A network whose estimate is averaged with that for swapped channels."""
 
     def both(mix: Tensor) -> Tensor:
         return (network(mix) + network(mix.flip(1)).flip(2)) / 2
@@ -97,7 +97,7 @@ def flipped(network: Network) -> Network:
 
 
 def resunet_longhand(mix: Tensor, network: Network, segment: int) -> Tensor:
-    """bytesep's segments, of which the middle half is kept. Shape: (2, n) -> (S, 2, n)."""
+    """bytesep's segments, whose central half is kept. Shape: (2, n) -> (S, 2, n)."""
     samples = mix.shape[1]
     padded = functional.pad(mix, (0, -samples % segment))
     half, quarter = segment // 2, segment // 4
@@ -113,7 +113,7 @@ def resunet_longhand(mix: Tensor, network: Network, segment: int) -> Tensor:
 def trimmed_longhand(
     mix: Tensor, network: Network, *, n_fft: int, hop: int, frames: int, trim: int, passes: int
 ) -> Tensor:
-    """Windows of v1 and LaSAFT-Net, trimmed; each sample is in so many of them.
+    """Trimmed windows of v1 and LaSAFT-Net; each sample is in the same number of them.
 
     Shape: (2, n) -> (S, 2, n)
     """
@@ -137,7 +137,7 @@ def trimmed_longhand(
 
 
 def on_spectra(network: Network, n_fft: int, hop: int, dim_f: int) -> Network:
-    """A network of the lowest bins as one of waves: the others are silent behind it.
+    """A network of the lowest bins as a network of waveforms: the other bins become zero.
 
     Shape: (1, 4, dim_f, T) -> (1, S * 4, dim_f, T) becomes (1, 2, n) -> (1, S, 2, n)
     """
@@ -156,7 +156,7 @@ def on_spectra(network: Network, n_fft: int, hop: int, dim_f: int) -> Network:
 
 
 def averaged_longhand(mix: Tensor, run: Network, chunk: int, overlap: int) -> Tensor:
-    """MDX23C's and v3's chunks from before the song to behind it, summed and divided by N.
+    """MDX23C's and v3's chunks from before to after the song, summed and divided by N.
 
     Shape: (2, n) -> (S, 2, n); `run` maps (1, 2, chunk) to (1, S, 2, chunk).
     """
@@ -171,7 +171,7 @@ def averaged_longhand(mix: Tensor, run: Network, chunk: int, overlap: int) -> Te
 
 
 def kept_centres(mix: Tensor, separate: Network, *, segment: int, context: int) -> Tensor:
-    """A procedure on long pieces with their neighbours, of which the middle is kept.
+    """A procedure on long pieces with context, of which the centre is kept.
 
     Shape: (2, n) -> (S, 2, n); `separate` is the published procedure for a whole song.
     """

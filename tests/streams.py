@@ -1,4 +1,4 @@
-"""Estimators made of a function, and songs streamed through them in blocks of any size."""
+"""Estimators made from functions, and songs streamed through them in blocks of any size."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ class FunctionEstimator:
 
 
 class FunctionNetwork:
-    """A network that is a function of its input. Shape: (1, 4, F, T) -> the same, as an example."""
+    """A network made from a function. Shape: for instance (1, 4, F, T) -> the same."""
 
     runtime, precision = "none", "float32"
 
     def __init__(self, function: Callable[[Audio], Audio], *shapes: Sequence[int | str]) -> None:
-        """The `shapes` are of the input and, where it has another, of the output."""
+        """`shapes` is that of the input, and that of the output if it differs."""
         self._function = function
         self.input, self.output = (
             End(name, FLOAT32, shape)
@@ -47,7 +47,7 @@ class FunctionNetwork:
         )
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
-        """Shapes: those of both ends."""
+        """Shape: those of input and output."""
         found = self._function(values)
         if out is None:
             return found
@@ -56,13 +56,13 @@ class FunctionNetwork:
 
 
 class Skips:
-    """A listener that counts calls, and segments that were skipped."""
+    """A listener that counts calls and skipped segments."""
 
     def __init__(self) -> None:
         self.called, self.skipped = 0, 0
 
     def before_segment(self, estimator: str) -> None:
-        """Nothing happens before a call."""
+        """Do nothing."""
 
     def after_segment(self, estimator: str, *, count: int, share: float) -> None:
         """Count a call's segments."""

@@ -1,4 +1,4 @@
-"""What README and docs say exists: links, files, commands, options; their length and spelling."""
+"""README and docs: links, files, commands and options exist; length and spelling."""
 
 import argparse
 import functools
@@ -28,14 +28,14 @@ from tests.doc_pages import (
 
 README_LINES, PAGE_LINES = 200, 250
 ROOMS = ("mdx", "models", "evaluator", "training", "demo", "benchmarks", "tests", "tools", "docs")
-WORDS = ROOT / "tests" / "words.txt"  # what the spelling check takes for mistakes, and is none
+WORDS = ROOT / "tests" / "words.txt"  # words that the spelling check must accept
 # Options of other programs; ours are looked up in the code.
 FOREIGN_PROGRAMS = {
     ".", "apt-get", "cd", "chromium", "docker", "eval", "export", "for", "grep", "python",
     "python3", "ssh", "strace",
 }  # fmt: skip
 FOREIGN_OPTIONS = {"--constraint", "--no-deps", "--volume"}
-# What commands of the docs write, and what the docs tell the reader to write.
+# Files that commands in the docs write, or that the docs tell the reader to write.
 MADE_LATER = re.compile(
     r"benchmarks/history\.jsonl|models/weights/(paper|demucs_v2|synthetic)/|docs/serve\.md"
 )
@@ -52,7 +52,7 @@ COMMANDS = [
 
 
 class Parsed(BaseException):
-    """The command line was understood: nothing is to be run."""
+    """The command line was parsed; nothing is run."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -95,7 +95,7 @@ def test_options_that_are_named_exist(page: Path) -> None:
 
 @functools.cache
 def known_options() -> set[str]:
-    """Every long option that the code of this repository writes out."""
+    """Every long option in the code of this repository."""
     files = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     return set(re.findall(r'"(--[a-z][\w-]*)"', text))
@@ -120,7 +120,7 @@ def test_commands_are_understood(words: list[str], monkeypatch: pytest.MonkeyPat
 
 
 def module_of(name: str, rest: Sequence[str]) -> str | None:
-    """The module that a command runs, if it is one of this repository's."""
+    """The module of this repository that a command runs, or None."""
     if name == "mdx":
         return "mdx.cli.main"
     if name != "python" or not rest:
@@ -134,12 +134,12 @@ def module_of(name: str, rest: Sequence[str]) -> str | None:
 
 
 def arguments_start(name: str, rest: Sequence[str]) -> int:
-    """Where the arguments of a command begin among its words after the program."""
+    """The index at which a command's arguments begin after the program."""
     return 0 if name == "mdx" else 2 if rest[0] == "-m" else 1
 
 
 def parse(module: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a command line to a command's own parser, and run nothing; fails where it is refused."""
+    """Parse a command line with the command's parser and run nothing; fails if it is refused."""
     parse_args = argparse.ArgumentParser.parse_args
 
     def and_no_more(parser: argparse.ArgumentParser, *args: Any) -> None:
@@ -163,7 +163,7 @@ def test_python_blocks_run(block: str, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     try:
         exec(compile(block, "<docs>", "exec"), {})
-    except ModuleNotFoundError as error:  # a package that the page says is not among ours
+    except ModuleNotFoundError as error:  # a package that the page says is not included
         if str(error.name).split(".")[0] in ROOMS:
             raise
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# A process counts as its own the memory of the one that started it: a small one must.
+# A process counts its parent's memory as its own, so a small process must start it.
 START = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], check=False).returncode)"
 RUNS = {"audio": 300, "onnx": 500, "yaml": 150, "json": 500}
 

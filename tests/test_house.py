@@ -1,4 +1,4 @@
-"""The house rules that a program can check: who imports whom, one set of pins, valid metadata."""
+"""The rules of the repository that a program can check: imports, version pins, metadata."""
 
 import ast
 import json
@@ -21,7 +21,7 @@ from models.fetch.wanted import find_wanted
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("mdx", "models", "evaluator", "training", "demo", "benchmarks", "predict")
-# What each room may import of the others; inside mdx the leaves are further restricted below.
+# The packages that each package may import; imports within mdx are restricted further below.
 MAY_IMPORT = {
     "mdx": set(),
     "models": {"mdx", "evaluator"},
@@ -31,8 +31,8 @@ MAY_IMPORT = {
     "benchmarks": {"mdx", "evaluator", "models", "training"},
     "predict": {"mdx", "evaluator"},
 }
-# Inside mdx: errors, files and the description of a system are for all, then each room has those
-# below it in this table, and of another room its protocol rather than its parts.
+# Within mdx: every package may import errors, files and the description of a system, and those
+# below it in this table; of another package only its protocol, not its parts.
 EVERYWHERE = {"mdx.errors", "mdx.files", "mdx.systems.spec"}
 INSIDE = {
     "audio": set(),
@@ -52,7 +52,7 @@ INSIDE = {
         "mdx.estimators.protocol", "mdx.estimators.normalise", "mdx.systems.manifest",
         "mdx.systems.weights",
     },
-    # The page is a caller like the command line, and knows no more of the runtime than that.
+    # The page is a caller like the command line, and may import no more of the runtime.
     "serve": {
         "mdx.separator", "mdx.limit.policy", "mdx.runtimes.memory", "mdx.estimators.front_ends",
         "mdx.audio.drafts", "mdx.audio.encode", "mdx.audio.formats", "mdx.audio.read",
@@ -61,7 +61,7 @@ INSIDE = {
     },
 }  # fmt: skip
 WEB = {"starlette", "uvicorn", "h11"}  # of the extra `serve`
-# Started by name as processes of their own: mdx imports neither, and does without where it must.
+# Started by name as separate processes: mdx imports neither, and works without them.
 CHILDREN = {"mdx.serve.worker", "mdx.serve.export", "evaluator.score_song"}
 SYSTEMS = EVERYWHERE | {
     "mdx.machine", "mdx.systems.mappings", "mdx.systems.find", "mdx.systems.manifest",

@@ -1,4 +1,4 @@
-"""`predict.py` from the command line: the challenge, songs of one's own, and bad input."""
+"""`predict.py` from the command line: the challenge, the user's own songs, and bad input."""
 
 import json
 import os

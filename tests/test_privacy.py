@@ -1,4 +1,4 @@
-"""Nothing phones home: what the command asks of the system, by strace."""
+"""No telemetry: the command's system calls, traced by strace."""
 
 import os
 import re
@@ -23,7 +23,7 @@ verified_cache = pytest.mark.skipif(
 
 
 def environment(home: Path | None, **more: object) -> dict[str, str]:
-    """Ours, with another home, or none."""
+    """The environment with another home folder, or none."""
     inherited = {
         key: value
         for key, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""The makings of the tiny system: sizes, networks in torch, a Mixer, and noise to feed it."""
+"""The parts of the tiny system: sizes, networks in torch, a Mixer, and noise to separate."""
 
 import functools
 from pathlib import Path
@@ -11,7 +11,7 @@ from mdx.estimators.stft import StftSpec
 from mdx.systems.spec import SOURCES, Audio
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, random_network
 
-# All sizes differ, so that the chunks of two sources never line up by chance.
+# All sizes differ, so chunks of two sources never line up by chance.
 TINY = {
     "bass": StftSpec(n_fft=512, hop=64, dim_f=64, dim_t=32),  # step 1472
     "drums": StftSpec(n_fft=128, hop=64, dim_f=64, dim_t=32),  # step 1856
@@ -39,7 +39,7 @@ def noise(samples: int, *, seed: int = 0) -> Audio:
 
 
 def edit_system(path: Path, changes: dict[str, Any] | None = None, **estimators: Any) -> None:
-    """Change a system's YAML: keys of its own, and keys of its estimators by their name or stem."""
+    """Change a system's YAML: top-level keys, and keys of its estimators by name or stem."""
     system = yaml.safe_load(path.read_text()) | (changes or {})
     for part in system["estimators"]:
         part |= estimators.get(part.get("name", part["makes"][0]), {})

@@ -1,4 +1,4 @@
-"""A new kind of network, as somebody would add it: importing this module registers it."""
+"""A new kind of network, as a developer would add it; importing this module registers it."""
 
 from typing import Any, ClassVar
 

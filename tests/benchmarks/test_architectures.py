@@ -1,4 +1,4 @@
-"""The comparison of architectures: shapes, estimates, and going on where it was stopped."""
+"""The comparison of architectures: shapes, estimates, and continuing after an interruption."""
 
 from collections.abc import Iterator
 from itertools import count, islice

@@ -1,4 +1,4 @@
-"""The comparison's cost: multiplications as they really happen, projections, table and figure."""
+"""The comparison's costs: counted operations, projections, table and figure."""
 
 from collections import Counter
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_one_pass_has_no_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def figures_of(path: Path, runs: list[Run], seconds: float) -> Figures:
-    """A file of figures in which every run took so many seconds for ten."""
+    """A file of figures in which every run took `seconds` for ten seconds of music."""
     figures = Figures(path, 10)
     for run in runs:
         known = figures.of(run)

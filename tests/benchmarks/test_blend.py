@@ -1,4 +1,4 @@
-"""The table of the blend at full size: what stands in its columns."""
+"""The table of the blend at full size: the contents of its columns."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The model of a run on many workers, where its answer is known."""
+"""The model of a run on many workers, in cases with a known answer."""
 
 import pytest
 

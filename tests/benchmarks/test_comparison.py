@@ -1,4 +1,4 @@
-"""The comparison in miniature: what it trains, what it keeps, and the table it prints."""
+"""The comparison in miniature: its trainings, its stored results and its table."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the table of settings is made of."""
+"""The contents of the table of settings."""
 
 from pathlib import Path
 from typing import Self
@@ -48,7 +48,7 @@ def test_a_setting_is_a_system(tmp_path: Path) -> None:
 
 
 class Here:
-    """Stands in for a pool of processes: work is done at once."""
+    """A stand-in for a pool of processes that runs work at once."""
 
     def __init__(self, *_: object, **__: object) -> None: ...
 

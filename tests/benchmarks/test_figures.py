@@ -1,4 +1,4 @@
-"""The paper's figures say what the code and the data say, and are the same when drawn again."""
+"""The paper's figures agree with the code and the data, and are reproducible."""
 
 import json
 import xml.etree.ElementTree as ElementTree

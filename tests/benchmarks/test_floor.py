@@ -1,4 +1,4 @@
-"""The floor of a network's time counts what its layers multiply and add, no more and no less."""
+"""The floor of a network's time counts exactly the operations of its layers."""
 
 from pathlib import Path
 from typing import Any

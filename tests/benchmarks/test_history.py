@@ -1,4 +1,4 @@
-"""The history compares with the latest run of the same kind of machine, and with no other."""
+"""The history compares only with the latest run on the same kind of machine."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A command's memory is its own, however much this process holds."""
+"""The measured memory is that of the command, however much this process holds."""
 
 import subprocess
 import sys

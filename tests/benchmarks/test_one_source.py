@@ -1,4 +1,4 @@
-"""audio-separator finds the network by its tail, and its STFT in the lists that we leave it."""
+"""audio-separator finds the network by its tail, and its STFT in our prepared lists."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The released submission's procedure and ours come to the same: only speed is compared."""
+"""The released submission's procedure gives the same result as ours."""
 
 import json
 from dataclasses import replace
@@ -18,7 +18,7 @@ from mdx.systems.find import find_system
 from mdx.systems.spec import SOURCES
 from tests.tiny import TINY, noise, tiny_network
 
-TOLERANCE = 1e-5  # of the peak: a batch is added up in another order
+TOLERANCE = 1e-5  # of the peak: sums over a batch are in another order
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1, 700])

@@ -1,4 +1,4 @@
-"""The rehearsal's songs have MUSDB18's size, and its steps go on where they were broken off."""
+"""The rehearsal's songs have MUSDB18's size, and its steps continue after an interruption."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The small Demucs-v2 that settings are judged by."""
+"""The small Demucs-v2 with which settings are compared."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A soak goes on where it was stopped, and sees what went wrong."""
+"""A soak continues after an interruption, and detects failures."""
 
 import subprocess
 import sys
@@ -21,8 +21,8 @@ from benchmarks.soak.kills import (
 from benchmarks.soak.late import draw, is_bad
 from evaluator.children import processes_of
 
-# In place of a separation: it writes four stems one by one under their own names, which ours never
-# does, or under other names first and then all at once.
+# A stand-in for a separation that writes four stems one by one under their final names, which ours
+# never does, or first under other names and then renames them together.
 WRITER = """
 import sys, time, pathlib
 folder, careful = pathlib.Path(sys.argv[1]) / "song", sys.argv[2] == "careful"

@@ -1,4 +1,4 @@
-"""The cost of songs counts all processes of a run, and tells a growing one from a flat one."""
+"""The measurement of a run counts all of its processes, and detects growing memory."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.songs import Run, Sample, songs_table, watch_command
 
-# A child of the command does the work, as a job of the renderer does: half a second of CPU, with
-# 150 MB that are not there in the first half of the run.
+# A child of the command does the work, like a job of the renderer: half a second of CPU, and 150 MB
+# in the second half of the run only.
 WORK = """
 import time
 time.sleep(0.7)
@@ -19,7 +19,7 @@ while time.process_time() - started < 0.5:
     pass
 """
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORK!r}])"
-STARTS = 1.0  # seconds of CPU that two starts of Python take at most
+STARTS = 1.0  # most CPU seconds that two starts of Python take
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")

@@ -1,4 +1,4 @@
-"""Songs as a whole: repeatable, exact, well formed, whatever the genre; splits kept apart."""
+"""Whole songs: reproducible, exact and valid in every genre; splits are disjoint."""
 
 import errno
 import json
@@ -41,7 +41,7 @@ def requests(
 
 @pytest.fixture(scope="module")
 def songs() -> dict[tuple[str, str], Song]:
-    """One song of every genre, of either split in turn."""
+    """One song of every genre, alternately from either split."""
     return {
         (genre, split): render_song(Request(split, index, SECONDS, 5, genre=genre))
         for index, genre in enumerate(GENRES)
@@ -126,7 +126,7 @@ def test_a_full_disk_keeps_what_is_complete(
 
     def write_until_full(path: Path, *args: Any, **options: Any) -> None:
         written.append(path)
-        if len(written) > 7:  # the second file of the second song
+        if len(written) > 7:  # from the second file of the second song on
             raise fault
         write(path, *args, **options)
 

@@ -1,4 +1,4 @@
-"""Filters have the curves they name, clipping hardly aliases, panning keeps the power."""
+"""Filters have the specified responses, clipping hardly aliases, panning preserves power."""
 
 import numpy as np
 import pytest
@@ -26,21 +26,21 @@ def sine(frequency: float, seconds: float = 0.5, level: float = 1.0) -> Audio:
 
 
 def gain_db(before: Audio, after: Audio) -> float:
-    """Return the gain of a filter on a sine, measured behind its transient."""
+    """The gain of a filter for a sine, measured after its transient."""
     half = before.shape[-1] // 2
     power = (after[..., half:] ** 2).mean() / (before[..., half:] ** 2).mean()
     return float(10 * np.log10(power))
 
 
 def butterworth_db(frequency: float, corner: float, order: int, *, high: bool) -> float:
-    """Return the gain of a Butterworth filter, with the bilinear transform's warping."""
+    """The gain of a Butterworth filter, with the warping of the bilinear transform."""
     w, c = (np.tan(np.pi * x / SAMPLE_RATE) for x in (frequency, corner))
     ratio = c / w if high else w / c
     return float(-10 * np.log10(1 + ratio ** (2 * order)))
 
 
 def bell_db(frequency: float, centre: float, gain: float, q: float) -> float:
-    """Return the gain of an analogue bell, H = (s2 + s A/Q + 1) / (s2 + s/(A Q) + 1), warped."""
+    """The gain of an analogue bell, H = (s2 + s A/Q + 1) / (s2 + s/(A Q) + 1), warped."""
     w, c = (np.tan(np.pi * x / SAMPLE_RATE) for x in (frequency, centre))
     s, a = 1j * w / c, 10 ** (gain / 40)
     # The bell's width is defined at its centre by sin(w)/2Q, and so is the warped one's.
@@ -135,7 +135,7 @@ def test_overdrive_keeps_quiet_sound_and_bends_loud_sound() -> None:
 
 
 def test_overdrive_hardly_aliases() -> None:
-    """A 7 kHz tone has partials at 7 and 21 kHz; all else is folded back."""
+    """A 7 kHz tone has partials at 7 and 21 kHz; everything else is aliasing."""
     x = sine(7000.0, 1.0)
 
     def folded(y: Audio) -> float:

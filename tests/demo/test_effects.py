@@ -1,4 +1,4 @@
-"""Effects follow their curves, written out longhand, and the limiter lets no peak through."""
+"""Effects match their formulas, and the limiter lets no peak through."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,11 @@ import pytest
 from demo.dsp import SAMPLE_RATE, Audio, time_axis
 from demo.effects import chorus, compress, duck, echo, limiter_gain
 
-BLOCK = 64 / SAMPLE_RATE  # seconds: the grain of gains
+BLOCK = 64 / SAMPLE_RATE  # seconds: the resolution of gains
 
 
 def steady(level: float, seconds: float = 2.0, frequency: float = 2000.0) -> Audio:
-    """Return a stereo sine."""
+    """A stereo sine."""
     x = level * np.sin(2 * np.pi * frequency * time_axis(int(seconds * SAMPLE_RATE)))
     return np.stack([x, x])
 
@@ -22,7 +22,7 @@ def click(n: int, at: int, level: float = 1.0) -> Audio:
 
 
 def gains(x: Audio, **knobs: float) -> Audio:
-    """Return the compressor's gain at every sample of a signal without zeros."""
+    """The compressor's gain at every sample of a signal without zeros."""
     settings = {"threshold": 0.25, "ratio": 4.0, "attack": 0.01, "release": 0.1} | knobs
     out: Audio = (compress(x, **settings) / x)[0]
     return out
@@ -31,7 +31,7 @@ def gains(x: Audio, **knobs: float) -> Audio:
 @pytest.mark.parametrize(("threshold_db", "ratio"), [(-14, 4.0), (-4, 1.5), (-10, 2.0), (-12, 1.0)])
 @pytest.mark.parametrize("level_db", [-30, -14, -6, 0])
 def test_static_curve(threshold_db: float, ratio: float, level_db: float) -> None:
-    """Behind the attack a level of L dB comes out as T + (L - T) / ratio, or L below T."""
+    """After the attack, a level of L dB becomes T + (L - T) / ratio, or L below T."""
     x = np.full((2, SAMPLE_RATE), 10 ** (level_db / 20))
     out = compress(x, threshold=10 ** (threshold_db / 20), ratio=ratio, attack=0.01, release=0.1)
     above = max(level_db - threshold_db, 0)
@@ -49,7 +49,7 @@ def test_quiet_sound_passes_untouched() -> None:
 
 @pytest.mark.parametrize(("attack", "release"), [(0.005, 0.06), (0.03, 0.25)])
 def test_time_constants(attack: float, release: float) -> None:
-    """The followed level reaches 1 - 1/e of a jump in `attack`, falls to 1/e in `release`."""
+    """The level follower reaches 1 - 1/e of a jump in `attack` and 1/e in `release`."""
     half = SAMPLE_RATE
     x = np.concatenate([np.full((2, half), 1.0), np.full((2, half), 1e-6)], axis=1)
     gain = gains(x, threshold=0.001, ratio=2.0, attack=attack, release=release)
@@ -117,7 +117,7 @@ def test_chorus_keeps_the_energy_roughly_and_widens() -> None:
 
 @pytest.mark.parametrize("depth", [0.0005, 0.004])
 def test_chorus_delays_by_its_sway(depth: float) -> None:
-    """The copy of a click comes 12 ms late, give or take the depth, and not alike on both sides."""
+    """The copy of a click is 12 ms late, plus or minus the depth, and differs by channel."""
     n = 3 * SAMPLE_RATE
     late = []
     for at in range(5000, n - 5000, 9000):
@@ -148,7 +148,7 @@ def test_limiter_lets_no_peak_through(seed: int) -> None:
 
 @pytest.mark.parametrize("n", [1, 63, 64, 65, 640, 4096, 4100])
 def test_limiter_catches_peaks_everywhere(n: int) -> None:
-    """Also at the very start and end, and on either side of the border of two blocks."""
+    """This includes the very start and end, and both sides of a block boundary."""
     for at in {0, 1, 62, 63, 64, 65, 127, 128, n // 2, n - 2, n - 1} & set(range(n)):
         x = click(n, at, 20.0)
         assert np.abs(limited(x, 0.985)).max() <= 0.985 * (1 + 1e-9), (n, at)

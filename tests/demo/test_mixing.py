@@ -1,4 +1,4 @@
-"""A mix has the loudness it draws, sums exactly, never clips, and keeps silence silent."""
+"""A mix has the drawn loudness, sums exactly, never clips, and keeps silence silent."""
 
 from dataclasses import replace
 from itertools import product
@@ -20,7 +20,7 @@ N = 3 * SAMPLE_RATE
 
 
 def noise(seed: int, level: float = 0.3) -> Audio:
-    """Return stereo noise, different on both sides, that swells twice a second."""
+    """Stereo noise, independent in both channels, that swells twice per second."""
     rng = np.random.default_rng(seed)
     swell = 0.6 + 0.4 * np.sin(2 * np.pi * 2 * time_axis(N))
     out: Audio = level * swell * rng.standard_normal((2, N))
@@ -35,7 +35,7 @@ def dry(silent: tuple[str, ...] = (), seed: int = 0) -> dict[str, Audio]:
 
 
 def plain() -> Score:
-    """Return a song whose kick comes once a second and ducks nobody."""
+    """A song with one kick per second and no ducking."""
     kicks = tuple(Note(float(k), 0.1, 0.0, 1.0, "kick") for k in range(3))
     return replace(song("train", 0)[0], drums=kicks, ducked=False)
 
@@ -49,7 +49,7 @@ def mixed(
 
 
 def loudest(stems: Stems) -> int:
-    """Return the largest magnitude of the stems and of their sum."""
+    """The largest magnitude of the stems and of their sum."""
     alone = max(int(np.abs(x.astype(np.int64)).max()) for x in stems.values())
     return max(alone, int(np.abs(whole(stems)).max()))
 
@@ -65,7 +65,7 @@ def as_float(x: np.ndarray[Any, Any]) -> Audio:
 
 
 def longhand_loudness(x: Audio) -> float:
-    """Return the loudness of ITU-R BS.1770-4: K-weighted 400 ms blocks, gated twice."""
+    """The loudness by ITU-R BS.1770-4: K-weighted 400 ms blocks, gated twice."""
     from scipy.signal import lfilter
 
     def coefficients(f0: float, q: float, gain: float | None) -> tuple[list[float], list[float]]:
@@ -143,7 +143,7 @@ def test_stems_that_cancel_do_not_clip_alone() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_levels_of_the_stems_are_those_drawn(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The recipe's loudness ranges hold between stems; limiter and codec aside."""
+    """The recipe's loudness ranges hold relative to other stems, without limiter and codec."""
     monkeypatch.setattr(mixing, "limiter_gain", lambda x, _: np.full(x.shape[-1], 0.1))
     monkeypatch.setattr(mixing, "CODEC_SHARE", 0.0)
     stems, knobs = mixed(dry(seed=seed), seed)
@@ -170,7 +170,7 @@ def test_silent_stems_stay_exactly_silent(silent: tuple[str, ...]) -> None:
 
 
 def test_one_gain_for_all_stems(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the limiter takes it takes from every stem at the same time."""
+    """The limiter reduces every stem by the same gain at the same time."""
     monkeypatch.setitem(mixing.SONG, "loudness", (-6.0, -5.0))
     limited, _ = mixed(dry(), 4)
     curves = []
@@ -197,7 +197,7 @@ def test_the_same_streams_give_the_same_bytes() -> None:
 def test_a_stem_is_treated_alike_whatever_the_others_do(
     stem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each draws from a stream of its own; only level and limiter are common."""
+    """Each has its own random stream; only level and limiter are shared."""
     monkeypatch.setattr(mixing, "limiter_gain", lambda x, _: np.full(x.shape[-1], 0.1))
     full, _ = mixed(dry(), 5)
     alone, _ = mixed(dry(tuple(set(STEMS) - {stem})), 5)
@@ -207,7 +207,7 @@ def test_a_stem_is_treated_alike_whatever_the_others_do(
 
 
 def test_bells_of_the_equaliser_are_drawn_from_the_palette(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every stem has bells of its own, and what they say is heard."""
+    """Every stem has its own bells, and they are applied."""
     _, knobs = mixed(dry(), 5)
     names = [f"mix.{stem}.{bell}" for stem in STEMS for bell in BELLS]
     assert len(names) == 4 * 3 * 3 and set(names) <= set(knobs)
@@ -216,7 +216,7 @@ def test_bells_of_the_equaliser_are_drawn_from_the_palette(monkeypatch: pytest.M
     x = noise(0)
 
     def change(gain: float, place: float) -> float:
-        """Return by how much one stem rises around the bell over what it does at 11 kHz, dB."""
+        """The gain of one stem around the bell, relative to that at 11 kHz, dB."""
         flat = {knob: 0.5 * (a + b) for knob, (a, b) in BELLS.items()} | {"low": 30.0}
         bell = flat | {"bell1_gain": gain, "bell1_place": place}
         before, after = (
@@ -260,7 +260,7 @@ def test_bass_and_other_give_way_to_the_kick_where_the_song_wants_it(ducked: boo
 
 
 def test_a_quarter_of_the_songs_was_once_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such a song has nothing left above 17 kHz, in any stem."""
+    """Such a song has nothing above 17 kHz in any stem."""
 
     def top(x: np.ndarray[Any, Any]) -> float:
         power = np.abs(np.fft.rfft(as_float(x)[0])) ** 2

@@ -29,7 +29,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def _sf2(presets: list[tuple[int, int]]) -> bytes:
-    """A SoundFont with one looped sine at A4 for each (program, bank), as the format says."""
+    """A SoundFont with one looped sine at A4 for each (program, bank)."""
     wave = 16000 * np.sin(2 * np.pi * np.arange(LOOPS * PERIOD) / PERIOD)
     samples = wave.astype("<i2").tobytes() + b"\0" * 92  # 46 silent samples end each sample
     end = LOOPS * PERIOD
@@ -73,7 +73,7 @@ def font(tmp_path: Path) -> SoundFont:
 
 
 def _loud(x: Audio) -> Audio:
-    """Samples at which the left channel is above a tenth of its peak."""
+    """The samples at which the left channel is above a tenth of its peak."""
     return np.flatnonzero(abs(x[0]) > 0.1 * abs(x[0]).max()).astype(np.float64)
 
 

@@ -1,4 +1,4 @@
-"""A palette stays in the places of its split, reaches all of them, and remembers what it drew."""
+"""A palette draws from all positions of its split, only from those, and records its draws."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""A run that is finished, for tests that begin where it ends."""
+"""A finished run, for tests that begin with one."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ class Finished(NamedTuple):
 
 @pytest.fixture(scope="session")
 def finished_once(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A run that is finished; not to be changed."""
+    """A finished run, which tests must not change."""
     root = tmp_path_factory.mktemp("finished")
     write_songs(root / "songs")
     assert evaluate(root / "songs", tiny_system, root / "out") == 0
@@ -28,7 +28,7 @@ def finished_once(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def finished(finished_once: Finished, tmp_path: Path) -> Finished:
-    """A copy of that run, which the test may change, and resume without separating again."""
+    """A copy of that run, which the test may change and resume without separating again."""
     for folder in finished_once:
         shutil.copytree(folder, tmp_path / folder.name)
     return Finished(tmp_path / "songs", tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Systems that claim to be made of the released files, and their entries in a report."""
+"""Systems with the released files' hashes, and their entries in a report."""
 
 from dataclasses import replace
 from pathlib import Path

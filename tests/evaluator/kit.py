@@ -1,4 +1,4 @@
-"""A stand-in for the challenge's own file: the same contract, and an alarm that interrupts."""
+"""A stand-in for the challenge's own file, with the same contract and an interrupting alarm."""
 
 import os
 import signal

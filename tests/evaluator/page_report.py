@@ -1,4 +1,4 @@
-"""A report with songs in every state, made by hand, and the audio files that belong to it."""
+"""A hand-made report with songs in every state, and its audio files."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ SECONDS = 2
 
 
 def make_report() -> dict[str, Any]:
-    """The report, which is in its schema."""
+    """The report, which is valid against its schema."""
     entries = [
         {
             "system": name, "description": "networks", "training_data": ["MUSDB18-HQ test"],
@@ -50,7 +50,7 @@ def make_report() -> dict[str, Any]:
 
 
 def write_files(root: Path) -> tuple[dict[str, Path], Path]:
-    """The mixtures and true stems of every song by its name, and the folder of all stems."""
+    """Write the audio; returns every song's folder by name, and the folder of all stems."""
     songs = {}
     for number, (name, state) in enumerate(STATES.items()):
         songs[name] = root / "songs" / str(number)

@@ -1,4 +1,4 @@
-"""Running the evaluator in tests, and reading what it left."""
+"""Runs the evaluator in tests, and reads its results."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ def evaluate(songs: Path, system: Path, out: Path, *options: object) -> int:
 
 
 def evaluate_stems(songs: Path, stems: Path, out: Path, *options: object) -> int:
-    """Have the evaluator score stems that are there; returns its exit code."""
+    """Let the evaluator score existing stems; returns its exit code."""
     return _run("--songs", songs, "--stems", stems, "--out", out, *options)
 
 
@@ -25,21 +25,21 @@ def _run(*options: object) -> int:
 
 
 def read_report(out: Path) -> Any:
-    """The report of a run, which must be in its schema."""
+    """The report of a run, validated against its schema."""
     report = json.loads((out / "report.json").read_text())
     jsonschema.validate(report, json.loads(SCHEMA.read_text()))
     return report
 
 
 def without_timing(out: Path) -> Any:
-    """What must be the same whenever the same songs are run."""
+    """The parts of a report that must be the same for every run on the same songs."""
     report = read_report(out)
     del report["timing"]
     return report
 
 
 def processes_of(out: Path) -> list[int]:
-    """Processes whose environment names the folder."""
+    """The processes whose environment names the folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

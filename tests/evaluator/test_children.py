@@ -50,7 +50,7 @@ def is_alive(pid: int) -> bool:
 
 
 def assert_ended(pids: set[int]) -> None:
-    patience = time.monotonic() + 5  # the system takes a moment to clear away what was killed
+    patience = time.monotonic() + 5  # the system needs a moment to reap killed processes
     while any(map(is_alive, pids)) and time.monotonic() < patience:
         time.sleep(0.01)
     assert pids and not any(map(is_alive, pids))
@@ -139,7 +139,7 @@ def test_a_child_may_be_given_one_cpu() -> None:
 
 
 def states(disturbance_of: str, tmp_path: Path, seconds: float = 1.0) -> list[str]:
-    """What a child's state was while a disturbance acted on it."""
+    """The states of a child while a disturbance acted on it."""
     pid_file, seen = tmp_path / "pid", []
     disturbance = {
         "slower": slower(10), "late": slower(10, after=60), "frozen": frozen(0.8, after=0.1),

@@ -54,7 +54,7 @@ class Run:
             time.sleep(0.01)
 
     def records(self) -> dict[tuple[str, str], Any]:
-        """What was found, once all songs are done."""
+        """The records, once all songs are done."""
         self._thread.join(120)
         assert not self._thread.is_alive() and self._outcome
         return self._outcome[0].records
@@ -68,7 +68,7 @@ def scores_of(out: Path) -> list[Any]:
 
 @pytest.fixture
 def brought(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Files that are brought to a worker: the names of songs, 'weights' for those."""
+    """Files that are sent to a worker: the names of songs, or 'weights'."""
     names: list[str] = []
     bring = Remote.bring
 
@@ -93,7 +93,7 @@ def test_two_workers_find_what_one_machine_finds(
     ):
         assert (out / path.relative_to(there)).read_bytes() == path.read_bytes()
     timed = read_report(out)["timing"]["systems"][0]["songs"]
-    # Who does which is a matter of moments: one may be done before the other has been asked.
+    # Which worker gets which song is a race: one may finish before the other is asked.
     assert all(song["machine"]["worker"].startswith("tcp://127.0.0.1:") for song in timed)
     assert set(brought) <= {"weights"}  # the folder is shared
     assert not list(out.glob(".*"))
@@ -144,7 +144,7 @@ def test_a_worker_that_dies_or_hangs_costs_its_song_another_try(
             if entry == "tiny":
                 assert record["scores"]["sdr"] == rows[song]["sdr"]
                 assert record["separation"]["machine"]["worker"]
-        if end == signal.SIGSTOP:  # what wakes up later has nothing to say any more
+        if end == signal.SIGSTOP:  # a worker that wakes up later has no effect
             lab.kill(name, signal.SIGCONT)
             deadline = time.monotonic() + 60
             while processes_of(run.out) and time.monotonic() < deadline:
@@ -202,7 +202,7 @@ def test_ctrl_c_withdraws_what_is_at_work(
 
 @pytest.fixture
 def own_lab(tmp_path: Path) -> Iterator[Lab]:
-    """One whose scheduler may be killed."""
+    """A lab whose scheduler may be killed."""
     (tmp_path / "lab").mkdir()
     lab = Lab(tmp_path / "lab")
     yield lab

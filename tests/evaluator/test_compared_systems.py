@@ -1,4 +1,4 @@
-"""Rows of the compared systems: held against their own released files, run as they are, alone."""
+"""The compared systems' rows in the paper check: comparable only with their released files."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from mdx.systems.spec import MODELS, SOURCES
 from tests.evaluator.entries import MUSDB18, SONGS, make_entry
 
 HQ = TestSet("MUSDB18-HQ test", SONGS, whole=True)
-ROWS = {  # a row that is judged, by the system that it is held against
+ROWS = {  # the row that each system is compared with
     "x_umx": "X-UMX, released weights",
     "d3net": "D3Net, released weights",
     "open_unmix": "Open-Unmix (UMX-HQ)",
@@ -28,7 +28,7 @@ def published() -> Published:
 
 
 def released(name: str, published: Published) -> System:
-    """A system of this repository with its own released files, converted."""
+    """A system of this repository with its released files, converted."""
     known = published.checkpoints[name]
     origins = {role: "5" * 64 if sha == UNKNOWN else sha for role, sha in known.items()}
     return System(
@@ -41,7 +41,7 @@ def row_of(name: str, published: Published) -> Row:
 
 
 def check(system: System, name: str, published: Published, *, more: float = 0) -> dict[str, Any]:
-    """What becomes of a row when the system scores so much more in every source."""
+    """The verdict on a row for a system that scores `more` dB above it in every source."""
     row = row_of(name, published)
     values = {source: (row.values[source] or 0) + more for source in SOURCES}
     test_set = HQ if "Unmix" in name else MUSDB18
@@ -86,7 +86,7 @@ def test_other_files_or_another_procedure_are_not_comparable(
         replace(part, stem_weights={stem: f"{stem}.x" for stem in part.makes}, weights=None),
     ))  # fmt: skip
     found = check(replace(system, spec=spec), ROWS[name], published)
-    assert found["status"] != "not comparable"  # its files lie elsewhere, under other names
+    assert found["status"] != "not comparable"  # its files have other paths and names
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Curves of a training: read from files, drawn in the page."""
+"""Curves of a training: read from files and drawn in the report."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.evaluator.page_report import make_report
 
 
 def write_curve(runs: Path, source: str, text: str) -> None:
-    """A curve where training would leave it."""
+    """Write a curve where training would write it."""
     (runs / source).mkdir(parents=True)
     (runs / source / FILE).write_text(text)
 

@@ -1,4 +1,4 @@
-"""Demucs-v2 in a run: what a system is made of, the paper's rows of a blend, their time."""
+"""Demucs-v2 in a run: fingerprints of systems, the paper's rows for blends, and timing."""
 
 import hashlib
 import shutil
@@ -31,7 +31,7 @@ DEMUCS = {
     "weights": "demucs.onnx", "segment": 0.4, "overlap": 0.5, "normalise": "stereo",
 }  # fmt: skip
 PAPER = {"bass": 7.86, "drums": 7.33, "other": 5.95, "vocals": 9.0}  # final text, of the blend
-CHECKPOINT = "e07c671f" + 56 * "0"  # as far as its name tells
+CHECKPOINT = "e07c671f" + 56 * "0"  # only the digits in its name are known
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def published() -> Published:
 
 @pytest.fixture(scope="module")
 def blended_once(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The YAML of the tiny system with Demucs-v2, converted from a checkpoint beside it."""
+    """The YAML of the tiny system with Demucs-v2, converted from a checkpoint next to it."""
     path = tmp_path_factory.mktemp("blended") / "system" / tiny_system.name
     shutil.copytree(tiny_system.parent, path.parent)
     checkpoint = path.with_name("demucs.th")
@@ -58,7 +58,7 @@ def blended(blended_once: Path, tmp_path: Path) -> Path:
 
 
 def edit(path: Path, name: str | None = None, *, demucs: Any = DEMUCS, blend: Any = BLEND) -> Path:
-    """Blend the tiny system with Demucs-v2, in place or beside it; None: without that."""
+    """Blend the tiny system with Demucs-v2, in place or as another file; None omits a part."""
     system = yaml.safe_load(path.read_text())
     estimators = [part for part in system["estimators"] if part["kind"] == "spectrogram"]
     combine = [step for step in system["combine"] if step["kind"] == "mixer"]
@@ -70,7 +70,7 @@ def edit(path: Path, name: str | None = None, *, demucs: Any = DEMUCS, blend: An
 
 
 def alone(path: Path) -> Path:
-    """The Demucs-v2 of such a system by itself."""
+    """The Demucs-v2 of such a system alone."""
     system = yaml.safe_load(path.read_text()) | {"name": "alone", "estimators": [DEMUCS]}
     del system["combine"]
     path = path.with_name("alone.yaml")
@@ -166,7 +166,7 @@ def test_a_run_with_demucs(blended: Path, test_set: Path, tmp_path: Path) -> Non
 
 
 def with_demucs(system: System, name: str) -> System:
-    """A system with the released Demucs-v2 beside its networks, run as leaderboard A's."""
+    """A system that also has the released Demucs-v2, run as in leaderboard A's."""
     model = find_system("leaderboard_a")[0]
     estimators = (*system.spec.estimators, model.estimators[-1])
     combine = (*system.spec.combine, model.combine[-1])
@@ -295,7 +295,7 @@ def test_demucs_must_help(published: Published) -> None:
     assert relations((blended, PAPER), (bare, worse)) == [(demucs, "bare", True)]
     assert relations((blended, worse), (bare, PAPER)) == [(demucs, "bare", False)]
     assert relations((blended, PAPER), (unmixed, worse)) == [(mixer, "unmixed", True)]
-    # Nothing follows where two things differ, or where Demucs-v2 is another or alone.
+    # Nothing can be concluded if two things differ, or if Demucs-v2 is different or alone.
     assert relations((bare, PAPER), (unmixed, worse)) == []
     assert relations((blended, PAPER), (by_itself(), worse)) == []
     other = with_options(unmixed.spec.combine[-1], shares=dict.fromkeys(SOURCES, 0.5))

@@ -1,4 +1,4 @@
-"""What a page lets hear and see of a song."""
+"""The audio excerpts and pictures of a song in the report."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What decides about a result is derived: a new field or file counts without being listed."""
+"""Fingerprints of results: new fields and files count without being listed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -21,7 +21,7 @@ from mdx.systems.spec import SystemSpec
 
 @dataclass(frozen=True)
 class NewSpec(SystemSpec):
-    """A system with a field that nobody has thought of yet."""
+    """A system with an additional field."""
 
     shimmer: float = 0.0
 
@@ -57,7 +57,7 @@ def test_what_json_cannot_hold_is_never_hashed_by_its_address() -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository in small, laid out like this one."""
+    """A small repository with the layout of this one."""
     files = {
         "predict.py": "from evaluator.kit import Kit\nimport mdx.separator\n",
         "evaluator/kit.py": "def late():\n    from evaluator import helpers\n",

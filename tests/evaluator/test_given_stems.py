@@ -1,4 +1,4 @@
-"""Stems that another tool made: found by their names, scored beside ours, and never mistaken."""
+"""Stems of other tools: recognised by their names and scored together with ours."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ SONGS = ["Song", "Song (Live)", "Another - Vocals of Bass", "夏", "a"]
 
 
 def find(folder: Path, *names: str) -> dict[str, dict[str, list[str]]]:
-    """The names that were taken, by song and source, of files of these names."""
+    """Of files with these names, those that are recognised, by song and source."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,12 +91,12 @@ def test_a_folder_without_audio(tmp_path: Path, name: str) -> None:
 
 @pytest.fixture
 def theirs(test_set: Path, tmp_path: Path) -> Path:
-    """Stems of the songs as another tool may write them."""
+    """Stems of the songs, named as by another tool."""
     return write_theirs(test_set, tmp_path)
 
 
 def write_theirs(test_set: Path, root: Path) -> Path:
-    """Perfect stems of the first song in FLAC; of the second, vocals and the rest in WAV."""
+    """Write perfect stems: FLAC for the first song; vocals and the rest, in WAV, for the second."""
     folder = root / "their tool"
     (folder / "song 1").mkdir(parents=True)
     for source in SOURCES:

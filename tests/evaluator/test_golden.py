@@ -1,4 +1,4 @@
-"""The demo systems on two fixed songs still come to what they came to."""
+"""The demo systems' results on two fixed songs have not changed."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from tests.evaluator.golden.make_golden import GOLDEN, run_golden
 
-TOLERANCE = 1e-3  # dB: other CPUs add in another order, which moves single bits of PCM_16
+TOLERANCE = 1e-3  # dB: other CPUs sum in another order, which changes single bits of PCM_16
 
 
 def flatten(value: Any, where: str = "") -> dict[str, Any]:

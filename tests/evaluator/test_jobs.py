@@ -1,4 +1,4 @@
-"""A song of a run as a value: it can be pickled, and done in another process."""
+"""A song of a run as a value, which can be pickled and run in another process."""
 
 import pickle
 import time

@@ -1,4 +1,4 @@
-"""Published numbers, our run beside them, the paper check, and what a system may claim."""
+"""Published numbers next to our run, the paper check, and the claims of a system."""
 
 import json
 from dataclasses import replace

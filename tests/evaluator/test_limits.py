@@ -1,4 +1,4 @@
-"""The time limit from end to end: late songs are recorded, degraded ones are in time."""
+"""The time limit end to end: late songs are recorded, and degraded ones are in time."""
 
 import json
 import os
@@ -45,7 +45,7 @@ OnnxNetwork.__call__ = slowly
 
 @pytest.fixture
 def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every child's networks sleep 20 ms in each chunk."""
+    """Make every child's networks sleep 20 ms in each chunk."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(SLOW)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{ROOT}")

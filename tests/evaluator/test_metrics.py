@@ -12,7 +12,7 @@ from mdx.errors import AudioError
 from mdx.systems.spec import SOURCES, Audio
 
 MUSEVAL_TOLERANCE = 1e-9  # dB: float64 sums in another order
-RATE = 1000  # samples a frame in these tests; museval is slow
+RATE = 1000  # samples per frame in these tests, since museval is slow
 
 
 def signals(seed: int, samples: int) -> tuple[dict[str, Audio], dict[str, Audio]]:

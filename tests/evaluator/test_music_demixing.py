@@ -1,4 +1,4 @@
-"""The contract of the starter kit, and what happens when a submission breaks it."""
+"""The contract of the starter kit, and the errors of submissions that break it."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ class Copies(MusicDemixingPredictor):
 
 @pytest.fixture
 def results(test_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An environment that points at the test set; returns the folder of the results."""
+    """The results folder, with an environment that points to the test set."""
     monkeypatch.setenv("TEST_DATASET_PATH", str(test_set))
     monkeypatch.setenv("RESULTS_DATASET_PATH", str(tmp_path / "results"))
     monkeypatch.setenv("EVENTS_PATH", str(tmp_path / "events.jsonl"))

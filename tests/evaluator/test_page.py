@@ -1,4 +1,4 @@
-"""report.html: what it says, that it is safe and alone, and that a browser shows it."""
+"""report.html: its content, escaping, self-containment, and display in a browser."""
 
 import html
 import json
@@ -157,7 +157,7 @@ def driver(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[web
 
 
 def count(browser: webdriver.Chrome, selector: str) -> int:
-    """How many elements of the page fit a selector."""
+    """The number of elements that match a selector."""
     return len(browser.find_elements(By.CSS_SELECTOR, selector))
 
 

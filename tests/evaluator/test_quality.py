@@ -1,4 +1,4 @@
-"""quality.json: which levels were used, and whether a song was degraded by its limit."""
+"""quality.json: the levels used, and whether a song was degraded by its limit."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Child processes: what they say, how they end, and that none is left."""
+"""Child processes: their output and exit codes, and that none is left running."""
 
 import os
 import subprocess

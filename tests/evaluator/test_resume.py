@@ -1,4 +1,4 @@
-"""Runs that are killed or interrupted, and what is done again when they are resumed."""
+"""Killed and interrupted runs, and which songs are repeated when they are resumed."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ sys.exit(run.main(sys.argv[1:]))
 
 
 def start(songs: Path, system: Path, out: Path, *options: str) -> "subprocess.Popen[str]":
-    """Run the evaluator in a process of its own."""
+    """Run the evaluator in a separate process."""
     command = [sys.executable, "-c", RUN, "--songs", str(songs), "--system", str(system)]
     return subprocess.Popen(
         [*command, "--out", str(out), *options], cwd=ROOT, text=True, stdout=subprocess.DEVNULL,
@@ -156,7 +156,7 @@ def test_resume_redoes_exactly_what_would_come_out_anew(
 
 @dataclass(frozen=True)
 class NewSpec(SystemSpec):
-    """A system with a field that nobody has thought of yet."""
+    """A system with an additional field."""
 
     shimmer: float = 0.0
 

@@ -1,4 +1,4 @@
-"""Score files against museval's own tools: what we write they read, what they write we read."""
+"""Score files: museval's tools read ours, and we read museval's."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Scores for another program: those of the evaluator, or the reason why there are none."""
+"""Scores for another program: the evaluator's, or the reason why there are none."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def estimates(test_set: Path, tmp_path: Path) -> dict[str, Path]:
-    """Stems of the first song, as long as it is."""
+    """Estimates for the first song, with its length."""
     samples = sf.info(test_set / "song 1" / "mixture.wav").frames
     paths = {source: tmp_path / f"{source}.wav" for source in SOURCES}
     for seed, path in enumerate(paths.values()):

@@ -1,4 +1,4 @@
-"""Stems that a submission wrote badly are named, and nothing is scored by half."""
+"""Invalid stems are named in errors, and scores are complete or absent."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from mdx.systems.spec import SOURCES
 
 @pytest.fixture
 def stems(test_set: Path, tmp_path: Path) -> Path:
-    """Stems as a perfect submission would write them."""
+    """Stems of a perfect submission."""
     return Path(shutil.copytree(test_set / "song 1", tmp_path / "stems"))
 
 

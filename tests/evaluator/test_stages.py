@@ -1,4 +1,4 @@
-"""Stages of a submission's time: those of any name have a place, a colour, and their seconds."""
+"""Stages of a submission's time: every name has a position, a colour and seconds."""
 
 import json
 import sys
@@ -37,7 +37,7 @@ def test_no_stage_is_dropped_from_the_plot() -> None:
 
 
 def separate_with(audit: str, test_set: Path, tmp_path: Path) -> Separation:
-    """Run a submission that writes this into its audit file."""
+    """Run a submission that writes `audit` to its audit file."""
 
     class Submitted(Children):
         def run(

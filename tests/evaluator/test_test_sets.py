@@ -1,4 +1,4 @@
-"""Every layout in which people have test sets, and what is refused."""
+"""The supported layouts of test sets, and errors for others."""
 
 import json
 import shutil
@@ -135,7 +135,7 @@ def test_two_tracks_of_one_name_are_refused(tmp_path: Path, twin: str) -> None:
 
 
 def write_stem_mp4(path: Path, streams: int = len(STREAMS), rate: int = SAMPLE_RATE) -> None:
-    """A STEMS file as MUSDB18 has them: each stream a tone of its own, in AAC."""
+    """Write a STEMS file like MUSDB18's, in AAC, with a different tone in each stream."""
     path.parent.mkdir(parents=True, exist_ok=True)
     command = ["ffmpeg", "-loglevel", "error", "-y"]
     for index in range(streams):

@@ -1,4 +1,4 @@
-"""A training small enough for a test: songs of tones, a tiny network, a run of some steps."""
+"""A training small enough for a test: songs of tones, a tiny network, a few steps."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ V1 = replace(CONFIG, architecture="tfc_tdf_v1", dim_f=97, n_fft=384)
 
 
 def write_songs(root: Path, count: int = 3, samples: int = 6000) -> Path:
-    """Songs whose sources live in bands of their own, so that they can be told apart."""
+    """Write songs whose sources are in separate frequency bands, which makes them separable."""
     time = np.arange(samples) / SAMPLE_RATE
     rng = np.random.default_rng(0)
     for number in range(count):
@@ -49,7 +49,7 @@ def write_songs(root: Path, count: int = 3, samples: int = 6000) -> Path:
 
 
 def run(root: Path, config: SeparatorConfig = CONFIG, **options: Any) -> float:
-    """Fit drums, or all, on the songs in `<root>/songs`, the last of them for validation."""
+    """Train on the songs in `<root>/songs`, with the last one for validation."""
     songs = find_songs(root / "songs")
     source = "all" if config.sources > 1 else "drums"
     return fit(
@@ -62,7 +62,7 @@ def run(root: Path, config: SeparatorConfig = CONFIG, **options: Any) -> float:
 
 
 def skip_export(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let exports cost nothing; returns the list that takes the score of each."""
+    """Skip exports; returns the list that receives the score of each."""
     scores: list[float] = []
 
     def export(net: nn.Module, path: Path, *, dim_f: int, dim_t: int) -> float:
@@ -71,7 +71,7 @@ def skip_export(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return 0.0
 
     def register(folder: Path, name: str, *, score: float | None = None, **_: object) -> None:
-        if score is not None:  # the file to go on from has none
+        if score is not None:  # the file for warm starts has none
             scores.append(score)
 
     monkeypatch.setattr("training.release.export_onnx", export)
@@ -80,7 +80,7 @@ def skip_export(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def skip_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let exports cost nothing, and register them all the same."""
+    """Skip the conversion of exports, but register them."""
     skip_export(monkeypatch)
     monkeypatch.setattr("training.release.register_weights", register_weights)
 

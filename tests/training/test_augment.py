@@ -1,4 +1,4 @@
-"""Variants of songs: a whole grid, in layout, complete or not there, resumed, and honest errors."""
+"""Variants of songs: the grid, the layout, atomic folders, resuming, and errors."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Optimizers, schedules and losses by name, and the networks that they train."""
+"""Optimizers, schedules and losses, by name."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from training.optimizers import COSINE_END, OPTIMIZERS, SCHEDULES
 
 
 def rates(schedule: str, steps: int) -> list[float]:
-    """The learning rate of each step, and of one step more."""
+    """The learning rate of each step, and of the one after the last."""
     optimizer = OPTIMIZERS["adamw"]([nn.Parameter(torch.zeros(1))], 0.5, 0.0)
     found = SCHEDULES[schedule](optimizer, 0.5, steps)
     values = [optimizer.param_groups[0]["lr"]]

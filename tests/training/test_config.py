@@ -1,4 +1,4 @@
-"""Configurations: the figures of the papers they repeat, and faults named in one line."""
+"""Configurations: the papers' figures, and errors in one line."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from training.config import (
     read_mixer_config,
 )
 
-# Random mixing and nothing else: what was augmented lies on disk.
+# Random mixing only: augmented songs are on disk.
 MIXING_ONLY = DataConfig(gain_db=0, whole_song=0, swap=False, flip=False, semitones=0, stretch=0)
 TINY = {
     "architecture": "tfc_tdf_v2", "n_fft": 256, "hop": 64, "dim_f": 96, "train_frames": 16,
@@ -34,7 +34,7 @@ TINY = {
 
 
 def write(path: Path, **keys: Any) -> str:
-    """Write a configuration of tiny networks, some of whose top-level keys are others."""
+    """Write a configuration of tiny networks, with some top-level keys replaced."""
     values: dict[str, Any] = {"shared": TINY, **{source: {} for source in SOURCES}, **keys}
     path.write_text(yaml.safe_dump(values))
     return str(path)

@@ -1,4 +1,4 @@
-"""The curve of a run: what it holds, and what a resumed run keeps of it."""
+"""The curve of a run: its points, and those that a resumed run keeps."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ import torch
 from tests.training.miniature import write_songs
 
 ROOT = Path(__file__).resolve().parents[2]
-# BatchNorm would see half of the batch in each process: there is no synchronous one for CPUs.
+# BatchNorm would see half of the batch in each process, since CPUs have no synchronous one.
 SCRIPT = """
 import os, sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Examples are exact sums of the right parts, and depend on their number alone."""
+"""Examples are exact sums of the drawn parts and depend on their number alone."""
 
 import pickle
 import sys
@@ -123,7 +123,7 @@ def test_a_song_shorter_than_the_chunk_is_padded(
 def test_an_example_depends_on_its_number_and_the_seed_only(songs: tuple[Song, ...]) -> None:
     one, other = make(songs, data=ALL), make(songs, data=ALL, count=9999, cache=False)
     in_order = [one[index] for index in range(6)]
-    for index in (5, 2, 0, 2):  # as a run sees them that goes on
+    for index in (5, 2, 0, 2):  # as in a resumed run
         assert all(map(torch.equal, other[index], in_order[index]))
     mixes = [mix for mix, _ in in_order] + [make(songs, data=ALL, seed=2)[0][0]]
     assert not any(torch.equal(a, b) for i, a in enumerate(mixes) for b in mixes[:i])
@@ -133,7 +133,7 @@ def test_an_example_depends_on_its_number_and_the_seed_only(songs: tuple[Song, .
 def test_workers_give_the_same(songs: tuple[Song, ...]) -> None:
     examples = make(songs, data=ALL, count=10)
     expected = torch.stack([examples[index][0] for index in range(len(examples))])
-    # As in training: a fork would inherit the threads of numerical libraries, half alive.
+    # As in training, since a fork would inherit threads in a broken state.
     loader = DataLoader(examples, batch_size=3, num_workers=2, multiprocessing_context="spawn")
     mixes = torch.cat([mix for mix, _ in loader])
     torch.testing.assert_close(mixes, expected, rtol=0, atol=0)
@@ -200,7 +200,7 @@ def _half_silent(root: Path) -> tuple[Song, ...]:
 def test_quiet_chunks_are_drawn_again(tmp_path: Path, data: DataConfig, quiet_share: float) -> None:
     examples = make(_half_silent(tmp_path), data=replace(data, gain_db=0.0), count=400)
     starts = np.array([part.place.start for index in range(400) for part in examples.draw(index)])
-    # Of a chunk that begins this early less than 4 % sounds, which is quieter than 0.01.
+    # Less than 4 % of a chunk that begins this early is not silent, so its level is below 0.01.
     assert (starts < 3.04 * CHUNK).mean() * 7 / 3.04 / 2 == pytest.approx(quiet_share, abs=0.06)
 
 

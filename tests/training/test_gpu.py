@@ -1,4 +1,4 @@
-"""All of it in so many minutes, in miniature and on the CPU: what a GPU would do."""
+"""`python -m training.gpu`, in miniature and on the CPU."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The two commands, and what the manifest tells of what they made."""
+"""The training commands, and the manifest's entries for their results."""
 
 import subprocess
 import threading
@@ -26,7 +26,7 @@ ONE_STEP = replace(CONFIG, steps=1, learning_rate=0.003)
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of songs, with a place for what is made of them."""
+    """A folder of songs, with a folder for the results."""
     write_songs(tmp_path / "songs")
     monkeypatch.setattr("training.__main__.MODELS", tmp_path)
     monkeypatch.setattr("training.__main__.read_config", lambda name: {"bass": ONE_STEP})
@@ -48,7 +48,7 @@ def test_the_command_exports_registers_and_says_how(
     assert entry.get("commit") == git_commit() and "score" in entry
     checkpoint = load(folder / "out/training/x/bass/last.ckpt")
     assert checkpoint["global_step"] == 1
-    # Once more would be on top of it.
+    # A second run would overwrite it.
     assert main(command) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: out/training/x/bass: got the checkpoint of a run")

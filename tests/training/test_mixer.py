@@ -1,4 +1,4 @@
-"""Step two in miniature: the Mixer on top of separators that are known to be wrong."""
+"""Step two in miniature: the Mixer for separators with known errors."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ LEAST_SQUARES = MixerConfig()
 
 
 class Leaky:
-    """A separator whose every stem holds a quarter of the mixture too."""
+    """A separator that adds a quarter of the mixture to every stem."""
 
     def __init__(self, songs: tuple[Song, ...]) -> None:
         self._songs = iter(songs)
@@ -34,7 +34,7 @@ class Leaky:
 def noise_songs(
     root: Path, monkeypatch: pytest.MonkeyPatch, count: int = 3, silent: str | None = None
 ) -> tuple[Song, ...]:
-    """Songs of noise, which a leaky separator is loaded for; the last one may lack a source."""
+    """Songs of noise, and a leaky separator for them; the last song may lack a source."""
     rng = np.random.default_rng(3)
     for number in range(count):
         for source in SOURCES:
@@ -52,11 +52,11 @@ def noise_songs(
 def test_the_mixer_undoes_a_leak(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str | None
 ) -> None:
-    # A song without vocals must not teach that there are none.
+    # A song without vocals must not affect their weights.
     songs = noise_songs(tmp_path / "songs", monkeypatch, silent=silent)
     write_mixer(train_mixer(songs, "any", LEAST_SQUARES), tmp_path / "m.npz")
     mixer = read_mixer((tmp_path / "m.npz").read_bytes(), "m.npz")
-    # The ten inputs depend on each other here, so what counts is what the matrix does.
+    # The ten inputs are linearly dependent here, so the matrix is tested by its output.
     for song in songs:
         references = read_stems(song)
         mix = references.sum(axis=0)
@@ -79,7 +79,7 @@ def test_descending_is_rmsprop_on_the_audio_itself(
     config = MixerConfig(method="rmsprop", learning_rate=0.003, epochs=4)
     found = train_mixer(songs, "any", config, seed=5).linear.weight.detach()
 
-    # Longhand, as the paper's training is written: the loss of every chunk from its samples.
+    # Plainly, as in the paper's training: the loss of every chunk from its samples.
     references = read_stems(songs[0])
     mix = references.sum(axis=0)
     inputs = torch.from_numpy(np.concatenate([(references + mix / 4).reshape(8, -1), mix]))

@@ -1,4 +1,4 @@
-"""A step of training: the STFTs around the network, the loss, the optimizer, averaged weights."""
+"""A training step: STFTs around the network, loss, optimizer, averaged weights."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ SPEC = CONFIG.stft(CONFIG.train_frames)
 
 
 def batch(count: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mixtures of a low tone and a high one, and the high one."""
+    """Mixtures of a low and a high tone, and the high tone as target."""
     time = torch.arange(SPEC.chunk) / 44100
     start = torch.arange(count).reshape(-1, 1, 1) * torch.tensor([[[1.0], [2.0]]])
     low, high = (torch.sin(2 * torch.pi * tone * time + start) / 5 for tone in (900, 4000))
@@ -130,7 +130,7 @@ def test_averaged_weights_follow_by_their_decay() -> None:
     optimizer = module.configure_optimizers()
     assert isinstance(optimizer, torch.optim.RMSprop)
     expected: dict[str, torch.Tensor] = {}
-    # At first they are the network, then they follow quickly, and at last by the decay.
+    # They start as the network's weights, follow quickly at first, and finally with the decay.
     for decay in (0.0, 2 / 11, 3 / 12, 4 / 13):
         step(module, optimizer)
         module.averaged.update_parameters(module.network)
@@ -144,7 +144,7 @@ def test_averaged_weights_follow_by_their_decay() -> None:
     averaged = module.averaged.module.state_dict()
     for name in [name for name in expected if not name.endswith("num_batches_tracked")]:
         torch.testing.assert_close(averaged[name].double(), expected[name], rtol=1e-4, atol=1e-6)
-    name = "middle.tfc.0.0.weight"  # no end, so that nothing is folded in
+    name = "middle.tfc.0.0.weight"  # not at either end, so no scale is folded into it
     torch.testing.assert_close(module.finished().state_dict()[name], averaged[name])
     assert not torch.equal(averaged[name], module.network.state_dict()[name])
 

@@ -1,4 +1,4 @@
-"""Examples made on a device are those made on the CPU, number by number."""
+"""Examples made on a device equal those made on the CPU."""
 
 from dataclasses import replace
 from pathlib import Path

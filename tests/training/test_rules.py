@@ -1,4 +1,4 @@
-"""What songs are called in a manifest, and what the challenge allows."""
+"""The names of data sets in a manifest, and the challenge's rules."""
 
 import json
 import re

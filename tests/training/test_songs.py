@@ -1,4 +1,4 @@
-"""Songs are found and checked by headers, split by tracks, and read in parts that are right."""
+"""Songs are found, checked by their headers, split by tracks, and read in parts."""
 
 import pickle
 from pathlib import Path

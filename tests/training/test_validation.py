@@ -1,4 +1,4 @@
-"""The score of a network by whole songs, through the runtime's own chunks."""
+"""The score of a network on whole songs, separated in the runtime's chunks."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 class Gain(nn.Module):
-    """Everything it hears, louder or softer."""
+    """A network that scales its input."""
 
     def __init__(self, gain: float) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def test_a_network_that_finds_nan_has_no_score(tmp_path: Path) -> None:
 
 
 class Split(nn.Module):
-    """Four stems: shares of the mixture."""
+    """A network whose four stems are shares of the mixture."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([share * x for share in (0.1, 0.2, 0.3, 0.4)], dim=1)

@@ -1,4 +1,4 @@
-"""A round of training that goes on from weights: it begins there, and never makes them worse."""
+"""A training that starts from weights begins with them and never exports worse ones."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Composed songs that the tests of the composer share."""
+"""Composed songs for the tests of the composer."""
 
 from functools import cache
 
@@ -19,7 +19,7 @@ SECONDS = 30.0
 def song(
     split: str, index: int, *, genre: str | None = None, seconds: float = SECONDS
 ) -> tuple[Score, float]:
-    """Return a song and the middle of its singer's range, MIDI."""
+    """A song, and the centre of its singer's range, MIDI."""
     palette = Palette(split, np.random.default_rng([index, 0]))
     centre = palette.draw("centre", 51.0, 69.0)
     rng = np.random.default_rng([index, 1])
@@ -29,16 +29,16 @@ def song(
 
 
 def songs(split: str, count: int) -> list[Score]:
-    """Return the first songs of a split."""
+    """The first songs of a split."""
     return [song(split, index)[0] for index in range(count)]
 
 
 def hand(seed: int = 0, *, bpm: float = 120.0, meter: str = "4/4", jitter: float = 0.0) -> Hand:
-    """Return a player without swing and drift, who errs in time only if told to."""
+    """A player without swing and drift, with timing errors only for `jitter`."""
     clock = Clock(bpm, meter, swing=0.0, jitter=jitter, drift=0.0)
     return Hand(clock, np.random.default_rng(seed))
 
 
 def section(n_bars: int, first_bar: int = 0, active: frozenset[str] = ALL) -> Section:
-    """Return a section in which everybody plays."""
+    """A section in which all stems play by default."""
     return Section(first_bar, n_bars, active)

@@ -1,4 +1,4 @@
-"""Layers are instruments that exist, played in their range and in a rhythm that fits the bar."""
+"""Layers use existing instruments, within their range and in rhythms that fit the bar."""
 
 from itertools import pairwise, product
 
@@ -15,12 +15,12 @@ from tests.demo.composer.songs import hand, section, song, songs
 
 CHORDS = [parse_chord(x, 9, "minor", seventh=True) for x in ("i", "VI", "III", "VII")]
 TRIADS = [parse_chord(x, 9, "minor") for x in ("i", "VI", "III", "VII")]
-TOGETHER = 0.006  # seconds within which fingers strike; FINGERS is 1 ms in standard deviation
+TOGETHER = 0.006  # seconds within which fingers strike; FINGERS is a standard deviation of 1 ms
 SCALE = frozenset((9 + step) % 12 for step in (0, 2, 3, 5, 7, 8, 10))
 
 
 def only(kind: str, rhythm: str) -> Genre:
-    """Return a genre of one layer."""
+    """A genre with one layer."""
     return Genre(**{**GENRES["pop-rock"].__dict__, "layers": ((kind, rhythm),)})
 
 
@@ -69,7 +69,7 @@ def test_guitarists_strum_and_pianists_do_not() -> None:
 
 
 def struck(kind: str, rhythm: str, seed: int) -> list[list[float]]:
-    """Return the starts of each chord, in the order of its notes, of a hand that errs much."""
+    """The starts of each chord's notes, in order, played by an inaccurate hand."""
     player = hand(seed, bpm=60.0, jitter=0.012)  # slow, or a late strum would reach the next step
     (found,) = draw_layers(player, only(kind, rhythm), (section(4),), CHORDS, SCALE, OTHERS,
                            vocal_centre=62.0)  # fmt: skip
@@ -102,7 +102,7 @@ def test_strums_go_over_the_strings_in_turn(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("meter", RHYTHMS_OF_12)
 def test_bars_of_twelve_have_a_rhythm_of_their_own(meter: str) -> None:
-    """Whatever the genre says, but for chords that are held anyway."""
+    """They do not depend on the genre, except for sustained chords."""
     expected = {"6/8": {0, 4, 6, 10}, "3/4": {0, 4, 8}}[meter]
     for rhythm in RHYTHMS:
         clock = hand(meter=meter).clock
@@ -157,7 +157,7 @@ def test_instrumental_tunes_lie_around_the_voice() -> None:
 @pytest.mark.parametrize("kind", ["flute", "violin", "sax", "lead", "mallet"])
 @pytest.mark.parametrize("centre", [51.0, 60.0, 69.0])
 def test_instruments_play_tunes_where_they_need_not_fold_them(kind: str, centre: float) -> None:
-    """No leap within a phrase, wherever the singer is, and few over the breath between two."""
+    """There are no leaps within a phrase, in any register, and few between phrases."""
     clock = hand().clock
     leaps, after_breath = [], []
     for seed in range(120):

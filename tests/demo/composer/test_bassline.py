@@ -1,4 +1,4 @@
-"""Basses play the chords, in their range, in their sections."""
+"""Basses follow the chords within their range, in their sections."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ CHORDS = [parse_chord(x, 2, "major") for x in ("I", "V", "vi", "IV") * 2]
 
 
 def only(style: str) -> Genre:
-    """Return a genre that knows one style."""
+    """A genre with one style."""
     return Genre(**{**GENRES["pop-rock"].__dict__, "bass": (style,)})
 
 
@@ -45,7 +45,7 @@ def test_each_bar_begins_on_the_root_and_stays_in_the_bar(style: str) -> None:
 @pytest.mark.parametrize("meter", STYLES_OF_12)
 @pytest.mark.parametrize("style", STYLES)
 def test_bars_of_twelve_have_styles_of_their_own(style: str, meter: str) -> None:
-    """Whatever the genre says: dotted quarters in 6/8, a dotted half or a half in 3/4."""
+    """In any genre: dotted quarters in 6/8, a dotted half or a half in 3/4."""
     expected = {"6/8": {(0, 6, 10), (0, 6)}, "3/4": {(0,), (0, 8)}}[meter]
     clock = hand(meter=meter).clock
     heard = set()
@@ -71,7 +71,7 @@ def test_all_but_the_last_note_of_a_bar_belong_to_the_chord(style: str) -> None:
 
 
 def test_last_notes_lead_into_the_next_chord() -> None:
-    """Of the last notes of a bar a share lies a semitone below, or one or two above, its root."""
+    """A share of last notes is a semitone below the next root, or one or two above it."""
     clock = hand().clock
     led = []
     for seed in range(100):
@@ -83,7 +83,7 @@ def test_last_notes_lead_into_the_next_chord() -> None:
                 assert (last.pitch - CHORDS[bar + 1].low) % 12 in (11, 1, 2)
             else:
                 led.append(False)
-    # Some of those notes are tones of the chord that is left.
+    # Some of those notes also belong to the current chord.
     assert 0.5 * APPROACH < np.mean(led) < APPROACH + 0.05
 
 

@@ -1,4 +1,4 @@
-"""Drummers keep to their section, their kit and their bar, and lead into the next one."""
+"""Drum parts stay in their section, kit and bar, and lead into the next section."""
 
 from itertools import pairwise, product
 
@@ -21,7 +21,7 @@ PERCUSSION = {"tambourine", "shaker", "conga_high", "conga_low"}
 
 
 def steps_of(notes: tuple[Note, ...], seed: int, meter: str) -> npt.NDArray[np.int_]:
-    """Return bar times 100 plus step of notes that a hand without jitter played."""
+    """100 * bar + step for each note, played without jitter."""
     clock = hand(seed, meter=meter).clock
     count = np.rint([note.start / clock.step for note in notes]).astype(int)
     out: npt.NDArray[np.int_] = count // clock.steps * 100 + count % clock.steps
@@ -60,7 +60,7 @@ def test_every_hit_lies_in_an_active_bar_on_a_known_piece(genre: str, meter: str
 
 
 def hits(genre: str, seed: int, n_bars: int = 8) -> list[tuple[int, list[Note]]]:
-    """Return what a drummer with the largest jitter strikes at every step of a section."""
+    """The notes at every step of a section, from a drummer with the largest jitter."""
     player = hand(seed, jitter=0.012)
     steps: dict[int, list[Note]] = {}
     for note in draw_drums(player, GENRES[genre], (section(n_bars),)):
@@ -69,13 +69,13 @@ def hits(genre: str, seed: int, n_bars: int = 8) -> list[tuple[int, list[Note]]]
 
 
 def widest(found: list[tuple[int, list[Note]]]) -> tuple[float, list[Note]]:
-    """Return the hit whose pieces are farthest apart, after that distance in seconds."""
+    """The largest distance between pieces of one hit, seconds, and that hit."""
     apart = [(np.ptp([note.start for note in notes]).item(), notes) for _, notes in found]
     return max(apart, key=lambda hit: hit[0])
 
 
 def test_one_movement_strikes_all_its_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limbs aside, what a groove strikes at one step is struck at one time."""
+    """All pieces of one step are struck together, except for the limbs' small error."""
     monkeypatch.setattr(drumming, "LIMBS", 0.0)
     groove = [hit for hit in hits("house", 1) if 0 < hit[0] % 64 < 56]  # no crash, no fill
     several = [hit for hit in groove if len(hit[1]) > 1]

@@ -1,4 +1,4 @@
-"""Sections tile a song, and stems rest in some but never in all of them."""
+"""Sections tile a song; stems rest in some of them but never in all."""
 
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ def test_long_songs_have_several_sections() -> None:
 
 
 def test_how_often_stems_rest() -> None:
-    """The recipe: drums and bass play 85 % of the time, other 92 %; voices breathe as well."""
+    """The recipe: drums and bass play 85 % of the time, other 92 %; voices also breathe."""
     forms = [draw_form(np.random.default_rng(seed), 16, None) for seed in range(1500)]
     sections = [s for form in forms for s in form]
     share = {stem: np.mean([stem in s.active for s in sections]) for stem in STEMS}

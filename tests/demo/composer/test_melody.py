@@ -1,4 +1,4 @@
-"""Tunes stay in their key and register, breathe, and come back with their words."""
+"""Melodies stay in key and register, have breaths, and return with their words."""
 
 from itertools import pairwise, product
 
@@ -89,7 +89,7 @@ def test_tunes_end_with_their_section(bars: int) -> None:
 
 
 def test_phrases_end_in_a_breath() -> None:
-    """The bars of the written phrases end before their space does: here at least two steps."""
+    """Written phrases end before their bars do, by at least two steps."""
     clock = hand(bpm=96).clock
     gaps = []
     for seed in range(40):
@@ -109,7 +109,7 @@ def test_tunes_come_back_with_their_rhythm_and_words() -> None:
 
 
 def test_over_the_same_chords_a_tune_comes_back_note_for_note() -> None:
-    """It starts on the same degree; only the breath after its last note may differ."""
+    """The tune starts on the same degree; only the breath after its last note may differ."""
     chords = [parse_chord(x, 0, "major") for x in ("I", "V") * 4]
     others = 0
     for seed, rap in product(range(30), (False, True)):
@@ -124,7 +124,7 @@ def test_over_the_same_chords_a_tune_comes_back_note_for_note() -> None:
 
 @pytest.mark.parametrize(("meter", "strong"), [("6/8", {0, 6}), ("3/4", {0, 4, 8})])
 def test_tunes_of_twelve_lean_on_the_beat(meter: str, strong: set[int]) -> None:
-    """There they are louder and on a tone of the chord."""
+    """Notes on the beat are louder and belong to the chord."""
     clock = hand(meter=meter, bpm=96).clock
     force: dict[int, list[float]] = {}
     for seed in range(60):

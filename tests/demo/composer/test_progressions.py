@@ -1,4 +1,4 @@
-"""Progressions and walks of the two splits are different, and every walk goes on."""
+"""Progressions and walks of the two splits differ, and no walk gets stuck."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from tests.demo.composer.songs import songs
 
 
 def loop(progression: str) -> tuple[str, ...]:
-    """Return what is heard of a progression that goes round: its period, from a fixed place."""
+    """The period of a repeated progression, rotated to a canonical start."""
     chords = progression.split()
     n = len(chords)
     period = next(p for p in range(1, n + 1) if n % p == 0 and chords[:p] * (n // p) == chords)
@@ -61,7 +61,7 @@ def test_walks_of_the_splits_have_other_lengths() -> None:
 
 @pytest.mark.parametrize("mode", WALKS)
 def test_no_walk_of_one_split_is_heard_in_the_other(mode: str) -> None:
-    """Nor does a walk go round sooner than it should, or along a known progression."""
+    """Also, no walk has a shorter period or follows a known progression."""
     loops: dict[str, set[tuple[str, ...]]] = {}
     for split, bars in WALK_BARS.items():
         rng = np.random.default_rng(5)
@@ -78,7 +78,7 @@ def test_no_walk_of_one_split_is_heard_in_the_other(mode: str) -> None:
 
 @pytest.mark.parametrize("bars", WALK_BARS.values())
 def test_a_walk_that_would_repeat_itself_is_drawn_anew(bars: int) -> None:
-    """To and fro is half of the ways here, and to and fro again is no walk of so many bars."""
+    """Half of the walks here go to and fro, which is a shorter period."""
     rng = np.random.default_rng(0)
     ways = {"I": ("V", "IV"), "V": ("I",), "IV": ("I",)}
     found = {" ".join(_walk(rng, ways, bars)) for _ in range(300)}

@@ -1,4 +1,4 @@
-"""Whole songs: shares near the recipe, every genre in its meters, a clock that runs forward."""
+"""Whole songs: shares near the recipe, genres in their meters, a monotonic clock."""
 
 from itertools import pairwise, product
 
@@ -82,7 +82,7 @@ def test_meters_have_the_shares_of_their_genre() -> None:
 
 
 def test_basses_follow_the_progression() -> None:
-    """Every bar begins on a tone of its chord; a chord lasts one bar or two."""
+    """Every bar begins on a tone of its chord; a chord lasts one or two bars."""
     lasting = []
     for split, index in product(BOTH, range(40)):
         score, _ = song(split, index)

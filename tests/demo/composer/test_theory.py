@@ -1,4 +1,4 @@
-"""Numerals mean the chords of a textbook, and hands can play them."""
+"""Numerals give the textbook's chords, and voicings are playable."""
 
 from itertools import pairwise, product
 

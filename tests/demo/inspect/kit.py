@@ -1,4 +1,4 @@
-"""Songs for the inspection, made of tones and noise."""
+"""Songs of tones and noise for the tests of the inspection."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ import soundfile as sf
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
 
 SECONDS = 3.0
-# Sung one after the other, [start, duration, pitch, text]; the last one is held longest.
+# Notes as [start, duration, pitch, text], sung in order; the last one is the longest.
 NOTES = [[0.2, 0.6, 57.0, "la"], [1.0, 0.5, 60.0, "li"], [1.6, 1.2, 64.0, "lo"]]
 
 Values = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ def sung(notes: list[list[Any]], *, octave: int = 0, seconds: float = SECONDS) -
 
 
 def stereo(sound: Values, *, side: float = 0.0, seed: int = 0) -> Audio:
-    """A sound in the middle, with as much noise to the sides as asked for. Shape: (2, samples)."""
+    """A sound in the centre, with noise of level `side` at the sides. Shape: (2, samples)."""
     noise = side * np.random.default_rng(seed).standard_normal(len(sound))
     return np.stack([sound + noise, sound - noise]).astype(np.float32)
 

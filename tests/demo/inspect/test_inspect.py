@@ -1,4 +1,4 @@
-"""`python -m demo.inspect`: what it prints, what the page says, and what it refuses."""
+"""`python -m demo.inspect`: its output, its page and its errors."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def text(folder: Path) -> str:
-    """The page without plotly's own code, written with four of the songs."""
+    """The page, with four of the songs and without plotly's code."""
     assert main([str(folder), "--songs", "4", "--excerpt", "0.5"]) == 0
     page = (folder / "demo.html").read_text(encoding="utf-8")
     assert len(page) < 8_000_000
@@ -183,7 +183,7 @@ def test_facts_of_another_version_are_told_as_they_are() -> None:
 
 
 def broken(folder: Path, case: str) -> str:
-    """Damage a song, and return what the error must say."""
+    """Damage a song; returns the expected error."""
     audio, _ = sf.read(folder / "drums.wav")
     if case == "missing":
         (folder / "vocals.wav").unlink()

@@ -1,4 +1,4 @@
-"""Figures of sounds whose figures are known."""
+"""Measures of sounds with known values."""
 
 import sys
 
@@ -19,8 +19,8 @@ from demo.loudness import integrated_loudness
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.demo.inspect.kit import SECONDS, Values, stereo, times
 
-NOISE_DB = 1.0  # what a few seconds of noise are off in a third octave above 250 Hz
-LOW_NOISE_DB = 2.5  # and in those below, which are narrower
+NOISE_DB = 1.0  # error of a few seconds of noise in third octaves above 250 Hz
+LOW_NOISE_DB = 2.5  # the same below 250 Hz, where bands are narrower
 
 
 def noise(seed: int = 0) -> Values:
@@ -42,7 +42,7 @@ def test_white_noise_is_flat_and_pink_noise_falls_3_db_an_octave() -> None:
 
 
 def test_bands_tell_density_not_power() -> None:
-    # As loud a tone in a band that is ten times as wide has a tenth of the density.
+    # An equally loud tone in a band ten times as wide has a tenth of the density.
     tones = (0.1 * np.sin(2 * np.pi * f * times()) for f in (400.0, 4000.0))
     curve, levels = long_term_spectrum(stereo(np.asarray(sum(tones))))
     assert levels[HERTZ.index(4000)] == pytest.approx(-10, abs=0.2)
@@ -71,7 +71,7 @@ def test_correlation() -> None:
     assert correlate(np.stack([noise(1), noise(2)]).astype(np.float32)) == pytest.approx(
         0, abs=0.02
     )
-    # Middle and sides of powers 1/2 and 1/6 make (3 - 1) / (3 + 1).
+    # Centre and sides with powers 1/2 and 1/6 give (3 - 1) / (3 + 1).
     assert correlate(stereo(tone, side=np.sqrt(1 / 6))) == pytest.approx(0.5, abs=0.01)
     assert correlate(stereo(tone) * np.array([[1], [0]], dtype=np.float32)) == 0
 

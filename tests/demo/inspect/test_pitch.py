@@ -1,4 +1,4 @@
-"""The tracker finds pitches that are known, and nothing where there is none."""
+"""The tracker finds known pitches, and none in noise and silence."""
 
 import sys
 
@@ -12,7 +12,7 @@ from mdx.systems.spec import SAMPLE_RATE
 from tests.demo.inspect.kit import NOTES, Values, stereo, sung, times, voice
 
 FRAME = 0.016  # seconds
-CENTS = 20.0  # that a steady tone may be off; the network's own resolution is about 6
+CENTS = 20.0  # tolerance for a steady tone; the network's resolution is about 6
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the tests of the instruments measure."""
+"""Measures for the tests of instruments."""
 
 import numpy as np
 from scipy import signal
@@ -10,7 +10,7 @@ from demo.splits import Knobs, Palette
 
 
 def middle(instrument: Instrument, **changes: float) -> Knobs:
-    """Return the middle of every range, but for the changes."""
+    """The middle of every range, except for the changes."""
     knobs = {name: (low + high) / 2 for name, (low, high) in instrument.ranges.items()}
     assert set(changes) <= set(knobs)
     return knobs | changes
@@ -19,18 +19,18 @@ def middle(instrument: Instrument, **changes: float) -> Knobs:
 def play(
     instrument: Instrument, notes: tuple[Note, ...], seconds: float, knobs: Knobs, seed: int = 0
 ) -> Audio:
-    """Return the stereo sound of the notes."""
+    """The stereo sound of the notes."""
     n = int(seconds * SAMPLE_RATE)
     return instrument.play(notes, n, knobs, np.random.default_rng(seed))
 
 
 def drawn(instrument: Instrument, seed: int) -> Knobs:
-    """Return knobs as a training song draws them."""
+    """Knobs as drawn for a training song."""
     return Palette("train", np.random.default_rng(seed)).draw_all("x", instrument.ranges)
 
 
 def power_near(x: Audio, hertz: float, cents: float = 60.0) -> float:
-    """Return the share of the power of `x` (2, n) or (n,) within `cents` of a frequency."""
+    """The share of the power of `x` (2, n) or (n,) within `cents` of a frequency."""
     window = signal.windows.hann(x.shape[-1])
     power = np.atleast_2d(np.abs(np.fft.rfft(x * window)) ** 2).sum(axis=0)
     f = np.fft.rfftfreq(x.shape[-1], 1 / SAMPLE_RATE)
@@ -39,7 +39,7 @@ def power_near(x: Audio, hertz: float, cents: float = 60.0) -> float:
 
 
 def fundamental(x: Audio, low: float, high: float) -> float:
-    """Return the strongest frequency of `x` (n,) between two, Hz, by a parabola over the peak."""
+    """The strongest frequency of `x` (n,) in a range, Hz, interpolated by a parabola."""
     size = 2 ** int(np.ceil(np.log2(8 * len(x))))
     spectrum = np.abs(np.fft.rfft(x * signal.windows.hann(len(x)), size))
     f = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
@@ -48,19 +48,19 @@ def fundamental(x: Audio, low: float, high: float) -> float:
 
 
 def bright(x: Audio, above: float = 1000.0) -> float:
-    """Return the share of the power above a frequency, dB."""
+    """The share of the power above a frequency, dB."""
     f, power = signal.welch(x, SAMPLE_RATE, nperseg=4096, axis=-1)
     power = np.atleast_2d(power).sum(axis=0)
     return float(10 * np.log10(power[f > above].sum() / power.sum()))
 
 
 def correlation(x: Audio) -> float:
-    """Return how alike the two sides of `x` (2, n) are, -1 .. 1."""
+    """The correlation of both channels of `x` (2, n), -1 .. 1."""
     return float((x[0] * x[1]).sum() / np.sqrt((x[0] ** 2).sum() * (x[1] ** 2).sum()))
 
 
 def thirds(x: Audio, centres: tuple[float, ...]) -> Audio:
-    """Return the power density in third-octave bands of `x` (2, n), dB re the loudest band."""
+    """The power density of `x` (2, n) in third-octave bands, dB relative to the loudest."""
     f, power = signal.welch(x, SAMPLE_RATE, nperseg=8192, axis=-1)
     grid = 1000 * 2 ** (np.arange(-12, 13) / 3)
     density = [power.sum(axis=0)[np.abs(np.log2((f + 1e-9) / c)) < 1 / 6].mean() for c in grid]
@@ -70,7 +70,7 @@ def thirds(x: Audio, centres: tuple[float, ...]) -> Audio:
 
 
 def comping(seconds: float, lowest: int = 48) -> tuple[Note, ...]:
-    """Return chords of four notes, two a second, that come together."""
+    """Chords of four simultaneous notes, two per second."""
     chords = ((0, 7, 12, 16), (5, 9, 12, 17), (2, 7, 11, 19), (4, 9, 12, 21))
     return tuple(
         Note(0.5 * beat + 0.05, 0.42, lowest + step, 0.55 + 0.1 * (beat % 4))
@@ -80,7 +80,7 @@ def comping(seconds: float, lowest: int = 48) -> tuple[Note, ...]:
 
 
 def melody(seconds: float) -> tuple[Note, ...]:
-    """Return a tune in a singer's register: slurs, leaps and rests."""
+    """A melody in a singer's register, with slurs, leaps and rests."""
     steps = (60, 62, 67, 65, 72, 71, 67, 64)
     return tuple(
         Note(0.4 * i + 0.05, 0.4 if i % 4 else 0.25, steps[i % 8], 0.6 + 0.05 * (i % 5))

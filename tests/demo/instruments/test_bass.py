@@ -1,4 +1,4 @@
-"""Basses are in tune, dark, mono, one note at a time, and safe at the edges."""
+"""Basses are in tune, dark, mono and monophonic, and handle edge cases."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from demo.splits import Palette
 KINDS = sorted(BASSES)
 CENT = 2 ** (1 / 1200) - 1
 
-# dB under the loudest third-octave band: the spans of two measured recordings, widened by 8 dB
+# dB below the loudest third-octave band: the ranges of two recordings, widened by 8 dB
 SPANS = {60: (-10, 0), 120: (-12, 6), 250: (-19, -2), 500: (-41, -20), 1000: (-58, -33),
          2000: (-87, -46), 4000: (-90, -65), 8000: (-96, -72)}  # fmt: skip
 
@@ -31,7 +31,7 @@ def play(
 
 
 def bands(x: Audio) -> dict[int, float]:
-    """Return the mean power density of third-octave bands under the loudest one, dB."""
+    """The mean power density of third-octave bands relative to the loudest, dB."""
     f, power = signal.welch(x, SAMPLE_RATE, nperseg=16384)
     centres = 1000 * 2.0 ** (np.arange(-14, 13) / 3)
 
@@ -43,7 +43,7 @@ def bands(x: Audio) -> dict[int, float]:
 
 
 def line(rng: np.random.Generator) -> tuple[Note, ...]:
-    """Return six seconds of eighths, octaves, a walk or long notes."""
+    """Six seconds of eighths, octaves, a walking line or long notes."""
     step, length, steps = [
         (0.25, 0.22, (0, 0, 0, 0)), (0.25, 0.15, (0, 12, 0, 12)), (0.5, 0.48, (0, 4, 7, 9)),
         (2.0, 2.0, (0, 0, 0, 0)),
@@ -115,7 +115,7 @@ def test_monophonic_cuts_and_orders() -> None:
 
 
 def mean_hz(x: Audio, start: float, end: float) -> float:
-    """Return the mean frequency of the fundamental between two times, Hz."""
+    """The mean frequency of the fundamental between two times, Hz."""
     low = signal.sosfiltfilt(signal.butter(2, [50, 110], "band", fs=SAMPLE_RATE, output="sos"), x)
     turns = np.unwrap(np.angle(signal.hilbert(low)))
     a, b = int(start * SAMPLE_RATE), int(end * SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""The drums sound like drums: levels, spectra, pitches, chokes, and never twice the same."""
+"""Drums: levels, spectra, pitches, chokes, and variation between hits."""
 
 from itertools import pairwise
 
@@ -13,8 +13,8 @@ from demo.score import Note
 from demo.splits import Palette
 
 FAMILIES = ("acoustic", "electronic")
-SPECTRUM_DB = 6.0  # how far the median kit may lie outside the two measured stems of real drums
-REAL = {  # Hz: the two stems' density, dB below the loudest third of an octave
+SPECTRUM_DB = 6.0  # tolerance of the median kit beyond the range of two stems of real drums
+REAL = {  # Hz: the density of both stems, dB relative to the loudest third octave
     60: (-4, -1), 120: (-12, -5), 250: (-21, -21), 500: (-29, -28), 1000: (-36, -29),
     2000: (-39, -35), 4000: (-42, -37), 8000: (-43, -35), 12000: (-47, -38),
 }  # fmt: skip
@@ -59,7 +59,7 @@ def centroid(x: Audio) -> float:
 
 
 def loudest_hz(x: Audio) -> float:
-    """Return the strongest frequency of the ringing part of a hit."""
+    """The strongest frequency of the decaying part of a hit."""
     tail = x.mean(axis=0)[int(0.06 * SAMPLE_RATE) :]
     power = np.abs(np.fft.rfft(tail * np.hanning(len(tail)), 2**18))
     return float(power.argmax() * SAMPLE_RATE / 2**18)
@@ -170,7 +170,7 @@ def test_kits_are_as_loud_low_and_wide_as_real_ones() -> None:
 
 
 def density(x: Audio) -> Audio:
-    """Return the power density at the frequencies of REAL, dB re the loudest third of an octave."""
+    """The power density at the frequencies of REAL, dB relative to the loudest third octave."""
     hz, power = signal.welch(x, SAMPLE_RATE, nperseg=16384)
 
     def third(centre: float) -> float:

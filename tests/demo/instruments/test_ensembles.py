@@ -1,4 +1,4 @@
-"""Pads, strings and brass: in tune though many, wide, alive."""
+"""Pads, strings and brass: in tune, wide, and varying over time."""
 
 import numpy as np
 import pytest

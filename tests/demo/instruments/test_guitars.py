@@ -1,4 +1,4 @@
-"""Guitars are in tune, wide, of the right colour, and safe at the edges."""
+"""Guitars are in tune and wide, have the right spectrum, and handle edge cases."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def play(
 
 
 def strum(chord: tuple[int, ...] = E_MAJOR, times: int = 8) -> tuple[Note, ...]:
-    """Return two seconds of strummed eighths."""
+    """Two seconds of strummed eighths."""
     return tuple(
         Note(0.25 * i + 0.004 * j, 0.25, float(pitch), 0.7)
         for i in range(times) for j, pitch in enumerate(chord)
@@ -31,7 +31,7 @@ def strum(chord: tuple[int, ...] = E_MAJOR, times: int = 8) -> tuple[Note, ...]:
 
 
 def density(x: Audio, low: float, high: float) -> float:
-    """Return the mean power density between two frequencies, dB."""
+    """The mean power density between two frequencies, dB."""
     f, power = signal.welch(x, SAMPLE_RATE, nperseg=16384)
     inside = (f >= low) & (f < high)
     return float(10 * np.log10(np.asarray(power)[:, inside].mean() + 1e-20))

@@ -1,4 +1,4 @@
-"""Piano, electric piano, organ and mallets: in tune, touch-sensitive, wide, cheap to break."""
+"""Piano, electric piano, organ and mallets: in tune, touch-sensitive, wide; edge cases."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Melody instruments: they phrase like a singer and are not one."""
+"""Melody instruments: phrasing like a singer's, with fixed formants."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_edges(kind: str) -> None:
 
 
 def pitch_track(x: Audio, low: float, high: float) -> Audio:
-    """Return the strongest frequency between two, Hz, a hundred times a second."""
+    """The strongest frequency in a range, Hz, a hundred times per second."""
     f, _, frames = signal.stft(x, SAMPLE_RATE, nperseg=2048, noverlap=2048 - 441, nfft=16384)
     inside = (f > low) & (f < high)
     out: Audio = f[inside][np.abs(frames[inside]).argmax(axis=0)]

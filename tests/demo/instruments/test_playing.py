@@ -1,4 +1,4 @@
-"""Notes alone and notes on one breath."""
+"""Notes played separately, and notes played as one line."""
 
 import numpy as np
 

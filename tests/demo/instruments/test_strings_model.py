@@ -1,4 +1,4 @@
-"""The string has the partials and decays it was asked for."""
+"""The string has the specified partials and decays."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ CENT = 2 ** (1 / 1200) - 1
 
 
 def peak_hz(x: Audio, near: float) -> float:
-    """Return the frequency of the strongest partial within 3 % of `near`."""
+    """The frequency of the strongest partial within 3 % of `near`."""
     size = 2**20
     power = np.abs(np.fft.rfft(x * np.hanning(len(x)), size))
     bins = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)

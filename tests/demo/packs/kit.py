@@ -1,4 +1,4 @@
-"""Sample packs in miniature: tones in files that are named as those of the real packs."""
+"""Sample packs in miniature: tones in files with the names of the real packs."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from demo.packs.catalogue import Pack, hash_files
 
 
 def make_pack(folder: Path, kind: str, files: dict[str, float], rate: int = 44100) -> Pack:
-    """A pack whose files are tones of some Hz that die away."""
+    """A pack whose files are decaying tones of given frequencies, Hz."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, hertz in files.items():
         write_tone(folder / name, hertz, rate)
@@ -22,6 +22,6 @@ def make_pack(folder: Path, kind: str, files: dict[str, float], rate: int = 4410
 
 
 def write_tone(path: Path, hertz: float, rate: int = 44100, seconds: float = 0.5) -> None:
-    """A mono tone of half its full scale that has died away by its end."""
+    """Write a mono tone at half of full scale that decays to silence by its end."""
     time = np.arange(round(seconds * rate)) / rate
     soundfile.write(path, 0.5 * np.sin(2 * np.pi * hertz * time) * np.exp(-6 * time), rate)

@@ -1,4 +1,4 @@
-"""The catalogue names every pack's licence, and knows the installed files by their sha256."""
+"""The catalogue states every pack's licence and identifies installed files by sha256."""
 
 from collections.abc import Mapping
 from dataclasses import replace

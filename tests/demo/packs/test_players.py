@@ -1,4 +1,4 @@
-"""What recordings play: on time, at their pitch, as loud as asked; and faults named in one line."""
+"""Recordings play on time, in tune and at the right level; errors take one line."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def loudest(x: Audio) -> float:
 
 
 def onsets(x: Audio) -> list[int]:
-    """The milliseconds, in steps of 20, at which a signal begins after a pause."""
+    """The milliseconds, in steps of 20, at which a signal starts after a pause."""
     step = SAMPLE_RATE // 50
     loud = np.abs(x).max(axis=0)[: N // step * step].reshape(-1, step).max(axis=1) > 0.01
     return [20 * int(i) for i in np.flatnonzero(loud[1:] & ~loud[:-1]) + 1]

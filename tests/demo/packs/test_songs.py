@@ -1,4 +1,4 @@
-"""Songs with packs: which parts recordings play, what is told of it, and what stays as it was."""
+"""Songs with packs: the recorded parts, the facts about them, and unchanged songs without."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from demo.write import write_songs
 from tests.demo.packs.kit import make_pack
 
 SECONDS = 2.0
-# SHA-256 of what song.json says of the song below: every draw of its streams, but no sound.
+# SHA-256 of the facts of the song below: they record every draw, but no sound.
 DRAWN = "e07c4fe9b84f3e9a732434d8d46efed99c17017e0c6b77446cb72b3c0db82cb3"
 
 

@@ -1,4 +1,4 @@
-"""Treatments: audible, in proportion, of a stem's own sound only; silence stays silence."""
+"""Treatments: audible, moderate, and silent for silent stems."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ N = SAMPLE_RATE
 
 
 def stem() -> Audio:
-    """A tone with a pulse, unlike on both sides, its peak 1."""
+    """A pulsing tone with different channels and peak 1."""
     time = np.arange(N) / SAMPLE_RATE
     tone = np.sin(2 * np.pi * 300 * time) * (0.2 + (time % 0.25 < 0.02))
     x = np.stack([tone, 0.5 * tone + 0.2 * np.sin(2 * np.pi * 1700 * time)])

@@ -1,4 +1,4 @@
-"""Melodies for singers, odd ones too, and a measure of what comes out."""
+"""Melodies for singers, including unusual ones, and measures of the result."""
 
 import numpy as np
 from scipy import signal
@@ -20,7 +20,7 @@ ODD = (
 
 
 def melody(*pitches: float) -> tuple[Note, ...]:
-    """Notes of half a second from 0.4 s on, at most five, each with another syllable."""
+    """At most five notes of half a second from 0.4 s on, with different syllables."""
     pairs = zip(pitches, _TEXTS, strict=False)
     return tuple(Note(0.4 + 0.5 * k, 0.48, p, 0.8, t) for k, (p, t) in enumerate(pairs))
 
@@ -36,7 +36,7 @@ def render(
 
 
 def pitch_of(x: Audio, low: float = 80.0, high: float = 800.0) -> float:
-    """Frequency at the first high peak of the autocorrelation of the low partials, Hz."""
+    """The frequency of the first high peak of the autocorrelation of low partials, Hz."""
     x = signal.sosfilt(signal.butter(4, 1000.0, fs=SAMPLE_RATE, output="sos"), x)
     spectrum = np.abs(np.fft.rfft(x * np.hanning(len(x)), 4 * len(x))) ** 2
     window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(len(x)), 4 * len(x))) ** 2)
@@ -50,7 +50,7 @@ def pitch_of(x: Audio, low: float = 80.0, high: float = 800.0) -> float:
 
 
 def powers(x: Audio) -> dict[str, dict[float, float]]:
-    """Power of mono `x` in a low and a high band, 70 ms before and 80 ms after one second."""
+    """The power of mono `x` in a low and a high band, 70 ms before and 80 ms after 1 s."""
     found = {}
     for name, (low, high) in {"low": (150.0, 1500.0), "high": (7000.0, 16000.0)}.items():
         sos = signal.butter(4, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
@@ -60,7 +60,7 @@ def powers(x: Audio) -> dict[str, dict[float, float]]:
 
 
 def balance(x: Audio) -> list[float]:
-    """How far the middle and the treble of mono `x` lie above its low partials, dB."""
+    """The levels of middle and treble of mono `x` relative to its low partials, dB."""
     hz, power = signal.welch(x, SAMPLE_RATE, nperseg=4096)
     low, mid, high = (
         power[(hz > a) & (hz < b)].mean() for a, b in ((220, 900), (1800, 4500), (8e3, 13e3))

@@ -39,7 +39,7 @@ def _stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def _wav(x: Audio) -> bytes:
-    """A WAV file whose header promises two gigabytes, as the program writes to a pipe."""
+    """A WAV file whose header states two gigabytes, as the program writes to a pipe."""
     head = b"RIFF\x24\xf0\xff\x7fWAVEfmt " + np.array([16], "<u4").tobytes()
     head += np.array([1, 1], "<u2").tobytes() + np.array([RATE, 2 * RATE], "<u4").tobytes()
     head += np.array([2, 16], "<u2").tobytes() + b"data\x00\xf0\xff\x7f"
@@ -135,7 +135,7 @@ def test_the_voice_is_in_tune(seed: int) -> None:
 
 
 def _pitch(x: Audio, near: float) -> float:
-    """Frequency within a fourth of `near` whose partials hold most power, Hz."""
+    """The frequency within a fourth of `near` whose partials have the most power, Hz."""
     spectrum = np.abs(np.fft.rfft(x * np.hanning(len(x)), 8 * len(x))) ** 2
     tries = near * 2 ** (np.arange(-500, 501, 4) / 1200)
     bins = np.round(np.outer(tries, np.arange(1, 9)) * 8 * len(x) / SAMPLE_RATE).astype(int)

@@ -1,7 +1,7 @@
-"""`python -m tests.evaluator.golden.make_golden`: run the demo systems on two short songs anew.
+"""`python -m tests.evaluator.golden.make_golden`: run the demo systems on two short songs again.
 
-Writes golden.json beside this file: what the report says of the songs, but for their timing. Run
-it, and look at the difference, whenever the demo songs, the demo weights or the metrics change.
+It writes golden.json next to this file: the songs' part of the report, without timing. Run it and
+inspect the difference whenever the demo songs, the demo weights or the metrics change.
 """
 
 import json
@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).with_name("golden.json")
 
 
 def run_golden(folder: Path) -> Any:
-    """Compose the songs, run both demo systems over them; returns their part of the report."""
+    """Compose the songs and run both demo systems on them; returns their part of the report."""
     songs = folder / "songs"
     compose(["--out", str(songs), "--test", "2", "--seconds", "3", "--seed", "3", "--jobs", "1"])
     options = ["--system", "demo_no_mixer", "--system", "demo", "--excerpt", "0"]
