@@ -25,7 +25,7 @@ def shelf(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes((tiny_system.parent / path.name).read_bytes())
             else:
-                # A released file is as torch wrote it, not prepared for engines.
+                # A released file is as torch wrote it, not optimised for runtimes.
                 net = separator(folder, source)
                 export_onnx(net, path, dim_f=size.dim_f, dim_t=size.dim_t, prepare=False)
             register_weights(root, f"{folder}/{path.name}", made_by="a test")
@@ -42,7 +42,7 @@ def shelf(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def stocked(shelf: Path, tmp_path: Path) -> Path:
-    """A copy of the shelf with int8 files (the float32 ones under their names) beside all."""
+    """A copy of the shelf with int8 files, which are copies of the float32 ones."""
     root = tmp_path / "stocked"
     for path in shelf.rglob("*.*"):
         if path.is_file():

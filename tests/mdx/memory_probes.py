@@ -1,4 +1,4 @@
-"""Memory of processes that have done nothing else; each function is for one of its own."""
+"""Measures memory in fresh processes: each function is run in its own."""
 
 import ctypes
 import os
@@ -21,16 +21,16 @@ MB = 1_000_000
 
 
 def resident() -> int:
-    """Megabytes that the process holds now."""
+    """The resident memory of the process, MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // MB
 
 
 def after_large_blocks(*, saving: bool) -> int:
-    """Megabytes still held of 400 that were freed, below a small block that was not."""
+    """MB still resident of 400 that were freed below a small block that was not."""
     if saving:
         save_memory(give_back=True)
-    np.ones(2 * MB, dtype=np.float32)  # once freed, glibc takes blocks of this size from its heap
+    np.ones(2 * MB, dtype=np.float32)  # once freed, glibc allocates blocks of this size on its heap
     before = resident()
     blocks = [np.ones(2 * MB, dtype=np.float32) for _ in range(50)]
     small = np.ones(50_000, dtype=np.float32)
@@ -39,14 +39,14 @@ def after_large_blocks(*, saving: bool) -> int:
 
 
 def after_loading(path: Path) -> int:
-    """Megabytes that a network in onnxruntime holds once it is loaded, above those before it."""
+    """MB added by loading a network in onnxruntime."""
     before = resident()
     network = OnnxNetwork(path, path.name, threads=1)
     return resident() - before if network.input else 0
 
 
 def after_a_chunk(path: Path, *, lean: bool) -> int:
-    """Megabytes that a network in OpenVINO holds after a chunk, above those before it."""
+    """MB added by a network in OpenVINO, after one chunk."""
     network = OpenVinoNetwork(path, path.name, threads=1, lean=lean)
     before = resident()
     network(np.zeros((1, 4, *check_layout(path.name, network)), dtype=np.float32))
@@ -54,7 +54,7 @@ def after_a_chunk(path: Path, *, lean: bool) -> int:
 
 
 def after_segments(path: Path) -> float:
-    """What a call of Demucs-v2 leaves behind, as a share of its stems, which are let go."""
+    """The memory still held after a call of Demucs-v2 whose stems are freed, as a share of them."""
     save_memory(give_back=True)
     network = OnnxNetwork(path, path.name, threads=1, lean=True)
     samples = valid_length(10 * SAMPLE_RATE)
@@ -65,7 +65,7 @@ def after_segments(path: Path) -> float:
 
 
 def while_in_a_network(path: Path) -> float:
-    """What a separator takes at its busiest above rest, in signals of its outermost level."""
+    """The peak memory of a separator above rest, in signals of its outermost level."""
     network = OnnxNetwork(path, path.name, threads=1)
     dim_f, dim_t = check_layout(path.name, network)
     before = resident()
@@ -74,7 +74,7 @@ def while_in_a_network(path: Path) -> float:
 
 
 def settings_of_the_process(system: Path, *, saving: bool) -> list[str]:
-    """What is asked of the whole process while a system is loaded and used."""
+    """The process-wide settings made while a system is loaded and used."""
     asked: list[str] = []
     register, library = ort.create_and_register_allocator, ctypes.CDLL
 

@@ -1,4 +1,4 @@
-"""The compared systems, tiny: each with its own YAML, in which sizes alone are others."""
+"""Tiny versions of the compared systems: their own YAML with smaller sizes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,13 +28,13 @@ from models.tfc_tdf_v3 import TfcTdfV3Spec, TfcTdfV3UNet
 from models.x_umx import XUmx, XUmxSpec
 
 N_FFT, HOP, BINS = 64, 16, 33
-FRAMES, BASS_FRAMES = 16, 24  # of a patch or chunk
+FRAMES, BASS_FRAMES = 16, 24  # per patch or chunk
 Call = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """A system's network, and what of its YAML becomes small."""
+    """A system's network, and the smaller sizes in its YAML."""
 
     make: Callable[[], nn.Module]
     shape: tuple[int, ...]  # of the network's input
@@ -96,7 +96,7 @@ SYSTEMS = {
 
 @dataclass(frozen=True)
 class Shelved:
-    """A tiny system on disk, and its networks in torch by estimator, or estimator and stem."""
+    """A tiny system on disk, and its torch networks by estimator, or by estimator and stem."""
 
     path: Path
     values: dict[str, Any]
@@ -104,13 +104,13 @@ class Shelved:
 
 
 def shelve(name: str, folder: Path) -> Shelved:
-    """Write a tiny system with random networks; float32 files stand in for int8 ones as well."""
+    """Write a tiny system with random networks; float32 files also stand in for int8 ones."""
     tiny = SYSTEMS[name]
     net = randomise(tiny.make(), seed=1)
     with torch.no_grad():
         for key, parameter in net.named_parameters():
             if key in ("decode_bias", "bias_out"):
-                parameter.fill_(0.3)  # a network that is behind a ReLU is silent here and there
+                parameter.fill_(0.3)  # behind a ReLU, a random network is silent in places
     values: dict[str, Any] = yaml.safe_load((MODELS / "systems" / f"{name}.yaml").read_text())
     networks: dict[str, Call] = {}
     for part in values["estimators"]:
@@ -132,9 +132,9 @@ def shelve(name: str, folder: Path) -> Shelved:
 def write(
     net: nn.Module, folder: Path, file: str, shape: tuple[int, ...], dynamic: bool, *, seed: int
 ) -> Call:
-    """Export a network whose output has gains of its own for each channel and bin.
+    """Export a network with separate gains for each channel and bin of its output.
 
-    One export by the architecture is enough then: the networks of a system differ in their gains.
+    One export per architecture is then enough: the networks of a system differ in their gains.
     """
     cached = folder / f"{'x'.join(map(str, shape))}.onnx"
     if not cached.exists():

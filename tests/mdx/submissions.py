@@ -37,7 +37,7 @@ def separator(folder: str, source: str) -> TfcTdfUNet:
 
 
 def small(name: str) -> dict[str, Any]:
-    """A system's own YAML; its sizes alone are small ones."""
+    """A system's YAML with smaller sizes."""
     system: dict[str, Any] = yaml.safe_load((MODELS / "systems" / f"{name}.yaml").read_text())
     for part in system["estimators"]:
         if part["kind"] == "waveform":

@@ -1,4 +1,4 @@
-"""Errors are one line, and stay what they are on their way out of a child process."""
+"""Errors are one line, and keep their class across processes."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Files that are either the new one or the old one, whatever happens while they are written."""
+"""A file is either the old or the new version, whatever happens while it is written."""
 
 import os
 from pathlib import Path

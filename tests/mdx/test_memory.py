@@ -1,4 +1,4 @@
-"""What is held beyond what is needed: nothing that another part of a song could use."""
+"""Memory is released as soon as it is no longer needed."""
 
 import platform
 import sys
@@ -31,7 +31,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it")
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network with the outermost level of a large one, which takes nearly all of its memory."""
+    """A network with the outermost level of a large one, which needs nearly all of its memory."""
     path = tmp_path_factory.mktemp("large") / "x.onnx"
     net = random_network(TfcTdfSpec(DIM_F, n_blocks=3), seed=0)
     export_onnx(net, path, dim_f=DIM_F, dim_t=DIM_T)
@@ -59,7 +59,7 @@ def test_a_lean_network_gives_the_memory_of_its_signals_back(large: Path) -> Non
 
 @linux
 def test_a_session_does_not_keep_the_bytes_of_its_graph(tmp_path: Path) -> None:
-    # A constant that nothing needs: onnxruntime drops it, and must not keep the file.
+    # An unused constant: onnxruntime drops it, and must not keep the file.
     path = tmp_path / "x.onnx"
     model = onnx.load_from_string(graph([1, 4, 48, 32]))
     unused = np.ones(10_000_000, dtype=np.float32)
@@ -70,7 +70,7 @@ def test_a_session_does_not_keep_the_bytes_of_its_graph(tmp_path: Path) -> None:
 
 @linux
 def test_a_signal_of_a_network_is_free_when_nothing_needs_it(large: Path) -> None:
-    # Four of the outermost level; where signals take over each other's memory it is six.
+    # Four signals of the outermost level; with buffer reuse it would be six.
     assert 2 < in_a_process(while_in_a_network, large) < 5
 
 

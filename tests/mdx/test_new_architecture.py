@@ -1,4 +1,4 @@
-"""What it takes to add an architecture: a front end, a network, a YAML, and nothing else."""
+"""Adding an architecture takes a front end, a network and a YAML, and nothing else."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ BINS, FRAMES = 129, 20
 
 
 def write_network(path: Path) -> None:
-    """A network that gives constant masks, whatever the magnitudes."""
+    """Write a network that returns constant masks for any magnitudes."""
     ends = [
         helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 2, BINS, FRAMES]),
         helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 4, 2, BINS, FRAMES]),
@@ -47,7 +47,7 @@ def write_network(path: Path) -> None:
 
 @pytest.fixture
 def system(tmp_path: Path) -> Path:
-    """The YAML of a system of the new kind, with an int8 network below it."""
+    """The YAML of a system of the new kind, with an int8 network as lower level."""
     folder = tmp_path / "toy"
     folder.mkdir()
     write_network(folder / "masks.onnx")
@@ -89,7 +89,7 @@ def test_several_blocks_are_one_song(system: Path) -> None:
 def test_it_is_evaluated_and_reported_under_its_own_name(
     system: Path, test_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The submission runs in processes of its own, which must know the kind as well.
+    # The submission runs in child processes, which must also register the kind.
     start = (
         f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nimport {tests.toy_front_end.__name__}\n"
     )

@@ -15,7 +15,7 @@ from tests.streams import FunctionNetwork
 
 
 def network(architecture: str, size: str) -> FunctionNetwork:
-    """In place of a graph: its ends, as models.export_network writes them."""
+    """A stand-in for a graph with the inputs and outputs that models.export_network writes."""
     known = ARCHITECTURES[architecture]
     shape = known.input_shape(known.sizes[size])
     ends: tuple[Any, ...] = (*shape[:-1], "length") if known.dynamic else shape

@@ -1,4 +1,4 @@
-"""The systems of the paper's table, tiny: their own YAML against the published procedure."""
+"""Tiny versions of the paper's systems: their own YAML against the published procedure."""
 
 import functools
 import json
@@ -43,14 +43,14 @@ from tests.published import (
 from tests.tiny import noise
 
 TOLERANCE = 1e-4  # of the peak
-LEAST = N_FFT + HOP  # samples that shorter songs are filled up to, where magnitudes are separated
+LEAST = N_FFT + HOP  # samples to which magnitude estimators pad shorter songs
 NORBERT = float(np.finfo(np.float64).eps)
 Filter = Callable[[Tensor], Tensor]
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Shelved]:
-    """Tiny systems by name, made when they are asked for."""
+    """Tiny systems by name, made on demand."""
     return functools.cache(lambda name: shelve(name, tmp_path_factory.mktemp(name)))
 
 
@@ -98,7 +98,7 @@ def windowed(wiener: Filter, window: int) -> Filter:
 
 
 def magnitude(shelved: Shelved) -> Callable[[Tensor], Tensor]:
-    """What a system of magnitudes makes of a song that one call holds."""
+    """A magnitude system's procedure for a song that fits into one call."""
     name = shelved.values["name"]
     estimate = {
         "x_umx": lambda: x_umx(shelved),
@@ -150,13 +150,13 @@ def expected(shelved: Shelved, song: Audio) -> Audio:
 
 
 def order(values: dict[str, Any]) -> list[str]:
-    """Names of what `expected` makes."""
+    """The names of the stems of `expected`."""
     made = [stem for part in values["estimators"] for stem in part["makes"]]
     return made + [stem for stem in values.get("stems", []) if stem not in made]
 
 
 def check(shelved: Shelved, samples: int) -> None:
-    """The system equals its published procedure on noise of so many samples."""
+    """Assert that a system equals its published procedure on noise of this length."""
     song = noise(samples) + np.float32(0.05)
     got = loaded(shelved.path).separate(song, SAMPLE_RATE)
     names = order(shelved.values)
@@ -169,7 +169,7 @@ def check(shelved: Shelved, samples: int) -> None:
 
 
 def boundaries(values: dict[str, Any]) -> list[int]:
-    """Lengths around which a song has one segment more, or its first one is whole."""
+    """The lengths at which a song gets another segment, or fills its first one."""
     part = values["estimators"][0]
     if part["kind"] == "magnitude":
         kept, around = part["segment"] * HOP, 2 * part["context"] * HOP
@@ -186,7 +186,7 @@ def boundaries(values: dict[str, Any]) -> list[int]:
 def test_a_system_is_its_published_procedure(name: str, shelf: Callable[[str], Shelved]) -> None:
     shelved = shelf(name)
     around = [size + more for size in boundaries(shelved.values) for more in (-1, 0, 1)]
-    # Of two samples all covariances have rank 1, and D3Net's filter magnifies the last digits.
+    # With two samples all covariances have rank 1, and D3Net's filter amplifies rounding.
     shortest = (50,) if name == "d3net" else (1, 2, 50)
     for samples in (*shortest, *around, 5_003):
         check(shelved, samples)

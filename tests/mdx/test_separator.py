@@ -1,4 +1,4 @@
-"""The streamed chain against the whole song done longhand in torch."""
+"""The streamed pipeline against a plain torch implementation for the whole song."""
 
 import threading
 from pathlib import Path
@@ -29,7 +29,7 @@ TOLERANCE = 1e-5  # of the peak: float32 rounding through STFT, some twenty laye
 
 
 def longhand(mix: Audio) -> dict[str, Audio]:
-    """The released code's procedure on a whole song."""
+    """The released code's procedure for a whole song."""
     stems = [separate_longhand(mix, TINY[source], tiny_network(source)) for source in SOURCES]
     mixed = tiny_mixer() @ np.concatenate([*stems, mix])
     return {source: mixed[2 * i : 2 * i + 2] for i, source in enumerate(SOURCES)}
@@ -88,7 +88,7 @@ def test_other_rates_come_back_at_their_own_rate_and_length(
 
 
 def test_resampling_does_not_shift_or_scale_a_stem(tmp_path: Path) -> None:
-    # All bins but Nyquist pass: what comes back must be the song itself.
+    # All bins but Nyquist pass: the result must be the song itself.
     estimators = {}
     for source, size in TINY.items():
         network = FunctionNetwork(lambda values: values, [1, 4, size.dim_f, size.dim_t])
@@ -101,7 +101,7 @@ def test_resampling_does_not_shift_or_scale_a_stem(tmp_path: Path) -> None:
     mix = np.stack([np.sin(2 * np.pi * 100 * time), np.cos(2 * np.pi * 150 * time)])
     stem = separator.separate(mix.astype(np.float32), rate)["drums"]
     inside = slice(2000, -2000)
-    assert np.abs(stem - mix)[:, inside].max() < 1e-3  # soxr's high quality, and the bins cut
+    assert np.abs(stem - mix)[:, inside].max() < 1e-3  # soxr's error, and discarded bins
 
 
 def test_a_song_is_never_overwritten_by_its_own_stem(tiny: Separator, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where the seconds go: the stages of a separation, told without changing it."""
+"""Seconds by stage of a separation, measured without changing it."""
 
 import time
 from pathlib import Path
@@ -46,5 +46,5 @@ def test_the_machine_is_described() -> None:
     block = bytearray(64_000_000)
     block[::4096] = b"x" * len(block[::4096])
     after = peak_memory()
-    assert after is not None and after >= peak  # and what was taken is in it
+    assert after is not None and after >= peak  # which includes the array above
     assert after > len(block)

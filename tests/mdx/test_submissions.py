@@ -1,4 +1,4 @@
-"""The systems as they were sent, small: files in the original formats, the original procedures."""
+"""Small versions of the submitted systems: original file formats and original procedures."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tests.tiny import TINY, noise
     ("name", "samples"),
     [
         *(("leaderboard_a", n) for n in (2, 5_000, 8_821, 17_639, 17_640, 17_641, 26_460, 26_461)),
-        ("leaderboard_a", 60_000),  # two calls of two segments each, and some behind them
+        ("leaderboard_a", 60_000),  # two calls of two segments each, and further segments
         *(("leaderboard_b", n) for n in (5_000, 17_641, 26_461)),
         *(("demucs_v2", n) for n in (5_000, 13_231, 17_640, 26_460, 26_461, 80_000)),
         *((name, 20_000) for name in ("mdx_net", "mdx_net_no_mixer")),
@@ -124,7 +124,7 @@ def test_progress_counts_segments_too(shelf: Path) -> None:
 
 def test_both_polarities_are_those_of_demucs_too(shelf: Path) -> None:
     mix = noise(20_000)
-    mix -= mix.mean()  # so that turning it over turns over what the network sees
+    mix -= mix.mean()  # so inverting the song inverts the network's input
     path = shelf / "demucs_v2.yaml"
     once = Separator.load(path, threads=1)
     twice = Separator.load(path, threads=1, spend_budget=True)

@@ -1,4 +1,4 @@
-"""Systems of the UVR community: two stems from one network, against UVR's way done longhand."""
+"""Systems of the UVR community: two stems from one network, against UVR's procedure."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ SIZE = TINY["vocals"]  # chunk 2496, step 2112
 GAIN = 1.035
 CROP = SIZE.hop * 255
 RNG = np.random.default_rng(0)
-# A layer that mixes all frames, and is as far from linear as from symmetric.
+# A layer that mixes all frames and is neither linear nor symmetric.
 WEIGHT = RNG.normal(0, SIZE.dim_t**-0.5, (SIZE.dim_t, SIZE.dim_t)).astype(np.float32)
 BIAS = RNG.normal(0, 2, (4, SIZE.dim_f, 1)).astype(np.float32)
 
@@ -91,7 +91,7 @@ def system(
 
 
 def longhand(mix: Audio, *, frames: int, overlap: float | None, denoise: bool | None) -> Audio:
-    """UVR's way with a whole song, in torch; `denoise` None: without the network."""
+    """UVR's procedure for a whole song, in torch; `denoise` None: without the network."""
     samples, n_fft, hop = mix.shape[1], SIZE.n_fft, SIZE.hop
     chunk, trim = hop * (frames - 1), n_fft // 2
     kept = chunk - 2 * trim
@@ -129,7 +129,7 @@ def longhand(mix: Audio, *, frames: int, overlap: float | None, denoise: bool | 
 def stems_of(
     mix: Audio, *, overlap: float | None = None, denoise: bool = False, match: bool = True
 ) -> dict[str, Audio]:
-    """Both stems, longhand."""
+    """Both stems by UVR's procedure."""
     primary = GAIN * longhand(mix, frames=SIZE.dim_t, overlap=overlap, denoise=denoise)
     of = longhand(mix, frames=256, overlap=0.02, denoise=None) if match else mix
     return {"vocals": primary, "instrumental": of - primary}
@@ -218,7 +218,7 @@ def test_the_challenge_needs_four_stems(folder: Path, monkeypatch: pytest.Monkey
 
 
 def levels_of(path: Path, **options: Any) -> list[str]:
-    """What a limit walks down."""
+    """The quality levels for a limit."""
     separator = Separator.load(path, threads=1, limited=True, runtime="onnxruntime", **options)
     levels = separator.ladder.levels
     return [level.label(levels[0]) for level in levels]

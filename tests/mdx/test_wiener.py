@@ -1,4 +1,4 @@
-"""The Wiener filter against norbert and against D3Net's steps written out."""
+"""The Wiener filter against norbert, and against a plain version of D3Net's."""
 
 import warnings
 
@@ -9,14 +9,14 @@ import pytest
 from mdx.estimators.wiener import d3net_wiener, in_windows, wiener
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it imports a name that scipy is about to drop
+    warnings.simplefilter("ignore")  # it imports a name that scipy has deprecated
     import norbert
 
 Complex = npt.NDArray[np.complex128]
 Real = npt.NDArray[np.float64]
 
 SOURCES, BINS, FRAMES = 4, 9, 40
-EQUAL = 1e-6  # of the peak: double precision, near-singular covariances amplify its rounding
+EQUAL = 1e-6  # of the peak: near-singular covariances amplify the rounding of float64
 
 
 def example(*, frames: int = FRAMES, loud: float = 1.0, seed: int = 0) -> tuple[Real, Complex]:

@@ -31,7 +31,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
 
 @pytest.fixture
 def system(shelf: Shelf, tmp_path: Path) -> Path:
-    """The YAML of a system whose files are all at the server: four of them in one zip."""
+    """The YAML of a system whose files are all on the server, four of them in one zip."""
     folder = tmp_path / "system"
     folder.mkdir()
     spec = {

@@ -1,4 +1,4 @@
-"""The memory of Demucs-v2's calls, for a process that has imported nothing else."""
+"""Measures the memory of Demucs-v2's calls, in a process that has imported nothing else."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from mdx.systems.spec import CHANNELS, SAMPLE_RATE
 
 
 def memory_of_calls(path: Path, batches: list[int]) -> list[int]:
-    """Bytes above those at rest, at the busiest moment up to the end of each call."""
+    """The peak memory above rest up to the end of each call, bytes."""
     share_arena()
     session = open_session(path, path.name, threads=1, provider="cpu")
     rest, found = peak_memory() or 0, []

@@ -34,7 +34,7 @@ def network(shape: tuple[int | str, ...] = ("batch", 4, 2048, 256), *, opset: in
 
 
 def record(**changes: Any) -> dict[str, Any]:
-    """What a registry says of that network; None takes a key away."""
+    """The registry's record of that network, with changes; None removes a key."""
     values = {
         "compensate": 1.021,
         "mdx_dim_f_set": 2048,
@@ -47,14 +47,14 @@ def record(**changes: Any) -> dict[str, Any]:
 
 
 def model_data(onnx_file: Path, values: object) -> list[str]:
-    """A registry of two networks, as an option."""
+    """Write a registry of two networks; returns the option for it."""
     path = onnx_file.with_name("model_data.json")
     path.write_text(json.dumps({"0" * 32: {}, uvr_hash(onnx_file.read_bytes()): values}))
     return ["--model-data", str(path)]
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one line that a failing call says."""
+    """The one-line error of a failing call."""
     assert main([str(argument) for argument in arguments]) == 1
     text = capsys.readouterr().err
     assert text.startswith("error: ") and text.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Layers written out from a state dict, with functions and loops instead of torch's modules."""
+"""Layers from a state dict, implemented with functions and loops instead of torch's modules."""
 
 from collections.abc import Mapping
 
@@ -8,13 +8,13 @@ from torch.nn import functional
 
 
 class Layers:
-    """The layers of a network by their names in its state."""
+    """The layers of a network by their names in its state dict."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         self.state = dict(state)
 
     def norm(self, x: Tensor, name: str, *, axis: int = 1, eps: float = 1e-5) -> Tensor:
-        """BatchNorm in evaluation mode, of any number of axes."""
+        """BatchNorm in evaluation mode, for any number of axes."""
         shape = [-1 if index == axis % x.ndim else 1 for index in range(x.ndim)]
         mean, variance = (
             self.state[f"{name}.running_{part}"].reshape(shape) for part in ("mean", "var")
@@ -26,13 +26,13 @@ class Layers:
         return x * weight + bias
 
     def linear(self, x: Tensor, name: str) -> Tensor:
-        """A linear layer, with its bias where it has one."""
+        """A linear layer, with its bias if it has one."""
         bias = self.state.get(f"{name}.bias")
         x = x @ self.state[f"{name}.weight"].T
         return x if bias is None else x + bias
 
     def conv(self, x: Tensor, name: str, *, dilation: int = 1, pad: bool = True) -> Tensor:
-        """A convolution that keeps the size, or that is not padded."""
+        """A convolution, padded to keep the size unless `pad` is false."""
         weight = self.state[f"{name}.weight"]
         if pad:
             sizes = [(size - 1) * dilation for size in weight.shape[2:]]

@@ -1,6 +1,6 @@
-"""MDX23C in its community's own terms: a YAML, and a state dict by the original names.
+"""MDX23C in its original form: a YAML and a state dict with the original names.
 
-Written plainly in torch from those names alone; nothing of our network is used.
+Implemented in plain torch from those names alone, independently of our network.
 """
 
 import copy
@@ -33,7 +33,7 @@ CONFIG: dict[str, Any] = {
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    """The YAML's values with others by `section__key`."""
+    """The values of the YAML, with changes by `section__key`."""
     values = copy.deepcopy(CONFIG)
     for name, value in changes.items():
         section, key = name.split("__")
@@ -42,10 +42,10 @@ def config(**changes: Any) -> dict[str, Any]:
 
 
 class Original:
-    """The original network: its weights by their names, and what it makes of a chunk."""
+    """The original network, with its weights by name."""
 
     def __init__(self, values: dict[str, Any], *, seed: int = 0) -> None:
-        """Weights are random; they come to be in the first call, and stay."""
+        """Weights are random, created in the first call and kept."""
         self._values, self._random = values, torch.manual_seed(seed)
         self.state: State = {}
         training = values["training"]
@@ -134,7 +134,7 @@ class Original:
 
     def _weight(self, name: str, *shape: int) -> Tensor:
         if name not in self.state:
-            # As large as keeps the signal's size; of a norm's own weights every one matters.
+            # Scaled to preserve the signal's level; random norms make every weight matter.
             scale = 0.5 if len(shape) == 1 else torch.tensor(shape[1:]).prod() ** -0.5
             self.state[name] = scale * torch.randn(*shape, generator=self._random)
         return self.state[name]

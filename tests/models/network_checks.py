@@ -1,4 +1,4 @@
-"""What every compared network has to show."""
+"""Checks for every compared network."""
 
 import copy
 from dataclasses import replace
@@ -20,18 +20,18 @@ ONNX = 1e-4  # of the peak: float32 rounding through the layers
 
 
 def published_parameters(name: str, size: str) -> int:
-    """Parameters of a network at a published size, built without memory."""
+    """The parameters of a network at a published size, built without memory."""
     with torch.device("meta"):
         return count_parameters(ARCHITECTURES[name].network(ARCHITECTURES[name].sizes[size]))
 
 
 def gmacs_per_second(name: str, size: str, *, used: float = 1.0) -> float:
-    """Billions of MACs a second of audio of one graph; `used` is the part of a pass that is kept.
+    """Billions of MACs per second of audio for one graph; `used` is the share of a pass kept.
 
-    Torch counts them on sizes alone: to export the large networks would take minutes.
+    Torch counts them from shapes alone, since exporting the large networks would take minutes.
     """
     architecture = ARCHITECTURES[name]
-    if architecture.dynamic:  # every frame costs the same, and an LSTM is counted step by step
+    if architecture.dynamic:  # every frame costs the same, and LSTMs are counted step by step
         architecture = replace(architecture, length=8)
     spec = architecture.sizes[size]
     with torch.device("meta"):
@@ -41,12 +41,12 @@ def gmacs_per_second(name: str, size: str, *, used: float = 1.0) -> float:
 
 
 def torch_macs(net: nn.Module, shape: tuple[int, ...]) -> int:
-    """MACs of one pass as torch counts them; the oracle of models.macs."""
+    """MACs of one pass, counted by torch: the oracle of models.macs."""
     device = next(net.parameters()).device
     if any(isinstance(module, nn.LSTM) for module in net.modules()):
-        # On sizes alone it is counted as its products; on a CPU it is one operator, not counted.
+        # On the meta device its products are counted; on a CPU it is one operator, which is not.
         net, device = copy.deepcopy(net).to("meta"), torch.device("meta")
-    net.requires_grad_(False)  # the counter would follow the gradients of views of parameters
+    net.requires_grad_(False)  # the counter would track gradients of views of parameters
     with FlopCounterMode(display=False) as counter:
         net(torch.zeros(1, *shape, device=device))
     return int(counter.get_total_flops()) // 2
@@ -60,9 +60,9 @@ def check_onnx(
     lengths: tuple[int, ...] = (),
     folded: int = 0,
 ) -> None:
-    """The exported graph equals torch to ONNX of the peak, in a batch and alone, at any length.
+    """Assert that the exported graph equals torch within ONNX, in batches and at any length.
 
-    So does its number of MACs, but for `folded` ones that become constants of the graph.
+    Its MACs must be equal too, except for `folded` ones that become constants of the graph.
     """
     path = folder / "net.onnx"
     assert export_network(net, path, shape=shape, dynamic=bool(lengths)) <= ONNX

@@ -1,6 +1,6 @@
-"""D3Net by the names and steps of the released files, with functions instead of modules.
+"""D3Net with the names and steps of the released files, in functions instead of modules.
 
-Parameters come into being where they are first used, as in nnabla: they are a file's content.
+Parameters are created where they are first used, as in nnabla, and are the content of a file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from models.d3net_blocks import BandSpec
 
 
 class Nnabla:
-    """Parameters by the scopes that they are used in: kept in float32, used in float64."""
+    """Parameters by the scopes in which they are used: stored in float32, used in float64."""
 
     def __init__(self, source: str) -> None:
         self.parameters: dict[str, Tensor] = {}
@@ -103,7 +103,7 @@ class Nnabla:
         return x
 
     def network(self, mix: Tensor, spec: D3NetSpec) -> Tensor:
-        """Shape: (batch, T, 2, dim_f) -> the same, as the original has them."""
+        """Shape: (batch, T, 2, dim_f) -> the same, as in the original."""
         offset = self.get("in_offset", 1, 1, 1, spec.dim_f)
         scale = self.get("in_scale", 1, 1, 1, spec.dim_f, low=0.5, high=1.5)
         whole = mix.transpose(1, 2)

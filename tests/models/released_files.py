@@ -1,4 +1,4 @@
-"""A small system's released files, and the folder they are fetched into."""
+"""The released files of a small system, and the folder to which they are fetched."""
 
 import hashlib
 import zipfile

@@ -1,4 +1,4 @@
-"""A small HTTP server whose faults a test chooses."""
+"""A small HTTP server with selectable faults."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 @dataclass
 class Shelf:
-    """What the server holds, how it behaves, and what it was asked for."""
+    """The server's files, its behaviour, and the requests that it received."""
 
     files: dict[str, bytes] = field(default_factory=dict)  # by path
     version: dict[str, str] = field(default_factory=lambda: {"ETag": '"one"'})  # headers
@@ -28,7 +28,7 @@ class Shelf:
 
 @contextmanager
 def serve() -> Iterator[Shelf]:
-    """A server on this machine, for as long as the block lasts."""
+    """A server on this machine, for the duration of the block."""
     shelf = Shelf()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Every compared network: what its graph exchanges, and its published files end to end."""
+"""Every compared network: the ends of its graph, and conversion of its published files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_the_usual_size_is_the_first(name: str) -> None:
 
 
 def published(monkeypatch: pytest.MonkeyPatch, name: str, size: str) -> Any:
-    """The tiny network, which is made the published size of its architecture."""
+    """The tiny network, registered as the published size of its architecture."""
     small = replace(
         ARCHITECTURES[name], sizes={size: TINY[name]}, length=LENGTHS[ARCHITECTURES[name].kind]
     )
@@ -124,7 +124,7 @@ def test_a_network_has_the_licence_of_the_file_that_it_was_made_from(
 
 
 def original_files(folder: Path, sources: tuple[str, ...]) -> tuple[Path, Any, Any]:
-    """An HDF5 file of D3Nets, a mixture (1, T, 2, F), and what the last of them makes of it."""
+    """Write an HDF5 file of D3Nets; returns it, a mixture (1, T, 2, F) and the last output."""
     mix = torch.rand(1, 8, 2, 10, dtype=torch.float64, generator=torch.manual_seed(0))
     with h5py.File(folder / "d3net.h5", "w") as file:
         for source in sources:

@@ -1,4 +1,4 @@
-"""The older network's released checkpoint: names, levels and complex channels as ours."""
+"""The released checkpoint of TFC-TDF v1: names, levels and complex channels."""
 
 import re
 
@@ -19,7 +19,7 @@ KEPT = 119_808 / (128 * 1024)  # of a pass: 5,120 samples at either end are trim
 
 
 def released(net: TfcTdfV1UNet) -> dict[str, Tensor]:
-    """The state dict of a network as it was published."""
+    """The state dict of a network, in its published form."""
 
     def theirs(name: str) -> str:
         name = re.sub(

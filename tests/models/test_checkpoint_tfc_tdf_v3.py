@@ -1,4 +1,4 @@
-"""Released checkpoints of TFC-TDF-U-Net v3 and MDX23C: original names, sizes and layers as ours."""
+"""Released checkpoints of TFC-TDF-U-Net v3 and MDX23C: original names, sizes and layers."""
 
 from dataclasses import replace
 from typing import Any

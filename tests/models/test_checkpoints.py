@@ -1,4 +1,4 @@
-"""Released checkpoints: what is read, what is refused and how it is named."""
+"""Released checkpoints: those that are read, and errors for others."""
 
 import sys
 from collections.abc import Callable
@@ -102,7 +102,7 @@ def touch(path: Path) -> None:
 
 
 class Payload:
-    """What a pickle that attacks looks like: loading it would make a file."""
+    """A malicious pickle: loading it would create a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Checkpoints of Demucs-v2 in the released format to ONNX, and all that is no such checkpoint."""
+"""Conversion of Demucs-v2's released checkpoints to ONNX, and errors for other files."""
 
 import hashlib
 import pickle
@@ -27,7 +27,7 @@ ONNX = "demucs_v2/demucs.onnx"
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    """A checkpoint in a folder of weights whose manifest has the first digits of its sha256."""
+    """A checkpoint, and a manifest with the first digits of its sha256."""
     path = tmp_path / "demucs_v2" / "demucs.th"
     path.parent.mkdir()
     torch.save(NET.state_dict(), path)
@@ -97,7 +97,7 @@ def touch(path: Path) -> None:
 
 
 class Payload:
-    """What a pickle that attacks looks like: loading it would make a file."""
+    """A malicious pickle: loading it would create a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

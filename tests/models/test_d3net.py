@@ -1,4 +1,4 @@
-"""D3Net: its published sizes and cost, its wiring and files longhand, its export."""
+"""D3Net: published sizes and MACs, an independent implementation, released files, export."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ PARAMETERS = {"vocals": 2_967_407, "other": 2_967_407, "drums": 2_873_284, "bass
 
 @pytest.fixture
 def published_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the small size the one that vocals are published in."""
+    """Register the small size as the published one for vocals."""
     small = replace(ARCHITECTURES["d3net"], sizes={"vocals": SMALL})
     monkeypatch.setitem(ARCHITECTURES, "d3net", small)
 

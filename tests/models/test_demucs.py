@@ -1,4 +1,4 @@
-"""Demucs-v2 and its resampling, held against formulas written out longhand."""
+"""Demucs-v2 and its resampling, against plain formulas."""
 
 import math
 from typing import Any
@@ -14,14 +14,14 @@ from models.resample import kernel_reach, resample, sinc_kernels
 from models.tfc_tdf import count_parameters
 
 FLOAT32 = 1e-5  # relative to the peak: float32 against float64, through the whole network
-LOST = 5460  # samples that the output has less than the input
+LOST = 5460  # samples by which the output is shorter than the input
 SMALL = DemucsSpec(channels=2)
 
 Array = npt.NDArray[np.float64]
 
 
 def sinc_filtered(x: Array, old: int, new: int) -> Array:
-    """One channel at another rate, sample by sample, by the definition of the windowed sinc."""
+    """Resample one channel sample by sample, by the definition of the windowed sinc."""
     cutoff, zeros = 0.945 * min(old, new), 24
     out = []
     for index in range(new * len(x) // old):
@@ -166,7 +166,7 @@ def recurrent(x: Array, state: dict[str, Array], layer: int, way: str) -> Array:
 
 
 def longhand(mix: Array, state: dict[str, Array]) -> Array:
-    """The whole network but for its resampling, in float64. Shape: (2, n) -> (4, 2, m)."""
+    """The whole network except its resampling, in float64. Shape: (2, n) -> (4, 2, m)."""
     x = resample(torch.from_numpy(mix) / (1 + 1e-5), 1, 2).numpy()
     skips = []
     for level in range(6):

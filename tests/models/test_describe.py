@@ -1,4 +1,4 @@
-"""What is told of ONNX files and records that are right, of another kind, or broken."""
+"""Descriptions of ONNX files and records that are valid, of another kind, or broken."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""MDX23C checkpoints in their original format: a system that is the published separation."""
+"""MDX23C checkpoints in their original format: the written system equals the original."""
 
 import json
 import re
@@ -28,7 +28,7 @@ YAML = "model_2_stem_full_band_8k.yaml"
 
 
 def lay_out(folder: Path, values: dict[str, Any], *, seed: int = 0) -> tuple[Original, list[str]]:
-    """A checkpoint, and beside it UVR's registry with its YAML; returns the options for them."""
+    """Write a checkpoint and UVR's registry with its YAML; returns the options for them."""
     original = Original(values, seed=seed)
     torch.save(original.state, folder / "x.ckpt")
     (folder / "mdx_c_configs").mkdir()
@@ -49,7 +49,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Original]:
 
 
 def check(path: Path, original: Original, chunks: int, lengths: list[int]) -> None:
-    """A system's stems are those of the published inference with the original network."""
+    """Assert that a system's stems equal the published inference with the original network."""
     separator = Separator.load(path, threads=1)
     made = read_system(path).estimators[0].makes
     for samples in lengths:

@@ -1,4 +1,4 @@
-"""Int8 of the LSTMs of magnitude networks: near float32, smaller, and run by their systems."""
+"""Int8 LSTMs of magnitude networks: close to float32, smaller, and used by their systems."""
 
 from pathlib import Path
 

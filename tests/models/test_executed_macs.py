@@ -1,4 +1,4 @@
-"""MACs as executed: equal to those that sizes tell, and those that a Scan repeats."""
+"""Executed MACs: equal to those computed from shapes, including repetitions in a Scan."""
 
 import numpy as np
 import onnx

@@ -1,4 +1,4 @@
-"""Demucs-v2 in onnxruntime: the same as torch at any length, and in int8 as near as int8 is."""
+"""Demucs-v2 in onnxruntime: equal to torch at any length, and close to it in int8."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -36,7 +36,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(path: Path, mix: Audio) -> Any:
     options = SessionOptions()
     options.intra_op_num_threads = 1
-    options.log_severity_level = 4  # what fails here is meant to
+    options.log_severity_level = 4  # failures here are intended
     session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return session.run(None, {"input": mix})[0]
 
@@ -76,7 +76,7 @@ def test_the_graph_is_the_runtime_s(exported: Path) -> None:
 
 
 def bodies(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
-    """The graphs that a graph runs over and over, outermost first."""
+    """The subgraphs that a graph repeats, outermost first."""
     scans = [node for node in graph.node if node.op_type == "Scan"]
     found = [entry.g for node in scans for entry in node.attribute if entry.name == "body"]
     return [inner for body in found for inner in (body, *bodies(body))]
@@ -89,7 +89,7 @@ def test_outer_levels_come_segment_by_segment_and_tile_by_tile(exported: Path) -
         layers = [node for node in tile.node if node.op_type.startswith("Conv")]
         constants = {tensor.name for tensor in tile.initializer}
         assert len(layers) >= 3 * levels
-        # onnxruntime lays out weights for its fastest kernels where they lie beside the layer only.
+        # onnxruntime packs weights for its fastest kernels only if they are in the layer's graph.
         assert all(set(layer.input[1:]) <= constants for layer in layers)
 
 
@@ -145,7 +145,7 @@ def test_int8_is_near_float32_and_smaller(exported: Path, tmp_path: Path) -> Non
 
 
 def spread_rows(net: Demucs) -> Demucs:
-    """Every row of the LSTM's weights at a level of its own, as only a scale a row can follow."""
+    """Give every row of the LSTM's weights a different level, which requires a scale per row."""
     generator = torch.manual_seed(0)
     with torch.no_grad():
         for name, weight in net.lstm.lstm.named_parameters():

@@ -1,4 +1,4 @@
-"""Downloads from a server that breaks off, forgets, changes its mind, and leads astray."""
+"""Downloads from a server that disconnects, loses files, changes them, or redirects."""
 
 import io
 import shutil
@@ -27,7 +27,7 @@ Disk = namedtuple("Disk", "total used free")  # noqa: PYI024
 
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    """A server that holds one file, and tries that follow each other at once."""
+    """A server with one file, and retries without waiting."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -43,7 +43,7 @@ def part(tmp_path: Path) -> Path:
 
 
 def get(shelf: Shelf, part: Path, *, size: int | None = None, path: str = "/net") -> list[Any]:
-    """Download a file; returns what the progress was called with."""
+    """Download a file; returns the reported progress."""
     calls: list[Any] = []
     download(
         f"{shelf.root}{path}", part, size=size, progress=lambda *numbers: calls.append(numbers)
@@ -295,7 +295,7 @@ def test_a_disk_that_fills_up_leaves_what_the_next_call_goes_on_from(
 
 
 class _Full(io.FileIO):
-    """A file on a disk that has room for one block."""
+    """A file on a disk with space for one block."""
 
     def write(self, block: Any) -> int:
         if self.tell():

@@ -1,4 +1,4 @@
-"""Networks that are published twice: in a zip, and one by one."""
+"""Networks that are published twice: in a zip and as single files."""
 
 import hashlib
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.models.shelf import Shelf
 
 @pytest.fixture
 def mirrored(shelf: Shelf, system: Path) -> Path:
-    """Such a system, whose networks lie at a second place as well, under other names."""
+    """The system, with its networks also at a second URL, under other names."""
     path = system.with_name("manifest.yaml")
     manifest: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())
     archive = shelf.files["/nets.zip?download=1"]
@@ -33,7 +33,7 @@ def mirrored(shelf: Shelf, system: Path) -> Path:
 
 
 def asked(shelf: Shelf) -> list[str]:
-    """What the second place was asked for."""
+    """The requests for the second URLs."""
     return [path for path, _ in shelf.asked if path.startswith("/release/")]
 
 

@@ -1,4 +1,4 @@
-"""LaSAFT-Net: published sizes and cost, the original longhand from its checkpoint, the export."""
+"""LaSAFT-Net: published sizes and MACs, an independent implementation, export."""
 
 import math
 from pathlib import Path
@@ -32,7 +32,7 @@ PREFIX = "conditional_spec2spec."
 
 
 class Original(Layers):
-    """One source by the names and the channel order of the released checkpoint."""
+    """One source, with the names and the channel order of the released checkpoint."""
 
     def condition(self, index: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         embedding = self.state["embedding.weight"]
@@ -89,7 +89,7 @@ class Original(Layers):
 
 
 def released(net: nn.Module) -> dict[str, Tensor]:
-    """A Lightning state dict as published; its weights are in the released channel order."""
+    """A Lightning state dict in its published form, with the released channel order."""
     weights = {f"{PREFIX}{name}": value for name, value in net.state_dict().items()}
     return {**weights, "stft.stft.window": torch.hann_window(32)}
 

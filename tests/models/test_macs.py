@@ -1,4 +1,4 @@
-"""MACs of a graph against the arithmetic of each layer."""
+"""The MACs of a graph against the formula for each layer."""
 
 import onnx
 import pytest

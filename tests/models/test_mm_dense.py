@@ -1,4 +1,4 @@
-"""MMDenseNet and MMDenseLSTM: published sizes and cost, the wiring longhand, the export."""
+"""MMDenseNet and MMDenseLSTM: published sizes and MACs, an independent implementation, export."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tests.models.longhand_layers import Layers
 from tests.models.network_checks import check_onnx, gmacs_per_second, published_parameters
 
 EPSILON = 1e-12
-# Odd numbers of bins on some levels, an even kernel, an LSTM in a decoder, and one by itself.
+# Odd numbers of bins on some levels, an even kernel, an LSTM in a decoder, and a separate one.
 SMALL = MMDenseSpec(
     dim_f=18,
     bands=(
@@ -32,7 +32,7 @@ SMALL = MMDenseSpec(
 
 
 class Longhand(Layers):
-    """The network written out from its state."""
+    """The network, implemented from its state dict."""
 
     def unit(self, x: Tensor, name: str, dilation: int = 1) -> Tensor:
         x = torch.relu(self.norm(x, f"{name}.norm2d", eps=EPSILON))

@@ -1,4 +1,4 @@
-"""Open-Unmix: its published size and cost, its wiring longhand, its export, silence."""
+"""Open-Unmix: published size and MACs, an independent implementation, export, silence."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What export does to a graph leaves its function alone, and engines less to do."""
+"""Graph optimisations of the export preserve the function and save work in runtimes."""
 
 from pathlib import Path
 

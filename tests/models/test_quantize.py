@@ -27,7 +27,7 @@ def parent(tiny_system: Path) -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def chunks() -> list[Audio]:
-    """What the network sees of four chunks of noise."""
+    """The network's inputs for four chunks of noise."""
     size = TINY["vocals"].chunk
     return [STFT.forward(noise(size, seed=seed)) for seed in range(4)]
 
@@ -64,7 +64,7 @@ def test_both_runtimes_compute_the_same_int8(
     two = OpenVinoNetwork(content, "x.onnx", threads=1)
     assert (one.precision, two.precision) == ("int8", "int8")
     expected = one(chunks[3][np.newaxis])
-    # They round halves differently, which is far below the noise of int8 itself.
+    # They round halves differently, which is far below the noise of int8.
     assert decibels(expected, two(chunks[3][np.newaxis]) - expected) > 40
 
 
@@ -92,7 +92,7 @@ def test_all_layers_in_float32_are_the_parent(
         node.op_type for node in parent.graph.node
     }
     got, expected = run(graph, chunks[3]), run(parent, chunks[3])
-    # Fused in another way; this network's last layer adds up large numbers to small ones.
+    # Fused differently; this network's last layer sums large numbers to small ones.
     assert np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max()
 
 

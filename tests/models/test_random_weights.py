@@ -1,4 +1,4 @@
-"""Random weights: seeded, with BatchNorm layers that matter."""
+"""Random weights: seeded, with BatchNorm layers that are not the identity."""
 
 import torch
 from torch import nn

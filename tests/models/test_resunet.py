@@ -1,4 +1,4 @@
-"""ResUNetDecouple+: published size and cost, the original longhand from its weights, the export."""
+"""ResUNetDecouple+: published size and MACs, an independent implementation, export."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ SAMPLES = 3000  # 7 frames, which are padded to 8
 
 
 class Original(Layers):
-    """The network by the names of the released weights, with InPlaceABN's own scale."""
+    """The network, with the names of the released weights and InPlaceABN's scale."""
 
     def abn(self, x: Tensor, name: str) -> Tensor:
         scaled = {**self.state, f"{name}.weight": self.state[f"{name}.weight"].abs() + 1e-5}
@@ -61,7 +61,7 @@ class Original(Layers):
         return functional.pad(x, (0, 1))[:, :, :frames]
 
     def network(self, mix: Tensor) -> Tensor:
-        """The decoupled estimate in complex numbers. Shape: (2, samples) -> the same."""
+        """The decoupled estimate, with complex numbers. Shape: (2, samples) -> the same."""
         window = torch.hann_window(1024, dtype=mix.dtype)
         mixture = torch.stft(mix, 1024, 441, window=window, return_complex=True).transpose(1, 2)
         magnitude = mixture.abs().clamp(min=1e-5)
@@ -73,7 +73,7 @@ class Original(Layers):
 
 
 def released(net: nn.Module) -> dict[str, Tensor]:
-    """A state dict as published, with scales of both signs where InPlaceABN has them."""
+    """A state dict in its published form, with InPlaceABN's scales of both signs."""
     generator = torch.manual_seed(5)
 
     def renamed() -> Iterator[tuple[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""The network: sizes by arithmetic, its forward pass longhand, its export."""
+"""TFC-TDF v2: sizes by arithmetic, an independent forward pass, export."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_the_network_is_convolutional_in_time() -> None:
     net = random_network(SMALL, seed=0)
     long = torch.randn(1, 4, 32, 64)
     with torch.no_grad():
-        # Far from the ends, 16 frames more on the left change nothing but the place.
+        # Far from the ends, 16 more frames on the left only shift the output.
         whole, part = net(long), net(long[..., 16:])
     torch.testing.assert_close(whole[..., 40:], part[..., 24:], rtol=1e-4, atol=1e-4)
 

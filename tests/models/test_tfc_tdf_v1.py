@@ -1,4 +1,4 @@
-"""The older network: its published size, its wiring longhand, its export."""
+"""TFC-TDF v1: published size, an independent implementation, export."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ SMALL = TfcTdfV1Spec(dim_f=33, n_blocks=5, n_layers=3, growth=3, bottleneck=4, m
 
 
 def lively(net: nn.Module) -> nn.Module:
-    """The module in evaluation mode, with BatchNorm statistics that are no near-identities."""
+    """The module in evaluation mode, with BatchNorm statistics far from the identity."""
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None and module.running_var is not None
@@ -31,7 +31,7 @@ def lively(net: nn.Module) -> nn.Module:
 
 
 class Longhand:
-    """The network written out from its state, with functions instead of modules."""
+    """The network, implemented from its state dict with functions instead of modules."""
 
     def __init__(self, net: nn.Module) -> None:
         self._state: dict[str, Tensor] = dict(net.state_dict())
@@ -61,7 +61,7 @@ class Longhand:
         return three + self.norm(self.linear(squeezed, f"{name}tdf.3"), f"{name}tdf.4").relu()
 
     def pairs(self, x: Tensor, name: str) -> Tensor:
-        """Two neighbouring bins to one, by two matrix products."""
+        """Merge neighbouring bins in pairs, by two matrix products."""
         left, right = self._state[f"{name}.weight"][:, :, 0].unbind(-1)
         mixed = torch.einsum("oc,bctf->botf", left, x[..., :-1])
         mixed = mixed + torch.einsum("oc,bctf->botf", right, x[..., 1:])

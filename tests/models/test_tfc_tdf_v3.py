@@ -1,4 +1,4 @@
-"""TFC-TDF v3: published sizes, a block longhand, subbands by hand, scale, and its export."""
+"""TFC-TDF v3: published sizes, an independent block, subbands, scale, export."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ SMALL = TfcTdfV3Spec(dim_f=64, n_blocks=5, n_layers=2, growth=3, bottleneck=4, w
 
 
 def make(spec: TfcTdfV3Spec = SMALL) -> TfcTdfV3UNet:
-    """A network with random norms, so that each of them matters."""
+    """A network with random norms, which makes each of them matter."""
     torch.manual_seed(0)
     net = TfcTdfV3UNet(spec)
     for name, weight in net.named_parameters():
@@ -68,7 +68,7 @@ def test_a_block_is_two_convolutions_with_a_residual_of_linear_layers() -> None:
 
 def test_bands_of_frequency_become_channels_and_bins_again() -> None:
     net = make()
-    # With a first product of one and an identity at the end, the mixture comes through.
+    # With a first product of one and an identity at the end, the mixture passes through.
     bands = SMALL.channels * SMALL.subbands
     with torch.no_grad():
         inner, outer = (net.get_parameter(f"last.{layer}.weight").zero_() for layer in (0, 2))

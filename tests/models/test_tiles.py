@@ -1,4 +1,4 @@
-"""Tiles of the outer levels: wherever one ends, the samples are those of the whole."""
+"""Tiles of the outer levels give the same samples as the whole, wherever they end."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ from models.demucs import Demucs, DemucsSpec, random_demucs
 from models.export_demucs import demucs_graph
 
 SAME = 1e-5  # of the peak: float32 rounding in another order
-STEP = 32  # samples of the song for a step behind the outer levels
-SHALLOW = DemucsSpec(channels=3, depth=3, lstm_layers=1)  # all of whose levels are outer ones
+STEP = 32  # samples of the song per step after the outer levels
+SHALLOW = DemucsSpec(channels=3, depth=3, lstm_layers=1)  # whose levels are all outer ones
 WIDE = DemucsSpec(channels=2, depth=4, kernel=8, stride=4, context=5)
 
 
 def difference(net: Demucs, samples: int) -> float:
-    """Of the graph from torch, as a share of the peak, for the shortest input of so many stems."""
+    """The difference of graph and torch relative to the peak, for an output of `samples`."""
     shape = (2, 2, net.valid_length(samples))
     mix = np.random.default_rng(samples).standard_normal(shape).astype(np.float32)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""X-UMX: its published size and cost, its wiring longhand, its export, silence."""
+"""X-UMX: published size and MACs, an independent implementation, export, silence."""
 
 from pathlib import Path
 

@@ -50,7 +50,7 @@ run(root, RICH)
 """
 
 
-# Before the first checkpoint, in the midst of a round, between best and last, in the last round.
+# Before the first checkpoint, within a round, and in the last round between best and last.
 @pytest.mark.parametrize("where", ["step 3", "step 7", "write 6"])
 def test_a_killed_run_resumes_to_the_same_weights(
     root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch,

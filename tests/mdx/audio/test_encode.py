@@ -1,4 +1,4 @@
-"""Stems in other formats than WAV: the song's tags and cover, and what is left of a killed run."""
+"""Stems in formats other than WAV: tags, cover, and leftovers of killed runs."""
 
 import logging
 from fractions import Fraction
@@ -66,7 +66,7 @@ def write(path: Path, encoding: Encoding, tags: Tags | None, stems: int = 1) -> 
 @pytest.mark.parametrize("kind", ["flac", "mp3", "ogg", "opus"])
 def test_tags_and_cover_are_carried_over(tmp_path: Path, kind: str) -> None:
     tags = read_tags(tagged_song(tmp_path / "song.mp3", tmp_path))
-    assert tags.text == TEXT  # what speaks of the file stays with it
+    assert tags.text == TEXT  # tags that describe the file are not carried over
     write(tmp_path / f"stem.{kind}", Encoding(kind), tags, stems=2)
     for number in range(2):
         again = read_tags(tmp_path / f"stem{number}.{kind}")
@@ -151,7 +151,7 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     stale.parent.mkdir()
     for path in (stale, kept):
         path.write_text("stale")
-    for name in ("drums.wav", "other.wav"):  # killed while the new stems were put in place
+    for name in ("drums.wav", "other.wav"):  # killed while the new stems were moved into place
         refuge_of(draft_of(tmp_path / "a" / name)).write_text("old")
     (tmp_path / "a" / "other.wav").write_text("new")
     only = draft_of(tmp_path / "b" / "c" / "bass.wav")

@@ -1,4 +1,4 @@
-"""Files whose headers do not know their length, or tell another one than they hold."""
+"""Files whose headers state no length, or a wrong one."""
 
 import logging
 import struct
@@ -19,7 +19,7 @@ FRAME = 1152  # samples of an MP3 frame
 
 
 def read(path: Path, stream: int | None = None) -> Audio:
-    """The whole song, which is as long as it was counted."""
+    """The whole song, whose length must equal the counted one."""
     with SongReader(path, stream=stream) as song:
         counted = song.count()
         audio = np.concatenate(list(song.blocks()), axis=1)

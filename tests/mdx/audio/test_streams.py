@@ -1,4 +1,4 @@
-"""Which audio of a file is read: streams, channels, pipes, and what follows a failing decoder."""
+"""The audio that is read from a file: streams, channels, pipes, and a second decoder."""
 
 import io
 import logging
@@ -35,7 +35,7 @@ def read(path: Path, *, downmix: bool = False, stream: int | None = None) -> Aud
 
 
 def pitch(audio: Audio) -> float:
-    """The frequency of the loudest bin, in hertz."""
+    """The frequency of the loudest bin, Hz."""
     spectrum = np.abs(np.fft.rfft(audio[0, 4410:39690] * np.hanning(35280)))
     return float(np.argmax(spectrum) * RATE / 35280)
 

@@ -17,7 +17,7 @@ from mdx.systems.spec import SOURCES, Audio
 
 
 class Disk(NamedTuple):
-    """What shutil tells of a disk, in bytes."""
+    """The result of shutil.disk_usage, in bytes."""
 
     total: int
     used: int
@@ -25,7 +25,7 @@ class Disk(NamedTuple):
 
 
 def random_stems(samples: int) -> Audio:
-    """Four stems, loud enough to clip here and there. Shape: (4, 2, samples)."""
+    """Four stems, loud enough to clip in places. Shape: (4, 2, samples)."""
     return np.random.default_rng(0).uniform(-1.2, 1.2, (4, 2, samples)).astype(np.float32)
 
 
@@ -148,7 +148,7 @@ except OutputError as error:
 @pytest.mark.skipif(sys.platform == "win32", reason="only POSIX limits a file's size")
 @pytest.mark.parametrize("block", [1000, 100_000])
 def test_a_full_disk_leaves_nothing(tmp_path: Path, block: int) -> None:
-    # A limit on the size of files makes writes fail as a full disk does.
+    # A limit on the size of files makes writes fail as on a full disk.
     out = tmp_path / "out"
     child = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(out), str(block)],

@@ -1,4 +1,4 @@
-"""Songs, and the command line in this process."""
+"""Writes songs, and runs the command line in this process."""
 
 import json
 from pathlib import Path
@@ -16,23 +16,23 @@ RATE = 44100
 
 
 def write_song(path: Path, samples: int = 4000, *, seed: int = 0) -> Path:
-    """A short song of noise; its folder is made."""
+    """Write a short song of noise, and its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sf.write(path, noise(samples, seed=seed).T, RATE)
     return path
 
 
 def run(system: Path, *arguments: object) -> int:
-    """`mdx separate` with a system; returns the exit code."""
+    """Run `mdx separate` with a system; returns the exit code."""
     return main(["separate", "--system", str(system), *map(str, arguments)])
 
 
 def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """What --json printed."""
+    """The events that --json printed."""
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def read(path: Path) -> Audio:
-    """A stem as it lies in its file. Shape: (2, samples)"""
+    """Read a stem. Shape: (2, samples)."""
     audio: Audio = sf.read(path, dtype="float32", always_2d=True)[0].T
     return np.ascontiguousarray(audio)

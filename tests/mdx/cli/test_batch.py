@@ -19,14 +19,14 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def nan(path: Path) -> None:
-    """A song with a hole in it."""
+    """Write a song that contains NaN."""
     mix = np.full((4000, 2), 0.1)
     mix[3000] = np.nan
     sf.write(path, mix, RATE, subtype="FLOAT", format="WAV")
 
 
 def half_of(path: Path, kind: str) -> None:
-    """The first half of a file."""
+    """Write a song and keep only the first half of its file."""
     sf.write(path, np.ones((99_999, 2)) / 2, RATE, format=kind)
     cut(path, 0.5)
 

@@ -1,4 +1,4 @@
-"""`mdx separate --cluster`: the same stems from a worker, and the same words about bad songs."""
+"""`mdx separate --cluster`: the same stems and the same errors as on one machine."""
 
 import shutil
 from pathlib import Path

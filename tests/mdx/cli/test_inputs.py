@@ -1,4 +1,4 @@
-"""Which songs a command line means, and what their stems are called."""
+"""The songs that a command line names, and the names of their stems."""
 
 import io
 import os
@@ -16,7 +16,7 @@ STEMS = ("bass", "vocals")
 
 
 def touch(*paths: Path) -> None:
-    """Make empty files, and their folders."""
+    """Make empty files and their folders."""
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

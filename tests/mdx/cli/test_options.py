@@ -1,4 +1,4 @@
-"""What the options of `mdx separate` do, and what they refuse."""
+"""The options of `mdx separate`: their effects and their errors."""
 
 import logging
 from pathlib import Path

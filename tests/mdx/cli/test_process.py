@@ -1,4 +1,4 @@
-"""Signals: what a run that is ended leaves, and its exit code."""
+"""Signals: the files and the exit code of a stopped run."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 
 
 def start(system: Path, song: Path, out: Path, *before: str) -> "subprocess.Popen[str]":
-    """A run that is in the midst of writing a song of a minute."""
+    """Start a run and wait until it writes the stems of a song of one minute."""
     sf.write(song, noise(RATE * 60).T, RATE)
     command: list[str | Path] = [*before, sys.executable, "-m", "mdx", "separate", song]
     child = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Files from and for other machines: names that stay in their folder, content that is verified."""
+"""Files from and for other machines: names stay in their folder, content is verified."""
 
 import hashlib
 from pathlib import Path

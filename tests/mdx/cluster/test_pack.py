@@ -1,4 +1,4 @@
-"""A system on its way: what a worker lays out is what the client has."""
+"""Sending a system: a worker receives exactly the client's files."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from mdx.systems.manifest import read_manifest
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A worker's store, empty."""
+    """A worker's empty store."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "mdx" / "cluster"
 
@@ -47,7 +47,7 @@ def test_a_system_comes_out_as_it_was(tiny_system: Path, tmp_path: Path, store: 
     assert find_system(placed)[0] == find_system(tiny_system)[0]
     assert read_manifest(placed.parent) == read_manifest(tiny_system.parent)
     assert Separator.load(placed, threads=1).sources == find_system(tiny_system)[0].stems
-    # What is damaged in the store is missing, and no system takes it.
+    # A damaged file in the store counts as missing, and no system uses it.
     victim = next(iter(pack.files))
     (store / "files" / victim).write_bytes(b"damaged")
     assert missing(plain, tmp_path) == [victim]

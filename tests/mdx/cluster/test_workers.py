@@ -1,4 +1,4 @@
-"""Who gets a song, and what happens to it where workers fail: with a client that only pretends."""
+"""The assignment of songs to workers, and failing workers, with a fake client."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ HERE = {"kuielab-mdx-net": "1.0", "code of mdx": "abc"}
 
 
 class Scheduler:
-    """Tells of workers."""
+    """Reports workers."""
 
     def __init__(self, **threads: int) -> None:
         self.threads = threads
@@ -38,7 +38,7 @@ class Scheduler:
 
 
 class Client:
-    """What Workers asks of a distributed.Client."""
+    """The part of distributed.Client that Workers uses."""
 
     status = "running"
 
@@ -129,7 +129,7 @@ def test_workers_that_are_silent_or_about_to_end_are_not_alive() -> None:
     assert all(workers.alive(cluster.client, name) for name in scheduler.threads)
     scheduler.silent = {"one"}
     scheduler.status["two"] = "closing_gracefully"
-    scheduler.status["three"] = "paused"  # for want of memory; its songs go on
+    scheduler.status["three"] = "paused"  # for lack of memory; its songs continue
     deadline = time.monotonic() + 10
     while workers.alive(cluster.client, "one") and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -157,7 +157,7 @@ def test_a_difference_names_both_sides() -> None:
 
 
 class Attempts:
-    """What each try comes to, in order."""
+    """The result of each try, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *ends: Exception | None) -> None:
         self.workers: list[str] = []
@@ -178,7 +178,7 @@ class Attempts:
 
 
 def dispatch(tmp_path: Path, **threads: int) -> tuple[Any, FakeCluster]:
-    """One song done by a dispatcher."""
+    """Dispatch one song."""
     cluster = FakeCluster(Client(Scheduler(**threads)))
     dispatcher = Dispatcher(cluster, "separate", HERE)  # type: ignore[arg-type]
     request = Request("a song", tmp_path / "song", "song", Pack({}, {}), {}, tmp_path)

@@ -1,4 +1,4 @@
-"""Long segments of which the middle is kept: nothing is lost, and all of them are counted."""
+"""Long segments whose centre is kept: no sample is lost, and all segments are counted."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SEGMENT, STEP = 40, 16  # 12 samples of context on either side
 
 
 def place_of(segment: Audio) -> Audio:
-    """Tell each sample by its place in its segment, so that context would show."""
+    """Replace each sample by its position in its segment, to reveal any context."""
     return np.tile(np.arange(segment.shape[1], dtype=np.float32), (2, 1))
 
 

@@ -1,4 +1,4 @@
-"""MDX23C's chunks: every sample in as many of them, at any overlap that it allows."""
+"""MDX23C's chunks: every sample is in the same number of them, at any allowed overlap."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_every_sample_is_the_mean_of_n_chunks(passes: int) -> None:
         stream = OverlapAdd(FunctionEstimator(count, geometry), listeners=[Skips()])
         song = noise(samples)
         made = np.concatenate([stream.push(song), stream.finish()], axis=2)[0, 0]
-        # Of the numbers of the N chunks that hold a sample, the mean.
+        # The mean of the numbers of the N chunks that contain a sample.
         first = np.arange(samples) // geometry.step + 1
         np.testing.assert_allclose(made, first + (passes - 1) / 2, rtol=1e-6)
         assert calls == geometry.count(samples) == -(-samples // geometry.step) + passes - 1

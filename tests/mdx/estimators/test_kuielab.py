@@ -1,4 +1,4 @@
-"""Chunks strung together, as the released submission has them."""
+"""Concatenated chunks, as in the released submission."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def run(mix: Audio, sizes: list[int]) -> tuple[Audio, list[Audio]]:
     seen: list[Audio] = []
 
     def process(chunk: Audio) -> Audio:
-        # What a network of one size gets: the song's end is filled up with zeros.
+        # The input of a network of fixed size: the song's end is padded with zeros.
         seen.append(np.pad(chunk, ((0, 0), (0, SPEC.chunk - chunk.shape[1]))))
         return chunk
 
@@ -45,7 +45,7 @@ def test_chunks_are_those_of_the_released_code(samples: int) -> None:
     starts = range(0, samples + pad, SPEC.step)
     expected = [padded[:, start : start + SPEC.chunk] for start in starts]
     if samples % SPEC.step == 0:
-        expected.pop()  # padding only: its output would be cut away whole
+        expected.pop()  # padding only: its output would be discarded
     _, seen = run(mix, [7] * (samples // 7 + 1))
     np.testing.assert_array_equal(np.stack(seen), np.stack(expected))
 

@@ -1,4 +1,4 @@
-"""The streamed overlap-add against the whole song done longhand."""
+"""The streamed overlap-add against a plain implementation for the whole song."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ GAINS = np.random.default_rng(0).uniform(-1, 1, (2, SPEC.chunk)).astype(np.float
 
 
 def process(chunk: Audio) -> Audio:
-    """What a network could do: not the same at any two places of a chunk, which is filled up."""
+    """A stand-in for a network that depends on the position in a chunk, which is padded."""
     size = chunk.shape[1]
     chunk = np.pad(chunk, ((0, 0), (0, SPEC.chunk - size)))
     mixed: Audio = chunk * GAINS + np.float32(0.5) * chunk[::-1, ::-1]
@@ -27,7 +27,7 @@ def process(chunk: Audio) -> Audio:
 
 
 def longhand(mix: Audio, overlap: float | None) -> Audio:
-    """UVR's way with a whole song; the sums are float64."""
+    """UVR's procedure on a whole song, with float64 sums."""
     samples, trim, whole = mix.shape[1], SPEC.n_fft // 2, SPEC.hop * (SPEC.dim_t - 1)
     kept = whole - 2 * trim
     tail = kept + trim - samples % kept

@@ -25,7 +25,7 @@ KUIELAB = [ORDER.index(source) for source in SOURCES]
 
 
 def network(mix: Tensor) -> Tensor:
-    """In Demucs' place: every sample sees its neighbours, every stem the mean of all input.
+    """A stand-in for Demucs: every sample sees its neighbours, every stem the mean of all input.
 
     Shape: (batch, 2, n) -> (batch, 4, 2, stem_samples(n))
     """
@@ -43,7 +43,7 @@ def process(mix: Audio) -> Audio:
 
 
 def make(options: WaveformOptions, function: Callable[[Audio], Audio] = process) -> Waveform:
-    """An estimator around a function in place of Demucs-v2."""
+    """An estimator with a function in place of Demucs-v2."""
     network = FunctionNetwork(function, ["b", 2, "n"], ["b", 4, 2, "m"])
     spec = EstimatorSpec("waveform", ORDER, weights="x.onnx", name="demucs_v2")
     return Waveform(spec, options, network, workers=1)
@@ -60,7 +60,7 @@ def run(mix: Audio, options: WaveformOptions, block: int = 20_000) -> Audio:
 def opened(
     options: WaveformOptions, function: Callable[[Audio], Audio] = process, *skips: Skips
 ) -> OverlapAdd:
-    """A stream that normalises nothing."""
+    """A stream without normalisation."""
     return OverlapAdd(
         make(options, function), listeners=skips, normalisation=Normalisation(0.0, 1.0)
     )
@@ -124,7 +124,7 @@ def test_stems_of_a_batch_come_as_soon_as_its_context_is_there(batch: int) -> No
 def test_what_is_kept_does_not_grow_with_the_song(shifts: int, batch: int) -> None:
     options = WaveformOptions(1.0, 0.5, shifts=shifts, batch=batch)
     way = opened(options)
-    # Mixture that was taken is let go of when the next batch is.
+    # The mixture of a batch is released when the next batch is taken.
     most = SAMPLE_RATE * 3 + 2 * MAX_SHIFT + 2 * (batch - 1) * options.step
     for _ in range(120):
         way.push(noise(SAMPLE_RATE // 4))
@@ -227,7 +227,7 @@ def test_nonsense_is_refused(values: dict[str, Any]) -> None:
 
 
 def test_segments_with_real_neighbours_and_any_length() -> None:
-    # The middle of each segment is kept, as ResUNetDecouple+ has it: a plain echo stays whole.
+    # The centre of each segment is kept, as in ResUNetDecouple+: a plain echo stays complete.
     def echo(mix: Audio) -> Audio:
         late = np.pad(mix, ((0, 0), (0, 0), (700, 0)))[..., : mix.shape[2]]
         return np.stack([mix + late] * 4, axis=1)

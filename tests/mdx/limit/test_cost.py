@@ -1,4 +1,4 @@
-"""What a time limit believes of the machine: the costs of estimators as they are called."""
+"""The cost model of a time limit: measured seconds per call of an estimator."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Which quality level fits into a limit, and when the one at work is given up."""
+"""The choice of a quality level under a limit, and when a song falls back."""
 
 import pytest
 
@@ -19,7 +19,7 @@ GEOMETRIES = dict.fromkeys(SOURCES, Geometry(5 * SAMPLE_RATE, 5 * SAMPLE_RATE))
 
 
 class Clock:
-    """A clock that the test sets."""
+    """A clock set by the test."""
 
     def __init__(self) -> None:
         self.now = 100.0

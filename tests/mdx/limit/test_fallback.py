@@ -1,4 +1,4 @@
-"""Falling back in mid-song: nothing is late, lost, doubled or clicks."""
+"""Falling back in mid-song: nothing is late, lost or doubled, and nothing clicks."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ from mdx.systems.spec import (
 from tests.streams import FunctionNetwork
 from tests.tiny import noise
 
-# Chunks of about half a second, each source its own, so that streams are never in step.
+# Chunks of about half a second, different for each source, so streams are never in step.
 SIZES = {
     source: StftSpec(n_fft=2048, hop=1024, dim_f=1025, dim_t=frames)
     for source, frames in zip(SOURCES, (20, 24, 29, 33), strict=True)
@@ -48,18 +48,18 @@ BLENDED = (
     QualityLevel("int8", estimators=SOURCES), LAST_RESORT,
 )  # fmt: skip
 PARTNER = WaveformOptions(segment=1.0, overlap=0.5, batch=2, lengths="any")
-ALONE = 1.5  # times as long takes a segment that shares its call with no other
+ALONE = 1.5  # factor for the time of a segment that is alone in its call
 SHARES = {"bass": 0.5, "drums": 0.5, "other": 0.7, "vocals": 0.9}
 NORMALISATION = Normalisation(0.1, 0.25)
-SECONDS = {"float32": 0.4, "int8": 0.1}  # a segment, on the machine at its best
+SECONDS = {"float32": 0.4, "int8": 0.1}  # per segment, at full speed
 GAINS = {"float32": 0.6, "int8": 0.5}
-SLOWER = 2  # times: a segment of Demucs-v2
+SLOWER = 2  # factor for the time of a segment of Demucs-v2
 Levels = Sequence[QualityLevel]
 
 
 @dataclass
 class Machine:
-    """A clock, and a machine whose speed changes with it."""
+    """A clock, and a machine whose speed changes over time."""
 
     slowness: Callable[[float], float] = lambda now: 1.0
     freezes: list[tuple[float, float]] = field(default_factory=list)  # when, and for how long
@@ -75,7 +75,7 @@ class Machine:
 
 
 def turn_down(machine: Machine, precision: str) -> Callable[[Audio], Audio]:
-    """What a spectrogram network does here: it takes time for it."""
+    """A stand-in for a spectrogram network: a gain that takes time."""
 
     def function(spectrogram: Audio) -> Audio:
         machine.work(SECONDS[precision])
@@ -86,7 +86,7 @@ def turn_down(machine: Machine, precision: str) -> Callable[[Audio], Audio]:
 
 
 def spectrogram_estimator(source: str, function: Callable[[Audio], Audio]) -> Estimator:
-    """An estimator of one source around a function."""
+    """An estimator of one source, made from a function."""
     size = SIZES[source]
     network = FunctionNetwork(function, [1, 4, size.dim_f, size.dim_t])
     spec = EstimatorSpec("spectrogram", (source,), weights="x.onnx")
@@ -95,7 +95,7 @@ def spectrogram_estimator(source: str, function: Callable[[Audio], Audio]) -> Es
 
 
 def demucs_estimator(machine: Machine, precision: str) -> Estimator:
-    """In Demucs-v2's place: every stem is half of the input, and takes time."""
+    """A stand-in for Demucs-v2: every stem is half of the input, and takes time."""
 
     def function(mix: Audio) -> Audio:
         # A call costs the same whatever its batch, and each segment something more.
@@ -153,7 +153,7 @@ def run(
 
 
 def run_whole(mix: Audio, level: QualityLevel, levels: Levels = PLAIN) -> Audio:
-    """A song at one quality level from end to end."""
+    """A whole song at one quality level."""
     ladder = make_ladder(Machine(), levels)
     pipeline = ladder.open(level, normalisations={"stereo": NORMALISATION})
     parts = [pipeline.push(block) for block in blocks(mix)]
@@ -191,7 +191,7 @@ def test_a_fallback_fades_from_one_level_into_the_other(
     above, below = run_whole(mix, levels[0], levels), run_whole(mix, levels[1], levels)
     np.testing.assert_array_equal(stems[:, :, :place], above[:, :, :place])
     after = slice(place + FADE, None)
-    # Segments lie elsewhere, so that equal means equal up to rounding.
+    # Segments are at other positions, so results are equal up to rounding.
     assert np.abs(stems - below)[:, :, after].max() < 1e-5
     fade = slice(place, place + FADE)
     change, whole = (stems - above)[:, :, fade], (below - above)[:, :, fade]
@@ -240,7 +240,7 @@ def test_the_mean_of_both_polarities_has_no_even_part() -> None:
 def test_a_level_without_demucs_is_the_separators_alone() -> None:
     mix = noise(5 * SAMPLE_RATE)
     blended, alone = (run_whole(mix, level, BLENDED) for level in (BLENDED[1], BLENDED[2]))
-    # Demucs' half is one of what lies around the song's mean.
+    # Demucs' half is of the song minus its mean.
     demucs = np.float32(0.5) * (mix - np.float32(NORMALISATION.mean)) + np.float32(
         NORMALISATION.mean
     )
@@ -263,7 +263,7 @@ def test_beside_demucs_a_source_without_an_estimator_of_its_own_is_demucs() -> N
 
 
 def without_stft(estimator: Spectrogram, chunk: Audio, stages: Stages) -> Audio:
-    """An estimate by a network of one gain, which needs no spectrogram to be exact."""
+    """The estimate of a network that is a gain, computed exactly without a spectrogram."""
     assert estimator.network is not None
     found = estimator.network(chunk[np.newaxis])
     return found[:, :, estimator.geometry.before : chunk.shape[1] - estimator.geometry.after]
@@ -286,7 +286,7 @@ def test_never_late_whatever_the_machine_does(
         mix = noise(int(rng.integers(1, 14 * SAMPLE_RATE)), seed=seed)
         limit = float(rng.uniform(15, 80)) * (2 if levels is BLENDED else 1)
         pace = rng.choice([1.0, 1.0, 2.0, 5.0, 20.0], 40)
-        # A segment may be as slow as the safety margin allows: a tenth of the limit.
+        # A segment may be as slow as the safety margin, a tenth of the limit, allows.
         freezes = [(float(rng.uniform(0, limit / 2)), float(rng.uniform(0, limit / 4)))]
         pace = np.minimum(pace, 0.1 * limit / longest)
         machine = Machine(

@@ -1,4 +1,4 @@
-"""Which quality levels a system has: what its YAML says, as far as the networks are there."""
+"""The quality levels of a system: those of its YAML whose networks exist."""
 
 import logging
 from pathlib import Path
@@ -121,7 +121,7 @@ def test_a_file_of_that_name_which_is_not_ours_is_left_alone(
     separator.separate_file(song, tmp_path / "out")
     assert theirs.read_text() == '{"mine": 1}'
     theirs.unlink()
-    theirs.mkdir()  # cannot be written: the stems are there all the same
+    theirs.mkdir()  # cannot be written, but the stems are written all the same
     paths = separator.separate_file(song, tmp_path / "out", limit=Limit("fixed", 600))
     assert all(path.is_file() for path in paths.values())
 

@@ -1,4 +1,4 @@
-"""The limit of a song: how it is told."""
+"""The limit of a song: parsing and printing."""
 
 from dataclasses import replace
 

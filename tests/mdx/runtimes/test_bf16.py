@@ -1,4 +1,4 @@
-"""bfloat16: where it can be had, what runs in it, and what it changes."""
+"""bfloat16: where it is available, which networks use it, and its effect."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ from tests.tiny import TINY, noise
 
 @pytest.fixture
 def bf16(monkeypatch: pytest.MonkeyPatch, no_bf16: None) -> None:
-    """A CPU that has it. OpenVINO takes the hint on others too, and computes in float32 there."""
+    """A CPU with bfloat16. On others, OpenVINO accepts the hint but computes in float32."""
     monkeypatch.setattr("mdx.runtimes.runtime.has_bf16", lambda: True)
 
 
 def labels(separator: Separator) -> list[str]:
-    """The quality levels of a separator, in words."""
+    """The quality levels of a separator, as text."""
     top = separator.ladder.levels[0]
     return [level.label(top) for level in separator.ladder.levels]
 
@@ -40,7 +40,7 @@ def test_the_same_file_is_computed_in_bfloat16(tiny_system: Path) -> None:
     before, after = exact(values), rounded(values)
     error = np.sqrt(np.mean((after - before) ** 2) / np.mean(before**2))
     assert after.dtype == np.float32 and error < 0.02
-    # 8 bits of mantissa: rounding shows where the CPU really computes so.
+    # 8 bits of mantissa: rounding is visible if the CPU really uses bfloat16.
     assert (error > 1e-4) == has_bf16()
 
 

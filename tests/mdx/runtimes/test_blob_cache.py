@@ -10,13 +10,13 @@ from mdx.runtimes.blob_cache import DIGESTS, compiled_cache
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own."""
+    """A separate cache for the test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path
 
 
 def compile_into(graph: bytes = b"graph", settings: object = None) -> tuple[Path, bool]:
-    """What a runtime does: take the blob that is there, or make it; returns whether it was."""
+    """Use an existing blob or make it, like a runtime; returns its path and whether it existed."""
     with compiled_cache(graph, settings) as folder:
         assert folder is not None
         blob = folder / "1234.blob"
@@ -76,7 +76,7 @@ def test_processes_enter_one_after_another(monkeypatch: pytest.MonkeyPatch) -> N
         assert other.stdin and other.stdout and other.stdout.readline() == "inside\n"
         monkeypatch.setattr("mdx.runtimes.blob_cache.PATIENCE", 0.1)
         with compiled_cache(b"graph") as folder:
-            assert folder is None  # the other one hangs: it goes without
+            assert folder is None  # the other process hangs: this one works without a cache
         with compiled_cache(b"another graph") as folder:
             assert folder is not None
         monkeypatch.setattr("mdx.runtimes.blob_cache.PATIENCE", 60.0)

@@ -1,4 +1,4 @@
-"""A network on disk in either runtime: what is loaded, and what is refused."""
+"""Networks on disk in either runtime: which are loaded, and which are refused."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ Shape = list[int | str]
 
 
 def graph(shape: Shape, *, out: Shape | None = None, kind: int = TensorProto.FLOAT) -> bytes:
-    """An ONNX file whose one node hands its input on, or swaps its last axes to come `out`."""
+    """An ONNX file with one node: the identity, or for `out` a transpose of the last axes."""
     ends = [
         helper.make_tensor_value_info(name, kind, size)
         for name, size in (("input", shape), ("output", out or shape))
@@ -40,7 +40,7 @@ def graph(shape: Shape, *, out: Shape | None = None, kind: int = TensorProto.FLO
 
 
 def stems_graph(stems: int) -> bytes:
-    """An ONNX file that gives a spectrogram out once for every stem."""
+    """An ONNX file that repeats a spectrogram for every stem."""
     ends = [
         helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 4, 48, 32]),
         helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, stems, 4, 48, 32]),
@@ -177,7 +177,7 @@ def test_a_provider_that_fails_in_a_song_is_not_replaced(monkeypatch: pytest.Mon
 
 
 def test_a_provider_that_drops_out_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    # onnxruntime lists CUDA wherever it was built in, and goes on without it where there is no GPU.
+    # onnxruntime lists CUDA if it was built in, and continues without it if there is no GPU.
     monkeypatch.setattr(ort, "get_available_providers", lambda: list(PROVIDERS.values()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

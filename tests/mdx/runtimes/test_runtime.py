@@ -1,4 +1,4 @@
-"""Which runtime runs a network: by name, by itself, and where one is missing or fails."""
+"""The choice of a runtime: by name, automatically, and if one is missing or fails."""
 
 import logging
 import sys
@@ -17,7 +17,7 @@ from mdx.systems.spec import SOURCES
 from tests.mdx.runtimes.test_networks import graph
 from tests.tiny import noise
 
-TOLERANCE = 2e-5  # of the peak: two runtimes add float32 in different orders
+TOLERANCE = 2e-5  # of the peak: the runtimes sum float32 in different orders
 
 
 def test_openvino_separates_like_onnxruntime(tiny_system: Path) -> None:
@@ -58,7 +58,7 @@ def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> 
 
 
 class Broken:
-    """In OpenVINO's place: it cannot compile anything."""
+    """A stand-in for OpenVINO that cannot compile anything."""
 
     def __init__(self, path: Path, name: str, *, threads: int, lean: bool) -> None:
         raise NetworkError(name, got="an unknown operator", expected="an ONNX network")

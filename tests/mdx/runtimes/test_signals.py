@@ -1,4 +1,4 @@
-"""Networks that are gone leave the process able to handle signals."""
+"""After networks are freed, the process can still handle signals."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("openvino")
 
-# Loads two networks, drops them in the order in which they were loaded, and gets a signal.
+# Loads two networks, frees them in the same order, and receives a signal.
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path

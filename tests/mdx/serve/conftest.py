@@ -1,4 +1,4 @@
-"""A server that the tests of a module share."""
+"""A server for all tests of a module."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from benchmarks.page_server import PATIENCE, Server
 from tests.browser import console, wait
 
-# How loud it is now: the peak of what the analyser sees.
+# The current level: the peak of the analyser's samples.
 LOUDNESS = """
 const data = new Float32Array(2048);
 const audio = document.querySelector('.player').parentElement.player.audio;
@@ -29,11 +29,11 @@ class Pages:
         self.downloads = folder / "downloads"
 
     def run(self, script: str, *arguments: object) -> Any:
-        """What a script returns."""
+        """Run a script; returns its result."""
         return self.browser.execute_script(script, *arguments)
 
     def wait(self, script: str, *arguments: object) -> Any:
-        """Wait until a script returns what is true."""
+        """Wait until a script returns a true value."""
         return wait(self.browser, script, *arguments, patience=PATIENCE)
 
     def open(self) -> None:
@@ -42,7 +42,7 @@ class Pages:
         self.wait("return document.querySelector('#system').value")
 
     def choose(self, *paths: Path) -> None:
-        """Choose files by the button."""
+        """Choose files with the button."""
         self.browser.find_element(By.ID, "files").send_keys("\n".join(map(str, paths)))
 
     def card(self, name: str, state: str) -> Any:
@@ -53,13 +53,13 @@ class Pages:
         )  # fmt: skip
 
     def click(self, selector: str, within: Any = None) -> None:
-        """Click what is shown."""
+        """Click an element once it is visible."""
         element = (within or self.browser).find_element(By.CSS_SELECTOR, selector)
         self.run("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
 
     def press(self, *keys: str) -> None:
-        """Press keys, held together."""
+        """Press keys together."""
         self.run("document.activeElement?.blur()")
         chain = ActionChains(self.browser)
         for key in keys[:-1]:
@@ -70,7 +70,7 @@ class Pages:
         chain.perform()
 
     def downloaded(self, name: str) -> bytes:
-        """A file that the browser has saved."""
+        """The content of a file that the browser has saved."""
         path = self.downloads / name
         wait_for = iter(range(int(PATIENCE / 0.1)))
         while not path.is_file() and next(wait_for, None) is not None:
@@ -79,7 +79,7 @@ class Pages:
 
 
 def without_web_audio(pages: Pages) -> None:
-    """A browser that has only <audio>."""
+    """Test playback in a browser without WebAudio."""
     script = {"source": "delete window.AudioContext; delete window.webkitAudioContext;"}
     pages.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
     pages.open()

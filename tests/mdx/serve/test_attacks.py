@@ -1,4 +1,4 @@
-"""What a hostile page, a hostile file or a hostile client tries; each is one line of the log."""
+"""Attacks by a page, a file or a client, each of which is one line in the log."""
 
 import asyncio
 import contextlib
@@ -23,16 +23,16 @@ RESERVE = {"system": "tiny", "precision": "float32", "name": "a.wav", "bytes": 1
 
 
 def raw(port: int, request: bytes) -> bytes:
-    """The first bytes of an answer to what need not be HTTP."""
+    """The first bytes of the answer to a request that may not be HTTP."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        with contextlib.suppress(OSError):  # it was refused before its end
+        with contextlib.suppress(OSError):  # refused before it was complete
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
         return connection.recv(65536)
 
 
 def told(server: Server, before: int, words: str) -> None:
-    """One line more, with these words in it."""
+    """Assert that the log has one more line, with these words."""
     lines = server.log[before:]
     assert len(lines) == 1 and words in lines[0], lines
 
@@ -135,7 +135,7 @@ def test_an_upload_keeps_to_its_size(server: Server) -> None:
 
 
 def server_files(server: Server) -> list[Path]:
-    """All that lies in the server's folder."""
+    """All files in the server's folder."""
     arguments = Path(f"/proc/{server.process.pid}/cmdline").read_text().split("\0")
     return list(Path(arguments[arguments.index("--folder") + 1]).rglob("*"))
 
@@ -174,7 +174,7 @@ def test_many_requests_at_once_leave_memory_as_it_is(server: Server) -> None:
 
 
 def silence(path: Path) -> bytes:
-    """Ten minutes in few bytes: they would decode to 100 MB."""
+    """Write ten minutes of silence, a small file that decodes to 100 MB."""
     sf.write(path, np.zeros(RATE * 600, np.int16), RATE, format="FLAC")
     assert path.stat().st_size < 200_000
     return path.read_bytes()

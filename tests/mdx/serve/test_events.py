@@ -1,4 +1,4 @@
-"""Pages are told what has changed, in bounded memory."""
+"""Pages receive changes, in bounded memory."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What is kept of a job, and what a name becomes."""
+"""Jobs as files, and the names of songs."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: songs go in, and their stems sound as the page says."""
+"""The page in a real browser: separating songs and playing their stems."""
 
 import base64
 import io
@@ -110,8 +110,8 @@ def test_it_is_in_sync_wherever_it_is_sought(pages: Pages) -> None:
     pages.press(Keys.ARROW_LEFT)
     assert pages.run(POSITION) == pytest.approx(10, abs=0.2)
     pages.press(" ")
-    pages.wait(f"return (() => {{ {POSITION} }})() > 12")  # over the seam of two pieces
-    # The tracks are cut at the same frames, from one start: what sounds of two is what they hold.
+    pages.wait(f"return (() => {{ {POSITION} }})() > 12")  # across the boundary of two pieces
+    # All tracks are cut at the same frames and start together.
     assert (
         pages.run("""
         const audio = document.querySelector('.player').parentElement.player.audio;
@@ -129,7 +129,7 @@ def test_it_is_in_sync_wherever_it_is_sought(pages: Pages) -> None:
 
 
 def test_pieces_join_without_a_gap(pages: Pages) -> None:
-    # The player's own code into an offline context, with a ramp for a track.
+    # The player's own code in an offline context, with a ramp as track.
     pieces, worst = pages.run("""
         const { WebAudio } = await import('/page/audio.js');
         const rate = 8000, frames = 8 * rate;
@@ -204,7 +204,7 @@ def test_folders_are_understood(pages: Pages) -> None:
         return songsOf(files).map((it) => [it.name, it.file.name, Object.keys(it.truth)]);""",
         paths,
     )
-    # A folder as MUSDB has them is one song; what was picked by hand is tried whatever it is.
+    # A folder in MUSDB's layout is one song; files chosen directly are tried whatever they are.
     assert sorted(found) == [
         ["M:bass.wav", "M:bass.wav", []], ["M:two:x.mp3", "M:two:x.mp3", []],
         ["a.wav", "a.wav", []], ["notes.txt", "notes.txt", []],
@@ -243,7 +243,7 @@ def test_scores_and_two_versions_blind(pages: Pages, test_set: Path) -> None:
         return cells.length === 10 && cells""")
     job = next(it for it in pages.server.jobs().values() if it["name"] == "mixture.wav")
     assert cells[0] == f"{job['scores']['sdr']['song']:.2f}"
-    pages.click(".player .again")  # another system; here the only one there is, or the first
+    pages.click(".player .again")  # another system; here it is the same one
     pages.wait("return document.querySelectorAll('.side').length === 3")
     pages.click(".player .blind input")
     names = pages.run("return [...document.querySelectorAll('.side')].map((it) => it.textContent)")
@@ -253,7 +253,7 @@ def test_scores_and_two_versions_blind(pages: Pages, test_set: Path) -> None:
     pages.wait(f"return (() => {{ {LOUDNESS} }})() > 0.01")
     before = pages.run(POSITION)
     pages.click(".side:nth-child(3)")
-    assert before <= pages.run(POSITION) < before + 2  # it goes on at the same place
+    assert before <= pages.run(POSITION) < before + 2  # it continues at the same position
     pages.click(".player .blind input")
     names = pages.run("return [...document.querySelectorAll('.side')].map((it) => it.textContent)")
     assert "true stems" in names and "A" not in names
@@ -293,7 +293,7 @@ def test_the_server_may_die_and_come_back(pages: Pages, tiny_system: Path) -> No
     with serving(tiny_system, pages.folder / "folder", "--port", str(port)) as pages.server:
         pages.wait("return document.querySelector('#connection').hidden")
         assert pages.run("return document.querySelectorAll('.song').length") == before
-        console(pages.browser)  # the requests that were lost
+        console(pages.browser)  # lost requests
         without_web_audio(pages)
         pages.click("#clear")
         pages.wait("return document.querySelectorAll('.song').length === 0")

@@ -1,4 +1,4 @@
-"""What the queue does by itself, and what it does with workers that do not do as they are told."""
+"""The queue: expiry of songs, limits, and misbehaving workers."""
 
 import asyncio
 import builtins
@@ -34,7 +34,7 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 
 
 def make_queue(system: Path, shelf: Shelf) -> Queue:
-    """A queue whose songs stay for an hour; nothing runs it."""
+    """A queue that keeps songs for an hour and is not running."""
     settings = Settings(folder=shelf.root, system=str(system), keep_hours=1.0, reserve=0)
     return Queue(settings, shelf, Menu(settings))
 
@@ -89,7 +89,7 @@ def test_a_job_that_cannot_be_kept_goes_on(
 
 
 async def child(script: str) -> Worker:
-    """A worker that runs another script."""
+    """A worker that runs the given script."""
     pipe = asyncio.subprocess.PIPE
     return Worker(
         await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdin=pipe, stdout=pipe)

@@ -1,4 +1,4 @@
-"""A server that stops, or is killed, and the one that takes its place."""
+"""A server that is stopped or killed, and its successor."""
 
 import io
 import signal
@@ -17,14 +17,14 @@ from tests.tiny import noise
 
 
 def long_song(seed: int) -> bytes:
-    """Noise that takes a while."""
+    """A song of noise that takes a while."""
     buffer = io.BytesIO()
     sf.write(buffer, noise(40 * RATE, seed=seed).T, RATE, format="WAV")
     return buffer.getvalue()
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs, and is no zombie."""
+    """Whether a process is running and not a zombie."""
     try:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -46,7 +46,7 @@ def test_songs_and_queue_survive_a_killed_server(tiny_system: Path, tmp_path: Pa
         end = time.monotonic() + 30
         while any(map(is_alive, workers)) and time.monotonic() < end:
             time.sleep(0.05)
-        assert workers and not any(map(is_alive, workers))  # nobody goes on for a dead server
+        assert workers and not any(map(is_alive, workers))  # workers end with their server
     with serving(tiny_system, folder) as second:
         assert second.get(f"/api/jobs/{done}/stem/bass") == stem
         assert second.wait(working)["state"] == "done"
@@ -60,7 +60,7 @@ def test_songs_and_queue_survive_a_killed_server(tiny_system: Path, tmp_path: Pa
 
 
 def serve(*options: object) -> "subprocess.CompletedProcess[str]":
-    """`mdx serve` where it cannot start."""
+    """Run `mdx serve` in a case in which it cannot start."""
     return subprocess.run(
         [sys.executable, "-m", "mdx", "serve", *map(str, options)],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
@@ -81,7 +81,7 @@ def test_one_line_says_why_it_cannot_start(tiny_system: Path, tmp_path: Path) ->
         assert "a folder that another mdx serve has" in found.stderr and found.returncode == 1
         page.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert page.recv(4096)
-        assert server.stop(signal.SIGTERM) == 143  # a page that listens does not hold it up
+        assert server.stop(signal.SIGTERM) == 143  # an open page does not delay it
         assert "continues with the songs" in server.process.stdout.read()  # type: ignore[union-attr]
 
 

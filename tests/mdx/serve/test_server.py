@@ -1,4 +1,4 @@
-"""A whole server: what it makes of songs is what `mdx separate` makes of them."""
+"""A whole server: its stems equal those of `mdx separate`."""
 
 import io
 import json
@@ -21,20 +21,20 @@ NASTY = "../../etc/<b>pass\nwd\u202e.wav"
 
 @pytest.fixture(scope="module")
 def song(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A second of noise as a WAV."""
+    """One second of noise as a WAV file."""
     return write_song(tmp_path_factory.mktemp("song") / "song.wav", RATE).read_bytes()
 
 
 @pytest.fixture(scope="module")
 def done(server: Server, song: bytes) -> dict[str, Any]:
-    """The job of that song, separated."""
+    """The finished job of that song."""
     job = server.separate(song)
     assert job["state"] == "done", job
     return job
 
 
 def samples(content: bytes) -> Any:
-    """The integers of a WAV or FLAC."""
+    """The integer samples of a WAV or FLAC file."""
     return sf.read(io.BytesIO(content), dtype="int16")[0]
 
 

@@ -1,4 +1,4 @@
-"""The folder of a server: what is found there again, and what is not trusted."""
+"""The folder of a server: restoring its jobs, and ignoring damaged files."""
 
 import contextlib
 import json

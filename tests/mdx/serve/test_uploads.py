@@ -1,4 +1,4 @@
-"""An upload is whole, or it is not there."""
+"""An upload is complete or absent."""
 
 import asyncio
 import itertools
@@ -16,7 +16,7 @@ PLENTY = 1 << 40
 
 
 def bounds(size: int, *, reserve: int = 0, free: Callable[[], int] = lambda: PLENTY) -> Bounds:
-    """Bounds with little patience."""
+    """Bounds with short timeouts."""
     return Bounds(size=size, reserve=reserve, free=free, patience=0.1)
 
 
@@ -28,7 +28,7 @@ async def body(*chunks: bytes, wait: float = 0.0) -> AsyncGenerator[bytes]:
 
 
 def take(target: Path, limits: Bounds, chunks: AsyncIterator[bytes]) -> list[int]:
-    """Receive a body; returns what was told meanwhile."""
+    """Receive a body; returns the reported progress."""
     told: list[int] = []
     asyncio.run(receive(chunks, target, limits, told.append))
     return told

@@ -1,4 +1,4 @@
-"""Every byte that a network uses is in the file that the manifest names."""
+"""Every byte that a network uses is in the file named by the manifest."""
 
 import hashlib
 from pathlib import Path
@@ -29,7 +29,7 @@ def conv_model(weight: TensorProto | None = None) -> onnx.ModelProto:
 
 
 def external(name: str = "w") -> TensorProto:
-    """A tensor whose data lie elsewhere."""
+    """A tensor with external data."""
     tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[4, 4, 1, 1])
     tensor.data_location = TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="elsewhere.data")
@@ -37,7 +37,7 @@ def external(name: str = "w") -> TensorProto:
 
 
 def hidden(place: str) -> onnx.ModelProto:
-    """A network that has such a tensor in one of the places where ONNX allows some."""
+    """A network with such a tensor in one of the places that ONNX allows."""
     model, inner = conv_model(), conv_model(external()).graph
     if place == "attribute":
         model.graph.node.add(op_type="Constant").attribute.append(

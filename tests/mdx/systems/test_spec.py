@@ -1,4 +1,4 @@
-"""Systems as YAML: what they say, and what is refused."""
+"""Systems as YAML: valid ones, and errors for others."""
 
 from pathlib import Path
 

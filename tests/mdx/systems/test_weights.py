@@ -19,7 +19,7 @@ from mdx.systems.weights import name_for, read_weights, weights_file
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with one registered file, below a name of two parts."""
+    """A folder with one registered file in a subfolder."""
     (tmp_path / "w" / "demo").mkdir(parents=True)
     (tmp_path / "w" / "demo" / "a.onnx").write_bytes(b"content")
     register_weights(tmp_path / "w", "demo/a.onnx", made_by="python -m x")
@@ -69,7 +69,7 @@ def test_int8_that_is_not_there_is_made_by_the_right_command(folder: Path) -> No
     with pytest.raises(WeightsError, match=companion):  # neither file is here yet
         name_for("int8", folder, "d/c.onnx")
     write_entry(folder, "d/c.onnx", WeightsEntry("a" * 64, parent="0c3e77b9"))
-    write_entry(folder, "c.th", WeightsEntry("0c3e77b9"))  # a checkpoint of one's own
+    write_entry(folder, "c.th", WeightsEntry("0c3e77b9"))  # the user's own checkpoint
     write_entry(folder, "d/c.int8.onnx", WeightsEntry("b" * 64, parent="c" * 64))
     with pytest.raises(WeightsError, match=f"made from another d/c.onnx.*{companion}"):
         name_for("int8", folder, "d/c.onnx")
