@@ -168,7 +168,7 @@ def test_python_blocks_run(block: str, tmp_path: Path, monkeypatch: pytest.Monke
             raise
 
 
-def test_the_docs_have_what_is_tested() -> None:
+def test_the_docs_have_links_commands_and_python_blocks() -> None:
     assert len(PAGES) > 15 and len(COMMANDS) > 40 and len(PYTHON_BLOCKS) >= 2
     assert all(links(page) or prose(page) for page in PAGES)
 

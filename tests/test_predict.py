@@ -40,7 +40,7 @@ def run(*arguments: object, root: Path = ROOT, **env: object) -> "subprocess.Com
     )
 
 
-def test_songs_of_one_s_own(tiny_system: Path, song: Path, tmp_path: Path) -> None:
+def test_the_user_s_own_songs(tiny_system: Path, song: Path, tmp_path: Path) -> None:
     second = song.with_name("another.flac")
     sf.write(second, noise(9000)[0], 22050)
     out = tmp_path / "out"
@@ -53,7 +53,7 @@ def test_songs_of_one_s_own(tiny_system: Path, song: Path, tmp_path: Path) -> No
         assert (info.samplerate, info.frames, info.subtype) == (rate, samples, "PCM_24")
 
 
-def test_stems_asked_for_alone_are_those_without_the_mixer(
+def test_single_stems_are_made_without_the_mixer(
     tiny_copy: Path, song: Path, tmp_path: Path
 ) -> None:
     wanted = ["--source", "vocals", "--source", "drums"]
@@ -72,7 +72,7 @@ def test_stems_asked_for_alone_are_those_without_the_mixer(
         assert alone == together
 
 
-def test_what_is_told_of_stems_stays_as_long_as_they_do(tiny_system: Path, tmp_path: Path) -> None:
+def test_quality_json_stays_as_long_as_its_stems(tiny_system: Path, tmp_path: Path) -> None:
     song = tmp_path / "song.wav"
     sf.write(song, noise(9000)[0], 22050)
     options = ["-o", tmp_path, "--system", tiny_system]
@@ -172,7 +172,7 @@ def test_it_needs_nothing_but_the_grader_s_contract(
 
 
 @pytest.mark.parametrize("package", [None, "raises", "works"])
-def test_the_challenge_is_told_if_it_can_be(
+def test_the_challenge_is_notified_if_possible(
     package: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, object]] = []

@@ -47,7 +47,7 @@ class Same(nn.Module):
         Normalised(Same()),
     ],
 )
-def test_what_a_network_leaves_alone_is_the_mixture(wave: nn.Module) -> None:
+def test_an_identity_network_returns_the_mixture(wave: nn.Module) -> None:
     mix = torch.randn(2, 2, 128 * 32)
     assert torch.allclose(wave(mix)[:, 0], mix, atol=1e-3)
 
@@ -72,9 +72,7 @@ def test_targets_are_in_the_order_that_a_network_makes(tmp_path: Path) -> None:
     assert not torch.equal(later[0], alone[0])
 
 
-def test_a_training_goes_on_where_it_was_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_training_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     songs = list(find_songs(write_songs(tmp_path / "songs", samples=CHUNK + 100)))
     clock = count()  # a step takes one second of it
     monkeypatch.setattr("time.process_time", lambda: float(next(clock)))
@@ -114,7 +112,7 @@ def test_joint_networks_get_the_time_of_both_sources(tmp_path: Path) -> None:
     assert cells["Demucs-v2"] == ["-", "0", "-", "0"]
 
 
-def test_what_is_finished_is_not_trained_again(tmp_path: Path) -> None:
+def test_finished_trainings_are_not_repeated(tmp_path: Path) -> None:
     for part in ("train", "test"):
         write_songs(tmp_path / part)
     todo = races(["d3net"], 20.0)

@@ -56,7 +56,7 @@ def test_operations_are_those_of_every_call(
     assert calls and song_macs(system, seconds) == expected
 
 
-def test_every_system_with_published_networks_is_there() -> None:
+def test_every_system_with_published_networks_is_included() -> None:
     others = {"demo", "demo_no_mixer", "leaderboard_b"}
     assert set(system_names()) - others == set(CONTENDERS)
 
@@ -140,7 +140,7 @@ def test_figures_of_another_machine_are_not_mixed(tmp_path: Path) -> None:
         Figures(path, 10)
 
 
-def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+def test_existing_measurements_are_not_repeated(tmp_path: Path) -> None:
     runs = [Run("x_umx", "published", "float32")]
     figures = figures_of(tmp_path / "a.json", runs, 8.0)
     measure(runs, tmp_path / "none", figures, 10, times=1)  # it would write networks there

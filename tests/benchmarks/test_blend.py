@@ -10,7 +10,7 @@ from mdx.systems.find import find_system
 from mdx.systems.spec import SOURCES
 
 
-def test_the_system_is_leaderboard_a_s_but_for_its_weights(tmp_path: Path) -> None:
+def test_the_system_is_leaderboard_a_s_except_for_its_weights(tmp_path: Path) -> None:
     spec, _ = find_system(write_system(tmp_path, 40.0, 0.5, 2))
     sent, _ = find_system("leaderboard_a")
     assert spec.combine[1:] == sent.combine[1:] and spec.names == sent.names

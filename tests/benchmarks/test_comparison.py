@@ -28,7 +28,7 @@ from tests.training.miniature import write_songs
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_variants_differ_in_what_they_are_called_for(source: str) -> None:
+def test_variants_differ_as_their_names_say(source: str) -> None:
     own, squared, whole, v1 = (small_config(variant, source) for variant in VARIANTS)
     assert (own.loss, squared.loss) == ("l1", "mse")
     assert own.dim_f < own.stft(own.frames).n_bins - 1
@@ -100,7 +100,7 @@ def test_the_table_has_means_and_spread() -> None:
     assert mixed == f"| {MIXED} | 4.00 (4.00 to 4.00) | - | 4.00 (4.00 to 4.00) | - |"
 
 
-def test_what_is_finished_is_not_trained_again(
+def test_finished_trainings_are_not_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, page = tmp_path / "out", tmp_path / "train.md"

@@ -67,7 +67,7 @@ class Here:
         return Run(seconds=8.0 if "40-0.5-1" in system.name else 2.0, peak_memory=3_000_000)
 
 
-def test_settings_are_told_against_the_reference(
+def test_settings_are_compared_with_the_reference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demucs_v2, "ProcessPoolExecutor", Here)

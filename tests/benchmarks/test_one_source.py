@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.one_source import PEER, one_source_table, prepare_peer
 
 
-def test_the_peer_is_told_what_it_would_download(tiny_system: Path, tmp_path: Path) -> None:
+def test_the_peer_gets_the_lists_that_it_would_download(tiny_system: Path, tmp_path: Path) -> None:
     path = prepare_peer(tiny_system, tmp_path / "models")
     original = (tiny_system.parent / "vocals.onnx").read_bytes()
     assert path.read_bytes() == original  # shorter than its tail: known by all of its bytes

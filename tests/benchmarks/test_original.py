@@ -45,7 +45,7 @@ def test_the_released_order_of_operations_is_the_same_function() -> None:
     assert torch.equal(ours, theirs) and ours.abs().max() > 0
 
 
-def test_a_method_that_failed_is_said_to_have_failed() -> None:
+def test_a_failed_method_is_reported_as_failed() -> None:
     run = {"seconds": 5.0, "peak_memory": 2_000_000, "stages": {"read": 0.5, "networks": 4.0}}
     methods = {"original": {"failed": "exit code -9"}, "onnxruntime": run}
     speed = {"float32": 1e9, "int8": 4e9}

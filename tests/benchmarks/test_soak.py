@@ -42,7 +42,7 @@ def whole_of(folder: Path, how: str) -> Whole:
     return Whole(command, folder, 0.5, stems_in(folder), {})
 
 
-def test_a_journal_goes_on_after_a_broken_line(tmp_path: Path) -> None:
+def test_a_journal_continues_after_an_incomplete_line(tmp_path: Path) -> None:
     Journal(tmp_path, "late").add({"number": 0, "bad": False})
     with (tmp_path / "late.jsonl").open("a") as file:
         file.write('{"number": 1, "ba')
@@ -72,7 +72,7 @@ def test_a_command_that_writes_stems_one_by_one_is_found_out(tmp_path: Path) -> 
     assert any(row["killed"] for row in rows) and not any(row["bad"] for row in rows)
 
 
-def test_what_goes_on_after_the_kill_is_found(tmp_path: Path) -> None:
+def test_processes_that_survive_the_kill_are_found(tmp_path: Path) -> None:
     child = "import subprocess, sys, time; subprocess.Popen(['sleep', '30']); time.sleep(30)"
     assert run_and_kill([sys.executable, "-c", child], 1.0, "a-soak-test")
     (orphan,) = left_running("a-soak-test")

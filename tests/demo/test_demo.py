@@ -118,7 +118,7 @@ def test_a_song_of_another_request_is_replaced(tmp_path: Path, change: str) -> N
 @pytest.mark.parametrize(
     "fault", [soundfile.LibsndfileError(2), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
 )
-def test_a_full_disk_keeps_what_is_complete(
+def test_a_full_disk_keeps_complete_songs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     fault: Exception,
 ) -> None:  # fmt: skip
@@ -143,7 +143,7 @@ def test_a_full_disk_keeps_what_is_complete(
     assert main(command) == 0
 
 
-def test_an_interrupted_run_keeps_whole_songs_only_and_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_run_keeps_only_whole_songs_and_continues(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "demo", "--out", str(tmp_path), "--test", "50",
                "--seconds", "2", "--jobs", "2"]  # fmt: skip
     with subprocess.Popen(
@@ -216,7 +216,7 @@ def test_song_json_proves_the_splits_apart(songs: dict[tuple[str, str], Song]) -
     assert all(first[1] < second[0] for first, second in pairwise(gaps))
 
 
-def test_song_json_holds_what_was_sung(songs: dict[tuple[str, str], Song]) -> None:
+def test_song_json_contains_the_sung_notes(songs: dict[tuple[str, str], Song]) -> None:
     for stems, facts in songs.values():
         for start, duration, pitch, _ in facts["vocals"]:
             assert start >= 0 and duration > 0 and 30 < pitch < 90
@@ -255,7 +255,7 @@ def test_impossible_requests_are_refused(split: str, index: int, seconds: float,
         Request(split, index, seconds, seed)
 
 
-def test_espeak_is_asked_for_and_missed(
+def test_a_missing_espeak_is_an_error_if_requested(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -266,7 +266,7 @@ def test_espeak_is_asked_for_and_missed(
     assert not list(tmp_path.glob("new/*"))
 
 
-def test_out_must_not_be_a_file_or_hold_strangers(
+def test_out_must_not_be_a_file_or_contain_other_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()

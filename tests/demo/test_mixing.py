@@ -194,7 +194,7 @@ def test_the_same_streams_give_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_a_stem_is_treated_alike_whatever_the_others_do(
+def test_a_stem_is_treated_independently_of_the_others(
     stem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each has its own random stream; only level and limiter are shared."""
@@ -246,7 +246,7 @@ def test_songs_end_without_a_click() -> None:
 
 
 @pytest.mark.parametrize("ducked", [False, True])
-def test_bass_and_other_give_way_to_the_kick_where_the_song_wants_it(ducked: bool) -> None:
+def test_bass_and_other_are_ducked_if_the_song_says_so(ducked: bool) -> None:
     tone = {stem: np.stack([np.sin(2 * np.pi * 300 * time_axis(N))] * 2) for stem in STEMS}
     stems, knobs = mixed(tone, 1, score=replace(plain(), ducked=ducked))
     after, later = (slice(SAMPLE_RATE + a, SAMPLE_RATE + a + 882) for a in (0, 22050))

@@ -126,7 +126,7 @@ def test_silence_without_notes_and_the_same_twice(font: SoundFont) -> None:
 
 
 @installed
-def test_drums_are_told_by_their_names(font: SoundFont) -> None:
+def test_drums_are_selected_by_their_names(font: SoundFont) -> None:
     out = font.play((Note(0.1, 0.05, 0.0, 1.0, "snare"),), SAMPLE_RATE, program=0, drums=True)
     found = np.abs(np.fft.rfft(out[0] * np.hanning(SAMPLE_RATE))).argmax()
     assert abs(found - hertz(DRUM_KEYS["snare"]) * 441 / 440) < 1.5

@@ -76,7 +76,7 @@ def test_what_hangs_is_killed(hang: str, tmp_path: Path) -> None:
 
 
 @posix
-def test_what_a_child_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+def test_a_child_s_own_children_end_with_it(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     code = f"""
 import os, time
@@ -169,7 +169,7 @@ def states(disturbance_of: str, tmp_path: Path, seconds: float = 1.0) -> list[st
     ("disturbance", "least", "most"),
     [("slower", 0.5, 1.0), ("late", 0.0, 0.0), ("frozen", 0.4, 1.0)],
 )
-def test_a_disturbed_machine_stands_still(
+def test_a_disturbed_machine_freezes(
     disturbance: str, least: float, most: float, tmp_path: Path
 ) -> None:
     seen = states(disturbance, tmp_path)

@@ -127,7 +127,7 @@ def test_files_travel_where_no_folder_is_shared_and_weights_do_once(
     assert not scratch
 
 
-def test_a_worker_that_dies_or_hangs_costs_its_song_another_try(
+def test_the_song_of_a_dead_or_hung_worker_is_tried_again(
     finished_once: Finished, tiny_system: Path, tmp_path: Path, lab: Lab
 ) -> None:
     for number, end in ((1, signal.SIGKILL), (2, signal.SIGSTOP)):
@@ -152,7 +152,7 @@ def test_a_worker_that_dies_or_hangs_costs_its_song_another_try(
             assert not processes_of(run.out)
 
 
-def test_a_worker_of_another_version_is_left_out_and_both_are_named(
+def test_a_worker_of_another_version_is_not_used_and_both_are_named(
     finished_once: Finished, tiny_system: Path, tmp_path: Path, lab: Lab,
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -176,7 +176,7 @@ def test_a_worker_of_another_version_is_left_out_and_both_are_named(
                 read_report(out)["timing"]["systems"][0]["songs"]}) == 1  # fmt: skip
 
 
-def test_ctrl_c_withdraws_what_is_at_work(
+def test_ctrl_c_cancels_running_songs(
     finished_once: Finished, tiny_system: Path, tmp_path: Path, lab: Lab
 ) -> None:
     lab.keep("one")

@@ -52,7 +52,7 @@ def check(system: System, name: str, published: Published, *, more: float = 0) -
 
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.parametrize(("more", "status"), [(0.05, "reproduced"), (0.2, "outside")])
-def test_a_system_is_held_against_its_own_row(
+def test_a_system_is_compared_with_its_own_row(
     published: Published, name: str, more: float, status: str
 ) -> None:
     found = check(released(name, published), ROWS[name], published, more=more)

@@ -109,7 +109,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_whatever_changes_the_stems_changes_the_key(blended: Path, case: str) -> None:
+def test_every_change_that_affects_stems_changes_the_key(blended: Path, case: str) -> None:
     before = read(blended).key
     assert read(blended).key == before
     CHANGES[case](blended)
@@ -196,7 +196,7 @@ def rows(system: System, published: Published) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("mixer", [True, False])
-def test_a_blend_is_held_against_rows_of_blends_only(published: Published, mixer: bool) -> None:
+def test_a_blend_is_compared_with_rows_of_blends_only(published: Published, mixer: bool) -> None:
     system = make_system("ours", published, mixer=mixer)
     names = {True: "KUIELab-MDX-Net", False: "TFC-TDF-U-Net v2 + Demucs"}
     bare = rows(system, published)
@@ -220,7 +220,7 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", [*OTHERWISE, "blend"])
-def test_what_is_run_otherwise_is_not_comparable(published: Published, case: str) -> None:
+def test_a_system_run_in_another_way_is_not_comparable(published: Published, case: str) -> None:
     system = with_demucs(make_system("ours", published), "ours")
     spec = system.spec
     *parts, demucs = spec.estimators
@@ -243,7 +243,7 @@ def test_another_demucs_is_other_weights(published: Published, origins: dict[str
     assert {found[name]["reason"] for name in repeatable & set(found)} == {"other weights"}
 
 
-def test_demucs_by_itself_is_shown_beside_its_row_but_never_judged(published: Published) -> None:
+def test_demucs_alone_is_shown_with_its_row_but_never_judged(published: Published) -> None:
     result = check_paper(MUSDB18, [by_itself()], [make_entry("demucs_v2", PAPER)], published)
     (row,) = (row for row in result["rows"] if row["values"])
     assert (row["row"], row["status"]) == ("Demucs-v2", "not comparable")
@@ -252,7 +252,7 @@ def test_demucs_by_itself_is_shown_beside_its_row_but_never_judged(published: Pu
     assert "7.01 -> 7.86" in paper_table(result)
 
 
-def test_the_systems_that_come_along_are_those_of_the_recipes(published: Published) -> None:
+def test_the_included_systems_are_those_of_the_recipes(published: Published) -> None:
     released = published.demucs
     for name, system in (
         ("demucs_in_the_blend", "leaderboard_a"),
@@ -273,7 +273,7 @@ def test_the_systems_that_come_along_are_those_of_the_recipes(published: Publish
         assert files.items() <= published.released["kuielab_a"].items()
 
 
-def test_recipes_name_what_is_there(published: Published) -> None:
+def test_recipes_name_released_files(published: Published) -> None:
     recipes = [row.recipe for table in published.tables for row in table.rows if row.recipe]
     assert {recipe.weights for recipe in recipes} <= {None, *published.released}
     assert {recipe.demucs for recipe in recipes} == {None, *published.demucs}

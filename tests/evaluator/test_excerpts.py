@@ -49,7 +49,7 @@ def test_mp3_of_the_same_length() -> None:
     assert rate == SAMPLE_RATE and audio.shape == (SAMPLE_RATE, 2)
 
 
-def test_what_cannot_be_heard_is_left_out(tmp_path: Path) -> None:
+def test_excerpts_without_audio_are_missing(tmp_path: Path) -> None:
     audio = noise(SAMPLE_RATE).T
     sf.write(tmp_path / "mixture.wav", audio, SAMPLE_RATE)
     sf.write(tmp_path / "bass.wav", audio[:, 0], SAMPLE_RATE)

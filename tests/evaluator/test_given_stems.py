@@ -70,13 +70,15 @@ def test_names_of_many_tools(tmp_path: Path, name: str, song: str, source: str) 
         ("Song_(Lead Vocals).wav", "lead vocals"),
     ],
 )
-def test_what_is_no_stem_is_told_and_not_scored(tmp_path: Path, name: str, stem: str) -> None:
+def test_files_that_are_not_stems_are_reported_and_not_scored(
+    tmp_path: Path, name: str, stem: str
+) -> None:
     assert find(tmp_path, name, "Song/mixture.wav") == {}
     (warning,) = find_given_stems(tmp_path, SONGS).warnings
     assert f"got 1 file of the stem '{stem}', which is unknown; not scored: {name}" in warning
 
 
-def test_files_of_no_song_are_told_in_one_line(tmp_path: Path) -> None:
+def test_files_of_no_song_are_reported_in_one_line(tmp_path: Path) -> None:
     find(tmp_path, "a/bass.wav", ".hidden.wav", "notes.txt", *(f"x{n}/bass.wav" for n in range(5)))
     (warning,) = find_given_stems(tmp_path, SONGS).warnings
     assert "got 5 files of no song of the test set" in warning and "and 2 more" in warning
@@ -107,7 +109,7 @@ def write_theirs(test_set: Path, root: Path) -> Path:
     return folder
 
 
-def test_their_stems_stand_beside_ours(
+def test_other_tools_stems_are_in_the_same_report_as_ours(
     finished: Finished, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     songs, out = finished
@@ -153,7 +155,7 @@ def test_only_what_changed_is_scored_again(test_set: Path, theirs: Path, tmp_pat
     assert first["sdr"]["bass"] == pytest.approx(6.02, abs=0.01)
 
 
-def test_a_stem_that_cannot_be_scored_costs_its_song_only(
+def test_a_stem_that_cannot_be_scored_fails_its_song_only(
     test_set: Path, theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = theirs / "song 1" / "bass.flac"
@@ -185,7 +187,7 @@ def test_a_folder_cannot_take_the_name_of_another_entry(
 
 @pytest.mark.parametrize("value", [np.nan, -np.inf, 1e20])
 @pytest.mark.parametrize("where", ["mixture", "reference", "stem"])
-def test_values_that_are_no_audio_are_the_error_of_their_song(
+def test_invalid_samples_are_an_error_of_their_song(
     test_set: Path, theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     where: str, value: float,
 ) -> None:  # fmt: skip

@@ -56,7 +56,7 @@ def test_a_spawned_process_does_the_same(test_set: Path, tiny_system: Path, tmp_
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("kind", EXECUTORS)
-def test_a_job_at_work_can_be_stopped_wherever_it_runs(
+def test_a_running_job_can_be_stopped_anywhere(
     test_set: Path, tiny_system: Path, tmp_path: Path, kind: str
 ) -> None:
     out = tmp_path / "out"

@@ -135,7 +135,7 @@ def test_a_limit_must_be_a_whole_number(monkeypatch: pytest.MonkeyPatch, value: 
         Copies()
 
 
-def test_setup_may_be_left_out(results: Path) -> None:
+def test_setup_is_optional(results: Path) -> None:
     class WithoutSetup(Copies):
         seen = []  # noqa: RUF012
 

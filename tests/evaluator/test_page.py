@@ -59,7 +59,7 @@ def test_nothing_is_loaded_from_anywhere(text: str) -> None:
     assert "default-src 'none'" in text
 
 
-def test_it_tells_what_was_run_and_what_went_wrong(text: str) -> None:
+def test_it_shows_the_run_and_its_errors(text: str) -> None:
     assert "5 songs of &#39;mine&#39;" in text and "PCM_16" in text
     for words in ("Unfinished run", "2 of 10 separations", "Failed songs", "a contradiction"):
         assert words in text
@@ -90,7 +90,7 @@ def test_songs_in_every_state(text: str) -> None:
     assert songs[0].startswith("<details open") and songs[1].startswith("<details>")
 
 
-def test_stems_that_are_gone_are_said_to_be(tmp_path: Path) -> None:
+def test_missing_stems_are_reported(tmp_path: Path) -> None:
     songs, stems = write_files(tmp_path)
     shutil.rmtree(stems / "last")
     (stems / "first" / "second" / "bass.wav").write_bytes(b"no audio")
@@ -134,7 +134,7 @@ def test_the_same_report_makes_the_same_bytes(page: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("package", ["plotly", "jinja2"])
-def test_what_is_missing_is_named(
+def test_missing_packages_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     for module in [name for name in sys.modules if name.split(".")[0] == package]:

@@ -125,9 +125,7 @@ def separated_again(out: Path, run: Any) -> set[str]:
     return {path.parent.name for path in paths if path.stat().st_mtime_ns != before[path]}
 
 
-def test_resume_redoes_exactly_what_would_come_out_anew(
-    finished: Finished, tiny_system: Path
-) -> None:
+def test_resume_repeats_exactly_what_would_change(finished: Finished, tiny_system: Path) -> None:
     test_set, out = finished
 
     def again(*options: object) -> Any:
@@ -161,7 +159,7 @@ class NewSpec(SystemSpec):
     shimmer: float = 0.0
 
 
-def test_resume_knows_what_decides_about_stems_without_being_told(
+def test_resume_notices_every_change_that_affects_stems(
     finished: Finished, tiny_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (test_set, out), code = finished, tmp_path / "code"

@@ -89,7 +89,7 @@ def test_a_submission_that_cannot_be_set_up_ends_the_run_with_its_own_words(
 
 
 @pytest.mark.parametrize("damage", ["missing", "rate", "mono", "length", "unreadable"])
-def test_a_bad_reference_is_named_and_costs_no_other_song(
+def test_a_bad_reference_is_named_and_does_not_affect_other_songs(
     finished: Finished, tiny_system: Path, capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
     test_set, out = finished
@@ -116,7 +116,7 @@ def test_a_bad_reference_is_named_and_costs_no_other_song(
     assert "1 of 2 songs missing" in board_table(report["tables"][0])
 
 
-def test_a_song_that_fails_costs_no_other(
+def test_a_failing_song_does_not_affect_others(
     finished: Finished, tiny_system: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     test_set, out = finished
@@ -173,7 +173,7 @@ def test_two_workers_score_like_one(
     assert workers == [1, 2]
 
 
-def test_float_stems_are_closer_to_what_was_computed(
+def test_float_stems_are_closer_to_the_computed_ones(
     finished_once: Finished, tiny_system: Path, tmp_path: Path
 ) -> None:
     songs, out = finished_once

@@ -80,7 +80,7 @@ def test_we_read_what_museval_writes_nan_included(tmp_path: Path) -> None:
 
 
 @needs_museval
-def test_a_file_is_valid_in_museval_s_schema_but_for_null(tmp_path: Path) -> None:
+def test_a_file_is_valid_in_museval_s_schema_except_for_null(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import museval

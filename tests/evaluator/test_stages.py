@@ -16,7 +16,7 @@ from tests.evaluator.page_report import make_report
 TOLD = ["read", "demucs_v2", "istft", "stft", "x_umx", "bass", "write"]
 
 
-def test_networks_of_any_name_stand_between_the_transforms() -> None:
+def test_networks_of_any_name_are_between_the_transforms() -> None:
     assert in_order(TOLD) == ["read", "stft", "bass", "demucs_v2", "x_umx", "istft", "write"]
     assert in_order([REST, "write", "combine", "new"]) == ["new", "combine", "write", REST]
 
@@ -52,18 +52,14 @@ def separate_with(audit: str, test_set: Path, tmp_path: Path) -> Separation:
     return separate_song(Submission("demo"), test_set / "song 1", tmp_path / "out", Submitted())
 
 
-def test_what_a_submission_tells_of_its_time_is_taken_as_it_is(
-    test_set: Path, tmp_path: Path
-) -> None:
+def test_a_submission_s_own_timing_is_used_as_it_is(test_set: Path, tmp_path: Path) -> None:
     audit = json.dumps({"threads": 3, "stages": dict.fromkeys(TOLD, 2)}) + "\n"
     separation = separate_with(audit, test_set, tmp_path)
     assert separation.stages == dict.fromkeys(TOLD, 2.0) and separation.threads == 3
 
 
 @pytest.mark.parametrize("audit", ["", "\n", "{half\n", "[]\n", '{"stages": {"read": "long"}}\n'])
-def test_an_audit_file_that_cannot_be_read_costs_no_song(
-    test_set: Path, tmp_path: Path, audit: str
-) -> None:
+def test_an_unreadable_audit_file_fails_no_song(test_set: Path, tmp_path: Path, audit: str) -> None:
     separation = separate_with(audit, test_set, tmp_path)
     assert separation.stages == {} and separation.threads is None
 

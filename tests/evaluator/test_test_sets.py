@@ -218,7 +218,7 @@ def test_a_broken_stem_mp4_is_named(
 
 @needs_ffmpeg
 @pytest.mark.filterwarnings("ignore")
-def test_a_broken_track_costs_no_other(
+def test_a_broken_track_does_not_affect_others(
     tmp_path: Path, tiny_system: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_stem_mp4(tmp_path / "musdb" / "test" / "A.stem.mp4")
@@ -231,14 +231,16 @@ def test_a_broken_track_costs_no_other(
     assert [row["state"] for row in entry["songs"]] == ["scored", "failed"]
 
 
-def test_without_ffmpeg_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ffmpeg_the_error_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "a.stem.mp4").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"no ffmpeg and ffprobe.*apt-get install ffmpeg"):
         decode_track(tmp_path / "a.stem.mp4", tmp_path / "a")
 
 
-def test_a_full_disk_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_before_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a.stem.mp4").write_bytes(bytes(1000))
     usage = shutil.disk_usage(tmp_path)._replace(free=10)
     monkeypatch.setattr("evaluator.stem_mp4.shutil.disk_usage", lambda path: usage)

@@ -50,7 +50,7 @@ def test_a_rename_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert contents(tmp_path) == {"file.txt": "old"}
 
 
-def test_what_is_no_folder_is_named(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"x\.json: got .*, expected a writable file"):
         write_atomically(tmp_path / "file" / "x.json", "{}")

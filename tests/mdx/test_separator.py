@@ -143,7 +143,7 @@ def test_progress_counts_every_segment(tiny: Separator) -> None:
     assert {call[2] for call in calls} == {*SOURCES, "done"}
 
 
-def test_done_is_said_when_the_files_are_there(tiny: Separator, song: Path, tmp_path: Path) -> None:
+def test_done_is_reported_once_the_files_exist(tiny: Separator, song: Path, tmp_path: Path) -> None:
     there: list[bool] = []
 
     def progress(done: int, total: int, stage: str) -> None:
@@ -188,7 +188,7 @@ def test_arrays_of_other_shapes_are_refused(tiny: Separator, shape: tuple[int, .
 
 
 @pytest.mark.parametrize("mix", [np.ones((2, 50), np.int16), [1, 2, 3], "hello"])
-def test_what_is_not_floats_is_refused(tiny: Separator, mix: Audio) -> None:
+def test_arrays_that_are_not_floats_are_refused(tiny: Separator, mix: Audio) -> None:
     with pytest.raises(AudioError, match="expected floats"):
         tiny.separate(mix, SAMPLE_RATE)
 
@@ -213,7 +213,7 @@ def test_misuse_is_refused(tiny: Separator, tiny_system: Path, song: Path, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def test_sizes_that_cannot_be_name_the_network(tiny_copy: Path) -> None:
+def test_errors_for_invalid_sizes_name_the_network(tiny_copy: Path) -> None:
     edit_system(tiny_copy, other={"n_fft": 511})
     with pytest.raises(ConfigError, match=r"tiny\.yaml: other\.onnx: STFT: got n_fft 511"):
         Separator.load(tiny_copy)

@@ -22,7 +22,7 @@ def test_time_is_added_up_even_where_something_fails(monkeypatch: pytest.MonkeyP
     assert stages.seconds == {"read": 3.5}
 
 
-def test_each_waits_for_the_items_and_not_for_who_takes_them() -> None:
+def test_only_waiting_for_items_is_timed() -> None:
     stages, seen = Stages(), []
     for item in stages.each("read", iter([1, None, 3])):
         seen.append(item)

@@ -38,7 +38,7 @@ def test_the_ladder_of_a_submission(stocked: Path) -> None:
     assert found == ["float32", "int8", "int8, bass", "scaled mixture"]
 
 
-def test_what_is_missing_below_costs_its_own_levels_only(
+def test_a_missing_network_removes_only_its_own_levels(
     stocked: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = stocked / "leaderboard_a.yaml"
@@ -114,7 +114,7 @@ def test_a_wrong_submission_is_refused(case: str, stocked: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_separators_hold_little_memory_beside_demucs(
+def test_separators_release_memory_if_demucs_is_present(
     stocked: Path, tiny_system: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leans: list[bool] = []

@@ -99,7 +99,7 @@ def test_another_norm_than_expected_is_listed() -> None:
         ("final_conv.2.weight", (0,)),
     ],
 )
-def test_shapes_that_cannot_be_are_errors(name: str, shape: tuple[int, ...]) -> None:
+def test_invalid_shapes_are_errors(name: str, shape: tuple[int, ...]) -> None:
     state = Original(config()).state
     state[name] = torch.zeros(shape)
     with pytest.raises(WeightsError):

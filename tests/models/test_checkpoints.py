@@ -130,13 +130,15 @@ def test_no_code_of_a_pickle_is_run(tmp_path: Path) -> None:
         ({0: torch.zeros(1)}, "0"),
     ],
 )
-def test_what_is_no_checkpoint_is_named(tmp_path: Path, content: object, got: str) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_named(
+    tmp_path: Path, content: object, got: str
+) -> None:
     with pytest.raises(WeightsError, match=rf"checkpoint\.pth: got {got},? expected a checkpoint"):
         read_checkpoint(saved(tmp_path, content))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no pickle at all" * 100])
-def test_a_file_that_is_no_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "noise.pth"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"noise\.pth: got .* expected a checkpoint") as caught:
@@ -171,7 +173,7 @@ def changed(**changes: torch.Tensor | None) -> dict[str, Any]:
         ({"weight": torch.zeros(1)}, r"got missing: .* and 15 more; unexpected: weight"),
     ],
 )
-def test_what_is_missing_or_too_much_is_listed(state: dict[str, Any], message: str) -> None:
+def test_missing_and_unexpected_weights_are_listed(state: dict[str, Any], message: str) -> None:
     with pytest.raises(WeightsError, match=message):
         network_of(state, "umx.pth", "open_unmix", UMX_SPEC)
 

@@ -135,7 +135,7 @@ def other_states() -> dict[str, tuple[object, str]]:
 
 
 @pytest.mark.parametrize("case", other_states())
-def test_what_is_no_plain_state_dict_is_named(tmp_path: Path, case: str) -> None:
+def test_a_file_without_a_plain_state_dict_is_named(tmp_path: Path, case: str) -> None:
     path = tmp_path / "other.th"
     content, message = other_states()[case]
     torch.save(content, path)
@@ -144,7 +144,7 @@ def test_what_is_no_plain_state_dict_is_named(tmp_path: Path, case: str) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no pickle at all" * 100])
-def test_a_file_that_is_no_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "noise.th"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"noise\.th: got .* expected a plain state dict"):
@@ -174,7 +174,7 @@ def changed(**changes: object) -> State:
         ({"weight": torch.zeros(1)}, r"missing: encoder\.0\.0\.weight, .* and 46 more; unexpected"),
     ],
 )  # fmt: skip
-def test_what_is_missing_or_too_much_is_listed(state: State, message: str) -> None:
+def test_missing_and_unexpected_weights_are_listed(state: State, message: str) -> None:
     with pytest.raises(WeightsError, match=message):
         network_of(state, "demucs.th")
 

@@ -119,7 +119,7 @@ def test_another_kind_of_hdf5_is_refused(tmp_path: Path) -> None:
         network_of(read_hdf5(path), path, "d3net")
 
 
-def test_a_file_that_is_no_hdf5(tmp_path: Path) -> None:
+def test_a_file_that_is_not_hdf5(tmp_path: Path) -> None:
     path = tmp_path / "vocals.h5"
     path.write_bytes(b"PK\x03\x04")
     assert not is_hdf5(path)

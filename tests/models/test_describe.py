@@ -117,7 +117,7 @@ def test_another_architecture_is_named(
         (record(mdx_n_fft_scale_set=262144), "expected a chunk longer than n_fft 262144"),
     ],
 )
-def test_a_record_that_cannot_be_is_explained(
+def test_an_invalid_record_is_explained(
     onnx_file: Path, capsys: pytest.CaptureFixture[str], values: object, message: str
 ) -> None:
     text = error_of(capsys, onnx_file, *model_data(onnx_file, values))
@@ -171,7 +171,7 @@ def test_a_registry_without_the_file_says_what_to_give(
         (None, "No such file or directory"),
     ],
 )
-def test_what_is_no_mdx_net_is_refused(
+def test_a_file_that_is_not_an_mdx_net_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, message: str
 ) -> None:
     path = tmp_path / "x.onnx"
@@ -181,7 +181,7 @@ def test_what_is_no_mdx_net_is_refused(
     assert str(path) in text and message in text
 
 
-def test_weights_in_another_file_are_said_in_one_line(
+def test_external_weights_are_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     values = np.ones((2048, 256), np.float32)

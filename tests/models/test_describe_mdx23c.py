@@ -143,7 +143,7 @@ def test_without_a_registry_the_yaml_is_given(
         ({"training__instruments": ["A b", "a B"]}, r"yaml: stems: got .*expected names that diff"),
     ],
 )
-def test_what_does_not_fit_is_said(
+def test_a_yaml_that_does_not_match_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], message: str
 ) -> None:
     _, options = lay_out(tmp_path, config())
@@ -203,7 +203,7 @@ def test_a_record_leads_to_no_other_folder(
     assert "config_yaml: got " in text
 
 
-def test_a_yaml_that_is_nowhere_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_yaml_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, options = lay_out(tmp_path, config())
     (tmp_path / "mdx_c_configs" / YAML).unlink()
     text = error_of(capsys, tmp_path / "x.ckpt", *options)
@@ -242,7 +242,7 @@ def test_a_record_and_its_file_are_of_one_kind(
     assert "got a file that is no PyTorch checkpoint, expected an MDX23C's .ckpt" in text
 
 
-def test_nothing_is_replaced_without_being_told(
+def test_nothing_is_replaced_without_the_option(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, options = lay_out(tmp_path, config())

@@ -65,7 +65,7 @@ def test_only_vocals_and_instrumental_match_the_cut_off(onnx_file: Path) -> None
     assert (rest.kind, rest.estimator) == ("rest", None)
 
 
-def test_nothing_is_overwritten_without_being_told(
+def test_nothing_is_overwritten_without_the_option(
     onnx_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, manifest = onnx_file.with_name("mine.yaml"), onnx_file.with_name("manifest.yaml")

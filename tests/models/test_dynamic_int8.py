@@ -38,7 +38,7 @@ def test_a_system_of_magnitudes_runs_in_int8(
     assert 0 < np.square(error).sum() < 1e-2 * np.square(drums).sum()
 
 
-def test_an_lstm_of_something_else_is_refused(tmp_path: Path) -> None:
+def test_an_lstm_with_another_input_is_refused(tmp_path: Path) -> None:
     ends = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4])
         for name in ("input", "output")

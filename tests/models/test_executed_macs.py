@@ -47,7 +47,7 @@ def scan() -> onnx.ModelProto:
     return helper.make_model(whole, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-def test_what_is_repeated_counts_each_time() -> None:
+def test_repeated_subgraphs_count_each_time() -> None:
     model = scan()
     onnx.checker.check_model(model)
     assert executed_macs(model.SerializeToString(), (4, 2, 20)) == 4 * 3 * 16 * 2 * 5

@@ -170,7 +170,7 @@ def test_int8_is_what_onnxruntime_s_own_quantiser_makes(
     assert np.abs(run(ours, mix) - expected).max() <= SAME * np.abs(expected).max()
 
 
-def test_int8_of_something_else_is_refused(tmp_path: Path) -> None:
+def test_int8_of_a_network_without_lstm_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "other.int8.onnx"
     path = tmp_path / "other.onnx"
     path.write_bytes(b"no graph")

@@ -32,7 +32,7 @@ def test_all_files_of_a_system_come(
     assert f"python -m models.convert {checkpoint} --out other/demucs.onnx" in said
 
 
-def test_what_is_there_is_not_fetched_again(
+def test_existing_files_are_not_fetched_again(
     shelf: Shelf, system: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(system)]) == 0
@@ -108,7 +108,7 @@ def test_a_file_of_the_user_s_is_kept(system: Path, capsys: pytest.CaptureFixtur
     assert "it is kept: move it away" in capsys.readouterr().err
 
 
-def test_an_interrupted_download_is_gone_on_with(
+def test_an_interrupted_download_is_continued(
     shelf: Shelf, system: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
@@ -133,9 +133,7 @@ def test_no_name_leads_out_of_the_folder(system: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "mixer.ckpt").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_said(
-    system: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unwritable_folder_is_reported(system: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (system.parent / "other").write_text("a file where a folder should be")
     assert main([str(system)]) == 1
     assert "expected to write it" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from tests.models.released_files import CHECKPOINT, MIXER, NETS, WHOLE, digest, 
 from tests.models.shelf import Shelf, serve
 
 
-def test_without_a_network_the_way_by_hand_is_said(
+def test_without_a_network_manual_instructions_are_printed(
     shelf: Shelf, system: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (system.parent / "manifest.yaml").read_text()
@@ -42,7 +42,7 @@ def test_a_folder_of_downloads_will_do(shelf: Shelf, system: Path, tmp_path: Pat
     assert files_of(folder) == {"nets.zip", "mixer.ckpt", "demucs.th"}
 
 
-def test_of_namesakes_in_a_folder_the_one_that_fits_is_taken(system: Path, tmp_path: Path) -> None:
+def test_of_files_with_the_same_name_the_matching_one_is_used(system: Path, tmp_path: Path) -> None:
     for board, contents in (("a", dict.fromkeys(NETS, b"another board's")), ("b", NETS)):
         (tmp_path / "unpacked" / board).mkdir(parents=True)
         for source, content in contents.items():
@@ -52,7 +52,7 @@ def test_of_namesakes_in_a_folder_the_one_that_fits_is_taken(system: Path, tmp_p
     assert files_of(system.parent) == {f"mine/{source}.onnx" for source in NETS}
 
 
-def test_a_folder_without_them_is_said(
+def test_a_folder_without_the_files_is_reported(
     system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mixer.ckpt").write_bytes(b"another")
@@ -62,9 +62,7 @@ def test_a_folder_without_them_is_said(
     assert "or nets.zip" in said
 
 
-def test_a_file_that_nobody_publishes_is_said(
-    system: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_without_a_url_is_reported(system: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (system.parent / "manifest.yaml").write_text("")
     assert main([str(system)]) == 1
     assert "got no url for 'mine/bass.onnx'" in capsys.readouterr().err

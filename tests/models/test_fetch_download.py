@@ -62,14 +62,14 @@ def test_a_file_is_downloaded(shelf: Shelf, part: Path) -> None:
     assert ranges(shelf) == [None]
 
 
-def test_a_broken_connection_goes_on_by_range(shelf: Shelf, part: Path) -> None:
+def test_a_broken_connection_continues_by_range(shelf: Shelf, part: Path) -> None:
     shelf.cuts = [CUT]
     get(shelf, part)
     assert part.read_bytes() == CONTENT
     assert ranges(shelf) == [None, f"bytes={CUT}-"]
 
 
-def test_a_later_call_goes_on_as_well(
+def test_a_later_call_continues_too(
     shelf: Shelf, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf.cuts = [CUT]
@@ -96,7 +96,7 @@ def test_where_it_gets_no_further_it_gives_up(shelf: Shelf, part: Path) -> None:
     assert len(shelf.asked) == 3  # one that got further, and one after each wait
 
 
-def test_a_server_without_ranges_starts_anew(shelf: Shelf, part: Path) -> None:
+def test_a_server_without_ranges_starts_over(shelf: Shelf, part: Path) -> None:
     shelf.ranges, shelf.cuts = False, [CUT]
     get(shelf, part)
     assert part.read_bytes() == CONTENT
@@ -104,7 +104,7 @@ def test_a_server_without_ranges_starts_anew(shelf: Shelf, part: Path) -> None:
 
 
 @pytest.mark.parametrize("tag", ['"one"', None])
-def test_a_file_that_changed_meanwhile_starts_anew(
+def test_a_file_that_changed_meanwhile_is_downloaded_from_the_start(
     shelf: Shelf, part: Path, tag: str | None
 ) -> None:
     part.parent.mkdir()
@@ -125,7 +125,7 @@ def test_a_file_that_changed_meanwhile_starts_anew(
          "Tue, 01 Jun 2021 10:00:00 GMT"),
     ],
 )  # fmt: skip
-def test_only_a_version_that_is_sure_is_gone_on_from(
+def test_only_an_unambiguous_version_is_continued(
     shelf: Shelf, part: Path, version: dict[str, str], condition: str | None
 ) -> None:
     shelf.version, shelf.cuts = version, [CUT]
@@ -138,18 +138,18 @@ def test_only_a_version_that_is_sure_is_gone_on_from(
 def test_a_whole_part_is_not_downloaded_again(shelf: Shelf, part: Path) -> None:
     get(shelf, part)
     assert get(shelf, part) == []  # the server says that nothing is missing
-    assert get(shelf, part, size=len(CONTENT)) == []  # nobody need be asked
+    assert get(shelf, part, size=len(CONTENT)) == []  # no request is needed
     assert len(shelf.asked) == 2 and part.read_bytes() == CONTENT
 
 
-def test_a_part_that_is_too_long_starts_anew(shelf: Shelf, part: Path) -> None:
+def test_a_part_that_is_too_long_starts_over(shelf: Shelf, part: Path) -> None:
     get(shelf, part)
     part.write_bytes(CONTENT + b"more")
     get(shelf, part, size=len(CONTENT))
     assert part.read_bytes() == CONTENT
 
 
-def test_other_bytes_than_those_asked_for_are_not_joined(shelf: Shelf, part: Path) -> None:
+def test_bytes_of_another_range_are_not_appended(shelf: Shelf, part: Path) -> None:
     shelf.cuts, shelf.shift = [CUT], 7
     get(shelf, part)
     assert part.read_bytes() == CONTENT
@@ -163,14 +163,14 @@ def test_a_busy_server_is_asked_again(shelf: Shelf, part: Path) -> None:
 
 
 @pytest.mark.parametrize(("code", "tries"), [(404, 1), (403, 1), (500, 3)])
-def test_a_refusal_is_said(shelf: Shelf, part: Path, code: int, tries: int) -> None:
+def test_a_refusal_is_reported(shelf: Shelf, part: Path, code: int, tries: int) -> None:
     shelf.codes = [code] * 10
     with pytest.raises(DownloadError, match=f"/net: got HTTP {code} .* expected the file"):
         get(shelf, part)
     assert len(shelf.asked) == tries and not part.exists()
 
 
-def test_nobody_there(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "WAITS", ())
     with serve() as gone:
         pass
@@ -178,7 +178,7 @@ def test_nobody_there(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         get(gone, part)
 
 
-def test_without_a_network_nobody_waits(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_there_is_no_waiting(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -276,7 +276,7 @@ def test_a_disk_without_room_is_seen_at_first(
     get(shelf, part)
 
 
-def test_a_disk_that_fills_up_leaves_what_the_next_call_goes_on_from(
+def test_after_a_full_disk_the_next_call_continues(
     shelf: Shelf, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = Path.open

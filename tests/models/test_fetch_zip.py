@@ -107,7 +107,7 @@ def test_a_zip_that_is_not_as_expected_writes_nothing(
     assert re.search(message, capsys.readouterr().err)
 
 
-def test_what_else_a_zip_holds_is_left_in_it(shelf: Shelf, system: Path, tmp_path: Path) -> None:
+def test_other_files_in_a_zip_are_not_unpacked(shelf: Shelf, system: Path, tmp_path: Path) -> None:
     nets = {f"nets/{source}.onnx": content for source, content in NETS.items()}
     nets["nets\\bass.onnx"] = nets.pop("nets/bass.onnx")  # as some archivers have it
     strangers = {"../bass.onnx": b"x" * len(NETS["bass"]), "../../evil": b"x", "nets/run.py": b"x"}

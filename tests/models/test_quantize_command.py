@@ -64,9 +64,7 @@ def test_noise_is_measured_where_it_is_quiet() -> None:
     ("after", "noise_level", "holds"),
     [(5.0, -90.0, True), (4.991, -66.0, True), (4.98, -90.0, False), (5.0, -65.9, False)],
 )
-def test_a_loss_holds_where_nobody_would_miss_float32(
-    after: float, noise_level: float, holds: bool
-) -> None:
+def test_a_negligible_loss_holds(after: float, noise_level: float, holds: bool) -> None:
     assert Loss((5.0, after), (5.0, 5.0), noise_level).holds is holds
     assert Loss((5.0, 5.0), (5.0, after), noise_level).holds is holds
 
@@ -105,7 +103,7 @@ def test_spectrograms_are_spread_over_the_songs(test_set: Path) -> None:
     np.testing.assert_array_equal(few[2], everything[-1])
 
 
-def test_the_command_writes_registers_and_tells_what_is_lost(
+def test_the_command_writes_and_registers_networks_and_prints_the_loss(
     tiny_copy: Path,
     test_set: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -182,7 +180,7 @@ def test_precision_that_is_not_there(tiny_copy: Path, caplog: pytest.LogCaptureF
         ("stem", "bass: got the stem 'speech', expected some of bass, drums, other, vocals, no_"),
     ],
 )
-def test_bad_input_costs_one_line(
+def test_bad_input_is_one_line(
     damage: str, message: str, tiny_copy: Path, test_set: Path, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip

@@ -26,7 +26,7 @@ def test_forward(n_fft: int, hop: int, samples: int) -> None:
 
 
 @pytest.mark.parametrize(("n_fft", "hop", "samples"), SIZES)
-def test_inverse_of_what_is_no_stft_of_a_signal(n_fft: int, hop: int, samples: int) -> None:
+def test_inverse_of_an_inconsistent_spectrogram(n_fft: int, hop: int, samples: int) -> None:
     frames = samples // hop + 1
     spectrum = torch.randn(
         3, 2, frames, n_fft // 2 + 1, dtype=torch.complex64, generator=torch.manual_seed(0)

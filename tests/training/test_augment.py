@@ -49,7 +49,9 @@ def test_the_paper_s_grid(songs: tuple[Song, ...]) -> None:
 
 
 @pytest.mark.parametrize(("semitones", "stretch"), [(-1, 0.1), (1, -0.1), (1, 0.15), (1, 1.0)])
-def test_a_grid_that_cannot_be(songs: tuple[Song, ...], semitones: int, stretch: float) -> None:
+def test_an_invalid_grid_is_refused(
+    songs: tuple[Song, ...], semitones: int, stretch: float
+) -> None:
     with pytest.raises(ConfigError, match=r"--(semitones|stretch): got"):
         make_grid(songs, semitones=semitones, stretch=stretch)
 
@@ -87,7 +89,7 @@ def test_validation_tracks_have_no_variants(
     assert names(out) == ["train"] and len(names(out / "train")) == 2
 
 
-def test_what_is_there_is_left_alone(
+def test_existing_variants_are_not_touched(
     test_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -138,7 +140,7 @@ def test_a_process_that_is_killed_ends_the_work(
     assert names(tmp_path / "train") == []
 
 
-def test_a_full_disk_is_told_before_the_work(
+def test_a_full_disk_is_reported_before_the_work(
     songs: tuple[Song, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
@@ -158,9 +160,7 @@ def test_a_full_disk_is_told_before_the_work(
             assert names(out / "train") == [one.name]
 
 
-def test_variants_of_another_song_are_not_taken_for_this_one_s(
-    songs: tuple[Song, ...], tmp_path: Path
-) -> None:
+def test_variants_of_another_song_are_not_reused(songs: tuple[Song, ...], tmp_path: Path) -> None:
     (variant, _) = make_grid(songs[:1], semitones=1, stretch=0.0)
     list(write_variants([variant], tmp_path, jobs=1))
     other = Variant(Song("song 1", songs[1].folder, songs[1].samples), -1, 0)
@@ -168,7 +168,7 @@ def test_variants_of_another_song_are_not_taken_for_this_one_s(
         list(write_variants([other], tmp_path, jobs=1))
 
 
-def test_an_interrupt_keeps_what_is_complete(
+def test_an_interrupt_keeps_complete_songs(
     test_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip

@@ -288,7 +288,7 @@ def test_wrong_networks_for_all_are_named(tmp_path: Path, values: object, messag
 
 
 @pytest.mark.parametrize("key", ["architecture", "loss", "optimizer", "schedule", "precision"])
-def test_an_unknown_name_is_told_the_known_ones(tmp_path: Path, key: str) -> None:
+def test_an_unknown_name_lists_the_known_ones(tmp_path: Path, key: str) -> None:
     name = write(tmp_path / "mine.yaml", other={key: "nosuch"})
     known = ", ".join(SEPARATOR_CHOICES[key])
     with pytest.raises(ConfigError, match=f"{key}: got 'nosuch', expected one of {known}"):

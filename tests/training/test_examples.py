@@ -204,7 +204,7 @@ def test_quiet_chunks_are_drawn_again(tmp_path: Path, data: DataConfig, quiet_sh
     assert (starts < 3.04 * CHUNK).mean() * 7 / 3.04 / 2 == pytest.approx(quiet_share, abs=0.06)
 
 
-def test_a_song_that_rests_throughout_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_silent_song_is_used_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "song"
     folder.mkdir()
     for source in SOURCES:

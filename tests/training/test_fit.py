@@ -106,7 +106,7 @@ def test_a_source_that_is_silent_everywhere_cannot_be_validated(
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_song_that_breaks_is_named_whoever_reads_it(
+def test_a_broken_song_is_named_in_any_process(
     root: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     skip_export(monkeypatch)

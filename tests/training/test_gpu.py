@@ -61,7 +61,7 @@ def test_rendering_ends_with_its_time(tmp_path: Path, monkeypatch: pytest.Monkey
     assert time.monotonic() - started < 30
 
 
-def test_steps_are_what_the_time_buys() -> None:
+def test_steps_are_as_many_as_fit_into_the_time() -> None:
     assert with_steps(V3, 60.0, 0.5).steps == 120 and with_steps(V3, 60.0, 0.5).validate_every == 20
     assert with_steps(V3, -5.0, 0.5).steps == 1
     assert 0 < measure_pace(V3, torch.device("cpu")) < 10

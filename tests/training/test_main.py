@@ -54,7 +54,7 @@ def test_the_command_exports_registers_and_says_how(
     assert line.startswith("error: out/training/x/bass: got the checkpoint of a run")
 
 
-def test_a_second_round_goes_on_from_the_weights_of_the_first(
+def test_a_second_round_starts_from_the_weights_of_the_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     skip_conversion(monkeypatch)

@@ -111,7 +111,7 @@ def test_descending_ends_near_the_minimum(tmp_path: Path, monkeypatch: pytest.Mo
     assert error < before / 100
 
 
-def test_a_mixer_that_cannot_be_written_keeps_the_one_before(tmp_path: Path) -> None:
+def test_an_unwritable_mixer_keeps_the_previous_one(tmp_path: Path) -> None:
     path = tmp_path / "mixer.npz"
     write_mixer(Mixer(), path)
     before = path.read_bytes()

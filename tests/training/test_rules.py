@@ -65,7 +65,7 @@ def test_a_test_song_is_an_error_whatever_the_board(tmp_path: Path, name: str) -
         describe_data(full)
 
 
-def test_demo_songs_say_themselves_what_they_are_for(tmp_path: Path) -> None:
+def test_demo_songs_state_their_split_and_packs(tmp_path: Path) -> None:
     (song,) = named(tmp_path / "train", "train-000")
     song.folder.mkdir(parents=True)
     facts = song.folder / "song.json"

@@ -59,7 +59,7 @@ def test_bad_songs_are_named(test_set: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "train"])
-def test_a_folder_without_songs_says_what_was_looked_for(tmp_path: Path, folder: str) -> None:
+def test_a_folder_without_songs_names_the_expected_layout(tmp_path: Path, folder: str) -> None:
     (tmp_path / "train").mkdir()
     root = tmp_path if folder == "train" else tmp_path / folder
     with pytest.raises(AudioError, match=rf"{folder}: got no song, expected <song>/{{bass,drums,"):
@@ -170,7 +170,7 @@ def test_parts_are_what_the_whole_file_has_there(test_set: Path, kind: str) -> N
             np.testing.assert_array_equal(part, whole[:, start : start + samples])
 
 
-def test_what_is_mapped_is_not_pickled(test_set: Path) -> None:
+def test_memory_maps_are_not_pickled(test_set: Path) -> None:
     stems, song = Stems(), find_songs(test_set)[0]
     part = stems.read(song, "bass", 0, 10_000)
     content = pickle.dumps(stems)

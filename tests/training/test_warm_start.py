@@ -49,7 +49,7 @@ def test_a_round_begins_with_the_weights_and_their_scale(tmp_path: Path) -> None
     torch.testing.assert_close(dict(module.trained().state_dict()), weights, rtol=0, atol=0)
 
 
-def test_training_leaves_what_the_next_round_starts_from(
+def test_training_writes_the_weights_for_the_next_round(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skip_conversion(monkeypatch)
@@ -92,7 +92,7 @@ def test_weights_of_another_size_are_refused_in_one_line(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", None])
-def test_what_is_no_state_is_refused(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_without_a_state_is_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "x.state.npz"
     if content is not None:
         path.write_bytes(content)

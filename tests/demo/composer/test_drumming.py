@@ -125,7 +125,7 @@ def test_hats_open_and_close_on_steps_of_their_own_in_every_groove() -> None:
     assert both > 20
 
 
-def test_who_keeps_time_on_the_crash_opens_no_section_with_another() -> None:
+def test_a_section_timed_on_the_crash_has_no_opening_crash() -> None:
     kept = 0
     for seed in range(40):
         notes = draw_drums(hand(seed), GENRES["metal"], (section(3, active=LOUD),))
@@ -194,7 +194,7 @@ def test_backbeats_are_loud_and_ghosts_are_not() -> None:
     assert max(soft) < 0.35
 
 
-def test_some_songs_have_percussion_beside_the_drums() -> None:
+def test_some_songs_have_percussion_as_well() -> None:
     found = []
     for seed in range(400):
         notes = draw_drums(hand(seed), GENRES["metal"], (section(2),))

@@ -142,7 +142,7 @@ def test_raps_are_dense_low_and_nearly_level() -> None:
     assert min(pitches) >= 60 - 8 and max(pitches) <= 60 - 2
 
 
-def test_without_words_nothing_is_said() -> None:
+def test_melodies_without_words_have_no_text() -> None:
     notes = draw_melody(hand(), bars=range(2), chords=CHORDS, scale=SCALE, centre=60.0)
     assert {n.text for n in notes} == {""}
 

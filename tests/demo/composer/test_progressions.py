@@ -60,7 +60,7 @@ def test_walks_of_the_splits_have_other_lengths() -> None:
 
 
 @pytest.mark.parametrize("mode", WALKS)
-def test_no_walk_of_one_split_is_heard_in_the_other(mode: str) -> None:
+def test_the_splits_share_no_walk(mode: str) -> None:
     """Also, no walk has a shorter period or follows a known progression."""
     loops: dict[str, set[tuple[str, ...]]] = {}
     for split, bars in WALK_BARS.items():
@@ -77,7 +77,7 @@ def test_no_walk_of_one_split_is_heard_in_the_other(mode: str) -> None:
 
 
 @pytest.mark.parametrize("bars", WALK_BARS.values())
-def test_a_walk_that_would_repeat_itself_is_drawn_anew(bars: int) -> None:
+def test_a_repeating_walk_is_drawn_again(bars: int) -> None:
     """Half of the walks here go to and fro, which is a shorter period."""
     rng = np.random.default_rng(0)
     ways = {"I": ("V", "IV"), "V": ("I",), "IV": ("I",)}

@@ -72,7 +72,7 @@ def test_the_tables_above_hold_every_numeral_in_use(mode: str) -> None:
 
 
 @pytest.mark.parametrize("numeral", ["", "VIII", "H", "b", "7", "I9", "Ii", "i V"])
-def test_refuses_what_is_no_chord(numeral: str) -> None:
+def test_an_invalid_numeral_is_refused(numeral: str) -> None:
     with pytest.raises(ValueError, match=r"no chord|not in"):
         parse_chord(numeral, 0, "major")
 

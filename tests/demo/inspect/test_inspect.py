@@ -44,7 +44,9 @@ def text(folder: Path) -> str:
     return page.replace(get_plotlyjs(), "")
 
 
-def test_what_is_printed(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_printed_tables(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = tmp_path / "deep" / "page.html"
     assert main([str(folder), "--page", str(page), "--songs", "1", "--excerpt", "0.2"]) == 0
     out, err = capsys.readouterr()
@@ -114,7 +116,7 @@ def test_the_page_shows_the_spectra(text: str) -> None:
         assert gaps == {"spectrum-drums": 4, "spectrum-vocals": 4}.get(name, 5)
 
 
-def test_the_page_stands_alone_and_facts_are_text(text: str) -> None:
+def test_the_page_is_self_contained_and_facts_are_escaped(text: str) -> None:
     assert "http:" not in text and "https:" not in text and "default-src 'none'" in text
     assert all(uri.startswith("data:") for uri in re.findall(r"\bsrc=\"([^\"]*)", text))
     assert "<img" not in text and "&lt;img src=x" in text
@@ -172,7 +174,7 @@ def test_notes_in_any_order(tmp_path: Path) -> None:
     assert notes.pitch.tolist() == [57.5, 60]
 
 
-def test_facts_of_another_version_are_told_as_they_are() -> None:
+def test_facts_of_another_version_are_shown_as_they_are() -> None:
     facts: dict[str, Any] = {
         "genre": "folk", "tempo": 120, "mode": None, "bass": {"kind": "fretless", "odd": True},
         "instruments": [{"name": "harp"}, "oboe"], "singer": {"doubled": True, "sung": False},

@@ -111,7 +111,7 @@ def test_real_stems_are_in_their_own_bands(stem: str) -> None:
         assert judge(stem, np.array(real.levels, dtype=float), float(correlation)) == {}
 
 
-def test_what_is_outside_is_named_with_how_much() -> None:
+def test_measures_outside_the_range_are_named_with_their_excess() -> None:
     levels = np.array(REFERENCES["vocals"].real[0].levels, dtype=float)
     levels[0] += 8 + 0.5  # -41: the highest of the real ones
     levels[6] -= 14 + 8 + 2.0  # -17: the other one is 14 dB below

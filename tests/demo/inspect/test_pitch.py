@@ -81,7 +81,7 @@ def test_a_song_in_the_wrong_octave(tracker: PitchTracker) -> None:
     assert errors.near == 0 and errors.octaves > 0.95
 
 
-def test_frames_are_held_against_their_note() -> None:
+def test_frames_are_compared_with_their_note() -> None:
     # Before the first note, in it, in the gap, in the second and the third, after the end.
     seconds = np.array([0.1, 0.3, 0.9, 1.2, 1.6, 2.9])
     errors = compare(Contour(seconds, np.array([57.0, 57.4, 57.0, 60.6, 52.5, 64.0])), notes())

@@ -20,7 +20,7 @@ def follow(notes: tuple[Note, ...], **changes: float) -> tuple[Audio, Audio]:
     return played.hertz, played.level
 
 
-def test_each_note_hears_its_own_velocity() -> None:
+def test_each_note_has_its_own_velocity() -> None:
     heard: list[float] = []
 
     def tone(rng: Rng, note: Note, n: int, knobs: Knobs) -> Audio:
@@ -51,7 +51,7 @@ def test_touching_notes_glide_and_do_not_stop() -> None:
     assert np.abs(cents(hertz[int(0.3 * SECOND) : int(0.9 * SECOND)], 60)).max() < 25
 
 
-def test_separate_notes_stop_and_start_anew() -> None:
+def test_separate_notes_stop_and_start_again() -> None:
     notes = (Note(0.0, 1.0, 60, 0.8), Note(1.0 + TOUCH + 0.2, 1.0, 72, 0.8))
     hertz, level = follow(notes, vibrato=0.0, scoop=0.0, release=0.05)
     assert level[int(1.2 * SECOND)] < 0.01

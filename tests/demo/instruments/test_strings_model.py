@@ -23,7 +23,7 @@ def peak_hz(x: Audio, near: float) -> float:
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 12])
-def test_partials_stand_where_a_stiff_string_has_them(k: int) -> None:
+def test_partials_are_those_of_a_stiff_string(k: int) -> None:
     hard = vibrate(STRING, SAMPLE_RATE)[1]
     expected = k * 110.0 * np.sqrt(1 + STRING.stiff * k * k)
     assert abs(peak_hz(hard, expected) / expected - 1) < 2 * CENT

@@ -77,7 +77,7 @@ def test_a_catalogue_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_catalogue(tmp_path / "nosuch.yaml")
 
 
-def test_missing_packs_are_told_from_installed_ones(tmp_path: Path) -> None:
+def test_missing_packs_are_separated_from_installed_ones(tmp_path: Path) -> None:
     there = make_pack(tmp_path / "there", "drums", {"a.wav": 100.0})
     gone = replace(there, name="gone", folder=tmp_path / "gone")
     assert find_packs((there, gone)) == ((there,), (gone,))
@@ -121,7 +121,7 @@ def test_the_command_says_which_packs_there_are(
     assert "got both, expected one of them" in capsys.readouterr().err
 
 
-def test_files_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
+def test_unusable_files_are_excluded(tmp_path: Path) -> None:
     for name in ("a.flac", "b.flac"):
         (tmp_path / name).write_bytes(b"x")
     values = entry(folder=str(tmp_path), without=["b.*"])

@@ -169,7 +169,7 @@ def test_a_take_shorter_than_the_song_ends_before_it(tmp_path: Path) -> None:
     assert x.shape == (2, N) and not x[:, SAMPLE_RATE:].any() and x.any()
 
 
-def test_two_takes_stand_on_two_sides_and_apart_in_time() -> None:
+def test_two_takes_are_on_two_sides_and_apart_in_time() -> None:
     time = np.arange(N) / SAMPLE_RATE
     click = np.zeros((2, N))
     click[:, SAMPLE_RATE] = 1.0

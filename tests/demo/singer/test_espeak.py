@@ -92,7 +92,7 @@ def test_silence_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         speak("s-a-", "m3")
 
 
-def test_what_the_program_writes_is_read_without_its_silent_ends(
+def test_the_program_s_sound_is_read_without_silent_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tone = 0.5 * np.sin(2 * np.pi * 300 * np.arange(RATE // 2) / RATE)

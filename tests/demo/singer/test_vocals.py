@@ -76,7 +76,7 @@ def test_odd_notes_do_no_harm(lead: tuple[Note, ...]) -> None:
     assert out.any() == (lead[0].start < 3.0)
 
 
-def test_harmony_is_quieter_and_beside_the_lead(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_harmony_is_quieter_and_panned_away_from_the_lead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vocals, "DOUBLED", 0.0)
     notes = (Note(0.3, 2.0, 64.0, 0.8, "-a-"),)
     second, facts = render((), harmony=notes)

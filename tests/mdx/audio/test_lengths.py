@@ -94,7 +94,7 @@ def test_a_wav_that_tells_of_its_first_part_only(tmp_path: Path, size: int) -> N
 @pytest.mark.parametrize(
     "end", [b"TAG" + bytes(125), bytes(9999), b"\xff\xfe" * 500, b"ID3" * 3000]
 )
-def test_what_is_appended_to_a_wav_is_no_audio(tmp_path: Path, end: bytes) -> None:
+def test_data_after_the_audio_of_a_wav_is_ignored(tmp_path: Path, end: bytes) -> None:
     path = tmp_path / "song.wav"
     sf.write(path, noise(10_000).T, RATE)
     path.write_bytes(path.read_bytes() + end)
@@ -209,7 +209,7 @@ def test_delay_and_padding_of_the_encoder_are_dropped(
     ("name", "codec"),
     [("song.mka", "ac3"), ("song.webm", "libopus"), ("song.wma", "wmav2")],
 )
-def test_a_container_that_promises_more_is_said_with_both_lengths(
+def test_a_truncated_container_is_reported_with_both_lengths(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, codec: str
 ) -> None:
     encode(tmp_path / name, noise(3 * 48000), codec=codec, rate=48000)
@@ -224,7 +224,7 @@ def test_a_container_that_promises_more_is_said_with_both_lengths(
 
 
 @pytest.mark.parametrize(("name", "codec"), [("song.ogg", "vorbis"), ("song.opus", "libopus")])
-def test_an_ogg_without_its_end_is_said(
+def test_a_truncated_ogg_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, codec: str
 ) -> None:
     encode(tmp_path / name, noise(5 * 48000), codec=codec, rate=48000)
@@ -241,7 +241,7 @@ def test_a_decoder_that_gives_up_says_both_lengths(tmp_path: Path) -> None:
         read(tmp_path / "song.wv")
 
 
-def test_a_hole_in_an_ogg_is_said_with_both_lengths(
+def test_a_gap_in_an_ogg_is_reported_with_both_lengths(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "song.ogg"

@@ -86,7 +86,7 @@ def test_pcm_is_read_where_pyav_cannot_be_loaded(
 
 
 @pytest.mark.parametrize("content", [b"", b"no audio at all " * 100])
-def test_what_is_not_audio_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_audio_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.wav").write_bytes(content)
     with pytest.raises(AudioError, match=r"x\.wav: got no audio"):
         read(tmp_path / "x.wav")
@@ -139,7 +139,7 @@ def test_truncated(tmp_path: Path, name: str) -> None:
         read(path)
 
 
-def test_a_wav_from_a_pipe_is_not_taken_for_truncated(tmp_path: Path) -> None:
+def test_a_wav_from_a_pipe_does_not_count_as_truncated(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     mix = noise(1000)
     sf.write(path, mix.T, 44100, subtype="FLOAT")

@@ -121,7 +121,7 @@ def test_standard_input_is_a_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         pass
 
 
-def test_where_one_decoder_fails_the_other_goes_on(
+def test_if_one_decoder_fails_the_other_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     song = noise(150_000)
@@ -140,7 +140,7 @@ def test_where_one_decoder_fails_the_other_goes_on(
         read(tmp_path / "song.flac")
 
 
-def test_a_damaged_packet_costs_itself_and_a_line(
+def test_only_a_damaged_packet_is_lost_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     encode(tmp_path / "song.m4a", noise(5 * RATE), codec="aac", container="ipod")
@@ -153,7 +153,7 @@ def test_a_damaged_packet_costs_itself_and_a_line(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are UTF-16 there")
-def test_a_name_that_is_no_utf_8(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
     for number, write in enumerate((b".wav", b".m4a")):
         plain = tmp_path / f"song{os.fsdecode(write)}"
         encode(plain, tone(1), codec=("pcm_s16le", "aac")[number])
@@ -210,7 +210,7 @@ def test_files_are_closed(tmp_path: Path) -> None:
     assert child.stdout == "True\n", child.stderr
 
 
-def test_a_stream_that_appears_in_the_midst_costs_no_other(tmp_path: Path) -> None:
+def test_a_stream_that_appears_mid_file_does_not_affect_others(tmp_path: Path) -> None:
     encode(tmp_path / "x.m4a", tone(1.0), codec="aac")
     first = FfmpegDecoder(tmp_path / "x.m4a")
     whole = sum(len(part) for part in first.blocks())

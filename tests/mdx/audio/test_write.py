@@ -52,7 +52,7 @@ def test_files_are_what_soundfile_writes(tmp_path: Path, subtype: str) -> None:
     assert len(list((tmp_path / "a" / "b").iterdir())) == 4
 
 
-def test_clipping_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_clipping_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         write(tmp_path, random_stems(1000), "FLOAT")
         assert not caplog.messages

@@ -77,7 +77,7 @@ def test_a_batch_of_forty_of_which_twelve_are_broken(
     assert len(list(out.rglob("*.*"))) == 4 * 28  # and nothing half-written
 
 
-def test_whatever_a_song_does_the_others_are_separated(
+def test_any_exception_in_a_song_leaves_the_others_separated(
     tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -167,7 +167,7 @@ def test_two_songs_of_one_name_and_one_named_twice(
     )
 
 
-def test_existing_stems_are_skipped_if_all_are_there(
+def test_songs_are_skipped_if_all_stems_exist(
     tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     songs = [write_song(tmp_path / name) for name in ("a.wav", "b.wav")]

@@ -42,7 +42,7 @@ def test_a_folder_is_searched_with_all_below_it(tmp_path: Path) -> None:
     assert not found.errors
 
 
-def test_what_is_no_song_is_an_error_of_its_own(tmp_path: Path) -> None:
+def test_each_argument_without_songs_is_an_error(tmp_path: Path) -> None:
     touch(tmp_path / "empty" / "notes.txt", tmp_path / "out" / "a.wav")
     found = songs(tmp_path / "out", tmp_path / "empty", f"{tmp_path}/*.mp3", tmp_path / "out")
     assert not found.songs
@@ -110,7 +110,7 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
         ("{stem", "expected"),
     ],
 )
-def test_a_template_that_cannot_be_is_refused(tmp_path: Path, template: str, message: str) -> None:
+def test_an_invalid_template_is_refused(tmp_path: Path, template: str, message: str) -> None:
     with pytest.raises(ConfigError, match="--name") as caught:
         Names(tmp_path, template, "demo", ".wav")
     assert message in str(caught.value)

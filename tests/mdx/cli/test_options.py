@@ -107,7 +107,7 @@ def test_quiet_says_nothing_and_verbose_no_less(
         (["--list", "nosuch"], "list nosuch: got No such file"),
     ],
 )
-def test_options_that_cannot_be_are_one_line(
+def test_invalid_options_are_one_line(
     tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str],
     message: str,
 ) -> None:  # fmt: skip
@@ -122,7 +122,7 @@ def test_options_that_cannot_be_are_one_line(
 @pytest.mark.parametrize(
     ("variable", "value"), [("MDX_SPEND_BUDGET", "maybe"), ("MDX_THREADS", "all")]
 )
-def test_a_variable_that_cannot_be_is_one_line(
+def test_an_invalid_variable_is_one_line(
     tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str,
 ) -> None:  # fmt: skip
@@ -157,7 +157,7 @@ def test_the_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "mdx fetch NAME downloads the weights" in notes[0] and "mdx systems NAME" in notes[1]
 
 
-def test_all_of_one_system_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_one_system_is_described(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["systems", "leaderboard_b"]) == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 100

@@ -43,7 +43,9 @@ def test_a_signal_leaves_nothing_and_has_its_exit_code(
     assert not list((tmp_path / "out").rglob("*"))
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next(tiny_system: Path, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_removed_by_the_next(
+    tiny_system: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     with start(tiny_system, tmp_path / "long.wav", out) as child:
         child.kill()

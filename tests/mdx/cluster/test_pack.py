@@ -75,7 +75,7 @@ def test_a_system_with_names_that_leave_its_folder_is_refused(
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_only_drafts_of_clients_that_are_gone_are_removed(tmp_path: Path) -> None:
+def test_only_drafts_of_dead_clients_are_removed(tmp_path: Path) -> None:
     from mdx.audio.drafts import claim
 
     for name in ("gone", "at work"):

@@ -114,7 +114,7 @@ def test_a_worker_has_as_many_songs_as_threads_and_the_emptiest_comes_first() ->
     assert found == ["small"]
 
 
-def test_one_that_failed_the_song_is_taken_only_where_there_is_no_other() -> None:
+def test_a_worker_that_failed_a_song_gets_it_again_only_as_a_last_resort() -> None:
     workers, _ = workers_of(Scheduler(one=1, two=1))
     for _ in range(3):
         with workers.one(["one"], never) as (_, address):
@@ -209,7 +209,7 @@ def test_a_song_has_three_tries_each_on_another_worker(
         dispatch(tmp_path, one=1)
 
 
-def test_a_scheduler_that_is_lost_costs_no_try(
+def test_a_lost_scheduler_does_not_count_as_a_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Attempts(monkeypatch, lost(), SchedulerLost(), SchedulerLost(), SchedulerLost(), lost(), None)

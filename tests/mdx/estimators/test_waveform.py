@@ -108,7 +108,7 @@ def test_blocks_may_have_any_size(shifts: int) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
-def test_stems_of_a_batch_come_as_soon_as_its_context_is_there(batch: int) -> None:
+def test_stems_of_a_batch_appear_as_soon_as_its_context_is_complete(batch: int) -> None:
     context = valid_length(SAMPLE_RATE) - SAMPLE_RATE
     way = opened(WaveformOptions(1.0, 0.5, batch=batch))
     step = make(WaveformOptions(1.0, 0.5)).geometry.step
@@ -121,7 +121,7 @@ def test_stems_of_a_batch_come_as_soon_as_its_context_is_there(batch: int) -> No
 
 
 @pytest.mark.parametrize(("shifts", "batch"), [(0, 1), (1, 1), (0, 4)])
-def test_what_is_kept_does_not_grow_with_the_song(shifts: int, batch: int) -> None:
+def test_buffers_do_not_grow_with_the_song(shifts: int, batch: int) -> None:
     options = WaveformOptions(1.0, 0.5, shifts=shifts, batch=batch)
     way = opened(options)
     # The mixture of a batch is released when the next batch is taken.

@@ -16,7 +16,7 @@ from tests.streams import FunctionEstimator
 @pytest.mark.parametrize(("batch", "expected"), [(1, 1.5), (2, 1.0), (5, 0.7)])
 @pytest.mark.parametrize("fixed_length", [False, True])
 @pytest.mark.parametrize("segment", [1.0, 40.0])
-def test_a_segment_costs_its_part_of_a_full_call(
+def test_a_segment_costs_its_share_of_a_full_call(
     batch: int, expected: float, segment: float, fixed_length: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

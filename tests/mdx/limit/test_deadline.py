@@ -84,7 +84,7 @@ def test_a_slower_machine_is_believed_at_the_second_slow_segment() -> None:
     assert deadline.slowness == 1  # it is fast again
 
 
-def test_a_single_hiccup_is_not_taken_for_a_slow_machine() -> None:
+def test_a_single_slow_segment_does_not_count_as_a_slow_machine() -> None:
     clock = Clock()
     deadline = make(200, clock)
     deadline.begin(60 * SAMPLE_RATE)

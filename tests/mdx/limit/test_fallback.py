@@ -250,7 +250,7 @@ def test_a_level_without_demucs_is_the_separators_alone() -> None:
         assert np.abs(blended[index] - expected).max() < 1e-5
 
 
-def test_beside_demucs_a_source_without_an_estimator_of_its_own_is_demucs() -> None:
+def test_with_demucs_a_source_without_a_separator_is_demucs_alone() -> None:
     mix = noise(3 * SAMPLE_RATE)
     level = QualityLevel("int8", estimators=("vocals", DEMUCS))
     stems = run_whole(mix, level, BLENDED)
@@ -306,7 +306,7 @@ def test_never_late_whatever_the_machine_does(
 
 
 @pytest.mark.parametrize("levels", [PLAIN, BLENDED])
-def test_what_is_kept_for_a_fallback_does_not_grow_with_the_song(levels: Levels) -> None:
+def test_buffers_for_a_fallback_do_not_grow_with_the_song(levels: Levels) -> None:
     fallback, _ = make_fallback(60 * SAMPLE_RATE, Machine(), 10_000, levels)
     longest = max(size.chunk for size in SIZES.values())
     if levels is BLENDED:

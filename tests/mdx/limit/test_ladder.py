@@ -25,18 +25,20 @@ def test_without_a_limit_there_is_one_level(quantised_copy: Path) -> None:
     assert levels(quantised_copy, spend_budget=True) == ["float32, both polarities", "float32"]
 
 
-def test_a_limit_brings_what_is_there(quantised_copy: Path, tiny_system: Path) -> None:
+def test_a_limit_adds_the_available_levels(quantised_copy: Path, tiny_system: Path) -> None:
     assert levels(tiny_system, limited=True) == ["float32", "scaled mixture"]
     assert levels(quantised_copy, limited=True) == ["float32", "int8", "scaled mixture"]
     assert levels(quantised_copy, limited=True, precision="int8") == ["int8", "scaled mixture"]
 
 
-def test_auto_is_what_it_comes_to(quantised_copy: Path, tiny_system: Path) -> None:
+def test_auto_gives_the_levels_of_the_chosen_precision(
+    quantised_copy: Path, tiny_system: Path
+) -> None:
     assert levels(quantised_copy, limited=True, precision="auto") == ["int8", "scaled mixture"]
     assert levels(tiny_system, limited=True, precision="auto") == ["float32", "scaled mixture"]
 
 
-def test_an_int8_network_that_is_gone_costs_its_levels_only(
+def test_a_missing_int8_network_removes_only_its_levels(
     quantised_copy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (quantised_copy.parent / "bass.int8.onnx").unlink()
@@ -47,7 +49,7 @@ def test_an_int8_network_that_is_gone_costs_its_levels_only(
         levels(quantised_copy, precision="int8")
 
 
-def test_a_ladder_of_one_s_own(quantised_copy: Path) -> None:
+def test_a_custom_ladder(quantised_copy: Path) -> None:
     system = yaml.safe_load(quantised_copy.read_text())
     system["limit"] = "ratio:1.57"
     system["ladder"] = [

@@ -102,7 +102,7 @@ def test_another_word_in_a_ladder_is_one_line(tiny_copy: Path) -> None:
 
 
 @pytest.mark.usefixtures("bf16")
-def test_auto_is_int8_where_there_is_one_else_bf16(tiny_system: Path, quantised_copy: Path) -> None:
+def test_auto_is_int8_if_available_otherwise_bf16(tiny_system: Path, quantised_copy: Path) -> None:
     def top(system: Path) -> str:
         return Separator.load(system, threads=1, precision="auto").ladder.levels[0].precision
 

@@ -26,12 +26,12 @@ def compile_into(graph: bytes = b"graph", settings: object = None) -> tuple[Path
     return blob, found
 
 
-def test_what_was_compiled_is_found_again() -> None:
+def test_compiled_networks_are_found_again() -> None:
     assert [compile_into()[1] for _ in range(3)] == [False, True, True]
 
 
 @pytest.mark.parametrize("place", [0, 4500, 8999])
-def test_a_changed_blob_is_compiled_anew(place: int) -> None:
+def test_a_changed_blob_is_compiled_again(place: int) -> None:
     blob, _ = compile_into()
     content = bytearray(blob.read_bytes())
     content[place] ^= 1
@@ -47,7 +47,7 @@ def test_digests_that_are_lost_or_broken_cost_a_compilation(text: str) -> None:
     assert not compile_into()[1]
 
 
-def test_a_blob_that_nobody_noted_is_not_used() -> None:
+def test_a_blob_without_a_digest_is_not_used() -> None:
     blob, _ = compile_into()
     (blob.parent / "5678.blob").write_bytes(b"left by a process that was killed")
     assert compile_into()[1]

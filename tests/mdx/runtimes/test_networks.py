@@ -146,7 +146,7 @@ def test_two_inputs_are_refused() -> None:
 
 @KINDS
 @pytest.mark.parametrize("content", [b"", b"hello", Path(__file__).read_bytes()])
-def test_what_is_not_onnx_is_refused_in_one_line(
+def test_a_file_that_is_not_onnx_is_refused_in_one_line(
     kind: type[OnnxNetwork], content: bytes, tmp_path: Path
 ) -> None:
     with pytest.raises(NetworkError, match="expected an ONNX network") as caught:

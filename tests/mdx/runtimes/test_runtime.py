@@ -95,7 +95,7 @@ def test_without_openvino_it_says_what_to_install(
         Runtime("openvino").open(network_file, "x.onnx")
 
 
-def test_a_home_that_cannot_be_written_costs_only_the_cache(
+def test_an_unwritable_home_only_disables_the_cache(
     network_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -164,7 +164,7 @@ def test_threads_follow_affinity_and_quota(
         (has_bf16, "amx_bf16", True),
     ],
 )
-def test_what_a_cpu_can_do_is_told_by_its_flags(
+def test_the_features_of_a_cpu_are_read_from_its_flags(
     tmp_path: Path, asked: Callable[[Path], bool], flags: str, expected: bool
 ) -> None:
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")

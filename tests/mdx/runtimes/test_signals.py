@@ -24,7 +24,7 @@ sys.exit(0 if handled else 3)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_signal_after_the_networks_are_gone_is_handled(tiny_system: Path) -> None:
+def test_a_signal_after_the_networks_are_freed_is_handled(tiny_system: Path) -> None:
     paths = [str(tiny_system.with_name(f"{source}.onnx")) for source in ("bass", "drums")]
     command = [sys.executable, "-c", SCRIPT, *paths]
     child = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -107,7 +107,7 @@ def test_a_huge_header_is_refused(server: Server) -> None:
     told(server, before, "Invalid HTTP request")
 
 
-def test_what_is_no_http_is_refused(server: Server) -> None:
+def test_invalid_http_is_refused(server: Server) -> None:
     before = len(server.log)
     assert raw(server.port, b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     told(server, before, "Invalid HTTP request")
@@ -143,7 +143,7 @@ def server_files(server: Server) -> list[Path]:
 @pytest.mark.parametrize("body", [
     b"", b"[]", b"{", b'"text"', b"\xff\xfe", b"[" * 60_000, b'{"bytes": 1' + b"0" * 70_000 + b"}",
 ])  # fmt: skip
-def test_bodies_that_are_no_requests(server: Server, body: bytes) -> None:
+def test_invalid_request_bodies(server: Server, body: bytes) -> None:
     before = len(server.log)
     assert server.ask("POST", "/api/jobs", body)[0] in (400, 413)
     told(server, before, "refused 4")
@@ -202,7 +202,7 @@ def test_the_queue_the_disk_and_patience_have_bounds(tiny_system: Path, tmp_path
         assert status == 507 and "make room" in json.loads(body)["error"]
 
 
-def test_beyond_loopback_a_token_is_asked_for(tiny_system: Path, tmp_path: Path) -> None:
+def test_beyond_loopback_a_token_is_required(tiny_system: Path, tmp_path: Path) -> None:
     with serving(tiny_system, tmp_path / "folder", "--host", "0.0.0.0") as server:
         token = server.line.split("token=")[1].strip()
         assert len(token) >= 32 and "nothing is encrypted" in server.log[0]

@@ -8,7 +8,7 @@ from mdx.serve import events
 from mdx.serve.events import Hub
 
 
-def test_a_change_is_told_once_however_often_it_happens() -> None:
+def test_repeated_changes_are_reported_once() -> None:
     async def scene() -> list[list[str]]:
         hub, told = Hub(), []
         listener = hub.listen()
@@ -27,7 +27,7 @@ def test_a_change_is_told_once_however_often_it_happens() -> None:
     assert asyncio.run(scene()) == [["a"], ["b", "c"]]
 
 
-def test_a_heartbeat_notices_who_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_notices_closed_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "HEARTBEAT", 0.01)
     monkeypatch.setattr(events, "MOST_LISTENERS", 1)
 

@@ -24,13 +24,13 @@ def test_a_job_comes_back_from_its_file() -> None:
     {"id": "../../../../etc"}, {"song": "0123456789ABCDEF"}, {"id": "0123456789abcdef\n"},
     {"state": "sleeping"}, {"wish": {}}, {"wish": {"path": "x"}}, {"stems": None}, {"id": None},
 ])  # fmt: skip
-def test_a_file_that_is_no_job_is_refused(change: dict[str, object]) -> None:
+def test_a_file_that_is_not_a_job_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="job: got "):
         Job.of_json(JOB.as_json() | change)
 
 
 @pytest.mark.parametrize("content", [None, [], "text", 3, {}])
-def test_what_is_no_object_is_refused(content: object) -> None:
+def test_json_that_is_not_an_object_is_refused(content: object) -> None:
     with pytest.raises(ConfigError):
         Job.of_json(content)
 

@@ -102,7 +102,7 @@ def test_it_plays_and_the_keys_work(pages: Pages) -> None:
     assert pages.run(POSITION) == still
 
 
-def test_it_is_in_sync_wherever_it_is_sought(pages: Pages) -> None:
+def test_it_stays_in_sync_after_seeking(pages: Pages) -> None:
     view = pages.browser.find_element(By.CSS_SELECTOR, ".vocals .view")
     pages.run("arguments[0].scrollIntoView({block: 'center'})", view)
     ActionChains(pages.browser).move_to_element(view).click().perform()

@@ -49,7 +49,7 @@ async def upload(queue: Queue, content: bytes = b"song") -> Job:
     return await queue.receive(job, body())
 
 
-def test_what_is_finished_goes_when_its_time_is_over(tiny_system: Path, shelf: Shelf) -> None:
+def test_finished_songs_are_deleted_after_their_time(tiny_system: Path, shelf: Shelf) -> None:
     async def scene() -> None:
         queue = make_queue(tiny_system, shelf)
         first = await upload(queue)
@@ -71,7 +71,7 @@ def test_what_is_finished_goes_when_its_time_is_over(tiny_system: Path, shelf: S
     asyncio.run(scene())
 
 
-def test_a_job_that_cannot_be_kept_goes_on(
+def test_a_job_that_cannot_be_stored_continues(
     tiny_system: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
@@ -102,7 +102,7 @@ async def child(script: str) -> Worker:
     ("print('no json\\n{\"event\": \"done\"}', flush=True); input(); input()", False,
      {"event": "done"}),
 ])  # fmt: skip
-def test_workers_that_do_not_do_as_they_are_told(
+def test_misbehaving_workers(
     monkeypatch: pytest.MonkeyPatch, script: str, cancelled: bool, expected: dict[str, str]
 ) -> None:
     monkeypatch.setattr(crew, "PATIENCE", 0.1)

@@ -95,7 +95,7 @@ def test_one_line_says_why_it_cannot_start(tiny_system: Path, tmp_path: Path) ->
     (("--system", "demucs_v2"), "no weights here"),
     (("--precision", "int8"), "precision 'int8'"),
 ])  # fmt: skip
-def test_options_that_cannot_be(
+def test_invalid_options(
     tiny_system: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
     options: tuple[str, str], told: str,
 ) -> None:  # fmt: skip

@@ -84,7 +84,7 @@ def test_a_mix_is_the_sum_of_the_faders(server: Server, done: dict[str, Any]) ->
     "gain=bass:5", "gain=bass:-1", "gain=bass:nan", "gain=bass:inf", "gain=bass", "gain=tuba:1",
     "gain=bass:0", "", "gain=bass:1&format=exe", "gain=bass:1&format=../wav",
 ])  # fmt: skip
-def test_a_mix_that_cannot_be_is_refused(server: Server, done: dict[str, Any], query: str) -> None:
+def test_an_invalid_mix_is_refused(server: Server, done: dict[str, Any], query: str) -> None:
     status, _, body = server.ask("GET", f"/api/jobs/{done['id']}/mix?{query}")
     assert status == 400 and json.loads(body)["error"].count("\n") == 0
 
@@ -115,7 +115,9 @@ BROKEN = {
 }
 
 
-def test_broken_songs_fail_in_words_and_the_others_go_on(server: Server, song: bytes) -> None:
+def test_broken_songs_fail_with_a_reason_and_the_others_continue(
+    server: Server, song: bytes
+) -> None:
     broken = {name: server.send(content, name) for name, content in BROKEN.items()}
     good = server.send(song)
     for name, job in broken.items():
@@ -197,7 +199,7 @@ def test_true_stems_that_do_not_fit_are_refused(
     {"two_stems": "tuba"}, {"two_stems": ["bass"]}, {"bytes": 0}, {"bytes": -1}, {"bytes": 1 << 60},
     {"bytes": "many"}, {"bytes": True}, {"bytes": None},
 ])  # fmt: skip
-def test_wishes_that_cannot_be_are_refused(server: Server, wish: dict[str, Any]) -> None:
+def test_invalid_requests_are_refused(server: Server, wish: dict[str, Any]) -> None:
     before = set(server.jobs())
     asked = {"system": "tiny", "precision": "float32", "name": "a.wav", "bytes": 10} | wish
     status, _, body = server.ask("POST", "/api/jobs", asked)

@@ -20,7 +20,7 @@ def put(shelf: Shelf, number: int) -> Job:
     return job
 
 
-def test_what_is_damaged_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_jobs_are_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with contextlib.closing(Shelf(tmp_path / "folder")) as shelf:
         late, early, torn, moved, renamed = (put(shelf, number) for number in range(5))
         (shelf.job_folder(torn) / "job.json").write_text("{")
@@ -59,7 +59,7 @@ def test_a_folder_has_one_server(tmp_path: Path) -> None:
     Shelf(tmp_path).close()
 
 
-def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+def test_an_invalid_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match="expected a writable folder"):
         Shelf(tmp_path / "file")

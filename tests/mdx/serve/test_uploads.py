@@ -88,7 +88,7 @@ def test_a_disk_that_is_nearly_full_is_not_tried(tmp_path: Path) -> None:
     assert refusal.value.status == 507
 
 
-def test_a_client_that_is_gone(tmp_path: Path) -> None:
+def test_a_client_that_disconnects(tmp_path: Path) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"x"
         raise ConnectionResetError

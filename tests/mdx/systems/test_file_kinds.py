@@ -64,7 +64,7 @@ PLACES = ["initializer", "attribute", "subgraph", "sparse", "function", "trainin
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_weights_in_another_file_are_found_wherever_they_are(place: str) -> None:
+def test_external_weights_are_found_anywhere_in_the_graph(place: str) -> None:
     assert external_tensor(memoryview(hidden(place).SerializeToString())) == "w"
 
 

@@ -13,7 +13,7 @@ from mdx.systems.spec import track_name
 from tests.tiny import edit_system, noise
 
 
-def test_every_system_that_comes_along_is_valid_and_bears_its_name() -> None:
+def test_every_included_system_is_valid_and_has_its_file_s_name() -> None:
     assert "demo" in system_names()
     for name in system_names():
         spec, _ = find_system(name)
@@ -109,7 +109,7 @@ def test_stems_are_made_once(tiny_copy: Path, changes: dict[str, object], messag
         read_system(tiny_copy)
 
 
-def test_a_stem_that_nobody_makes_needs_the_rest(tiny_copy: Path) -> None:
+def test_a_stem_without_an_estimator_needs_the_rest(tiny_copy: Path) -> None:
     system = yaml.safe_load(tiny_copy.read_text()) | {"combine": []}
     system["estimators"] = system["estimators"][:3]
     del system["combine"]
@@ -155,7 +155,7 @@ def test_a_missing_key_is_named(tiny_copy: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["- a list", "a: [", "!!python/object/apply:os.getcwd []", "name: 2024-13-45", "", "\0"]
 )
-def test_what_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) -> None:
+def test_yaml_that_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"x\.yaml") as caught:

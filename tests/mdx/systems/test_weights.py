@@ -45,7 +45,7 @@ def test_registering_keeps_other_entries(folder: Path) -> None:
     assert read_weights(folder, "demo/a.onnx") == b"content"
 
 
-def test_what_is_known_of_released_files_stays(folder: Path) -> None:
+def test_entries_of_released_files_are_kept(folder: Path) -> None:
     entry = WeightsEntry("0c3e77b9", url="https://a.org/b.zip", member="b.onnx", licence="free")
     write_entry(folder, "b.onnx", entry)
     register_weights(folder, "demo/a.onnx", made_by="z")
@@ -90,7 +90,7 @@ def test_a_file_is_described_as_its_bytes_are(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("sha256", ["1234567", "0C3E77B9", "0" * 65, "nothex99", ""])
-def test_what_is_no_sha256_is_refused(folder: Path, sha256: str) -> None:
+def test_an_invalid_sha256_is_refused(folder: Path, sha256: str) -> None:
     (folder / "manifest.yaml").write_text(f"a.onnx: {{sha256: '{sha256}'}}")
     with pytest.raises(ConfigError, match=r"a\.onnx: sha256: .* 8 to 64 hex digits"):
         read_weights(folder, "a.onnx")
@@ -103,7 +103,7 @@ def test_another_content_is_refused(folder: Path, content: bytes) -> None:
         read_weights(folder, "demo/a.onnx")
 
 
-def test_a_missing_file_is_said(folder: Path) -> None:
+def test_a_missing_file_is_reported(folder: Path) -> None:
     (folder / "demo" / "a.onnx").unlink()
     with pytest.raises(WeightsError, match="No such file"):
         read_weights(folder, "demo/a.onnx")
@@ -133,14 +133,14 @@ def test_a_wrong_manifest_is_refused(folder: Path, text: str) -> None:
         read_weights(folder, "demo/a.onnx")
 
 
-def test_a_manifest_that_is_no_text_is_refused(folder: Path) -> None:
+def test_a_manifest_that_is_not_text_is_refused(folder: Path) -> None:
     (folder / "manifest.yaml").write_bytes(b"a.onnx: \xff")
     with pytest.raises(ConfigError, match=r"manifest\.yaml: got .*expected valid YAML"):
         read_manifest(folder)
 
 
 @pytest.mark.parametrize("text", [None, "", " \n"])
-def test_without_a_manifest_the_line_to_write_is_said(folder: Path, text: str | None) -> None:
+def test_without_a_manifest_the_line_to_write_is_printed(folder: Path, text: str | None) -> None:
     (folder / "manifest.yaml").unlink()
     if text is not None:
         (folder / "manifest.yaml").write_text(text)
