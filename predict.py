@@ -29,7 +29,7 @@ from mdx.systems.spec import SOURCES
 class Submission(MusicDemixingPredictor):
     """KUIELab-MDX-Net as the challenge's predictor; networks are loaded once, in setup.
 
-    Environment, beside the challenge's own: MDX_SYSTEM, MDX_PRECISION (default: float32),
+    Environment, besides the challenge's own: MDX_SYSTEM, MDX_PRECISION (default: float32),
     MDX_RUNTIME, MDX_PROVIDER, MDX_THREADS (default: every CPU), MDX_LIMIT (a policy, within
     INFERENCE_PER_MUSIC_TIMEOUT_SECONDS), MDX_SPEND_BUDGET (1: slower and better), MDX_SUBTYPE
     (default: PCM_16, as in the challenge), and MDX_AUDIT_PATH, a file to which the seconds and the

@@ -1,4 +1,4 @@
-"""Every error a user can cause, in one line: what was got, what was expected, what to do."""
+"""Every error that a user can cause, in one line: got, expected, and what to do."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -26,7 +26,7 @@ class MdxError(Exception):
         return copy
 
     def __reduce__(self) -> tuple[Callable[[str], Self], tuple[Any, ...]]:
-        """Survive pickling, so that a child process raises the same error in its parent."""
+        """Support pickling, which lets a child process raise the same error in its parent."""
         return type(self).like, (str(self),)
 
 

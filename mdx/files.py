@@ -16,9 +16,9 @@ DRAFT = ".part"  # suffix of a file or folder that is still being written
 def draft_of(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """A path for a file or folder that replaces `path` when the block is left.
 
-    It lies beside `path`, whose folder is created if missing. `durable` waits until a file is on
-    the disk, so that even a power failure leaves the old one or the new one. An exception removes
-    the draft and keeps what was there before. Raises OSError.
+    It is in the same folder, which is created if missing. `durable` waits until a file is on disk:
+    even a power failure leaves the old or the new one. An exception removes the draft and keeps
+    the old version. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not named after the path, whose name may already be as long as the file system allows.

@@ -26,7 +26,7 @@ def load_ladder(
     spec: SystemSpec, folder: Path, runtime: Runtime, precision: str, *, where: object,
     limited: bool = False, spend: bool = False, stems: Sequence[str] | None = None,
 ) -> Ladder:  # fmt: skip
-    """Load what a song can be separated with; `folder` holds the weights.
+    """Load the quality levels of a system, whose weights are in `folder`.
 
     Errors about what the system says begin with `where` it says so, which is its YAML.
 

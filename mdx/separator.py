@@ -52,7 +52,7 @@ class Separator:
         self.ladder = ladder
         self.threads = threads
         self.sources = tuple(s for s in ladder.stems if sources is None or s in sources)
-        # The runtimes and precisions at work on the best level, each once: usually one of both.
+        # The runtimes and precisions of the best level without repetition: usually one of each.
         networks = [part.network for part in ladder.running(ladder.levels[0]) if part.network]
         self.runtime = ", ".join(sorted({network.runtime for network in networks}))
         self.precision = ", ".join(sorted({network.precision for network in networks}))

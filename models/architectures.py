@@ -1,4 +1,4 @@
-"""The networks of the paper's comparison by name: their published sizes, and what they exchange."""
+"""The networks of the paper's comparison by name: published sizes, inputs and outputs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Architecture:
     hop: int  # samples between frames
     length: int  # frames of one pass, or samples of a waveform
     dynamic: bool = False  # whether a pass may have any length
-    lengths: Mapping[Any, int] = field(default_factory=dict)  # of specs that have one of their own
+    lengths: Mapping[Any, int] = field(default_factory=dict)  # for specs with their own length
     others: str = ""  # what to do with a checkpoint of another size
 
     @property

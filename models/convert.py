@@ -88,7 +88,7 @@ def _is_of_the_comparison(checkpoint: Path) -> bool:
 
 
 def quantise(folder: Path, name: str) -> float:
-    """Make the int8 network beside a converted one, and enter it into the manifest.
+    """Make an int8 version of a converted network, and enter it into the manifest.
 
     Returns its SNR against float32 on noise, in dB. Raises WeightsError or NetworkError; OSError
     where the file cannot be written.
@@ -112,7 +112,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of a dozen classes, by what in the file is not as it should be
         if isinstance(error, UnpicklingError) or "weights_only" in str(error):
-            # Torch's own text goes on to advise that the pickle be run all the same.
+            # Torch's message also advises running the pickle anyway.
             got = "a pickle of other things than tensors, which could run code"
             raise WeightsError(path, got=got, expected=PLAIN, hint="it was not run") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
@@ -142,7 +142,7 @@ def _is_plain(value: object) -> bool:
 def network_of(state: dict[str, Tensor], where: object) -> Demucs:
     """The network of a state dict, as wide as its first level; the tensors become its weights.
 
-    Raises WeightsError that lists what is missing, unexpected, or of another shape.
+    Raises WeightsError that lists missing and unexpected weights, and those of another shape.
     """
     spec = DemucsSpec()
     if WIDTH in state and state[WIDTH].ndim and len(state[WIDTH]):
@@ -201,7 +201,7 @@ def get_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("checkpoint", nargs="?", type=Path, metavar="FILE")
-    parser.add_argument("--out", metavar="NAME.onnx", help="what it is called in the manifest")
+    parser.add_argument("--out", metavar="NAME.onnx", help="name in the manifest")
     parser.add_argument("--source", help="which network of a file that holds several")
     parser.add_argument(
         "--int8", metavar="NAME.onnx", help="make NAME.int8.onnx of this float32 network"

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of an ONNX graph as onnxruntime executes it, including what a Scan repeats.
+"""Multiply-accumulates of an ONNX graph as executed by onnxruntime, with repetitions in a Scan.
 
 models.macs needs no run, but refuses graphs whose sizes are computed at run time, such as those of
 Demucs-v2, whose outer levels are computed tile by tile.

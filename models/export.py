@@ -46,7 +46,7 @@ def export_onnx(
 
 
 def check_equal(path: Path, error: float, most: float) -> None:
-    """Raise NetworkError, so that no file is kept, where the error is too large.
+    """Raise NetworkError if the error is too large, before a file is kept.
 
     `error` is the difference between onnxruntime and torch, relative to the output's peak.
     """
@@ -59,7 +59,7 @@ def check_equal(path: Path, error: float, most: float) -> None:
         )
 
 
-# The exporter warns of every operator of torchvision that it does without.
+# The exporter warns about every missing operator of torchvision.
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 
 

@@ -69,8 +69,8 @@ class Graph:
     ) -> str:
         """The per-item subgraph of a Scan over the batch, which needs the memory of one item.
 
-        `write` gets a graph of its own and the names of its inputs, as batches of one, and returns
-        that of its output, a batch of one as well; it may use what is in this graph by name. The
+        `write` gets a subgraph and the names of its inputs, as batches of one, and returns the name
+        of its output, also a batch of one; it may use values of this graph by name. The
         items' outputs, without the batch, are stacked along an axis; `element` is the type of the
         inputs. Weights are to be constants of the graph that is written: onnxruntime prepares them
         for its fastest convolutions only there.

@@ -78,7 +78,7 @@ class Lasaft(nn.Module):
         bins = [(spec.dim_f - 1) >> level for level in range(levels + 1)]
         self.embedding = nn.Embedding(len(SOURCES), spec.embedding)
         self.condition_generator = ConditionGenerator(spec.embedding, levels, wide)
-        # Two bins wide, so that the odd number of bins becomes one that can be halved, and back.
+        # Two bins wide, which makes the odd number of bins even, and back.
         self.first_conv = nn.Sequential(
             nn.Conv2d(spec.channels, wide, (1, 2)), nn.BatchNorm2d(wide), nn.ReLU()
         )

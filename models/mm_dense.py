@@ -24,7 +24,7 @@ BANDS = ("low", "middle", "high")
 
 @dataclass(frozen=True)
 class MMDenseSpec:
-    """Size of one network; bands lie side by side, the full one over all of them."""
+    """Size of one network, with adjacent bands and one for the full spectrum."""
 
     dim_f: int  # frequency bins, every one of n_fft
     bands: tuple[DenseBandSpec, ...]

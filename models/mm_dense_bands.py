@@ -28,7 +28,7 @@ class DenseBandSpec:
     bins: int
     features: int  # channels of its first convolution
     growth: tuple[int, ...]  # channels that each block's layers add, from outside in and back
-    layers: tuple[int, ...]  # of each block; 0 where an LSTM stands alone
+    layers: tuple[int, ...]  # of each block; 0 for an LSTM alone
     hidden: tuple[int, ...]  # units a direction of each block's LSTM; 0 where it has none
     kernel: tuple[int, int] = (3, 3)  # bins, frames
 

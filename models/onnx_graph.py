@@ -11,7 +11,7 @@ from models.onnx_lstm import with_onnx_lstms
 
 OPSET = 18
 
-# The exporter warns of every operator of torchvision that it does without.
+# The exporter warns about every missing operator of torchvision.
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 
 

@@ -1,4 +1,4 @@
-"""Rewriting an exported graph so that runtimes do less work for the same function."""
+"""Rewrites an exported graph to save work in runtimes, without changing its function."""
 
 import numpy as np
 import numpy.typing as npt

@@ -19,14 +19,14 @@ def sinc_kernels(old: int, new: int) -> Audio:
     """The low-pass filters that turn `old` samples into `new`: one for each phase.
 
     A sinc that cuts off at ROLLOFF of the lower rate, under a squared cosine that is zero at its
-    ZEROS-th crossing; each filter sums to one. Their middle lies `kernel_reach` samples in.
+    ZEROS-th crossing; each filter sums to one. Their centre is at sample `kernel_reach`.
 
     Shape: (new, 2 * kernel_reach(old, new) + old).
     Source: julius.resample, the resampler of Demucs-v2.
     """
     cutoff = ROLLOFF * min(old, new)
     reach = kernel_reach(old, new)
-    # Input sample i lies at i / old, output p of a period at p / new.
+    # Input sample i is at time i / old, output p of a period at p / new.
     distance = np.arange(-reach, reach + old) / old - np.arange(new)[:, np.newaxis] / new
     crossings = np.clip(distance * cutoff, -ZEROS, ZEROS)
     kernels = np.sinc(crossings) * np.cos(np.pi / 2 * crossings / ZEROS) ** 2

@@ -108,7 +108,7 @@ class ResUNetDecouple(nn.Module):
         Shape: (batch, 2, T, dim_f) -> (batch, 2, 4, T, dim_f).
         """
         frames, bins = magnitude.shape[2:]
-        x = self.bn0(magnitude.transpose(1, 3)).transpose(1, 3)  # each bin by itself
+        x = self.bn0(magnitude.transpose(1, 3)).transpose(1, 3)  # each bin separately
         x = functional.pad(x, (0, -1, 0, -frames % self.spec.multiple))  # Nyquist's bin is dropped
         skips = []
         for encoder, scale in zip(self.encoders, self.scales, strict=True):

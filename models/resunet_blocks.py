@@ -13,7 +13,7 @@ BLOCKS = 4  # residual blocks of one level
 
 
 class ResidualBlock(nn.Module):
-    """BatchNorm, leaky ReLU and a convolution, twice, beside the input.
+    """BatchNorm, leaky ReLU and a convolution, twice, with a skip connection.
 
     Shape: (batch, inputs, T, F) -> (batch, outputs, T, F).
     """

@@ -43,9 +43,7 @@ class InverseStft(nn.Module):
         super().__init__()
         self.n_fft, self.hop = n_fft, hop
         waves = np.exp(2j * np.pi * _phases(n_fft)) * hann(n_fft) / n_fft
-        waves[1:-1] *= (
-            2  # but for 0 and the half of the rate, a bin stands for its mirror image too
-        )
+        waves[1:-1] *= 2  # except for 0 and Nyquist, a bin also represents its mirror image
         # The real part of a product: real parts multiplied minus imaginary parts multiplied.
         self.kernel = _kernel(waves.real - 1j * waves.imag)
 
@@ -72,7 +70,7 @@ def hann(n_fft: int) -> npt.NDArray[np.float64]:
 
 
 def _phases(n_fft: int) -> npt.NDArray[np.float64]:
-    # Cycles of every bin at every sample, from whole numbers so that large products stay exact.
+    # Cycles of every bin at every sample, computed in integers to keep large products exact.
     bins, times = np.arange(n_fft // 2 + 1)[:, None], np.arange(n_fft)
     return (bins * times % n_fft) / n_fft
 

@@ -112,7 +112,7 @@ class TfcTdfUNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape: (batch, 4, dim_f, T) -> the same."""
         # (batch, channels, T, F), for linear layers that act on F; the first and the last layer
-        # look at one bin each, so that the transpose may come where there are fewest channels.
+        # read one bin each, so the transpose can be where there are fewest channels.
         x = self.between(self.first(x.transpose(-1, -2)))
         out: Tensor = self.last(x).transpose(-1, -2)
         return out

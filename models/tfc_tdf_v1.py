@@ -108,7 +108,7 @@ class TfcTdfV1UNet(nn.Module):
         self.spec = spec
         wide = spec.growth
         bins = [(spec.dim_f - 1) >> level for level in range(spec.n_levels + 1)]
-        # Two bins wide, so that the odd number of bins becomes one that can be halved, and back.
+        # Two bins wide, which makes the odd number of bins even, and back.
         self.first = nn.Sequential(
             nn.Conv2d(spec.channels, wide, (1, 2)), nn.BatchNorm2d(wide), nn.ReLU()
         )

@@ -97,7 +97,7 @@ class TfcTdfV3Spec:
 
 
 class TfcTdfV3Block(nn.Module):
-    """Two convolutions with a TDF as a residual between them, beside a 1x1 shortcut.
+    """Two convolutions with a residual TDF between them, and a 1x1 shortcut.
 
     Shape: (batch, before, T, F) -> (batch, after, T, F).
     """
@@ -176,7 +176,7 @@ class TfcTdfV3UNet(nn.Module):
         mix = (x / self.scale).reshape(bands_first).transpose(-1, -2)
         first = self.first(mix)
         x = self.between(first)
-        # The product lets the network mask what the first layer made of the mixture.
+        # The product lets the network mask the first layer's output.
         x = self.last(torch.cat([mix, x * first], dim=1)).transpose(-1, -2) * self.scale
         stems = (self.spec.sources,) if self.spec.sources > 1 else ()
         return x.reshape(batch, *stems, channels, dim_f, frames)

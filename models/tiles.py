@@ -61,7 +61,7 @@ def decode_tiles(graph: Graph, mix: str, x: str, net: Demucs, lost: int) -> str:
     spec = net.spec
     inputs = _decoder_inputs(spec)
     skips: list[Span] = []
-    steps = [graph.length(x, 3)]  # of the whole: what every level gives, and what the last one gets
+    steps = [graph.length(x, 3)]  # of the whole: all levels' outputs, the last one's input
     for span in inputs[::-1]:
         skips.insert(0, Span(span.start + lost // 2, span.end + lost // 2))
         lost = spec.stride * (lost + spec.context - 1)
@@ -97,7 +97,7 @@ def _samples(spec: DemucsSpec) -> int:
 
 
 def _encoded(spec: DemucsSpec, wanted: Sequence[Span]) -> list[Span]:
-    # The span that every encoder level gives: what is wanted of it, and the input of the next.
+    # The span that every encoder level returns: its own output, and the input of the next.
     spans = [wanted[-1]]
     for span in wanted[-2::-1]:
         inner = spans[0]
@@ -108,7 +108,7 @@ def _encoded(spec: DemucsSpec, wanted: Sequence[Span]) -> list[Span]:
 
 
 def _decoder_inputs(spec: DemucsSpec) -> list[Span]:
-    # The span that every decoder level reads, so that a tile has the context of the last filter.
+    # The span that every decoder level reads, with the context of the last filter.
     span = Span(-LEAVE, RATE * _samples(spec) + LEAVE)
     for _ in range(OUTER):
         start = (span.start + spec.stride - spec.kernel) // spec.stride
@@ -153,7 +153,7 @@ def _encode_tile(
 
 
 def _inside(body: Graph, tile: str, level: int, span: Span, steps: str, spec: DemucsSpec) -> str:
-    # 1 where a decoder level's convolution lies inside the whole signal, else 0.
+    # 1 where a decoder level's convolution is inside the whole signal, otherwise 0.
     start = body.affine(tile, times=STEPS * spec.stride ** (OUTER - 1 - level))
     counted = body.numbers(*range(span.start, span.end - spec.context + 1))
     place = body.add("Add", counted, start)
@@ -172,7 +172,7 @@ def _clamped(body: Graph, x: str, tile: str, span: Span, steps: str, spec: Demuc
 
 
 def _by_tiles(graph: Graph, write: Callable[..., str], steps: str, size: int) -> str:
-    # The tiles of so many steps, side by side. Shape: each (1, width, 1, size)
+    # The tiles, side by side. Shape: each (1, width, 1, size)
     count = graph.add("Squeeze", graph.affine(steps, add=size - 1, over=size))
     first, one = graph.constant(np.array(0)), graph.constant(np.array(1))
     tiles = graph.add("Range", first, count, one)

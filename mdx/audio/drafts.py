@@ -21,7 +21,7 @@ LEFTOVER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part(?P<old>\.old)?", re.DO
 
 
 def draft_of(path: Path) -> Path:
-    """A new temporary name for a file, beside it."""
+    """A new temporary name for a file, in the same folder."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
 
 

@@ -12,7 +12,7 @@ SUBTYPES = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}  # bytes a sample
 
 @dataclass(frozen=True)
 class Format:
-    """An output format: what it can hold."""
+    """An output format and its capabilities."""
 
     suffix: str
     subtypes: tuple[str, ...] = ()  # none: it is lossy, and takes a bit rate

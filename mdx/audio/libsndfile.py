@@ -65,11 +65,11 @@ class LibsndfileDecoder:
     def blocks(self) -> Iterator[Audio]:
         """Yield the audio; see Decoder. Shape: (n, channels)."""
         try:
-            # Not its blocks(), which makes up what a truncated file lacks.
+            # Not its blocks(), which pads truncated files.
             while len(frames := self._file.read(BLOCK, dtype="float32", always_2d=True)):
                 yield frames
             if self._file.format == "FLAC" and self._bytes_left() > LEFT:
-                raise DecodeError("more audio than its header tells of")
+                raise DecodeError("more audio than its header states")
         except (sf.LibsndfileError, OSError) as error:
             raise DecodeError(getattr(error, "error_string", str(error))) from error
 

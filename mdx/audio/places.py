@@ -10,7 +10,7 @@ from mdx.systems.spec import SOURCES
 def stem_paths(
     folder: Path, sources: Sequence[str] = SOURCES, suffix: str = ".wav"
 ) -> dict[str, Path]:
-    """Where the stems of a song lie in its folder: `<folder>/<source>.wav`."""
+    """The paths of a song's stems in its folder: `<folder>/<source>.wav`."""
     return {source: folder / f"{source}{suffix}" for source in sources}
 
 

@@ -1,4 +1,4 @@
-"""The remainder: the mixture minus some stems, as a stem of its own."""
+"""The remainder: the mixture minus some stems, as another stem."""
 
 from collections.abc import Iterable, Iterator
 

@@ -29,7 +29,7 @@ def song_file(path: Path) -> Iterator[Path]:
         return
     try:
         piped = stat.S_ISFIFO(path.stat().st_mode)
-    except (OSError, ValueError):  # the reader says what is wrong with it
+    except (OSError, ValueError):  # the reader reports the error
         piped = False
     if not piped:
         yield path

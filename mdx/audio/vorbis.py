@@ -1,4 +1,4 @@
-"""Comments in an Ogg Vorbis file, whose audio stays as it is.
+"""Writes comments into an Ogg Vorbis file without changing its audio.
 
 FFmpeg can copy such a file with new tags, but gets the pages' positions wrong.
 """

@@ -22,7 +22,7 @@ NOTICE = 5  # looks in such a pause
 LOCAL = "local:"
 MOST_LOCAL = 64
 EXPECTED = "tcp://HOST:PORT, tls://HOST:PORT, a scheduler file, or local:N"
-# Nothing is measured, served or looked for beyond what the songs need.
+# No profiling, no dashboard and no diagnostics.
 QUIET = {
     "distributed.diagnostics.nvml": False,
     "distributed.diagnostics.cudf": False,
@@ -94,7 +94,7 @@ class Cluster:
         """
         with self._lock:
             if self._client is not lost or lost.status == "running":
-                return  # another thread has done it, or it came back by itself
+                return  # another thread has reconnected, or the connection recovered
             log.warning("%s: the scheduler does not answer; waiting for it", self.address)
             lost.close(timeout=1)
             started = time.monotonic()
@@ -126,7 +126,7 @@ class Cluster:
             raise ClusterError(
                 f"cluster {self.address}", got=f"no scheduler ({_cause(error)})",
                 expected=f"a Dask scheduler that answers within {CONNECT:g} s",
-                hint="docs/cluster.md tells how to start one",
+                hint="docs/cluster.md says how to start one",
             ) from error  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from mdx.files import draft_of
 log = logging.getLogger(__name__)
 TRIES = 3
 MOST_RESTARTS = 50  # of a scheduler during one song
-DRAFT = ".cluster-"  # folders of songs at work, in the folder of the results
+DRAFT = ".cluster-"  # folders of songs in progress, in the output folder
 LOCK = "lock"  # a file in each that its client holds
 
 

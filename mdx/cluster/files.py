@@ -1,4 +1,4 @@
-"""Files by what is in them: digests, safe names, and chunks of a size that any link can take."""
+"""Files for other machines: digests, safe names, and chunks of moderate size."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from mdx.errors import MdxError
 
-CHUNK = 4 << 20  # bytes; also what a scheduler that passes them on must hold
+CHUNK = 4 << 20  # bytes, which a scheduler must also hold to forward a chunk
 DIGEST = re.compile("[0-9a-f]{64}")
 MOST = 4096  # bytes of a name
 TOKEN = re.compile("[0-9a-f]{16}")
@@ -40,7 +40,7 @@ def has_digest(path: Path, expected: str) -> bool:
 
 
 def place_in(folder: Path, name: str) -> Path:
-    """The path of a file below a folder; raises UnsafeName where it would lie elsewhere."""
+    """The path of a file below a folder; raises UnsafeName if it would lead out of it."""
     parts = PurePosixPath(name).parts
     fine = parts and not name.startswith("/") and len(os.fsencode(name)) <= MOST
     if fine and not any(part == ".." or "\\" in part or "\0" in part for part in parts):

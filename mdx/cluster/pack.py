@@ -21,7 +21,7 @@ class Pack:
     """What a worker needs of a system."""
 
     message: dict[str, Any]  # plain values, see mdx.cluster.store.place_system
-    files: dict[str, Path]  # by sha256: where they lie here
+    files: dict[str, Path]  # local paths by sha256
 
 
 def pack_system(given: str | Path) -> Pack:

@@ -76,7 +76,7 @@ class Remote:
             raise WorkerLost(f"'{name}' that is not what was written there")
 
     def work(self, token: str, task: str, asked: dict[str, Any], patience: float | None) -> Any:
-        """Have the worker do the song, within so many seconds if told; returns its response."""
+        """Let the worker process the song, optionally with a timeout; returns its response."""
         future = self.client.submit(
             there.work, token, task, json.dumps(asked), key=f"{task}-{token}", pure=False,
             workers=[self.address], allow_other_workers=False,

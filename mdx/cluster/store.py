@@ -1,4 +1,4 @@
-"""A worker's files: what it sees of shared folders, what is brought, and the weights it keeps."""
+"""A worker's files: shared folders, received files, and the weights that it keeps."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def store() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # a folder that is there may yet be read-only
             return folder
-    except (OSError, RuntimeError):  # RuntimeError: nobody knows whose home it would be
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         return Path(tempfile.gettempdir()) / f"mdx-cluster-{os.getpid()}"
 
 

@@ -32,8 +32,8 @@ TASKS = {"separate": "mdx.cluster.separation", "evaluate": "evaluator.elsewhere"
 class WorkerSong:
     """One song as a worker finds it."""
 
-    request: dict[str, Any]  # what the task itself was asked for
-    system: Path  # the YAML of the system, beside its weights
+    request: dict[str, Any]  # the parameters of the task
+    system: Path  # the YAML of the system, next to its weights
     song: Path
     results: Path  # the folder that is brought back
     threads: int
@@ -46,7 +46,7 @@ async def tell(task: str) -> str:
 
 
 async def prepare(text: str) -> str:
-    """Look for what a song needs: JSON that says what is shared, and which files are missing."""
+    """Look for the files of a song; returns JSON: the shared ones, and the missing ones."""
     return json.dumps(await asyncio.to_thread(look_for, text))
 
 
@@ -71,7 +71,7 @@ async def send(token: str, name: str, offset: int, count: int, dask_worker: Any 
 
 
 async def forget(token: str, dask_worker: Any = None) -> None:
-    """Remove what was kept for a song."""
+    """Remove the files of a song."""
     room = _room(dask_worker, token)
     await asyncio.to_thread(partial(shutil.rmtree, room, ignore_errors=True))
 

@@ -1,4 +1,4 @@
-"""What must be the same on every machine, so that results are."""
+"""The versions that must be the same on every machine for identical results."""
 
 import hashlib
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +15,7 @@ PACKAGES = (
     "openvino",
 )
 ROOT = Path(__file__).resolve().parents[1]
-COPIES = "_repository"  # of a wheel: what a checkout has beside mdx
+COPIES = "_repository"  # in a wheel: the parts of a checkout besides mdx
 SHOWN = 12  # hex digits of a sha256
 
 

@@ -18,7 +18,7 @@ from mdx.errors import Cancelled, MdxError
 log = logging.getLogger(__name__)
 HUNG = 60.0  # seconds without a sign of life after which a worker is given up
 LOOK = 0.5  # seconds for which the scheduler's list of workers is taken as it was
-CHECK = 30.0  # seconds in which a worker must tell its version
+CHECK = 30.0  # seconds in which a worker must report its version
 ASKED = 3  # times for its version
 ROOM = {"running": 1, "paused": 0}  # by status, for new songs; of any other it is about to end
 WAITING = 5.0  # seconds for workers to join, before it is said that none can be used
@@ -30,12 +30,12 @@ class Workers:
     def __init__(
         self, cluster: Cluster, task: str, here: Mapping[str, str], *, hung: float
     ) -> None:
-        """`here` is what a worker must tell of itself to be taken for this task."""
+        """`here` is the version that a worker must have to be used for this task."""
         self._cluster, self._task, self._here, self._hung = cluster, task, dict(here), hung
         self._lock = threading.Condition()
         self._busy: Counter[str] = Counter()
         self._refused: dict[str, str] = {}  # by address; empty: it may be used
-        self._unclear: Counter[str] = Counter()  # how often it did not tell its version
+        self._unclear: Counter[str] = Counter()  # how often it did not report its version
         self._signs: dict[str, tuple[object, float]] = {}  # last sign of life, and when it came
         self._found: dict[str, int] = {}  # threads by address
         self._looked = -float("inf")
@@ -117,7 +117,7 @@ class Workers:
                 log.warning("worker %s: got %s; it is left out", address, refusal)
 
     def _ask(self, client: Any, address: str) -> str | None:
-        # Why the worker cannot be used; empty where it can, None where it did not tell.
+        # Why the worker cannot be used: empty if it can be, None if it did not report its version.
         try:
             told = client.run(there.tell, self._task, workers=[address], callback_timeout=CHECK)[
                 address

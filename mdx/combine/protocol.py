@@ -1,4 +1,4 @@
-"""The combiner protocol: one step of what is done with the estimators' stems."""
+"""The combiner protocol: one step of combining the estimators' stems."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Protocol

@@ -27,7 +27,7 @@ def kuielab(size: StftSpec, overlap: float | None = None, trim: int | None = Non
 
 
 def _step(samples: int, overlap: float) -> int:
-    # Cut down, not rounded, as UVR does it; 0 for what is no overlap.
+    # Truncated, not rounded, as in UVR; 0 without overlap.
     return int((1 - overlap) * samples) if 0 <= overlap <= MOST_OVERLAP else 0
 
 

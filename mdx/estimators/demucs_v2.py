@@ -12,7 +12,7 @@ MAX_SHIFT = SAMPLE_RATE // 2
 
 
 def valid_length(samples: int) -> int:
-    """The shortest input of which the network makes at least so many samples of output."""
+    """The shortest input for which the network returns at least this many samples."""
     length = samples * RESAMPLE
     for _ in range(DEPTH):
         length = max(1, math.ceil((length - KERNEL) / STRIDE) + 1) + CONTEXT - 1

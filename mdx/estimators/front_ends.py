@@ -18,7 +18,7 @@ from mdx.systems.weights import name_for, weights_file
 class FrontEnd(Protocol):
     """The class of an estimator: makes one from a system's options and a loaded network."""
 
-    options: ClassVar[type]  # a frozen dataclass: what a system may say
+    options: ClassVar[type]  # a frozen dataclass: the keys of a system's YAML
     has_network: ClassVar[bool]
     per_stem: ClassVar[bool]  # whether there may be a network a stem: it gets a tuple of them
     fixed_input: ClassVar[bool]  # whether that takes one size only; else onnxruntime runs it

@@ -23,7 +23,7 @@ from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio, EstimatorSpec, requir
 class Lengths(NamedTuple):
     """Which lengths fit a network; the output is the centre of the input."""
 
-    valid: Callable[[int], int]  # the shortest input for so many samples of output
+    valid: Callable[[int], int]  # the shortest input for this many samples of output
     made: Callable[[int], int]  # samples of output for a valid input
 
 

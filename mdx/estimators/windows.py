@@ -6,7 +6,7 @@ import numpy as np
 
 from mdx.systems.spec import Audio
 
-# Weight of a sample that only counts where there is no other: negligible beside 1.
+# Weight of a sample that only counts if there is no other: negligible compared with 1.
 FAINT = 2.0**-40
 
 
@@ -32,7 +32,7 @@ def triangle(samples: int, segment: int, step: int) -> Audio:
 
 
 def centre(samples: int, segment: int, step: int) -> Audio:
-    """The centre of a segment, as long as a step; what lies around it is context.
+    """The centre of a segment, as long as a step; the rest is context.
 
     The song's first and last samples, which are in no segment's centre, are taken from the
     context. Shape: (samples,).

@@ -1,4 +1,4 @@
-"""The clock of a song under a time limit: which quality level still fits in what is left of it.
+"""The clock of a song under a time limit, and the quality levels that fit the remaining time.
 
 The limit is kept from inside, by reading a monotonic clock between segments. Nothing is
 interrupted: a segment that would be late is not started.

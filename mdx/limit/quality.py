@@ -1,4 +1,4 @@
-"""quality.json beside a song's stems: what a time limit did to their quality."""
+"""quality.json next to a song's stems: the quality levels chosen under a time limit."""
 
 import json
 import logging

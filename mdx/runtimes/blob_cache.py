@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from mdx.errors import OutputError
 from mdx.files import write_atomically
 
-DIGESTS = "sha256.json"  # of the blobs beside it, by their names
+DIGESTS = "sha256.json"  # digests of the blobs in the same folder, by name
 LOCK = "lock"
 PATIENCE = 60.0  # seconds that another process may take to compile
 POLL = 0.05  # seconds

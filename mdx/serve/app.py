@@ -32,7 +32,7 @@ from mdx.serve.truths import Truths
 
 
 class Site:
-    """The handlers, and what they share."""
+    """The handlers and their shared state."""
 
     def __init__(self, queue: Queue, page: Page) -> None:
         self.queue, self.page = queue, page

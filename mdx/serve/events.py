@@ -43,7 +43,7 @@ class Hub:
 
 
 class Listener:
-    """What one page has not been told yet."""
+    """The changes that one page has not received yet."""
 
     def __init__(self) -> None:
         self._pending: dict[str, None] = {}

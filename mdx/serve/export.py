@@ -73,7 +73,7 @@ def export_mix(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def convert_truth(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Decode a true stem so that it can be played: `upload`, `target`, `most_seconds`."""
+    """Decode a true stem for playback: `upload`, `target`, `most_seconds`."""
     target = Path(request["target"])
     original = write_original(
         Path(request["upload"]), target,
@@ -84,7 +84,7 @@ def convert_truth(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def draw_spectrum(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the picture of a WAV beside it: `wav`."""
+    """Write the pictures of a WAV next to it: `wav`."""
     write_spectrum(Path(request["wav"]))
     return {}
 

@@ -1,4 +1,4 @@
-"""Downloads: stems as they are or encoded, all as a zip, and mixes."""
+"""Downloads: stems, unchanged or encoded, a zip of all, and mixes."""
 
 import asyncio
 import zipfile
@@ -20,7 +20,7 @@ LOUDEST = 4.0  # gain of a fader: 12 dB
 
 
 class Exports:
-    """Files to download; what was encoded once is kept with its job."""
+    """Files to download; encoded ones are kept with their job."""
 
     def __init__(self, shelf: Shelf, reserve: int) -> None:
         """`reserve` are the bytes of disk that are left free."""
@@ -60,7 +60,7 @@ class Exports:
         return {f"{file_name(job.name)}/{stem}.{kind}": path for stem, path in named}
 
     async def mix(self, job: Job, gains: Mapping[str, float], kind: str, target: Path) -> None:
-        """Write what the faders leave of the stems; raises Refused, or MdxError."""
+        """Write the mix of the stems with the given gains; raises Refused, or MdxError."""
         check_format(kind)
         audible = {stem: gain for stem, gain in gains.items() if gain}
         if not audible or not set(audible) <= set(job.stems):

@@ -1,4 +1,4 @@
-"""Who may ask: the page itself, in a browser that knows the token, and nobody else.
+"""Access control: only the page itself, in a browser that has the token, may send requests.
 
 A page of another site can send requests here, and by DNS rebinding even read the answers. So the
 Host has to be this server's own, the Origin the page's, and no other site may be the initiator.

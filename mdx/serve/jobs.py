@@ -21,7 +21,7 @@ class Wish:
 
     system: str
     precision: str = "float32"
-    two_stems: str | None = None  # this stem, and what it leaves of the song
+    two_stems: str | None = None  # this stem, and the rest of the song
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Job:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more happens to it by itself."""
+        """Whether it is finished: done, failed or cancelled."""
         return self.state in FINISHED
 
     @property

@@ -1,4 +1,4 @@
-"""What the page offers to separate with, and what a worker has to load for a choice."""
+"""The systems that the page offers, and the system that a worker must load for a choice."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ class Choice:
     """A wish that can be granted."""
 
     setup: Setup  # for a worker
-    rest: str | None  # the stem of what the others leave
+    rest: str | None  # the stem with the rest of the mixture
     limit: tuple[str, float, float] | None  # the fields of a Limit
 
 

@@ -1,4 +1,4 @@
-"""The song as it can be played: decoded once, in constant memory, to a WAV beside the upload."""
+"""The song for playback: decoded once, in constant memory, to a WAV next to the upload."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page itself: a template and the files beside it, which are read once."""
+"""The page itself: a template and its files, which are read once."""
 
 import hashlib
 import mimetypes
@@ -43,7 +43,7 @@ class Page:
         return HTMLResponse(self._html)
 
     def file(self, name: str, known: str | None) -> Response | None:
-        """One of its files, or None; `known` is the tag of what the browser has."""
+        """One of its files, or None; `known` is the tag of the browser's copy."""
         if name not in self.files:
             return None
         content = self.files[name]

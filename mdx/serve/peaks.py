@@ -13,12 +13,12 @@ BLOCK = 1 << 16  # samples read at a time, at most
 
 
 def write_peaks(sound: Path) -> None:
-    """Write the outline of a WAV beside it; raises LibsndfileError or OutputError."""
+    """Write the outline of a WAV next to it; raises LibsndfileError or OutputError."""
     write_atomically(peaks_path(sound), measure_peaks(sound).tobytes())
 
 
 def peaks_path(sound: Path) -> Path:
-    """Where a WAV's outline lies."""
+    """The path of a WAV's outline."""
     return sound.with_suffix(".peaks")
 
 

@@ -1,4 +1,4 @@
-"""The queue: every job there is, and the one that is at work."""
+"""The queue: all jobs, and the one in progress."""
 
 import asyncio
 import logging
@@ -26,12 +26,12 @@ class Queue:
     """Jobs in the order in which they came; one song at a time has all threads."""
 
     def __init__(self, settings: Settings, shelf: Shelf, menu: Menu) -> None:
-        """Take over what an earlier server left: its queue goes on."""
+        """Load the jobs of an earlier server and continue its queue."""
         self.settings, self.shelf, self.menu = settings, shelf, menu
         self.hub, self.crew = Hub(), Crew()
         self.jobs: dict[str, Job] = {}
         self._news = asyncio.Event()
-        self._cancels: dict[str, asyncio.Event] = {}  # of jobs at work
+        self._cancels: dict[str, asyncio.Event] = {}  # of jobs in progress
         self._uploads: set[str] = set()  # ids of jobs whose body is coming
         for job in shelf.load():
             self.jobs[job.id] = job
@@ -109,7 +109,7 @@ class Queue:
         self.hub.publish(job.id)
 
     def note_scores(self, job: Job, scores: dict[str, Any] | None) -> None:
-        """Keep what a job's stems are worth."""
+        """Store the scores of a job's stems."""
         if job.id in self.jobs:
             self._put(self.jobs[job.id], scores=scores)
 
@@ -118,10 +118,10 @@ class Queue:
         for other in [it for it in self.jobs.values() if it.song == job.song]:
             self._put(other, scores=None)
 
-    # What happens by itself
+    # Background tasks
 
     async def run(self) -> None:
-        """Separate what is queued, for ever."""
+        """Separate queued songs, forever."""
         while True:
             waiting = [job for job in self.jobs.values() if job.state == "queued"]
             if waiting:
@@ -146,7 +146,7 @@ class Queue:
                 self._fail_upload(job.id, "upload: it never came; send the song again")
 
     async def warm_up(self) -> None:
-        """Load the default system, so that the first song need not wait for it."""
+        """Load the default system, to save the first song the wait."""
         choice = self.menu.choose(Wish(self.menu.default, self.settings.precision))
         await self.crew.worker(choice.setup)
 
@@ -161,7 +161,7 @@ class Queue:
             )
         except MdxError as error:
             last = {"event": "failed", "reason": str(error)}
-        except Exception as error:  # whatever it is, the queue goes on
+        except Exception as error:  # whatever happened, the queue continues
             log.exception("job %s", job.id)
             last = {"event": "failed", "reason": f"got {error!r}, expected stems; try it again"}
         finally:

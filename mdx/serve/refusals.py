@@ -3,7 +3,7 @@
 import logging
 
 log = logging.getLogger("mdx.serve")
-LONGEST = 200  # characters of what a client sent that go into the log
+LONGEST = 200  # most characters of a client's text in the log
 
 
 class Refused(Exception):

@@ -1,4 +1,4 @@
-"""Reading what a request asks for, which may be anything."""
+"""Parses and validates requests."""
 
 import json
 import math
@@ -30,7 +30,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def wish_of(asked: dict[str, Any]) -> Wish:
-    """How a song is to be separated; raises Refused for what is no text."""
+    """The options of a song; raises Refused if a value is not text."""
     values = [asked.get(key) for key in ("system", "precision", "two_stems")]
     system, precision, two_stems = (value or None for value in values)
     if not isinstance(system, str) or not isinstance(precision, str):

@@ -74,7 +74,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which tells the open pages' event streams to end when a signal comes."""
+    """uvicorn's server, which also ends the event streams of open pages on a signal."""
 
     queue: Queue
 

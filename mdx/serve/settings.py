@@ -1,4 +1,4 @@
-"""What a server is told once, and the bounds that it keeps."""
+"""The settings of a server, and its bounds."""
 
 import os
 from dataclasses import dataclass

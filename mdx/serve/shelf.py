@@ -20,8 +20,8 @@ MIX = "mix-"  # what folders of mixes on their way to a browser begin with
 class Shelf:
     """The folder of a server.
 
-    songs/<id>/ has what was uploaded: `upload`, `mixture.wav`, `truth/<source>.wav`.
-    jobs/<id>/ has what was made of it: `job.json`, `stems/<stem>.wav`, `exports/`.
+    songs/<id>/ has the uploaded song: `upload`, `mixture.wav`, `truth/<source>.wav`.
+    jobs/<id>/ has the results: `job.json`, `stems/<stem>.wav`, `exports/`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -45,11 +45,11 @@ class Shelf:
         self._lock.close()
 
     def job_folder(self, job: Job) -> Path:
-        """Where all that was made for a job lies."""
+        """The folder of a job's results."""
         return self.root / "jobs" / _checked(job.id)
 
     def song_folder(self, job: Job) -> Path:
-        """Where a job's song lies."""
+        """The folder of a job's song."""
         return self.root / "songs" / _checked(job.song)
 
     def upload(self, job: Job) -> Path:
@@ -61,7 +61,7 @@ class Shelf:
         return self.song_folder(job) / "mixture.wav"
 
     def stem(self, job: Job, stem: str) -> Path:
-        """A stem of a job, which must be one of its own."""
+        """The path of one of a job's own stems."""
         assert stem in job.stems
         return self.job_folder(job) / "stems" / f"{stem}.wav"
 
@@ -70,7 +70,7 @@ class Shelf:
         return self.song_folder(job) / "truth"
 
     def save(self, job: Job) -> None:
-        """Write what is known of a job; raises OutputError."""
+        """Write a job; raises OutputError."""
         write_atomically(self.job_folder(job) / JOB, json.dumps(job.as_json(), indent=1))
 
     def load(self) -> list[Job]:
@@ -94,7 +94,7 @@ class Shelf:
         return sorted(jobs, key=lambda job: job.created)
 
     def drop_results(self, job: Job) -> None:
-        """Remove what was made for a job, but not what is known of it."""
+        """Remove the results of a job, but not the job itself."""
         for name in ("stems", "exports"):
             shutil.rmtree(self.job_folder(job) / name, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""What the page plays: pieces of a WAV as bare samples, so that all tracks share one clock."""
+"""Audio for playback: pieces of a WAV as raw samples, which let all tracks share one clock."""
 
 from pathlib import Path
 

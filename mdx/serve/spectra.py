@@ -18,12 +18,12 @@ FLOOR = -96.0  # dB of full scale
 
 
 def write_spectrum(sound: Path) -> None:
-    """Write the picture of a WAV beside it; raises LibsndfileError or OutputError."""
+    """Write the spectrogram of a WAV next to it; raises LibsndfileError or OutputError."""
     write_atomically(spectrum_path(sound), measure_spectrum(sound).tobytes())
 
 
 def spectrum_path(sound: Path) -> Path:
-    """Where a WAV's picture lies."""
+    """The path of a WAV's spectrogram."""
     return sound.with_suffix(".spectrum")
 
 

@@ -1,4 +1,4 @@
-"""True stems beside a song: kept as they came, decoded to be played, and scored against."""
+"""True stems of a song: stored as uploaded, decoded for playback, and used for scores."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

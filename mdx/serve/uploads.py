@@ -17,14 +17,14 @@ class Bounds:
     """What an upload must keep to."""
 
     def __init__(self, *, size: int, reserve: int, free: Callable[[], int], patience: float):
-        """`size` is what was announced, in bytes; `free` tells how many bytes the disk has left."""
+        """`size` is the announced size in bytes; `free` returns the free bytes of the disk."""
         self.size = size
         self._reserve, self._free = reserve, free
         self.patience = patience
         self._started = time.monotonic()
 
     def check_disk(self, more: int) -> None:
-        """Raise Refused (507) where so many bytes more would fill the disk."""
+        """Raise Refused (507) if this many more bytes would fill the disk."""
         if self._free() - more < self._reserve:
             raise Refused(
                 507, f"disk: got {self._free() / 1e6:.0f} MB free, expected room for "

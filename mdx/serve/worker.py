@@ -53,7 +53,7 @@ class Speaker:
 
 
 class Notes(logging.Handler):
-    """Warnings of a song, in words; what a time limit did is told by `degraded`."""
+    """The warnings of a song as text; the effect of a time limit is in `degraded`."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -66,7 +66,7 @@ class Notes(logging.Handler):
 
 
 def main() -> None:
-    """Load a Separator, and separate what the parent orders."""
+    """Load a Separator, and separate songs on the parent's orders."""
     speaker = Speaker(_private_stdout())
     asked = json.loads(sys.argv[1])
     orders: Orders = queue.SimpleQueue()
@@ -91,7 +91,7 @@ def _carry_out(
     order: Mapping[str, Any], separator: Separator, speaker: Speaker, cancel: threading.Event,
     notes: Notes,
 ) -> None:  # fmt: skip
-    # Paths mean nothing to whoever reads the page.
+    # Paths mean nothing to a reader of the page.
     shown = {f"{order['out']}/": "", **dict.fromkeys(map(order.get, PATHS), order["name"])}
     started = time.monotonic()
     try:

@@ -16,7 +16,7 @@ from mdx.systems.mappings import build, read_mapping
 from mdx.systems.spec import require
 
 MANIFEST = "manifest.yaml"
-UNKNOWN = "unknown"  # the sha256 of a released file that nobody published one of
+UNKNOWN = "unknown"  # the sha256 of a released file for which none was published
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class WeightsEntry:
     made_by: str | None = None  # the command, or where the file comes from
     parent: str | None = None  # sha256 of the float32 file that an int8 file was made from
     loss: float | None = None  # dB of SDR that int8 loses against it, on calibration songs
-    data: str | None = None  # what it was trained on
+    data: str | None = None  # its training data
     config: str | None = None  # how: a name from training/configs, or the file's
     commit: str | None = None  # of this repository
     score: float | None = None  # dB of SDR on the songs held out for validation
     url: str | None = None  # where a file that is not in git is fetched from
-    member: str | None = None  # its name in the zip that lies there
+    member: str | None = None  # its name in the zip at the URL
     archive_bytes: int | None = None  # of that zip
     archive_md5: str | None = None  # of that zip, as the place that has it gives it
     mirror: str | None = None  # a second place, where the file lies by itself

@@ -14,7 +14,7 @@ from models.export_network import export_network
 def convert_checkpoint(
     checkpoint: Path, target: Path, *, architecture: str | None = None, source: str | None = None
 ) -> float:
-    """Write the graph of a checkpoint of one of FORMATS; None takes the one that its names tell.
+    """Write the graph of a checkpoint in one of FORMATS; None recognises the format by its names.
 
     `source` is which of a file's networks is meant, where it holds several under their sources.
     Returns the largest difference between onnxruntime and torch, relative to the output's peak.

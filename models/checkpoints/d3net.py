@@ -52,7 +52,7 @@ def spec_of(state: State) -> D3NetSpec:
 
 
 def weights_of(state: State) -> State:
-    """The network's weights; names that are not D3Net's stay as they are."""
+    """The network's weights; names that are not D3Net's are kept."""
     levels = _levels(state)
     return {
         _name(name.split("/", 1)[-1], levels): value.flatten() if VECTORS.search(name) else value

@@ -1,4 +1,4 @@
-"""The released formats by architecture: how to tell them apart, and how to read them."""
+"""The released formats by architecture: how to recognise and how to read them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Format:
     marks: tuple[str, ...]  # ends of names that only its files have, all of them
     spec_of: Callable[[State], Any]  # the size of a checkpoint
     weights_of: Callable[[State], State]  # its weights by the names and in the layouts of ours
-    untold: tuple[str, ...] = ()  # what of a size no weight tells: taken to be as it should
+    untold: tuple[str, ...] = ()  # parts of a size that no weight determines: assumed as published
 
 
 def _format(module: ModuleType) -> Format:

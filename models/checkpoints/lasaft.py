@@ -20,7 +20,7 @@ ORDER = [0, 2, 1, 3]  # of our channels in theirs, and as it happens of theirs i
 
 
 def spec_of(state: State) -> LasaftSpec:
-    """The size of a checkpoint; what it lacks or does not tell is taken to be as published."""
+    """The size of a checkpoint; values that it does not determine are assumed as published."""
     usual = LasaftSpec()
     encoders = {found[1] for name in state if (found := re.search(r"\.encoders\.(\d+)\.", name))}
     layers = {found[1] for name in state if (found := re.search(r"mid_block\.tfc\.H\.(\d+)", name))}

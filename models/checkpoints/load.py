@@ -1,4 +1,4 @@
-"""A network from a released checkpoint, strictly: every weight of its own, and none besides."""
+"""Loads a network from a released checkpoint, strictly: exactly its own weights."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -56,7 +56,7 @@ def _words(spec: Any) -> str:
 
 
 def check_names(weights: State, net: nn.Module, where: object, expected: str) -> None:
-    """Raise WeightsError that lists what is missing, unexpected, or of another shape.
+    """Raise WeightsError that lists missing and unexpected weights, and those of another shape.
 
     Shape: those of the network's weights
     """

@@ -4,12 +4,12 @@ from models.checkpoints.read import State
 from models.open_unmix import OpenUnmixSpec
 
 MARKS = ("fc1.weight", "bn3.running_var", "output_scale")
-# Files of the first release also hold what the later front end has in code.
+# Files of the first release also contain buffers that the later front end has in code.
 FRONT_END = ("stft.window", "transform.0.window", "sample_rate")
 
 
 def spec_of(state: State) -> OpenUnmixSpec:
-    """The size of a checkpoint; what it lacks is taken to be as published."""
+    """The size of a checkpoint; values that it lacks are assumed as published."""
     published = OpenUnmixSpec()
     sizes = {name: len(value) for name, value in state.items() if value.ndim}
     layers = {name for name in state if name.startswith("lstm.weight_ih_l")}

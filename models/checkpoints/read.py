@@ -36,7 +36,7 @@ NAMES_ALLOWED: tuple[Any, ...] = (
 def read_checkpoint(path: Path) -> State:
     """Read the tensors of a torch checkpoint by name, in float32 where they are not counts.
 
-    A state dict may lie under one of WRAPPERS, and its names may begin with "module." as
+    A state dict may be under one of WRAPPERS, and its names may begin with "module." as
     DataParallel writes them. Raises WeightsError for anything else.
     """
     content = _load(path)
@@ -78,10 +78,10 @@ def _load(path: Path) -> object:
         raise WeightsError(path, got=no.strerror or str(no), expected="a readable file") from no
     except Exception as error:  # of a dozen classes, by what in the file is not as it should be
         if isinstance(error, UnpicklingError) or "weights_only" in str(error):
-            # Torch's own text goes on to advise that the pickle be run all the same.
+            # Torch's message also advises running the pickle anyway.
             got = "a pickle of other things than tensors, which could run code"
             raise WeightsError(path, got=got, expected=PLAIN, hint="it was not run") from error
-        # Torch goes on to guess why a file may be damaged.
+        # Torch's message also guesses why a file may be damaged.
         reason = re.split(r"\n|\. ", str(error).strip())[0] or repr(error)
         raise WeightsError(path, got=f"{type(error).__name__}: {reason}", expected=PLAIN) from error
 

@@ -26,7 +26,7 @@ NAMES = (
 
 
 def spec_of(state: State) -> TfcTdfV1Spec:
-    """The size of a checkpoint; what it lacks or does not tell is taken to be as published."""
+    """The size of a checkpoint; values that it does not determine are assumed as published."""
     usual = TfcTdfV1Spec()
     layers = {found[1] for name in state if (found := re.search(r"mid_block\.tfc\.H\.(\d+)", name))}
     bins = size(state, f"{PREFIX}encoders.0.tif.tif.0.weight", 1, usual.dim_f - 1)

@@ -31,7 +31,7 @@ NAMES = (
 
 
 def spec_of(state: State) -> TfcTdfV3Spec:
-    """The size of a checkpoint; what it lacks or does not tell is taken to be as published.
+    """The size of a checkpoint; values that it does not determine are assumed as published.
 
     Raises ConfigError for a size that no network can have.
     """
@@ -57,7 +57,7 @@ def spec_of(state: State) -> TfcTdfV3Spec:
 
 
 def weights_of(state: State) -> State:
-    """The network's weights, with levels in our order; released ones have no scale of their own."""
+    """The network's weights, with levels in our order; released ones have no scale."""
     levels = _levels(state)
     return {"scale": torch.ones(())} | {_name(name, levels): value for name, value in state.items()}
 

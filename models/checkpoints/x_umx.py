@@ -8,7 +8,7 @@ FRONT_END = ("encoder.0.window", "decoder.window")  # of the STFT, which we have
 
 
 def spec_of(state: State) -> XUmxSpec:
-    """The size of a checkpoint; what it lacks is taken to be as published."""
+    """The size of a checkpoint; values that it lacks are assumed as published."""
     published = XUmxSpec()
     sizes = {name: len(value) for name, value in state.items() if value.ndim}
     layers = {name for name in state if name.startswith("layer_lstm.bass.weight_ih_l")}

@@ -1,1 +1,1 @@
-"""Any MDX-Net as an ONNX file: what it is, and a system's YAML to separate songs with it."""
+"""Describes any MDX-Net in an ONNX file, and writes a system's YAML for it."""

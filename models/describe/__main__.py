@@ -117,7 +117,7 @@ def check_complete(settings: Settings, graph: Graph, subject: object, *, why: st
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print what is known of the file, and write its system where that is asked for."""
+    """Print the description of the file, and write its system if requested."""
     if is_checkpoint(args.file):
         describe_checkpoint(
             args.file, config_yaml=args.config_yaml, model_data=args.model_data,
@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> None:
         )  # fmt: skip
         return
     content = read_content(args.file)
-    # The record comes first: it tells what a file is that is no MDX-Net.
+    # The record comes first: it identifies a file that is not an MDX-Net.
     record = find_record(args.model_data, uvr_hash(content)) if args.model_data else None
     if isinstance(record, Mdx23cRecord) or args.config_yaml:
         raise NetworkError(
@@ -177,13 +177,13 @@ def get_parser() -> argparse.ArgumentParser:
         help="the sizes of an MDX23C, where its record does not lead to them",
     )  # fmt: skip
     parser.add_argument("--n-fft", type=int, metavar="N", help="samples of a frame")
-    parser.add_argument("--primary", metavar="STEM", help="what the network finds, as Vocals")
+    parser.add_argument("--primary", metavar="STEM", help="the network's stem, such as Vocals")
     parser.add_argument(
         "--compensate", type=float, metavar="GAIN", help=f"of the estimate (usual: {USUAL_GAIN})"
     )
     parser.add_argument(
         "--write", type=Path, metavar="YAML",
-        help="write a system of two stems there, and the manifest beside it",
+        help="write a system of two stems to this file, and the manifest of its folder",
     )  # fmt: skip
     parser.add_argument(
         "--overwrite", action="store_true", help="--write may replace a YAML or another entry"

@@ -1,4 +1,4 @@
-"""What an ONNX file tells of itself."""
+"""Reads the description of a network from its ONNX file."""
 
 import hashlib
 from dataclasses import dataclass

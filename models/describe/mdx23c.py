@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from models.tfc_tdf_v3 import TfcTdfV3Spec, TfcTdfV3UNet
 
 MAGIC = (b"PK\x03\x04", b"\x80")  # a zip of torch's, and its older files
-UVR_FOLDER = "mdx_c_configs"  # beside UVR's model_data.json, where it keeps these YAMLs
+UVR_FOLDER = "mdx_c_configs"  # UVR's folder for these YAMLs, next to its model_data.json
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -128,7 +128,7 @@ def _find_config(
 
 
 def _refuse_others(path: Path) -> None:
-    # A checkpoint of another system is named as what it is.
+    # A checkpoint of another system is recognised and named.
     from models.architectures import ARCHITECTURES
     from models.checkpoints.formats import architecture_of, other_system
     from models.checkpoints.read import read_checkpoint

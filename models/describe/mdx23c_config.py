@@ -14,7 +14,7 @@ from mdx.systems.spec import CHANNELS, SAMPLE_RATE, require
 MOST_BYTES = 100_000  # of a YAML; published ones have less than one thousand
 MOST_CHUNKS = 64  # that are averaged; published ones have 8 or fewer
 USUAL_CHUNKS = 8
-# Whole numbers by section and key, and what they may be: beyond these no machine would run it.
+# Whole numbers by section and key, with bounds beyond which no machine could run the network.
 NUMBERS: Mapping[tuple[str, str], tuple[int, int]] = {
     ("audio", "n_fft"): (2, 65536),
     ("audio", "hop_length"): (1, 32768),

@@ -99,7 +99,7 @@ def _other_architecture(values: Mapping[str, Any]) -> str | None:
         return None
     words = f"{values.get('model_type', '')} {values['config_yaml']}".lower().replace("-", "_")
     named = (name for word, name in ARCHITECTURES.items() if word in words)
-    # The registry marks other networks with a configuration of their own as Roformer too.
+    # The registry also marks other networks with their own configuration as Roformer.
     return next(named, "Roformer, SCNet or Bandit" if values.get("is_roformer") else None)
 
 

@@ -1,4 +1,4 @@
-"""A system of two stems around one network, and its YAML with the manifest's entry beside it."""
+"""Writes a system of two stems around one network, and its entry in the manifest."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -57,7 +57,7 @@ def two_stems_system(
 
 
 def mdx23c_system(name: str, weights: str, config: Mdx23cConfig, *, uvr_hash: str) -> SystemSpec:
-    """The system of an MDX23C network: its stems, and the rest of the mixture beside an only one.
+    """The system of an MDX23C network: its stems; if it has only one, also the rest of the mixture.
 
     Raises ConfigError for sizes or names that cannot be. Source: the MDX23C separation of Ultimate
     Vocal Remover, with the number of overlapping chunks that the network's own YAML has.
@@ -94,7 +94,7 @@ def check_name(path: Path) -> None:
 
 
 def name_inside(network: Path, yaml_path: Path) -> str:
-    """A network's name for a YAML: its path from the YAML's folder, which it must lie in.
+    """A network's name in a YAML: its path from the YAML's folder, which must contain it.
 
     A link counts where it is, whatever it leads to.
     """
@@ -152,7 +152,7 @@ def write_system(
 
 
 def _plain(system: SystemSpec) -> dict[str, object]:
-    # What a reader needs: what is at its default is left out.
+    # Values at their default are omitted for readability.
     values = {key: getattr(system, key) for key in ("name", "description")}
     values["training_data"] = list(system.training_data)
     values |= {"leaderboard": system.leaderboard, "stems": list(system.stems)}

@@ -26,7 +26,7 @@ from models.fetch.wanted import Wanted, find_wanted
 def fetch(files: Sequence[Wanted]) -> None:
     """Download one file, or the zip that several are in.
 
-    A download that broke off stays beside the first of them, as `<name>.part`, for the next call.
+    An interrupted download stays next to the first of them, as `<name>.part`, for the next call.
     Raises DownloadError or WeightsError; OSError where nothing can be written.
     """
     first = files[0]
@@ -139,7 +139,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fetch what is not here yet; returns the exit code: 1 where a file did not come."""
+    """Fetch missing files; returns the exit code: 1 if a file could not be fetched."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     args = get_parser().parse_args(arguments)
     try:
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(WeightsError(error.filename, got=error.strerror, expected="a readable file"))
         return 1
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
+        print("interrupted: run the same command again to continue", file=sys.stderr)
         return 130
     for item in unknown:
         if item.path.is_file():

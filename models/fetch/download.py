@@ -43,7 +43,7 @@ def download(url: str, part: Path, *, size: int | None, progress: Progress) -> N
 
 
 def discard(part: Path) -> None:
-    """Remove what is left of a download."""
+    """Remove the partial files of a download."""
     part.unlink(missing_ok=True)
     _tag(part).unlink(missing_ok=True)
 
@@ -111,7 +111,7 @@ def _goes_on(answer: http.client.HTTPResponse, start: int) -> bool:
 
 def _note_version(answer: http.client.HTTPResponse, tag: Path) -> None:
     version = answer.headers.get("ETag", "W/")
-    if version.startswith("W/"):  # a weak one may stand for other bytes, and is not for ranges
+    if version.startswith("W/"):  # a weak one does not identify the bytes: no ranges
         version = answer.headers.get("Last-Modified", "")
     if version:
         tag.write_text(version, encoding="utf-8")

@@ -74,7 +74,7 @@ def unpack(archive: Path, wanted: Wanted) -> None:
 
 
 def check_archive(archive: Path, wanted: Wanted) -> None:
-    """Raise WeightsError where a zip is not the one that the manifest means, as far as it tells."""
+    """Raise WeightsError if a zip contradicts the manifest."""
     md5 = wanted.entry.archive_md5
     if md5 is None:
         return
@@ -88,7 +88,7 @@ def check_archive(archive: Path, wanted: Wanted) -> None:
 
 
 def take_from(folder: Path, wanted: Wanted) -> None:
-    """Copy or unpack a file that somebody downloaded into a folder, one level deep at most.
+    """Copy or unpack a file that was downloaded into a folder, at most one level deep.
 
     Raises DownloadError where none there is the one wanted, or there is no room for it;
     WeightsError where its zip holds another one; OSError where it cannot be written.
@@ -112,7 +112,7 @@ def take_from(folder: Path, wanted: Wanted) -> None:
 
 @contextmanager
 def _draft(wanted: Wanted, size: int) -> Iterator[Path]:
-    # A temporary file beside the wanted one, removed in any case.
+    # A temporary file in the same folder, removed in any case.
     draft = wanted.path.with_name(f".{wanted.path.name}.{os.getpid()}.tmp")
     try:
         draft.parent.mkdir(parents=True, exist_ok=True)
@@ -123,8 +123,8 @@ def _draft(wanted: Wanted, size: int) -> Iterator[Path]:
 
 
 def _find_member(files: zipfile.ZipFile, wanted: Wanted) -> zipfile.ZipInfo:
-    # The folder inside the zip is not known, so that names count by their last part, and sizes
-    # tell the file from its namesakes. The path in the zip never becomes a path on the disk.
+    # The folder inside the zip is unknown: files are matched by the last part of their name and
+    # by their size. The path in the zip never becomes a path on disk.
     found = [
         member
         for member in files.infolist()

@@ -47,7 +47,7 @@ class Wanted:
 
     @property
     def names(self) -> list[str]:
-        """What the file may be called, where somebody has downloaded it."""
+        """The names that a manually downloaded file may have."""
         second = self.mirrored
         first = [] if self.entry.member else [self.download_name]
         more = [] if second is None else [second.download_name]

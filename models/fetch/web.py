@@ -40,7 +40,7 @@ def is_safe(url: str, *, before: str = "") -> bool:
 def open_url(url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
     """Ask for a URL, through the proxy that the environment names, if any.
 
-    Raises DownloadError for an address that is not safe, that nobody knows, or that the server
+    Raises DownloadError for an address that is not safe, that is unknown, or that the server
     refuses; OutOfRange where it has no such range; Broken for anything else.
     """
     if not is_safe(url):

@@ -1,4 +1,4 @@
-"""`python -m models.quantize SYSTEM --data FOLDER`: int8 networks beside a system's float32 ones.
+"""`python -m models.quantize SYSTEM --data FOLDER`: int8 versions of a system's networks.
 
 Every network is quantised on the songs' mixtures and compared with float32 by the SDR of its source
 on them, and by the noise it adds where the source is quiet. One that loses too much gets its worst
@@ -46,7 +46,7 @@ def quantise_estimator(
 ) -> Outcome:
     """Quantise one network; its file is written and registered where the loss holds for its stems.
 
-    Raises ConfigError for a stem that songs do not tell, AudioError where no song has one of them,
+    Raises ConfigError for a stem that songs do not have, AudioError if no song has one of them,
     WeightsError and NetworkError as loading does.
     """
     assert part.weights is not None

@@ -36,7 +36,7 @@ def quantise(model: onnx.ModelProto, spectrograms: Sequence[Audio]) -> onnx.Mode
     """Quantise a separator's graph, with ranges taken from spectrograms of music.
 
     Returns a new graph of QuantizeLinear and DequantizeLinear pairs. The first and the last
-    convolution stay in float32: they cost next to nothing, and what they see has the widest range.
+    convolution stay in float32: they take hardly any time, and their inputs have the widest range.
     Weights get 7 bits, so that sums of two products fit 16 bits on CPUs that add them up there (x86
     without VNNI), and every CPU computes the same. Shape: (4, dim_f, dim_t) each.
     """
@@ -72,7 +72,7 @@ def int8_layers(model: onnx.ModelProto) -> list[str]:
 def in_float32(
     model: onnx.ModelProto, parent: onnx.ModelProto, layers: Sequence[str]
 ) -> onnx.ModelProto:
-    """A copy of a quantised graph whose named layers read what they read in `parent`."""
+    """A copy of a quantised graph whose named layers have the inputs that they have in `parent`."""
     copy: onnx.ModelProto = onnx.ModelProto.FromString(model.SerializeToString())
     graph = copy.graph
     originals = {node.name: node for node in parent.graph.node}

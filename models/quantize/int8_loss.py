@@ -9,7 +9,7 @@ import numpy.typing as npt
 from evaluator.metrics import framewise_sdr, global_sdr, median_over_frames
 from mdx.systems.spec import SAMPLE_RATE, Audio
 
-MAX_LOSS = 0.01  # dB of SDR, in either metric: half of what is promised, which is for all songs
+MAX_LOSS = 0.01  # dB of SDR, in either metric: half of the bound promised for all songs
 QUIET = -60.0  # dBFS of a frame of the float32 estimate
 MAX_NOISE = -66.0  # dBFS that int8 may add to such frames
 FRAME = SAMPLE_RATE // 10  # samples
@@ -17,7 +17,7 @@ FRAME = SAMPLE_RATE // 10  # samples
 
 @dataclass(frozen=True)
 class Loss:
-    """One source, float32 beside int8, over all songs."""
+    """The loss of one source over all songs, float32 and int8."""
 
     sdr: tuple[float, float]  # global, mean over songs, dB: float32, int8
     median: tuple[float, float]  # over frames of 1 s, then over songs, dB
@@ -64,7 +64,7 @@ def worst_of(losses: Sequence[Loss]) -> Loss:
 
 
 def quiet_noise(before: Sequence[Audio], after: Sequence[Audio]) -> float:
-    """Level of what was added to frames of 0.1 s below -60 dBFS, in dBFS (0: a full-scale square).
+    """The noise added to frames of 0.1 s below -60 dBFS, in dBFS (0: a full-scale square wave).
 
     Shape: (2, samples) each. -inf where no frame is quiet, or nothing was added.
     """

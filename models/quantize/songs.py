@@ -106,7 +106,7 @@ def _read(song: Song, seconds: float) -> Excerpt:
 
 
 def _rests(stems: dict[str, Audio]) -> dict[str, Audio]:
-    # What systems of two stems make beside one of the four, by the names that it has there.
+    # The second stem of systems with two stems, under each of its possible names.
     rests = {
         f"no_{without}": np.sum([stems[name] for name in SOURCES if name != without], axis=0)
         for without in SOURCES
