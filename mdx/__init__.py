@@ -1,4 +1,4 @@
-"""The runtime: a song in, its stems out. No torch: numpy, scipy, FFmpeg, and two runtimes."""
+"""The runtime, which separates a song into stems, without torch."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What a caller sees of a song in progress: segments done, seconds by stage, and cancelling."""
+"""Progress of a song for the caller: segments done, seconds by stage, and cancelling."""
 
 import threading
 from collections.abc import Callable

@@ -186,7 +186,7 @@ class Separator:
         return paths
 
     def _normalise_file(self, song: SongReader, monitor: Monitor) -> dict[str, Normalisation]:
-        # A first pass over the song, by a reader of its own, where an estimator asks for it.
+        # A first pass over the song with a second reader, if an estimator needs it.
         if not self.ladder.normalise_by:
             return {}
         with song.again() as first:
@@ -219,7 +219,7 @@ class Separator:
         self, samples: int, monitor: Monitor, normalisations: Mapping[str, Normalisation],
         deadline: Deadline | None,
     ) -> Stream:  # fmt: skip
-        # A song of so many samples at 44.1 kHz, as far as that is known.
+        # The song's expected number of samples at 44.1 kHz, if known.
         if deadline is not None:
             return Fallback(
                 samples, deadline, self.ladder, monitor, normalisations=normalisations
@@ -248,7 +248,7 @@ class Separator:
 
 
 def fit_to(parts: Iterable[Audio], song: SongReader, stems: int) -> Iterator[Audio]:
-    """Cut a song's stems, or fill them up with silence, to as many samples as were read of it.
+    """Cut a song's stems, or pad them with silence, to the number of samples that were read.
 
     Resampled there and back, a song may differ from itself by a sample. Shape: (stems, 2, n) each
     """

@@ -1,1 +1,1 @@
-"""Songs on other machines, through Dask: one song a job, its files shared or brought along."""
+"""Songs on other machines through Dask: one song per job, whose files are shared or sent."""

@@ -15,10 +15,10 @@ from mdx.errors import Cancelled, MdxError
 from mdx.machine import available_cpus
 
 log = logging.getLogger(__name__)
-CONNECT = 5.0  # seconds to answer in, at first
+CONNECT = 5.0  # seconds for the first answer
 RETURN = 300.0  # seconds that a lost scheduler may take to come back
 PAUSE = 0.5  # seconds between two attempts
-NOTICE = 5  # looks in such a pause
+NOTICE = 5  # checks for cancelling in such a pause
 LOCAL = "local:"
 MOST_LOCAL = 64
 EXPECTED = "tcp://HOST:PORT, tls://HOST:PORT, a scheduler file, or local:N"
@@ -34,11 +34,11 @@ QUIET = {
 
 
 class ClusterError(MdxError):
-    """A cluster that is not there, or whose workers cannot be used."""
+    """A cluster that is missing, or whose workers cannot be used."""
 
 
 class SchedulerLost(Exception):
-    """The scheduler does not answer any more; whatever was on its way is lost."""
+    """The scheduler no longer answers; messages in transit are lost."""
 
 
 class Cluster:
@@ -51,7 +51,7 @@ class Cluster:
         workers in processes of this machine, which end with this object.
         """
         self.address = address
-        self.threads: int | None = None  # of a song; None: each worker divides its own CPUs
+        self.threads: int | None = None  # per song; None: each worker divides its own CPUs
         self._lock = threading.Lock()
         self._local: Any = None
         _be_quiet()
@@ -71,7 +71,7 @@ class Cluster:
 
     @property
     def client(self) -> Any:
-        """The distributed.Client of the moment."""
+        """The current distributed.Client."""
         return self._client
 
     def check(self, client: Any) -> None:
@@ -80,7 +80,7 @@ class Cluster:
             raise SchedulerLost
 
     def is_lost(self, client: Any) -> bool:
-        """Whether a client loses its scheduler now, or in a moment: workers may end before it."""
+        """Whether a client has lost its scheduler, or loses it soon: workers may end first."""
         for _ in range(NOTICE):
             if client.status != "running":
                 return True
@@ -167,7 +167,7 @@ def _be_quiet() -> None:
             hint="pip install 'kuielab-mdx-net[cluster]'",
         ) from error  # fmt: skip
     dask.config.set(QUIET)
-    # What they say of lost connections, with tracebacks, is told here in a line.
+    # Their messages about lost connections, with tracebacks, are replaced by one line here.
     for name in [*logging.root.manager.loggerDict, "asyncio"]:
         if name.split(".")[0] in ("asyncio", "distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

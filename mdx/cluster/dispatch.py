@@ -1,4 +1,4 @@
-"""One song on one worker, with everything it needs, and on another where that one fails."""
+"""Processes one song on a worker, with everything it needs, and on another if that fails."""
 
 import json
 import logging
@@ -34,34 +34,34 @@ class SongLost(MdxError):
 
 @dataclass(frozen=True)
 class Request:
-    """A song that is to be done on another machine."""
+    """A song to process on another machine."""
 
     name: str  # in messages
     song: Path
-    song_name: str  # its path on a worker that does not see it, below a folder of its own
+    song_name: str  # its path in the job's folder on a worker that cannot read the original
     system: Pack
-    details: Mapping[str, Any]  # for the task, as JSON can hold it
-    out: Path  # where results will lie: their drafts are made beside them
+    details: Mapping[str, Any]  # for the task, as JSON values
+    out: Path  # folder of the results and of their drafts
     threads: int | None = None  # None: as the worker divides its CPUs
     patience: float | None = None  # seconds after which it hangs
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came back."""
+    """The response of a worker."""
 
     value: Any  # the task's
-    folder: Path  # here; it holds all results, verified, and is gone after the block
+    folder: Path  # local folder with all results, verified; removed after the block
     machine: dict[str, Any]
 
 
 class Dispatcher:
-    """Sends songs to workers; used by as many threads as songs are to be at work."""
+    """Sends songs to workers; each song in progress has a thread that uses it."""
 
     def __init__(
         self, cluster: Cluster, task: str, here: Mapping[str, str], *, hung: float = HUNG
     ) -> None:
-        """`task` is one of mdx.cluster.there.TASKS, `here` what workers must agree with."""
+        """`task` is one of mdx.cluster.there.TASKS, `here` the version that workers must have."""
         self.cluster, self._task = cluster, task
         self.workers = Workers(cluster, task, here, hung=hung)
         self._bringing: dict[tuple[str, str], threading.Lock] = {}
@@ -105,7 +105,7 @@ class Dispatcher:
                     ) from None  # fmt: skip
                 self.cluster.renew(client, cancelled)
             except WorkerLost as error:
-                if self.cluster.is_lost(client):  # the worker ended with its scheduler
+                if self.cluster.is_lost(client):  # the worker has ended with its scheduler
                     continue
                 failed[address] = str(error)
                 tries += 1
@@ -118,7 +118,7 @@ class Dispatcher:
 
     def _perform(self, remote: Remote, request: Request, folder: Path) -> Response:
         token, probe = secrets.token_hex(8), secrets.token_hex(8)
-        shared = folder / token  # of its own for each try: a worker that was given up may go on
+        shared = folder / token  # one per try: a lost worker may continue
         _make(shared, probe)
         try:
             asked = self._prepare(remote, request, token, shared, probe)
@@ -131,7 +131,7 @@ class Dispatcher:
                     raise WorkerLost(f"'{name}' that is not here as it was written there")
             return Response(told["answer"], shared, {**told["machine"], "worker": remote.address})
         finally:
-            with suppress(Exception):  # the worker, or the scheduler, may be what was lost
+            with suppress(Exception):  # the worker or the scheduler may be lost
                 remote.client.run(
                     there.forget, token, workers=[remote.address], callback_timeout=5.0
                 )
@@ -153,7 +153,7 @@ class Dispatcher:
         found = json.loads(remote.call(there.prepare, json.dumps(question)))
         (shared / f"{probe}.probe").unlink()
         for missing in found["missing"]:
-            if missing in request.system.files:  # else the runtime says that it is not there
+            if missing in request.system.files:  # otherwise the runtime reports it as missing
                 self._bring_weights(remote, token, missing, request, question)
         if not found["song"]:
             remote.bring(token, sha256, request.song, request.song_name)
@@ -169,7 +169,7 @@ class Dispatcher:
     def _bring_weights(
         self, remote: Remote, token: str, sha256: str, request: Request, question: dict[str, Any]
     ) -> None:
-        # Once to a worker, though several of its songs may ask for them at the same time.
+        # Once per worker, although several of its songs may request them at the same time.
         with self._lock:
             lock = self._bringing.setdefault((remote.address, sha256), threading.Lock())
         with lock:
@@ -181,7 +181,7 @@ class Dispatcher:
 def _final(request: Request, address: str, error: WorkerLost) -> MdxError:
     cause = error.__cause__
     if isinstance(cause, MdxError) and not isinstance(cause, OutputError | Cancelled):
-        return cause.within(f"worker {address}")  # of the task: what one machine says, too
+        return cause.within(f"worker {address}")  # of the task, as on one machine
     return SongLost(
         request.name, got=f"{TRIES} tries that failed, the last on worker {address}: {error}",
         expected="a worker that does it", hint="look at the worker, and resume",
@@ -189,12 +189,12 @@ def _final(request: Request, address: str, error: WorkerLost) -> MdxError:
 
 
 def seen_at(path: Path) -> str:
-    """Where a worker looks for a file or folder of a shared file system."""
+    """The path at which a worker looks for a file or folder of a shared file system."""
     return str(path.resolve())
 
 
 def remove_drafts(out: Path) -> None:
-    """Remove what clients that were killed left in the folder of the results."""
+    """Remove the leftovers of killed clients from the output folder."""
     for folder in out.glob(f"{DRAFT}*"):
         with suppress(OSError), abandoned(folder / LOCK) as free:
             if free:
@@ -202,7 +202,7 @@ def remove_drafts(out: Path) -> None:
 
 
 def move_all(places: Mapping[Path, Path]) -> None:
-    """Put files or folders in the places of others, all or, where one cannot be, none.
+    """Replace files or folders by others: all of them, or none if one fails.
 
     Raises OutputError.
     """

@@ -32,7 +32,7 @@ def _digest(path: Path, identity: tuple[int, ...]) -> str:  # noqa: ARG001
 
 
 def has_digest(path: Path, expected: str) -> bool:
-    """Whether the file is there and is the one meant."""
+    """Whether the file exists and has this digest."""
     try:
         return path.is_file() and digest(path) == expected
     except OSError:
@@ -51,14 +51,14 @@ def place_in(folder: Path, name: str) -> Path:
 
 
 def checked(sha256: str) -> str:
-    """The sha256 itself; raises UnsafeName for anything else."""
+    """Return a valid sha256; raises UnsafeName for anything else."""
     if not DIGEST.fullmatch(sha256):
         raise UnsafeName("file", got=repr(sha256), expected="a sha256")
     return sha256
 
 
 def describe_folder(folder: Path) -> dict[str, tuple[int, str]]:
-    """Size and sha256 of all files below a folder, by their names there."""
+    """The size and sha256 of all files below a folder, by relative name."""
     return {
         path.relative_to(folder).as_posix(): (path.stat().st_size, digest(path))
         for path in sorted(folder.rglob("*"))
@@ -67,7 +67,7 @@ def describe_folder(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 def link(source: Path, target: Path) -> None:
-    """Have a file appear at a second place: the same where the system can, else a copy."""
+    """Make a file available at a second path: as a link if possible, otherwise as a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     try:

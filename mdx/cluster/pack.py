@@ -18,7 +18,7 @@ YAML = "system.yaml"  # its name on a worker
 
 @dataclass(frozen=True)
 class Pack:
-    """What a worker needs of a system."""
+    """The parts of a system that a worker needs."""
 
     message: dict[str, Any]  # plain values, see mdx.cluster.store.place_system
     files: dict[str, Path]  # local paths by sha256

@@ -1,4 +1,4 @@
-"""One worker as the client sees it: calls, files there and back, and the song itself."""
+"""One worker as seen by the client: calls, file transfers, and processing a song."""
 
 import json
 import threading
@@ -14,12 +14,12 @@ from mdx.cluster.files import CHUNK, has_digest, place_in
 from mdx.errors import Cancelled, MdxError, OutputError
 from mdx.files import draft_of
 
-PATIENCE = 60.0  # seconds for a call; the longest moves a chunk, or hashes a song
-POLL = 0.2  # seconds between two looks at a worker
+PATIENCE = 60.0  # seconds for a call, of which the longest transfers a chunk or hashes a song
+POLL = 0.2  # seconds between two checks of a worker
 
 
 class WorkerLost(Exception):
-    """The worker died, hangs, or cannot do its part; its text says which."""
+    """The worker died, hangs, or failed; the text says which."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Remote:
                 function, *values, workers=[self.address], callback_timeout=PATIENCE
             )
             return answers[self.address]
-        except Exception as error:  # of Dask, of the network, of the worker's disk
+        except Exception as error:  # from Dask, the network, or the worker's disk
             raise self._lost(error) from error
 
     def bring(self, token: str, sha256: str, path: Path, name: str | None) -> None:
@@ -101,13 +101,13 @@ class Remote:
         try:
             text: str = future.result(timeout=PATIENCE)
             return text
-        except Exception as error:  # as of call, or of the task
+        except Exception as error:  # as in call, or from the task
             if future.status in ("cancelled", "lost"):  # and not by us
                 raise SchedulerLost from error
             raise self._lost(error) from error
 
     def _lost(self, error: Exception) -> WorkerLost:
-        self.cluster.check(self.client)  # a lost scheduler is no fault of the worker's
+        self.cluster.check(self.client)  # a lost scheduler is not the worker's fault
         if isinstance(error, MdxError):
             return WorkerLost(str(error))
         return WorkerLost(f"{type(error).__name__} {error}".strip())

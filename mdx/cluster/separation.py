@@ -1,4 +1,4 @@
-"""A worker's part of `mdx separate`: the song is separated in its process, as it would be here."""
+"""A worker's part of `mdx separate`, which separates the song in its process."""
 
 import json
 import logging
@@ -15,24 +15,24 @@ from mdx.errors import AudioError
 from mdx.limit.policy import Limit
 from mdx.separator import Separator
 
-# Songs side by side share one Separator, which must not be loaded twice.
+# Songs in parallel share one Separator, which must not be loaded twice.
 _LOADING = threading.Lock()
 
 
 class Withdrawal(threading.Event):
-    """A cancel event that asks instead of being set."""
+    """A cancel event that polls a condition instead of being set."""
 
     def __init__(self, asked: Callable[[], bool]) -> None:
         super().__init__()
         self._asked = asked
 
     def is_set(self) -> bool:
-        """Whether the client gave the song up, or is gone."""
+        """Whether the client has cancelled the song, or is gone."""
         return self._asked()
 
 
 def code() -> dict[str, str]:
-    """Nothing beyond the versions of mdx and of its packages."""
+    """Nothing besides the versions of mdx and of its packages."""
     return {}
 
 
@@ -69,7 +69,7 @@ def _load(system: Path, options: str) -> Separator:
 
 
 class _Collector(logging.Handler):
-    # Of the songs at work in a process, the warnings of one thread's.
+    # Of all songs in progress, only the warnings of this thread's.
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.texts: list[str] = []

@@ -19,7 +19,7 @@ def store() -> Path:
     try:
         folder = (Path(base) if base else Path.home() / ".cache") / "mdx" / "cluster"
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):  # a folder that is there may yet be read-only
+        with tempfile.TemporaryFile(dir=folder):  # an existing folder may still be read-only
             return folder
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         return Path(tempfile.gettempdir()) / f"mdx-cluster-{os.getpid()}"
@@ -42,7 +42,7 @@ def look_for(text: str) -> dict[str, Any]:
 
 
 def _sees(folder: Path, probe: str) -> bool:
-    # Not only a folder of that name: the very one, and one that this user may write to.
+    # The same folder, not just one of the same name, and writable for this user.
     try:
         if not (folder / f"{probe}.probe").is_file():
             return False
@@ -58,7 +58,7 @@ def _find_weights(name: str, sha256: str) -> Path | None:
 
 
 def place_system(asked: dict[str, Any]) -> Path:
-    """Lay out the YAML, the manifest and the weights as the client has them; returns the YAML."""
+    """Write the YAML, the manifest and the weights as on the client; returns the YAML's path."""
     folder = store() / "systems" / checked(asked["sha256"])
     for name, sha256 in asked["files"].items():
         found, place = _find_weights(name, sha256), place_in(folder, name)
@@ -73,7 +73,7 @@ def place_system(asked: dict[str, Any]) -> Path:
 
 
 def append(part: Path, offset: int, data: bytes) -> None:
-    """Write the next bytes of a file that is coming; raises OutputError."""
+    """Write the next bytes of a file that is being received; raises OutputError."""
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         with part.open("r+b" if part.exists() else "xb") as file:
@@ -105,7 +105,7 @@ def keep_file(room: Path, sha256: str, name: str | None) -> None:
 
 
 def read_part(path: Path, offset: int, count: int) -> bytes:
-    """So many bytes of a file from a place on, fewer at its end."""
+    """A number of bytes of a file from a position on, fewer at its end."""
     with path.open("rb") as file:
         file.seek(offset)
         return file.read(count)

@@ -30,18 +30,18 @@ TASKS = {"separate": "mdx.cluster.separation", "evaluate": "evaluator.elsewhere"
 
 @dataclass(frozen=True)
 class WorkerSong:
-    """One song as a worker finds it."""
+    """One song on a worker."""
 
     request: dict[str, Any]  # the parameters of the task
     system: Path  # the YAML of the system, next to its weights
     song: Path
-    results: Path  # the folder that is brought back
+    results: Path  # the folder of results, which is sent back
     threads: int
     cancelled: Callable[[], bool]
 
 
 async def tell(task: str) -> str:
-    """What must be equal on both sides of a task, as JSON."""
+    """The versions that must be equal on both sides of a task, as JSON."""
     return json.dumps({**versions(), **await asyncio.to_thread(_module(task).code)})
 
 
@@ -53,13 +53,13 @@ async def prepare(text: str) -> str:
 async def receive(
     token: str, sha256: str, offset: int, data: bytes, dask_worker: Any = None
 ) -> None:
-    """Take the next bytes of a file."""
+    """Receive the next bytes of a file."""
     part = _room(dask_worker, token) / f"{checked(sha256)}.part"
     await asyncio.to_thread(append, part, offset, data)
 
 
 async def keep(token: str, sha256: str, name: str | None, dask_worker: Any = None) -> None:
-    """Verify a file that has come; keep it in the store, or as the song's file of that name."""
+    """Verify a received file; keep it in the store, or as the song's file of that name."""
     room = _room(dask_worker, token)
     await asyncio.to_thread(keep_file, room, checked(sha256), name)
 
@@ -77,7 +77,7 @@ async def forget(token: str, dask_worker: Any = None) -> None:
 
 
 def work(token: str, task: str, text: str) -> str:
-    """Do the song that was prepared; JSON: the task's answer, files, and which machine did it."""
+    """Process the prepared song; returns JSON: the task's answer, the files, and the machine."""
     from distributed import get_worker
 
     worker: Any = get_worker()
@@ -104,7 +104,7 @@ def work(token: str, task: str, text: str) -> str:
 
 def _module(task: str) -> Any:
     root = str(Path(MODELS).parent)
-    if root not in sys.path:  # a worker is started anywhere
+    if root not in sys.path:  # a worker may be started in any folder
         sys.path.append(root)
     try:
         return importlib.import_module(TASKS[task])
@@ -116,7 +116,7 @@ def _module(task: str) -> Any:
 
 
 def _withdrawn(worker: Any, key: Any) -> bool:
-    # The client gave it up, or is gone; what is closing has lost its scheduler.
+    # The client has cancelled it or is gone; a closing worker has lost its scheduler.
     task = worker.state.tasks.get(key)
     return task is None or task.state == "cancelled" or worker.status.name.startswith("clos")
 

@@ -20,7 +20,7 @@ SHOWN = 12  # hex digits of a sha256
 
 
 def versions() -> dict[str, str]:
-    """The version of this package and of those that make stems, and a hash of the code of mdx."""
+    """The versions of this package and of those that affect stems, and a hash of mdx's code."""
     found = {}
     for name in PACKAGES:
         try:
@@ -36,7 +36,7 @@ def versions() -> dict[str, str]:
 
 
 def difference(here: dict[str, str], there: dict[str, str]) -> str:
-    """What differs, with both versions, in words; empty where nothing does."""
+    """The differences, with both versions, as text; empty if there are none."""
     parts = [
         f"{name} {there.get(name, 'none')} there and {here[name]} here"
         for name in here

@@ -1,4 +1,4 @@
-"""Which workers there are, which of them may be used, and who has room for a song."""
+"""The workers of a cluster: which can be used, and which have room for a song."""
 
 import json
 import logging
@@ -16,12 +16,12 @@ from mdx.cluster.version import difference
 from mdx.errors import Cancelled, MdxError
 
 log = logging.getLogger(__name__)
-HUNG = 60.0  # seconds without a sign of life after which a worker is given up
-LOOK = 0.5  # seconds for which the scheduler's list of workers is taken as it was
+HUNG = 60.0  # seconds without a heartbeat after which a worker counts as lost
+LOOK = 0.5  # seconds for which the scheduler's list of workers is cached
 CHECK = 30.0  # seconds in which a worker must report its version
-ASKED = 3  # times for its version
-ROOM = {"running": 1, "paused": 0}  # by status, for new songs; of any other it is about to end
-WAITING = 5.0  # seconds for workers to join, before it is said that none can be used
+ASKED = 3  # attempts to get its version
+ROOM = {"running": 1, "paused": 0}  # new songs by status; in any other it is about to end
+WAITING = 5.0  # seconds for workers to join before the error that none can be used
 
 
 class Workers:
@@ -36,7 +36,7 @@ class Workers:
         self._busy: Counter[str] = Counter()
         self._refused: dict[str, str] = {}  # by address; empty: it may be used
         self._unclear: Counter[str] = Counter()  # how often it did not report its version
-        self._signs: dict[str, tuple[object, float]] = {}  # last sign of life, and when it came
+        self._signs: dict[str, tuple[object, float]] = {}  # last heartbeat, and when it arrived
         self._found: dict[str, int] = {}  # threads by address
         self._looked = -float("inf")
         self._warned = False
@@ -70,7 +70,7 @@ class Workers:
                 self._lock.notify()
 
     def alive(self, client: Any, address: str) -> bool:
-        """Whether a worker is still there and gives signs of life."""
+        """Whether a worker still exists and sends heartbeats."""
         with self._lock:
             self._look(client)
             return address in self._found
@@ -91,7 +91,7 @@ class Workers:
         self._cluster.check(client)
         try:
             listed = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=CHECK)
-        except Exception:  # of Dask or the network: the next look tells which
+        except Exception:  # from Dask or the network: the next check shows which
             self._cluster.check(client)
             return
         self._looked = time.monotonic()
@@ -122,9 +122,9 @@ class Workers:
             told = client.run(there.tell, self._task, workers=[address], callback_timeout=CHECK)[
                 address
             ]
-        except (ImportError, AttributeError, MdxError) as error:  # such as no module mdx there
+        except (ImportError, AttributeError, MdxError) as error:  # such as a missing module mdx
             return f"{error}, where kuielab-mdx-net {self._here['kuielab-mdx-net']} was expected"
-        except Exception as error:  # of Dask, of the network, or of files that are missing there
+        except Exception as error:  # from Dask, the network, or missing files
             self._cluster.check(client)
             self._unclear[address] += 1
             return f"{type(error).__name__} {error}" if self._unclear[address] == ASKED else None

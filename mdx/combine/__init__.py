@@ -1,1 +1,1 @@
-"""What is done with the estimators' stems: Mixer, blend, and the rest of the mixture."""
+"""Combiners of the estimators' stems: Mixer, blend, and the rest of the mixture."""

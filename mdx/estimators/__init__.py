@@ -1,1 +1,1 @@
-"""What turns a chunk of the mixture into stems: front ends around networks, and one overlap-add."""
+"""Estimators, from segments of the mixture to stems: front ends of networks, and overlap-add."""

@@ -9,7 +9,7 @@ from mdx.stages import Stages
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE
 
 ENOUGH = 0.1  # seconds over which a cost is measured; at least one call
-PROBE = 2 * SAMPLE_RATE  # samples that are enough where time grows with length
+PROBE = 2 * SAMPLE_RATE  # samples that suffice if time grows with length
 
 
 def segment_cost(estimator: Estimator) -> float:

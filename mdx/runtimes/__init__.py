@@ -1,1 +1,1 @@
-"""What runs the networks: onnxruntime or OpenVINO, the device, threads and precision."""
+"""The runtimes of networks: onnxruntime or OpenVINO, the device, threads and precision."""

@@ -85,7 +85,7 @@ def _folder(key: str) -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # an existing folder may still be read-only
             return folder
-    except (OSError, RuntimeError):  # RuntimeError: nobody knows whose home it would be
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         return None
 
 

@@ -1,4 +1,4 @@
-"""What the networks run on: which runtime, on which device, with how many threads."""
+"""The choice of a runtime for networks, its device and its threads."""
 
 import functools
 import logging

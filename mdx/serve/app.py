@@ -1,4 +1,4 @@
-"""What the page asks the server for, by address."""
+"""The server's URLs and their handlers."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ class Site:
 
     @property
     def routes(self) -> list[Route]:
-        """All addresses."""
+        """All URLs."""
         return [
             Route("/", self.show_page),
             Route("/page/{name}", self.show_file),
@@ -65,7 +65,7 @@ class Site:
         ]
 
     def job(self, request: Request) -> Job:
-        """The job that an address names; raises Refused (404)."""
+        """The job in a URL; raises Refused (404)."""
         found = self.queue.jobs.get(request.path_params["id"])
         if found is None:
             raise Refused(404, "got no job of that number, expected one of the list")
@@ -76,7 +76,7 @@ class Site:
         return self.page.html()
 
     async def show_file(self, request: Request) -> Response:
-        """A style or a script."""
+        """A stylesheet or a script."""
         name = request.path_params["name"]
         found = self.page.file(name, request.headers.get("if-none-match"))
         if found is None:
@@ -113,18 +113,18 @@ class Site:
         return JSONResponse(self.view(job), 201)
 
     async def receive(self, request: Request) -> Response:
-        """Take the song's bytes."""
+        """Receive the song's bytes."""
         return JSONResponse(
             self.view(await self.queue.receive(self.job(request), request.stream()))
         )
 
     async def cancel(self, request: Request) -> Response:
-        """End a job."""
+        """Cancel a job."""
         self.queue.cancel(self.job(request))
         return Response(status_code=204)
 
     async def again(self, request: Request) -> Response:
-        """Separate a song once more, by another system for instance."""
+        """Separate a song again, for instance with another system."""
         job, asked = self.job(request), await read_json(request)
         return JSONResponse(self.view(self.queue.again(job, wish_of(asked))), 201)
 
@@ -140,7 +140,7 @@ class Site:
         return Response(status_code=204)
 
     async def samples(self, request: Request) -> Response:
-        """A piece of a track, as bare samples: ?start=0&count=65536."""
+        """A piece of a track as raw samples: ?start=0&count=65536."""
         path = self._track(request)
         start, count = (whole_number(request, key) for key in ("start", "count"))
         content = await run_in_threadpool(read_samples, path, start, count)
@@ -151,7 +151,7 @@ class Site:
         return FileResponse(peaks_path(self._track(request)), media_type="application/octet-stream")
 
     async def spectrum(self, request: Request) -> Response:
-        """The picture of a track by time and frequency."""
+        """The spectrogram of a track."""
         path = await self.exports.spectrum(self._track(request))
         return FileResponse(path, media_type="application/octet-stream")
 
@@ -181,7 +181,7 @@ class Site:
         )  # fmt: skip
 
     async def mix(self, request: Request) -> Response:
-        """The stems as the faders have them: ?format=mp3&gain=bass:0.5&gain=drums:1."""
+        """A mix of the stems with given gains: ?format=mp3&gain=bass:0.5&gain=drums:1."""
         job, kind = self.job(request), format_of(request)
         gains = gains_of(request)
         folder = tempfile.TemporaryDirectory(dir=self.queue.shelf.job_folder(job), prefix=MIX)
@@ -195,7 +195,7 @@ class Site:
         return FileResponse(target, filename=name, background=BackgroundTask(folder.cleanup))
 
     async def take_truth(self, request: Request) -> Response:
-        """Take a true stem's bytes."""
+        """Receive a true stem's bytes."""
         job = self.job(request)
         size = int(request.headers.get("content-length", "0"))
         await self.truths.take(job, request.path_params["name"], size, request.stream())
@@ -211,7 +211,7 @@ class Site:
 
 
 def make_app(queue: Queue, page: Page, *, loopback: bool) -> Starlette:
-    """The application, whose queue runs as long as it does."""
+    """The application, which also runs the queue."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

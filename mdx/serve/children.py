@@ -1,4 +1,4 @@
-"""Processes for one task each: JSON in, JSON out, and their memory goes with them."""
+"""Runs single tasks in child processes: JSON in, JSON out."""
 
 import asyncio
 import json

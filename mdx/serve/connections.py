@@ -1,4 +1,4 @@
-"""HTTP connections with a clock: one that sends no whole request in time is closed."""
+"""HTTP connections with a timeout for the header of a request."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ MOST_HEADER_BYTES = 16_384
 
 
 class TimedProtocol(H11Protocol):
-    """uvicorn's own, which would wait for ever for the end of a header."""
+    """uvicorn's protocol with a timeout, without which it waits forever for a header's end."""
 
     _timer: asyncio.TimerHandle | None = None
 
@@ -23,7 +23,7 @@ class TimedProtocol(H11Protocol):
         self._timer = self.loop.call_later(HEADER_SECONDS, self._give_up)
 
     def data_received(self, data: bytes) -> None:
-        """Restart the clock with a new request, and stop it once its header is whole."""
+        """Restart the clock for a new request, and stop it once its header is complete."""
         super().data_received(data)
         waits = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
         if not waits:

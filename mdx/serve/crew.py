@@ -1,4 +1,4 @@
-"""The server's side of the workers: starting, ordering, cancelling, and noticing their death."""
+"""The server's side of the workers: starting, instructing and cancelling them."""
 
 import asyncio
 import json
@@ -14,14 +14,14 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 MOST_WORKERS = 2  # kept alive, each with its networks in memory
-PATIENCE = 10.0  # seconds that a worker has to obey a cancel
+PATIENCE = 10.0  # seconds in which a worker must obey a cancel
 LAST = ("done", "failed", "cancelled", "unloadable")
 Told = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a worker loads: the arguments of Separator.load."""
+    """The arguments of Separator.load for a worker."""
 
     system: str
     precision: str
@@ -44,7 +44,7 @@ class Worker:
 
     @classmethod
     async def start(cls, setup: Setup) -> "Worker":
-        """Start the process; it loads while it is given its first order."""
+        """Start the process, which loads its networks while the first order is sent."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "mdx.serve.worker", setup.as_json(),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -54,12 +54,12 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """The id of its process."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can take an order."""
+        """Whether it can accept an order."""
         return self._process.returncode is None
 
     async def separate(
@@ -84,7 +84,7 @@ class Worker:
             waiting.cancel()
 
     async def stop(self) -> None:
-        """End the process."""
+        """Stop the process."""
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
@@ -99,12 +99,12 @@ class Worker:
 
     async def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        with suppress(ConnectionError):  # its death is noticed where its events are read
+        with suppress(ConnectionError):  # its death is noticed when its events are read
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             await self._process.stdin.drain()
 
     async def _receive(self) -> dict[str, Any]:
-        # An empty one at the end.
+        # An empty line at the end.
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             with suppress(ValueError):
@@ -115,14 +115,14 @@ class Worker:
 
 
 class Crew:
-    """The workers that are alive, by what they have loaded; the least used one has to go."""
+    """The running workers by their Setup; the least recently used one is stopped for a new one."""
 
     def __init__(self) -> None:
         self._workers: dict[Setup, Worker] = {}
         self._alone = asyncio.Lock()
 
     async def worker(self, setup: Setup) -> Worker:
-        """A worker with this Separator, started where there is none."""
+        """A worker with this Separator, started if there is none."""
         async with self._alone:
             found = self._workers.pop(setup, None)
             if found is not None and not found.is_alive:
@@ -134,13 +134,13 @@ class Crew:
             return self._workers[setup]
 
     async def stop(self) -> None:
-        """End all workers."""
+        """Stop all workers."""
         for worker in self._workers.values():
             await worker.stop()
 
 
 def environment() -> dict[str, str]:
-    """Ours, in which a child finds the same mdx."""
+    """The environment for children, in which they import the same mdx."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}

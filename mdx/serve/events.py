@@ -1,15 +1,15 @@
-"""Telling every open page what has changed, in memory that does not grow with the changes."""
+"""Sends changes to every open page, in bounded memory."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 MOST_LISTENERS = 64  # open pages
-HEARTBEAT = 15.0  # seconds; a page that is gone is noticed by it
+HEARTBEAT = 15.0  # seconds between heartbeats, which detect closed pages
 
 
 class Hub:
-    """Changed jobs, by their ids, for any number of listeners."""
+    """Publishes the ids of changed jobs to any number of listeners."""
 
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
@@ -21,18 +21,18 @@ class Hub:
         return len(self._listeners) >= MOST_LISTENERS
 
     def publish(self, job: str) -> None:
-        """Tell all listeners that a job has changed."""
+        """Notify all listeners that a job has changed."""
         for listener in self._listeners:
             listener.changed(job)
 
     def close(self) -> None:
-        """End all listeners, as the server stops."""
+        """Stop all listeners when the server stops."""
         self._closed = True
         for listener in self._listeners:
             listener.wake()
 
     async def listen(self) -> AsyncIterator[list[str]]:
-        """Yield the ids of changed jobs, each once however often it changed; [] as a heartbeat."""
+        """Yield the ids of changed jobs, without repetitions; [] as a heartbeat."""
         listener = Listener()
         self._listeners.add(listener)
         try:
@@ -55,11 +55,11 @@ class Listener:
         self._woken.set()
 
     def wake(self) -> None:
-        """Have it return at once."""
+        """Make it return at once."""
         self._woken.set()
 
     async def take(self) -> list[str]:
-        """Wait for changes, and take them."""
+        """Wait for changes, and return them."""
         with suppress(TimeoutError):
             async with asyncio.timeout(HEARTBEAT):
                 await self._woken.wait()

@@ -30,7 +30,7 @@ BLOCK = 1 << 16  # samples at a time
 
 
 def main() -> None:
-    """Do what standard input asks for."""
+    """Run the request from standard input."""
     request = json.load(sys.stdin)
     try:
         answer = KINDS[request["kind"]](request)
@@ -52,7 +52,7 @@ def export_stem(request: Mapping[str, Any]) -> dict[str, Any]:
 def export_mix(request: Mapping[str, Any]) -> dict[str, Any]:
     """Add stems up as the faders have them: `tracks` are (path, gain), `target`, `format`, `song`.
 
-    A mix beyond full scale is turned down as a whole.
+    A mix beyond full scale is scaled down as a whole.
     """
     encoding = Encoding(request["format"], rescale=True)
     with ExitStack() as stack:

@@ -23,13 +23,13 @@ class Exports:
     """Files to download; encoded ones are kept with their job."""
 
     def __init__(self, shelf: Shelf, reserve: int) -> None:
-        """`reserve` are the bytes of disk that are left free."""
+        """`reserve` is the disk space that is left free, in bytes."""
         self._shelf, self._reserve = shelf, reserve
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._locks: dict[Path, tuple[asyncio.Lock, int]] = {}  # and who waits for it
+        self._locks: dict[Path, tuple[asyncio.Lock, int]] = {}  # with waiters
 
     async def stem(self, job: Job, stem: str, kind: str) -> Path:
-        """A stem in a format of FORMATS; raises Refused, or MdxError where it cannot be made."""
+        """A stem in a format of FORMATS; raises Refused, or MdxError if it cannot be made."""
         check_format(kind)
         if stem not in job.stems:
             raise Refused(404, f"{job.id}: got the stem '{stem}', expected one of {job.stems}")
@@ -46,7 +46,7 @@ class Exports:
         return target
 
     async def spectrum(self, wav: Path) -> Path:
-        """The picture of a track by time and frequency."""
+        """The spectrogram of a track."""
         target = spectrum_path(wav)
         async with self._alone(target):
             if not target.is_file():
@@ -54,7 +54,7 @@ class Exports:
         return target
 
     async def stems(self, job: Job, kind: str) -> dict[str, Path]:
-        """All stems in a format, by their names in a zip."""
+        """All stems in a format, by name in a zip."""
         paths = await asyncio.gather(*(self.stem(job, stem, kind) for stem in job.stems))
         named = zip(job.stems, paths, strict=True)
         return {f"{file_name(job.name)}/{stem}.{kind}": path for stem, path in named}
@@ -75,7 +75,7 @@ class Exports:
 
     @asynccontextmanager
     async def _alone(self, target: Path) -> AsyncIterator[None]:
-        # Two who ask for one file at a time get the one that the first has made.
+        # Concurrent requests for one file share the first one's result.
         lock, waiting = self._locks.get(target, (asyncio.Lock(), 0))
         self._locks[target] = lock, waiting + 1
         try:
@@ -95,13 +95,13 @@ class Exports:
 
 
 def check_format(kind: str) -> None:
-    """Raise Refused for a format that is none of FORMATS."""
+    """Raise Refused for a format that is not in FORMATS."""
     if kind not in FORMATS:
         raise Refused(400, f"format: got '{kind}', expected one of {', '.join(FORMATS)}")
 
 
 def zipped(files: Mapping[str, Path]) -> Iterator[bytes]:
-    """A zip of files as it grows, uncompressed: audio does not get smaller."""
+    """Stream a zip of files, uncompressed since audio does not get smaller."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for name, path in files.items():
@@ -113,7 +113,7 @@ def zipped(files: Mapping[str, Path]) -> Iterator[bytes]:
 
 
 class _Sink:
-    # A file that can only be written; it keeps what was not taken yet.
+    # A write-only file that buffers what has not been read yet.
 
     def __init__(self) -> None:
         self._waiting = bytearray()

@@ -35,7 +35,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Guard:
-    """Around the application: refuses what comes from elsewhere, and marks every answer."""
+    """Wraps the application: refuses requests of other sites, and adds headers to every answer."""
 
     def __init__(self, app: ASGIApp, *, loopback: bool, token: str | None) -> None:
         """`loopback` is whether only this machine is served."""
@@ -70,7 +70,7 @@ class Guard:
         assert self._token is not None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and secrets.compare_digest(given.encode(), self._token.encode()):
-            response = RedirectResponse("/", 303)  # the address bar shall not keep it
+            response = RedirectResponse("/", 303)  # to remove it from the address bar
             response.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
             return response
         known = [Request(scope).cookies.get(COOKIE, "")]

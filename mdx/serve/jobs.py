@@ -1,4 +1,4 @@
-"""A job: one song, one way to separate it, and how far that is."""
+"""A job: one song, the options for its separation, and its progress."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ IDENTIFIER = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Wish:
-    """How a song is to be separated."""
+    """The options for the separation of a song."""
 
     system: str
     precision: str = "float32"
@@ -26,11 +26,11 @@ class Wish:
 
 @dataclass(frozen=True)
 class Job:
-    """What is known of one separation; every change makes another Job."""
+    """The state of one separation; every change makes a new Job."""
 
     id: str
     song: str  # of the upload, which several jobs may share
-    name: str  # as the browser gave it: text to show, never a path
+    name: str  # as sent by the browser: only displayed, never a path
     bytes: int
     wish: Wish
     created: float  # seconds since 1970, as are all times
@@ -45,10 +45,10 @@ class Job:
     stems: tuple[str, ...] = ()
     sample_rate: int = 0
     samples: int = 0
-    seconds: float | None = None  # that the separation took
+    seconds: float | None = None  # duration of the separation
     error: str = ""
-    notes: tuple[str, ...] = ()  # warnings, in words
-    degraded: tuple[Mapping[str, Any], ...] = ()  # by the time limit: from which second, to what
+    notes: tuple[str, ...] = ()  # warnings
+    degraded: tuple[Mapping[str, Any], ...] = ()  # from which second, to which level
     scores: Mapping[str, Any] | None = None
 
     @property
@@ -58,7 +58,7 @@ class Job:
 
     @property
     def has_original(self) -> bool:
-        """Whether its song was decoded, and can be played."""
+        """Whether its song was decoded and can be played."""
         return self.samples > 0
 
     def changed(self, **values: Any) -> "Job":
@@ -71,7 +71,7 @@ class Job:
 
     @classmethod
     def of_json(cls, values: Any) -> Self:
-        """A job from its file; raises ConfigError where that is none of ours."""
+        """A job from its file; raises ConfigError if that is not a valid job."""
         try:
             known = {field.name for field in fields(cls)}
             fine = {key: value for key, value in values.items() if key in known}
@@ -88,13 +88,13 @@ class Job:
 
 
 def plain_name(name: str) -> str:
-    """A song's name to show and to save under: no control characters, no folders."""
+    """A song's name for display and downloads, without control characters and folders."""
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(letter for letter in last if unicodedata.category(letter)[0] != "C")
     return " ".join(kept.split())[:LONGEST_NAME] or "song"
 
 
 def file_name(name: str) -> str:
-    """What a download of a song is called: its name, without an ending and what no system takes."""
+    """The name of a song's download: without a suffix and characters that a system may refuse."""
     stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", plain_name(name))
     return re.sub(r'[<>:"|?*]', "_", stem).strip(". ") or "song"

@@ -14,7 +14,7 @@ from mdx.systems.selection import stems_of
 
 @dataclass(frozen=True)
 class Choice:
-    """A wish that can be granted."""
+    """Valid options of a separation."""
 
     setup: Setup  # for a worker
     rest: str | None  # the stem with the rest of the mixture
@@ -22,7 +22,7 @@ class Choice:
 
 
 class Menu:
-    """The systems by name; a name of the page is looked up here, and is never a path."""
+    """The systems by name; a name from the page is looked up here and is never a path."""
 
     def __init__(self, settings: Settings) -> None:
         """`settings.system` may be the path of a YAML; raises ConfigError for one that is not."""
@@ -40,12 +40,12 @@ class Menu:
         self.choose(Wish(self.default, settings.precision))
 
     def as_json(self) -> list[dict[str, Any]]:
-        """All systems, those that can be run first, for the page."""
+        """All systems for the page, the available ones first."""
         shown = [_as_json(listing) for listing in self._systems.values()]
         return sorted(shown, key=lambda it: (not it["here"], it["name"] != self.default))
 
     def choose(self, wish: Wish) -> Choice:
-        """What a wish takes; raises ConfigError for a system, precision or stem that is not."""
+        """Resolve options; raises ConfigError for an unknown system, precision or stem."""
         listing = self._systems.get(wish.system)
         if listing is None or not listing.here:
             known = [name for name, other in self._systems.items() if other.here]

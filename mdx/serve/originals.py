@@ -15,7 +15,7 @@ from mdx.systems.spec import CHANNELS
 
 
 class Original(NamedTuple):
-    """What a song turned out to be."""
+    """The facts about a decoded song."""
 
     sample_rate: int
     samples: int
@@ -37,7 +37,7 @@ def write_original(
     with SongReader(upload, downmix=downmix) as song:
         most = int(most_seconds * song.sample_rate)
         _check_length(upload, song.frames or 0, most, song.sample_rate)
-        # The length is not known before it is read; only RF64 could hold any.
+        # The length is unknown until the song is read; only RF64 supports any.
         kind = "WAV" if 2 * CHANNELS * most < WAV_LIMIT else "RF64"
         try:
             with (

@@ -17,10 +17,10 @@ TEMPLATE = "page.html.jinja"
 
 
 class Page:
-    """All that a browser loads to show the page."""
+    """All files that a browser loads for the page."""
 
     def __init__(self, menu: Menu, settings: Settings) -> None:
-        """Render the page once: it is the same for everybody."""
+        """Render the page once, since it is the same for everyone."""
         from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
         self.files = {

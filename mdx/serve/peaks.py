@@ -9,7 +9,7 @@ from mdx.audio.soundfiles import open_sound
 from mdx.files import write_atomically
 
 COLUMNS = 2000
-BLOCK = 1 << 16  # samples read at a time, at most
+BLOCK = 1 << 16  # most samples per read
 
 
 def write_peaks(sound: Path) -> None:
@@ -33,7 +33,7 @@ def measure_peaks(sound: Path) -> npt.NDArray[np.int8]:
         found = np.zeros((columns, 2), dtype=np.float32)
         position = 0
         while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-            # The columns that the block touches; the first one may have begun in an earlier block.
+            # The columns that overlap the block; the first one may have begun in an earlier block.
             first, last = np.searchsorted(edges, (position, position + len(block)), "right") - 1
             last = min(int(last), columns - 1)
             starts = np.maximum(edges[first : last + 1] - position, 0)

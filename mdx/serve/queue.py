@@ -23,7 +23,7 @@ TIDY_EVERY = 60.0  # seconds
 
 
 class Queue:
-    """Jobs in the order in which they came; one song at a time has all threads."""
+    """Jobs in the order of their arrival; one song at a time uses all threads."""
 
     def __init__(self, settings: Settings, shelf: Shelf, menu: Menu) -> None:
         """Load the jobs of an earlier server and continue its queue."""
@@ -32,7 +32,7 @@ class Queue:
         self.jobs: dict[str, Job] = {}
         self._news = asyncio.Event()
         self._cancels: dict[str, asyncio.Event] = {}  # of jobs in progress
-        self._uploads: set[str] = set()  # ids of jobs whose body is coming
+        self._uploads: set[str] = set()  # ids of jobs whose upload is in progress
         for job in shelf.load():
             self.jobs[job.id] = job
             if job.state == "uploading":
@@ -41,10 +41,10 @@ class Queue:
                 shelf.drop_results(job)
                 self._put(job, state="queued", stage="", done=0, total=0, seconds_left=None)
 
-    # What the page asks for
+    # Requests of the page
 
     def reserve(self, name: str, size: int, wish: Wish) -> Job:
-        """Enter a song whose body is to come; raises Refused where there is no room for it."""
+        """Enter a song before its upload; raises Refused if there is no room for it."""
         if not 0 < size <= self.settings.most_upload:
             most = self.settings.most_upload / 1e6
             raise Refused(
@@ -57,7 +57,7 @@ class Queue:
         return self._put(job)
 
     async def receive(self, job: Job, body: AsyncIterator[bytes]) -> Job:
-        """Take the body of a song, and queue it; raises Refused, and the job fails."""
+        """Receive a song and queue it; if that is refused, the job fails. Raises Refused."""
         if job.state != "uploading" or job.id in self._uploads:
             raise Refused(409, f"{job.id}: got a second upload, expected one")
         if len(self._uploads) >= MOST_UPLOADS:
@@ -83,7 +83,7 @@ class Queue:
         return self._put(self.jobs[job.id], state="queued", received=job.bytes)
 
     def again(self, job: Job, wish: Wish) -> Job:
-        """Queue another separation of a song that is here; raises Refused."""
+        """Queue another separation of an existing song; raises Refused."""
         if not self.shelf.upload(job).is_file():
             raise Refused(409, f"{job.id}: got no song, expected an upload that is whole")
         self._check_room()
@@ -93,7 +93,7 @@ class Queue:
         return self._put(fresh, state="queued", **facts)
 
     def cancel(self, job: Job) -> None:
-        """End a job that is not finished."""
+        """Cancel a job that is not finished."""
         if job.state == "working":
             self._cancels[job.id].set()
         elif not job.is_finished:
@@ -114,7 +114,7 @@ class Queue:
             self._put(self.jobs[job.id], scores=scores)
 
     def note_truth(self, job: Job) -> None:
-        """Say that a song's true stems have changed, to all jobs of it; older scores go."""
+        """Remove the scores of all jobs of a song whose true stems have changed."""
         for other in [it for it in self.jobs.values() if it.song == job.song]:
             self._put(other, scores=None)
 
@@ -131,13 +131,13 @@ class Queue:
                 await self._news.wait()
 
     async def tidy(self) -> None:
-        """Remove finished jobs whose time is over, and uploads that never came, for ever."""
+        """Remove expired jobs and abandoned uploads, forever."""
         while True:
             self.tidy_once(time.time())
             await asyncio.sleep(TIDY_EVERY)
 
     def tidy_once(self, now: float) -> None:
-        """The same, as of a time."""
+        """Remove jobs and uploads that have expired at a time."""
         for job in list(self.jobs.values()):
             patience = now - job.created > 2 * self.settings.patience
             if job.is_finished and now - (job.ended or 0) > 3600 * self.settings.keep_hours:
@@ -215,18 +215,18 @@ class Queue:
             self._end(job, "failed", error=reason)
 
     def _put(self, job: Job, **values: Any) -> Job:
-        # On disk and to all pages.
+        # Write to disk, and send to all pages.
         job = self.jobs[job.id] = job.changed(**values)
         try:
             self.shelf.save(job)
-        except OutputError as error:  # a full disk ends neither the job nor the server
+        except OutputError as error:  # a full disk stops neither the job nor the server
             log.warning("job %s is not kept: %s", job.id, error)
         self._news.set()
         self.hub.publish(job.id)
         return job
 
     def _show(self, job_id: str, **values: Any) -> None:
-        # To all pages only: progress is nothing to keep.
+        # Send to all pages only: progress is not stored.
         if job_id in self.jobs:
             self.jobs[job_id] = self.jobs[job_id].changed(**values)
             self.hub.publish(job_id)

@@ -1,4 +1,4 @@
-"""Requests that are turned down: an answer in words, and one line in the log."""
+"""Refused requests: an answer with the reason, and one line in the log."""
 
 import logging
 
@@ -7,7 +7,7 @@ LONGEST = 200  # most characters of a client's text in the log
 
 
 class Refused(Exception):
-    """A request that is turned down, with an HTTP status; its text is one line."""
+    """A refused request, with an HTTP status; its text is one line."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(" ".join(text.split()))
@@ -15,12 +15,12 @@ class Refused(Exception):
 
 
 def log_refusal(status: int, method: str, path: str, text: str) -> None:
-    """Write one line, whatever the client put into it."""
+    """Log a refusal on one line, whatever text the client has sent."""
     log.warning("refused %d: %s %s: %s", status, plain(method), plain(path), plain(text))
 
 
 def plain(text: str) -> str:
-    """A client's text on one line of bounded length, with escapes for all that is no letter."""
+    """A client's text on one line of bounded length, with special characters escaped."""
     shown = text.encode("ascii", "backslashreplace").decode()
     shown = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in shown)
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."

@@ -41,7 +41,7 @@ def wish_of(asked: dict[str, Any]) -> Wish:
 
 
 def whole_number(request: Request, key: str) -> int:
-    """A number of the address; raises Refused where it is none."""
+    """A whole number in a URL; raises Refused for anything else."""
     text = request.query_params.get(key, "")
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise Refused(400, f"{key}: got '{text}', expected a whole number")
@@ -49,12 +49,12 @@ def whole_number(request: Request, key: str) -> int:
 
 
 def format_of(request: Request) -> str:
-    """The format of a download, WAV where none is named."""
+    """The format of a download, by default WAV."""
     return request.query_params.get("format", "wav")
 
 
 def gains_of(request: Request) -> dict[str, float]:
-    """The faders of a mix, `gain=STEM:NUMBER` each; raises Refused for no number."""
+    """The gains of a mix, `gain=STEM:NUMBER` each; raises Refused for anything else."""
     gains = {}
     for text in request.query_params.getlist("gain"):
         stem, _, number = text.rpartition(":")
@@ -68,5 +68,5 @@ def gains_of(request: Request) -> dict[str, float]:
 
 
 def attachment(name: str) -> dict[str, str]:
-    """The header that has a browser save an answer under a name."""
+    """The header that makes a browser save an answer under a name."""
     return {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name, safe='')}"}

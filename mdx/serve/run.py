@@ -21,11 +21,11 @@ from mdx.serve.settings import Settings
 from mdx.serve.shelf import Shelf
 
 MOST_CONNECTIONS = 256
-GOODBYE = 2  # seconds that answers on their way are given when the server stops
+GOODBYE = 2  # seconds for answers in progress when the server stops
 
 
 def run(settings: Settings, host: str, port: int, *, open_browser: bool = False) -> None:
-    """Serve until a signal comes.
+    """Serve until a signal arrives.
 
     Raises ConfigError for an address or a folder that cannot be had, or a system that is not.
     """
@@ -40,11 +40,11 @@ def run(settings: Settings, host: str, port: int, *, open_browser: bool = False)
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens; raises ConfigError where the address is not ours or taken."""
+    """A listening socket; raises ConfigError if the address is in use or not this machine's."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
         family, kind, protocol, _, address = found[0]
-        # Without its protocol asyncio would not switch Nagle's algorithm off: 40 ms an answer.
+        # Without the protocol, asyncio would not disable Nagle's algorithm: 40 ms per answer.
         listener = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:
         raise _no_address(host, port, error) from error
@@ -59,7 +59,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def addresses(listener: socket.socket, token: str | None) -> list[str]:
-    """What a browser is given to open the page, from here and from elsewhere."""
+    """The URLs of the page, for this machine and for others."""
     host, port = listener.getsockname()[:2]
     names = [host]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - the user asked for it
@@ -69,7 +69,7 @@ def addresses(listener: socket.socket, token: str | None) -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own, which no other one reaches."""
+    """Whether an address is reachable from this machine only."""
     return host in LOOPBACK or host.startswith("127.")
 
 

@@ -1,4 +1,4 @@
-"""Jobs and songs on disk: a folder each, named by numbers that the server draws."""
+"""Jobs and songs on disk, each in a folder named by a random number."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from mdx.serve.jobs import IDENTIFIER, Job
 
 log = logging.getLogger(__name__)
 JOB = "job.json"
-MIX = "mix-"  # what folders of mixes on their way to a browser begin with
+MIX = "mix-"  # prefix of folders with mixes that are being sent
 
 
 class Shelf:
@@ -25,7 +25,7 @@ class Shelf:
     """
 
     def __init__(self, root: Path) -> None:
-        """Make the folder and lock it; raises ConfigError where that cannot be."""
+        """Make the folder and lock it; raises ConfigError if that fails."""
         self.root = root
         try:
             root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -41,7 +41,7 @@ class Shelf:
             raise ConfigError(root, got=error.strerror, expected="a writable folder") from error
 
     def close(self) -> None:
-        """Let another server have the folder."""
+        """Release the folder for another server."""
         self._lock.close()
 
     def job_folder(self, job: Job) -> Path:
@@ -74,7 +74,7 @@ class Shelf:
         write_atomically(self.job_folder(job) / JOB, json.dumps(job.as_json(), indent=1))
 
     def load(self) -> list[Job]:
-        """All jobs of an earlier server, the oldest first; what belongs to none is removed."""
+        """All jobs of an earlier server, the oldest first; other files are removed."""
         jobs = []
         for folder in sorted((self.root / "jobs").iterdir()):
             try:
@@ -99,13 +99,13 @@ class Shelf:
             shutil.rmtree(self.job_folder(job) / name, ignore_errors=True)
 
     def remove(self, job: Job, *, with_song: bool) -> None:
-        """Remove a job, and its song where no other job has it."""
+        """Remove a job, and its song if no other job uses it."""
         _remove(self.job_folder(job))
         if with_song:
             _remove(self.song_folder(job))
 
     def free(self) -> int:
-        """Bytes that are left on the disk."""
+        """The free bytes on the disk."""
         return shutil.disk_usage(self.root).free
 
 

@@ -18,7 +18,7 @@ class Sounds:
         self._shelf, self._truths = shelf, truths
 
     def find(self, job: Job, kind: str, name: str) -> Path:
-        """The WAV of a track; raises Refused (404) where there is none."""
+        """The WAV of a track; raises Refused (404) if there is none."""
         if kind == "stem" and name in job.stems:
             return self._shelf.stem(job, name)
         if kind == "original" and job.has_original:
@@ -31,7 +31,7 @@ class Sounds:
 def read_samples(path: Path, start: int, count: int) -> bytes:
     """Samples of a WAV as little-endian int16, channels interleaved; fewer at its end.
 
-    Raises Refused for a start or count that no WAV of ours has.
+    Raises Refused for an invalid start or count.
     """
     if not (0 <= start < 1 << 40 and 0 < count <= MOST_SAMPLES):
         raise Refused(400, f"samples: got {start} and {count}, expected up to {MOST_SAMPLES}")

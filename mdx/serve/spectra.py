@@ -1,4 +1,4 @@
-"""A picture of a WAV by time and frequency, of a fixed size whatever its length."""
+"""The spectrogram of a WAV, with a fixed size for any length."""
 
 import itertools
 from pathlib import Path
@@ -12,8 +12,8 @@ from mdx.files import write_atomically
 COLUMNS, BANDS = 600, 96
 LOWEST, HIGHEST = 40.0, 16_000.0  # Hz
 WINDOW = 4096  # samples
-TAKES = 4  # windows of a column at most: a long song is sampled
-SPREAD = 1.5  # bins that a sine is spread over by the window, in power
+TAKES = 4  # most windows per column: a long song is sampled
+SPREAD = 1.5  # bins over which the window spreads a sine, in power
 FLOOR = -96.0  # dB of full scale
 
 
@@ -52,7 +52,7 @@ def measure_spectrum(sound: Path) -> npt.NDArray[np.uint8]:
 
 
 def _bands(rate: int) -> npt.NDArray[np.float64]:
-    # Which bins a band adds up: those inside, or else the nearest one.
+    # The bins that a band sums: those inside it, otherwise the nearest one.
     edges = np.geomspace(LOWEST, HIGHEST, BANDS + 1) * WINDOW / rate
     bins = WINDOW // 2 + 1
     taken = np.zeros((bins, BANDS))

@@ -13,7 +13,7 @@ from mdx.serve.shelf import Shelf
 from mdx.serve.uploads import Bounds, receive
 from mdx.systems.spec import MODELS, SOURCES
 
-# Of the repository's other packages; a process of its own, so that mdx does without it.
+# From the repository's other packages: a separate process, which mdx does not need.
 CHILD = "evaluator.score_song"
 DECODER = "mdx.serve.export"
 
@@ -25,12 +25,12 @@ class Truths:
         self._settings, self._shelf = settings, shelf
 
     def of(self, job: Job) -> list[str]:
-        """The sources whose true stem is here and can be played."""
+        """The sources whose true stem exists and can be played."""
         folder = self._shelf.truth(job)
         return [source for source in SOURCES if (folder / f"{source}.wav").is_file()]
 
     async def take(self, job: Job, source: str, size: int, body: AsyncIterator[bytes]) -> None:
-        """Receive a true stem; raises Refused, or AudioError where it does not fit the song."""
+        """Receive a true stem; raises Refused, or AudioError if it does not fit the song."""
         if source not in SOURCES:
             raise Refused(404, f"{job.id}: got '{source}', expected one of {SOURCES}")
         if not 0 < size <= self._settings.most_upload:
@@ -76,7 +76,7 @@ class Truths:
 
 
 def can_score() -> bool:
-    """Whether the evaluator is here: a wheel has none."""
+    """Whether the evaluator is available, which a wheel does not contain."""
     return (MODELS.parent / "evaluator" / "score_song.py").is_file()
 
 

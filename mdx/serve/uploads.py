@@ -1,4 +1,4 @@
-"""A request's body to a file, chunk by chunk, within bounds of size, disk and time."""
+"""Writes a request's body to a file, within bounds of size, disk space and time."""
 
 import asyncio
 import time
@@ -8,13 +8,13 @@ from pathlib import Path
 from mdx.files import draft_of
 from mdx.serve.refusals import Refused
 
-PIECE = 1 << 20  # bytes that are written at a time
-SLOWEST = 1000  # bytes a second, on average, once PATIENCE is over
+PIECE = 1 << 20  # bytes per write
+SLOWEST = 1000  # bytes per second, on average, after PATIENCE
 GRACE = 60.0  # seconds
 
 
 class Bounds:
-    """What an upload must keep to."""
+    """The bounds of an upload."""
 
     def __init__(self, *, size: int, reserve: int, free: Callable[[], int], patience: float):
         """`size` is the announced size in bytes; `free` returns the free bytes of the disk."""
@@ -32,7 +32,7 @@ class Bounds:
             )  # fmt: skip
 
     def check(self, received: int) -> None:
-        """Raise Refused for a body that is too long (413) or comes too slowly (408)."""
+        """Raise Refused for a body that is too long (413) or too slow (408)."""
         if received > self.size:
             raise Refused(413, f"upload: got more than the {self.size} bytes announced")
         spent = time.monotonic() - self._started
@@ -48,7 +48,7 @@ class Bounds:
 async def receive(
     body: AsyncIterator[bytes], target: Path, bounds: Bounds, told: Callable[[int], None]
 ) -> None:
-    """Write a body to a file, which appears when it is whole.
+    """Write a body to a file, which appears once it is complete.
 
     `told` gets the bytes so far. Raises Refused, OSError, or ClientDisconnect of the body.
     """

@@ -30,11 +30,11 @@ from mdx.systems.find import find_system
 
 Orders = queue.SimpleQueue[tuple[dict[str, Any], threading.Event]]
 PATHS = ("upload", "mixture", "out")  # of an order
-EVERY = 0.1  # seconds between two lines of progress, at least
+EVERY = 0.1  # least seconds between two lines of progress
 
 
 class Speaker:
-    """Events to the parent, one a line."""
+    """Sends events to the parent, one per line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -45,7 +45,7 @@ class Speaker:
         print(json.dumps({"event": event, **facts}), file=self._stream, flush=True)
 
     def progress(self, done: int, total: int, stage: str) -> None:
-        """Write how far a song is, now and then."""
+        """Write the progress of a song from time to time."""
         now = time.monotonic()
         if now - self._last >= EVERY or done == total:
             self._last = now
@@ -60,7 +60,7 @@ class Notes(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one."""
+        """Store a warning."""
         if not record.name.startswith("mdx.limit."):
             self.lines.append(record.getMessage())
 
@@ -77,7 +77,7 @@ def main() -> None:
     try:
         save_memory(give_back=is_heavy(find_system(asked["system"])[0]))
         separator = Separator.load(**asked)
-    except Exception as error:  # of a runtime that cannot load the networks, say
+    except Exception as error:  # for instance from a runtime that cannot load the networks
         speaker.say("unloadable", reason=_reason(error, {}))
         return
     speaker.say("ready")
@@ -98,7 +98,7 @@ def _carry_out(
         facts = _separate(order, separator, speaker, cancel)
     except Cancelled:
         speaker.say("cancelled")
-    except Exception as error:  # whatever it is, the other songs are separated
+    except Exception as error:  # whatever happened, go on with the other songs
         speaker.say("failed", reason=_reason(error, shown))
     else:
         seconds = round(time.monotonic() - started, 3)
@@ -129,7 +129,7 @@ def _separate(
 
 
 def degraded(path: Path) -> list[dict[str, Any]]:
-    """Where the time limit made do with less: from which second of the song, and with what."""
+    """The effect of the time limit: from which second of the song on, and which level."""
     if not path.is_file():
         return []
     quality = json.loads(path.read_text(encoding="utf-8"))
@@ -142,7 +142,7 @@ def degraded(path: Path) -> list[dict[str, Any]]:
 
 
 def _listen(orders: Orders) -> None:
-    # A cancel may come when its order is done already; it must not hit the next one.
+    # A cancel may arrive when its order is already done; it must not affect the next one.
     current, cancel = None, threading.Event()
     for line in sys.stdin:
         message = json.loads(line)
@@ -151,11 +151,11 @@ def _listen(orders: Orders) -> None:
             orders.put((message["order"], cancel))
         elif message["cancel"] == current:
             cancel.set()
-    os._exit(0)  # the parent is gone, and nobody waits for what is at work
+    os._exit(0)  # the parent is gone, and nobody waits for the song in progress
 
 
 def _private_stdout() -> TextIO:
-    # What a library prints goes to standard error; only events take the pipe.
+    # Output of libraries goes to standard error; only events use the pipe.
     stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return stream

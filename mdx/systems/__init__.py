@@ -1,1 +1,1 @@
-"""What a system is made of: its description, its weights and their manifest."""
+"""Systems: their descriptions, their weights and the manifest."""

@@ -1,4 +1,4 @@
-"""Systems by name, or by the path of a YAML file of your own."""
+"""Systems by name, or by the path of a YAML file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from mdx.systems.spec import (
     require,
 )
 
-# Keys that systems had before, and what replaces them.
+# Former keys of systems, and their replacements.
 OLD_KEYS = {
     "separators": "estimators: [{kind: spectrogram, makes: [SOURCE], weights: ..., n_fft: ...}]",
     "companion": "estimators: [{kind: waveform, name: demucs_v2, makes: [...], weights: ...}]",

@@ -1,4 +1,4 @@
-"""What there is to separate with: every system, and how much of it is here."""
+"""Lists all systems, and whether their weights are here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from mdx.systems.spec import SystemSpec
 
 @dataclass(frozen=True)
 class Listing:
-    """A system as a list of them shows it."""
+    """A system in a list."""
 
     spec: SystemSpec
-    there: tuple[bool, ...]  # whether a file is here, for each
+    there: tuple[bool, ...]  # whether each file is here
     fetched: bool  # whether `mdx fetch` knows all files
-    licence: str  # of the code and the weights, in words
-    precisions: tuple[str, ...]  # float32, and int8 where there are such networks here
+    licence: str  # of the code and the weights, as text
+    precisions: tuple[str, ...]  # float32, and int8 if those networks are here
 
     @property
     def here(self) -> bool:
@@ -55,5 +55,5 @@ def list_system(system: str | Path) -> Listing:
 
 
 def entry_of(entries: Mapping[str, WeightsEntry], file: str) -> WeightsEntry | None:
-    """What a manifest says of a file, or else of the checkpoint that it is converted from."""
+    """The manifest's entry of a file, or of the checkpoint from which it is converted."""
     return entries.get(file) or entries.get(checkpoint_of(entries, file) or "")

@@ -1,4 +1,4 @@
-"""The manifest of a folder of weights: what each file is, by its sha256 and where it comes from."""
+"""The manifest of a folder of weights: the sha256 and the origin of each file."""
 
 import hashlib
 import os
@@ -21,11 +21,11 @@ UNKNOWN = "unknown"  # the sha256 of a released file for which none was publishe
 
 @dataclass(frozen=True)
 class WeightsEntry:
-    """What the manifest says of one file."""
+    """The manifest's entry for one file."""
 
-    sha256: str  # 64 digits; fewer or UNKNOWN where no more was published
+    sha256: str  # 64 digits; fewer, or UNKNOWN, if no more were published
     bytes: int | None = None
-    made_by: str | None = None  # the command, or where the file comes from
+    made_by: str | None = None  # the command, or the origin of the file
     parent: str | None = None  # sha256 of the float32 file that an int8 file was made from
     loss: float | None = None  # dB of SDR that int8 loses against it, on calibration songs
     data: str | None = None  # its training data
@@ -35,9 +35,9 @@ class WeightsEntry:
     url: str | None = None  # where a file that is not in git is fetched from
     member: str | None = None  # its name in the zip at the URL
     archive_bytes: int | None = None  # of that zip
-    archive_md5: str | None = None  # of that zip, as the place that has it gives it
-    mirror: str | None = None  # a second place, where the file lies by itself
-    licence: str | None = None  # what its authors say of the weights
+    archive_md5: str | None = None  # of that zip, as published there
+    mirror: str | None = None  # a second URL, of the file itself
+    licence: str | None = None  # as stated by the authors of the weights
     becomes: str | None = None  # of a checkpoint: the ONNX file that it is converted to
 
     def __post_init__(self) -> None:
@@ -52,11 +52,11 @@ class WeightsEntry:
 
     @property
     def is_known(self) -> bool:
-        """Whether a file can be checked by it."""
+        """Whether it can verify a file."""
         return self.sha256 != UNKNOWN
 
     def fits(self, found: "WeightsEntry") -> bool:
-        """Whether a file is the one meant, as far as the entry tells; never where it is unknown."""
+        """Whether a file matches the entry; never if its sha256 is unknown."""
         return (
             self.is_known
             and found.sha256.startswith(self.sha256)
@@ -65,7 +65,7 @@ class WeightsEntry:
 
 
 def read_manifest(folder: Path) -> Mapping[str, WeightsEntry]:
-    """All entries of a folder's manifest by name; raises ConfigError where it is not valid."""
+    """All entries of a folder's manifest by name; raises ConfigError if it is not valid."""
     path = folder / MANIFEST
     if not path.exists() or (path.is_file() and not path.read_bytes().strip()):
         return {}
@@ -76,7 +76,7 @@ def read_manifest(folder: Path) -> Mapping[str, WeightsEntry]:
 
 
 def checkpoint_of(entries: Mapping[str, WeightsEntry], name: str) -> str | None:
-    """The checkpoint that a file is converted from, where the manifest names one."""
+    """The checkpoint from which a file is converted, if the manifest names one."""
     return next((key for key, entry in entries.items() if entry.becomes == name), None)
 
 
@@ -86,14 +86,14 @@ def describe(content: bytes) -> WeightsEntry:
 
 
 def describe_file(path: Path) -> WeightsEntry:
-    """The manifest entry for a file of any size; raises OSError where it cannot be read."""
+    """The manifest entry for a file of any size; raises OSError if it cannot be read."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return WeightsEntry(digest, path.stat().st_size)
 
 
 def int8_name(name: str) -> str:
-    """Where the int8 network that was made from a float32 one lies: beside it."""
+    """The name of the int8 version of a network, in the same folder."""
     return f"{name.removesuffix('.onnx')}.int8.onnx"
 
 
@@ -113,7 +113,7 @@ def register_weights(
 
 
 def write_entry(folder: Path, name: str, entry: WeightsEntry) -> None:
-    """Enter what is known of a file into its folder's manifest, in place of an older entry."""
+    """Write a file's entry to its folder's manifest, replacing an older one."""
     with _alone(folder):
         entries = {**read_manifest(folder), name: entry}
         plain = {
