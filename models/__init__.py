@@ -1,1 +1,1 @@
-"""Networks in torch, their export to ONNX, and the systems a submission is made of."""
+"""Networks in torch, their export to ONNX, and the systems of the submission."""

@@ -8,10 +8,10 @@ from torch import nn
 
 from models import d3net, lasaft, mm_dense, open_unmix, resunet, tfc_tdf_v1, tfc_tdf_v3, x_umx
 
-# Channels of a network's input: real numbers that it gets for each bin or sample of a mixture.
+# Channels of a network's input: the real numbers for each bin or sample of a mixture.
 CHANNELS = {
-    "spectrogram": 4,  # L.re, L.im, R.re, R.im, of the input as of each source of the output
-    "magnitude": 2,  # the output has magnitudes too, masks are multiplied in the graph
+    "spectrogram": 4,  # L.re, L.im, R.re, R.im, for the input and for each source of the output
+    "magnitude": 2,  # the output has magnitudes too: masks are applied in the graph
     "waveform": 2,
 }
 
@@ -22,9 +22,9 @@ class Architecture:
 
     title: str
     network: Callable[[Any], nn.Module]  # of a size
-    sizes: Mapping[str, Any]  # published specs by name; the first is the usual one
+    sizes: Mapping[str, Any]  # published specs by name, the default first
     kind: str  # of CHANNELS
-    sources: tuple[str, ...]  # the output's second axis, in order; one graph a source where empty
+    sources: tuple[str, ...]  # the output's second axis, in order; empty: one graph per source
     hop: int  # samples between frames
     length: int  # frames of one pass, or samples of a waveform
     dynamic: bool = False  # whether a pass may have any length
@@ -33,7 +33,7 @@ class Architecture:
 
     @property
     def spec(self) -> Any:
-        """The usual published size."""
+        """The default published size."""
         return next(iter(self.sizes.values()))
 
     def input_shape(self, spec: Any) -> tuple[int, ...]:

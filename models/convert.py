@@ -1,4 +1,4 @@
-"""`python -m models.convert FILE --out NAME.onnx`: a released checkpoint as the runtime wants it.
+"""`python -m models.convert FILE --out NAME.onnx`: converts a released checkpoint to ONNX.
 
 Demucs-v2, or a system of the paper's comparison (models.checkpoints), by the names of its weights.
 
@@ -42,9 +42,9 @@ from models.export_demucs import export_demucs
 log = logging.getLogger("convert")
 WEIGHTS = MODELS / "weights"  # of the systems that come with the repository
 PLAIN = "a plain state dict: tensors of floats by name"
-WIDTH = "encoder.0.0.weight"  # has the channels of the first level
-COMMAND = "python -m models.convert"  # as the manifest names it: without paths of a machine
-HEARD = 5 * SAMPLE_RATE  # samples of noise that int8 is compared on
+WIDTH = "encoder.0.0.weight"  # its size is the channels of the first level
+COMMAND = "python -m models.convert"  # for the manifest: without local paths
+HEARD = 5 * SAMPLE_RATE  # samples of noise for the comparison of int8
 
 
 def convert(checkpoint: Path, folder: Path, name: str, *, source: str | None = None) -> float:
@@ -84,7 +84,7 @@ def _is_of_the_comparison(checkpoint: Path) -> bool:
     try:
         return architecture_of(read_checkpoint(checkpoint)) is not None
     except WeightsError:
-        return False  # reading it as Demucs-v2 says why
+        return False  # reading it as Demucs-v2 reports the error
 
 
 def quantise(folder: Path, name: str) -> float:
@@ -110,7 +110,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of a dozen classes, by what in the file is not as it should be
+    except Exception as error:  # of a dozen classes, depending on the damage
         if isinstance(error, UnpicklingError) or "weights_only" in str(error):
             # Torch's message also advises running the pickle anyway.
             got = "a pickle of other things than tensors, which could run code"
@@ -162,15 +162,15 @@ def _entry_of(path: Path, folder: Path) -> WeightsEntry | None:
 
 
 def _published_as(name: str, folder: Path, found: WeightsEntry) -> WeightsEntry | None:
-    # What is known of the checkpoint that a network is made from, where the file lies elsewhere: it
-    # is that one by its sha256, or by the user's word where none is known.
+    # The manifest's entry for a checkpoint in another folder, identified by its sha256, or by the
+    # user if none is known.
     entries = read_manifest(folder)
     entry = entries.get(checkpoint_of(entries, name) or "")
     return entry if entry is not None and (not entry.is_known or entry.fits(found)) else None
 
 
 def _register(folder: Path, name: str, origin: WeightsEntry, *, parent: str, command: str) -> None:
-    # What is known of the origin beyond its bytes holds for what was made of it: data and licence.
+    # The data and the licence of the checkpoint also apply to the converted network.
     found = describe_file(weights_path(folder, name))
     entry = replace(
         origin, sha256=found.sha256, bytes=found.bytes, made_by=command, parent=parent,
@@ -187,7 +187,7 @@ def _onnx_path(folder: Path, name: str) -> Path:
 
 
 def find_folder(checkpoint: Path) -> Path:
-    """The folder of weights that a checkpoint lies in, by its manifest; else that of the systems.
+    """The folder of weights whose manifest covers a checkpoint, otherwise that of the systems.
 
     The latter is `models/weights`.
     """

@@ -1,7 +1,7 @@
 """The levels of Demucs-v2 as nodes of an ONNX graph, and the resampling around them.
 
 Convolutions are two-dimensional, for which onnxruntime has its fastest kernels, and every gate is
-a convolution of its own instead of a slice. Signals are of shape (batch, channels, 1, steps).
+a separate convolution instead of a slice. Signals are of shape (batch, channels, 1, steps).
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of an ONNX graph: what its convolutions, linear layers and LSTMs cost.
+"""Multiply-accumulates of an ONNX graph: those of its convolutions, linear layers and LSTMs.
 
 FFTs, normalisation, activations and other element-wise work do not count, as usual; a network's
 time also depends on its memory traffic.
@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is known of one operator: the sizes around it, and its attributes."""
+    """One operator: the sizes of its inputs and outputs, and its attributes."""
 
     inputs: Sequence[Shape]
     output: Shape

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 GATES = (0, 3, 1, 2)  # of an LSTM in ONNX (input, output, forget, cell) by their place in torch
-DIRECTIONS = ("", "_reverse")  # what torch's names of weights end with
+DIRECTIONS = ("", "_reverse")  # ends of torch's names of weights
 OPERATOR_VERSION = 14
 
 Net = TypeVar("Net", bound=nn.Module)

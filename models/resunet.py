@@ -53,7 +53,7 @@ class ResUNetSpec:
 
     @property
     def multiple(self) -> int:
-        """What the frames are padded to a multiple of: the innermost level halves bins only."""
+        """The frames are padded to a multiple of this: the innermost level halves bins only."""
         return 1 << (len(self.widths) - 1)
 
 
@@ -103,7 +103,7 @@ class ResUNetDecouple(nn.Module):
         return estimate.unsqueeze(1)
 
     def maps(self, magnitude: Tensor) -> Tensor:
-        """What the U-Net makes of magnitudes: four maps for each channel.
+        """The U-Net's output for magnitudes: four maps for each channel.
 
         Shape: (batch, 2, T, dim_f) -> (batch, 2, 4, T, dim_f).
         """

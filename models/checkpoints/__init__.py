@@ -1,1 +1,1 @@
-"""Released checkpoints of the compared systems: reading them, and their weights as ours."""
+"""Reads released checkpoints of the compared systems and translates their weights."""

@@ -1,4 +1,4 @@
-"""A released checkpoint to the ONNX graph of its system."""
+"""Converts a released checkpoint to the ONNX graph of its system."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def convert_checkpoint(
 
 
 def read_state(checkpoint: Path) -> State:
-    """Read a file of torch's or of nnabla's, whichever it is, as tensors by name.
+    """Read a file of torch or nnabla as tensors by name.
 
     Raises WeightsError where it is neither.
     """

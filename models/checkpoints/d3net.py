@@ -25,7 +25,7 @@ LEAVES = {
     "deconv/W": "weight",
     "deconv/b": "bias",
 }
-# What a scope of the file is called in our network, in this order.
+# Replacements of the file's scopes by our names, in this order.
 SCOPES = (
     (r"^features_init/0/", "low/features_init/"),
     (r"^features_init/1/", "middle/features_init/"),
@@ -39,12 +39,12 @@ SCOPES = (
     (r"us_layers/upsample(\d+)/upsample/", r"upsamples/\1/"),
     (r"/bottleneck/", "/"),
 )
-# Arrays that have axes for the whole input, of which one is longer than 1.
+# Arrays with axes for the whole input, of which one is longer than 1.
 VECTORS = re.compile(r"/bn/\w+$|^\w+/(in|decode)_\w+$")
 
 
 def spec_of(state: State) -> D3NetSpec:
-    """The published size of the source that a file is of; the default's for any other name."""
+    """The published size for a file's source; the default for any other name."""
     source = next(iter(state)).split("/")[0]
     published = ARCHITECTURES["d3net"]
     spec: D3NetSpec = published.sizes.get(source, published.spec)
@@ -61,7 +61,7 @@ def weights_of(state: State) -> State:
 
 
 def _levels(state: State) -> dict[str, int]:
-    # Blocks of a decoder are numbered on behind the encoder's and the one in the middle.
+    # Blocks of a decoder are numbered after the encoder's and the middle one.
     count: dict[str, int] = {}
     for name in state:
         if found := re.search(r"/(dense_band/\d+|dense_full)/ds_layers/dense_block(\d+)/", name):

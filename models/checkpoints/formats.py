@@ -11,11 +11,11 @@ from models.checkpoints.read import State
 
 @dataclass(frozen=True)
 class Format:
-    """What a published file of one architecture looks like."""
+    """The published format of one architecture."""
 
-    marks: tuple[str, ...]  # ends of names that only its files have, all of them
+    marks: tuple[str, ...]  # ends of names that identify its files, all of them required
     spec_of: Callable[[State], Any]  # the size of a checkpoint
-    weights_of: Callable[[State], State]  # its weights by the names and in the layouts of ours
+    weights_of: Callable[[State], State]  # its weights with our names and layouts
     untold: tuple[str, ...] = ()  # parts of a size that no weight determines: assumed as published
 
 

@@ -1,4 +1,4 @@
-"""Reading nnabla's HDF5 files as tensors by name."""
+"""Reads nnabla's HDF5 files as tensors by name."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def read_hdf5(path: Path) -> State:
     state: State = {}
 
     def keep(name: str, found: object) -> None:
-        """Keep an array as a tensor; raises WeightsError for one that holds no numbers."""
+        """Store an array as a tensor; raises WeightsError if it does not contain numbers."""
         if isinstance(found, h5py.Dataset):
             if found.dtype.kind not in "fiu":
                 raise WeightsError(path, got=f"'{name}' of {found.dtype}", expected=EXPECTED)
@@ -43,6 +43,6 @@ def read_hdf5(path: Path) -> State:
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether a file begins as an HDF5 file does."""
+    """Whether a file begins like an HDF5 file."""
     with path.open("rb") as file:
         return file.read(len(SIGNATURE)) == SIGNATURE

@@ -16,7 +16,7 @@ MARKS = (
     "conditional_spec2spec.last_conv.0.weight",
 )
 PREFIX = "conditional_spec2spec."
-ORDER = [0, 2, 1, 3]  # of our channels in theirs, and as it happens of theirs in ours
+ORDER = [0, 2, 1, 3]  # of our channels in theirs, which is also the inverse
 
 
 def spec_of(state: State) -> LasaftSpec:

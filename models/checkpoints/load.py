@@ -61,7 +61,7 @@ def check_names(weights: State, net: nn.Module, where: object, expected: str) ->
     Shape: those of the network's weights
     """
     wanted = net.state_dict()
-    # Counts of batches that training saw: not every checkpoint has them, and nothing needs them.
+    # Counts of training batches, which not every checkpoint has and nothing needs.
     for name, value in wanted.items():
         if name.endswith("num_batches_tracked"):
             weights.setdefault(name, torch.zeros(value.shape, dtype=value.dtype))

@@ -1,4 +1,4 @@
-"""Reading a released checkpoint as plain tensors: no code of a pickle is run."""
+"""Reads a released checkpoint as plain tensors, without running code of a pickle."""
 
 import re
 from collections import OrderedDict
@@ -19,8 +19,8 @@ PLAIN = "a checkpoint with a state dict: tensors of numbers by name"
 WRAPPERS = ("state_dict", "model")  # keys that hold the weights of a checkpoint with other things
 
 
-# What training scripts left in checkpoints beside the weights. Numbers of numpy are data; of other
-# packages' classes only the name is known here, and a plain dict takes their place.
+# Objects that training scripts stored in checkpoints besides the weights. NumPy's numbers are data;
+# classes of other packages are replaced by a plain dict.
 NAMES_ALLOWED: tuple[Any, ...] = (
     np.dtype,
     type(np.dtype(np.int64)),
@@ -55,7 +55,7 @@ def read_checkpoint(path: Path) -> State:
     }
 
 
-LISTED = 20  # names in one error at most
+LISTED = 20  # most names in one error
 
 
 def listed(names: list[str]) -> str:
@@ -76,7 +76,7 @@ def _load(path: Path) -> object:
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as no:
         raise WeightsError(path, got=no.strerror or str(no), expected="a readable file") from no
-    except Exception as error:  # of a dozen classes, by what in the file is not as it should be
+    except Exception as error:  # of a dozen classes, depending on the damage
         if isinstance(error, UnpicklingError) or "weights_only" in str(error):
             # Torch's message also advises running the pickle anyway.
             got = "a pickle of other things than tensors, which could run code"

@@ -25,7 +25,7 @@ NAMES = (
         lambda found: f"{found[1]}.conv_blocks.{int(found[2]) - 2}.",
     ),
     (r"\.conv_block(\d+)\.", lambda found: f".conv_blocks.{int(found[1]) - 1}."),
-    (r"\.bn2\.", lambda _: ".abn2."),  # as later versions of the code call a plain BatchNorm
+    (r"\.bn2\.", lambda _: ".abn2."),  # the name of a plain BatchNorm in later versions of the code
 )
 
 

@@ -4,7 +4,7 @@ from models.checkpoints.read import State
 from models.x_umx import XUmxSpec
 
 MARKS = ("layer_enc.bass.enc.0.weight", "mean_scale.input_mean_bass")
-FRONT_END = ("encoder.0.window", "decoder.window")  # of the STFT, which we have in code
+FRONT_END = ("encoder.0.window", "decoder.window")  # buffers of the STFT, which we have in code
 
 
 def spec_of(state: State) -> XUmxSpec:

@@ -1,4 +1,4 @@
-"""`python -m models.describe FILE`: what an MDX-Net or an MDX23C is, and a system's YAML for it.
+"""`python -m models.describe FILE`: describes an MDX-Net or MDX23C, and writes a system for it.
 
 Of an .onnx the graph tells bins and frames. n_fft, the stem and its gain come from the record of a
 model_data.json that has the file's hash, or from the options, which override it. A .ckpt of an
@@ -26,12 +26,12 @@ from models.describe.system import (
 )
 
 HOP = 1024  # samples, of all published networks
-USUAL_GAIN = 1.035  # what UVR takes for a network it does not know
+USUAL_GAIN = 1.035  # UVR's default for an unknown network
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the graph does not hold; None: unknown."""
+    """The settings that the graph does not contain; None: unknown."""
 
     n_fft: int | None
     primary: str | None
@@ -39,7 +39,7 @@ class Settings:
 
     @classmethod
     def of(cls, args: argparse.Namespace, record: Record | None) -> "Settings":
-        """Those of the options, and of the record where an option is not given."""
+        """The settings from the options, or from the record for options that are not given."""
         known = vars(record) if record else {}
         given = {key: getattr(args, key) for key in ("n_fft", "primary", "compensate")}
         return cls(**{
@@ -48,7 +48,7 @@ class Settings:
 
 
 def check_record(record: Record, graph: Graph, path: Path) -> None:
-    """Raise NetworkError where a record has other sizes than the graph."""
+    """Raise NetworkError if the sizes in a record differ from those of the graph."""
     if (graph.dim_f, math.log2(graph.dim_t)) != (record.dim_f, record.log2_dim_t):
         raise NetworkError(
             path,
@@ -59,7 +59,7 @@ def check_record(record: Record, graph: Graph, path: Path) -> None:
 
 
 def stft_of(graph: Graph, n_fft: int, path: Path) -> StftSpec:
-    """The sizes of a network's chunks; raises ConfigError where there can be none."""
+    """The sizes of a network's chunks; raises ConfigError if they are impossible."""
     try:
         return StftSpec(n_fft, HOP, graph.dim_f, graph.dim_t)
     except ConfigError as error:
@@ -67,12 +67,12 @@ def stft_of(graph: Graph, n_fft: int, path: Path) -> StftSpec:
 
 
 def cut_off(dim_f: int, n_fft: int) -> str:
-    """Where the network's spectrum ends."""
+    """The cutoff frequency of the network."""
     return f"{dim_f / n_fft * SAMPLE_RATE:.0f} Hz"
 
 
 def lines_of(path: Path, content: bytes, graph: Graph, settings: Settings) -> list[str]:
-    """What is known of a network, a line each; raises ConfigError for an n_fft that cannot be."""
+    """The lines of a network's description; raises ConfigError for an impossible n_fft."""
     found = describe(content)
     shape = f"(batch, 4, {graph.dim_f}, {graph.dim_t})"
     lines = [
@@ -100,7 +100,7 @@ def lines_of(path: Path, content: bytes, graph: Graph, settings: Settings) -> li
 
 
 def check_complete(settings: Settings, graph: Graph, subject: object, *, why: str) -> None:
-    """Raise ConfigError, which says what to give by hand, where something is not known."""
+    """Raise ConfigError, which names the missing options, if a setting is unknown."""
     likely = " or ".join(map(str, likely_n_fft(graph.dim_f)))
     missing = [
         text

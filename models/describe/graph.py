@@ -10,7 +10,7 @@ from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.file_kinds import check_whole
 from mdx.systems.protobuf import fields
 
-TAIL = 10_000 * 1024  # bytes at a file's end by which UVR knows it
+TAIL = 10_000 * 1024  # bytes at a file's end by which UVR identifies it
 # Fields of the file's outermost message, by number; source: onnx.proto.
 PRODUCER, PRODUCER_VERSION, OPSETS = 2, 3, 8
 DOMAIN, VERSION = 1, 2  # of an opset
@@ -23,12 +23,12 @@ class Graph:
     dim_f: int  # frequency bins
     dim_t: int  # frames
     precision: str  # float32 or int8
-    opset: int | None  # of ONNX's own operators
-    producer: str  # empty where the file does not say
+    opset: int | None  # of ONNX's standard operators
+    producer: str  # empty if the file does not say
 
 
 def read_content(path: Path) -> bytes:
-    """All bytes of a network's file; raises NetworkError where it cannot be read."""
+    """All bytes of a network's file; raises NetworkError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -65,6 +65,6 @@ def read_graph(content: bytes, path: Path) -> Graph:
             domain, version = imported.get(DOMAIN, b""), imported.get(VERSION)
             if domain in (b"", b"ai.onnx") and isinstance(version, int):
                 opset = version
-    origin = " ".join(" ".join(producer).split())  # one line, whatever it holds
+    origin = " ".join(" ".join(producer).split())  # one line, whatever it contains
     dim_f, dim_t = check_layout(str(path), network)
     return Graph(dim_f, dim_t, network.precision, opset, origin)

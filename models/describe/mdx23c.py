@@ -18,12 +18,12 @@ from models.describe.system import check_free, check_name, mdx23c_system, write_
 if TYPE_CHECKING:
     from models.tfc_tdf_v3 import TfcTdfV3Spec, TfcTdfV3UNet
 
-MAGIC = (b"PK\x03\x04", b"\x80")  # a zip of torch's, and its older files
+MAGIC = (b"PK\x03\x04", b"\x80")  # torch's zip, and its older format
 UVR_FOLDER = "mdx_c_configs"  # UVR's folder for these YAMLs, next to its model_data.json
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a file begins as torch's do; raises NetworkError where it cannot be read."""
+    """Whether a file begins like torch's; raises NetworkError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(4).startswith(MAGIC)
@@ -35,7 +35,7 @@ def describe_checkpoint(
     path: Path, *, config_yaml: Path | None, model_data: Path | None, write: Path | None,
     overwrite: bool,
 ) -> None:  # fmt: skip
-    """Print what an MDX23C checkpoint is, and write its network as ONNX with a system for it.
+    """Describe an MDX23C checkpoint, and write its network as ONNX with a system for it.
 
     Raises NetworkError, WeightsError or ConfigError where it is none, its YAML is not known or
     does not fit, or a file would be replaced; OSError where one cannot be written.
@@ -65,7 +65,7 @@ def describe_checkpoint(
 
 
 def tail_hash(path: Path) -> str:
-    """UVR's hash of a file of any size; raises NetworkError where it cannot be read."""
+    """UVR's hash of a file of any size; raises NetworkError if it cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL))
@@ -75,7 +75,7 @@ def tail_hash(path: Path) -> str:
 
 
 def load(path: Path, config: Mdx23cConfig) -> "TfcTdfV3UNet":
-    """The network of a checkpoint; raises WeightsError where it is not one of that YAML."""
+    """The network of a checkpoint; raises WeightsError if it does not match the YAML."""
     from models.checkpoints.load import network_of
     from models.checkpoints.read import read_checkpoint
     from models.tfc_tdf_v3 import TfcTdfV3UNet
@@ -97,7 +97,7 @@ def _spec(config: Mdx23cConfig) -> "TfcTdfV3Spec":
 
 
 def stft_of(config: Mdx23cConfig) -> StftSpec:
-    """The sizes of a network's chunks; raises ConfigError where there can be none."""
+    """The sizes of a network's chunks; raises ConfigError if they are impossible."""
     return StftSpec(config.n_fft, config.hop, config.dim_f, config.dim_t)
 
 

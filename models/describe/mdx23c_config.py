@@ -11,8 +11,8 @@ import yaml
 from mdx.errors import ConfigError, NetworkError
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, require
 
-MOST_BYTES = 100_000  # of a YAML; published ones have less than one thousand
-MOST_CHUNKS = 64  # that are averaged; published ones have 8 or fewer
+MOST_BYTES = 100_000  # most bytes of a YAML; published ones have less than one thousand
+MOST_CHUNKS = 64  # most chunks that are averaged; published ones have 8 or fewer
 USUAL_CHUNKS = 8
 # Whole numbers by section and key, with bounds beyond which no machine could run the network.
 NUMBERS: Mapping[tuple[str, str], tuple[int, int]] = {
@@ -41,7 +41,7 @@ OTHERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Mdx23cConfig:
-    """What such a YAML says of a network, and of how it is run."""
+    """The settings in such a YAML: the network's size, and how it is run."""
 
     n_fft: int  # samples
     hop: int  # samples
@@ -53,21 +53,21 @@ class Mdx23cConfig:
     n_layers: int
     n_levels: int
     subbands: int
-    strides: tuple[int, int]  # by which a level divides frames and bins
-    norm: str  # as models.tfc_tdf_v3 names it
+    strides: tuple[int, int]  # factor by which a level divides frames and bins
+    norm: str  # as named in models.tfc_tdf_v3
     activation: str
-    chunks: int  # that every sample is the mean of
+    chunks: int  # chunks of which every sample is the mean
     instruments: tuple[str, ...]  # in the order of the network's output
-    target: str | None  # the only one that it makes
+    target: str | None  # its only stem
 
     @property
     def made(self) -> tuple[str, ...]:
-        """What the network itself makes."""
+        """The stems that the network itself makes."""
         return self.instruments if self.target is None else (self.target,)
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML, and the tag for tuples, by which configurations of Roformers are known."""
+    """Plain YAML, and the tag for tuples, which identifies configurations of Roformers."""
 
 
 def _tuple(loader: _Loader, node: yaml.Node) -> list[Any]:
@@ -202,7 +202,7 @@ def _instruments(values: Mapping[str, dict[Any, Any]]) -> tuple[tuple[str, ...],
 
 
 def _short(value: object) -> str:
-    # A YAML's aliases make values that are short in the file and endless in print.
+    # Aliases in a YAML can make values that are short in the file and endless in print.
     short = reprlib.Repr()
     short.maxlevel = 2
     return short.repr(value)

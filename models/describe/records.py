@@ -1,4 +1,4 @@
-"""The settings of a network that its graph does not hold, from the user's `model_data.json`."""
+"""Settings that a network's graph does not contain, from the user's `model_data.json`."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from mdx.systems.spec import require
 
 # n_fft of the published networks, by the bins that they keep.
 KNOWN_N_FFT = {2048: (4096, 5120, 6144, 8192, 16384), 2560: (5120,), 3072: (6144, 7680)}
-# Words in the settings of other architectures; the first that is found names one.
+# Words in the settings of other architectures; the first match names one.
 ARCHITECTURES = {
     "scnet": "SCNet",
     "bandit": "Bandit",
@@ -26,26 +26,26 @@ ARCHITECTURES = {
 
 @dataclass(frozen=True)
 class Record:
-    """What UVR's registry says of an MDX-Net."""
+    """The record of an MDX-Net in UVR's registry."""
 
     n_fft: int
     dim_f: int
     log2_dim_t: int
-    primary: str  # the stem that the network finds
+    primary: str  # the stem that the network makes
     compensate: float  # gain of its estimate
-    karaoke: bool = False  # vocals are the lead alone
+    karaoke: bool = False  # whether vocals are only the lead
 
 
 @dataclass(frozen=True)
 class Mdx23cRecord:
-    """What UVR's registry says of an MDX23C checkpoint."""
+    """The record of an MDX23C checkpoint in UVR's registry."""
 
-    config_yaml: str  # name of the file that has its settings
+    config_yaml: str  # name of the file with its settings
     karaoke: bool = False
 
 
 def find_record(path: Path, uvr_hash: str) -> Record | Mdx23cRecord | None:
-    """The record of a network by its hash, None where there is none.
+    """The record of a network by its hash, None if there is none.
 
     Raises ConfigError for a malformed file or record, NetworkError where the record is that of
     another architecture.
@@ -80,7 +80,7 @@ def find_record(path: Path, uvr_hash: str) -> Record | Mdx23cRecord | None:
 
 
 def other_stem(primary: str) -> str:
-    """What is left of a mixture without a stem, as UVR names it."""
+    """UVR's name for the rest of a mixture without a stem."""
     pair = {"vocals": "Instrumental", "instrumental": "Vocals"}
     if primary.lower() in pair:
         return pair[primary.lower()]

@@ -15,10 +15,10 @@ from mdx.systems.spec import CombinerSpec, EstimatorSpec, SystemSpec
 from models.describe.mdx23c_config import Mdx23cConfig
 from models.describe.records import other_stem
 
-CUT_OFF_MATTERS = ("vocals", "instrumental")  # stems whose rest is that below the cut-off, in UVR
-HIDDEN_BINS = 3  # the lowest ones, which UVR does not show a network
+CUT_OFF_MATTERS = ("vocals", "instrumental")  # stems whose rest is limited to the cutoff, in UVR
+HIDDEN_BINS = 3  # the lowest ones, which UVR hides from the network
 MADE_BY = "unknown; entered by python -m models.describe"
-BAND_LIMIT = "below_cut_off"  # the estimator of the mixture as far as the network sees it
+BAND_LIMIT = "below_cut_off"  # the estimator of the band-limited mixture
 
 
 def two_stems_system(
@@ -96,7 +96,7 @@ def check_name(path: Path) -> None:
 def name_inside(network: Path, yaml_path: Path) -> str:
     """A network's name in a YAML: its path from the YAML's folder, which must contain it.
 
-    A link counts where it is, whatever it leads to.
+    Links are not resolved.
     """
     folder = yaml_path.parent.resolve()
     place = network.parent.resolve() / network.name
@@ -111,7 +111,7 @@ def name_inside(network: Path, yaml_path: Path) -> str:
 
 
 def check_free(path: Path, name: str) -> None:
-    """Raise ConfigError where a YAML, its network or an entry of that name are there already."""
+    """Raise ConfigError if a YAML, its network or an entry of that name already exists."""
     folder = path.resolve().parent
     for place in (path, folder / name):
         if place.exists():

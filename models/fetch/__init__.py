@@ -1,1 +1,1 @@
-"""Brings a system's released weights: downloaded or from a folder, verified, put in place."""
+"""Fetches a system's released weights from the web or a folder, and verifies them."""

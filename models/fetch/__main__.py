@@ -43,13 +43,13 @@ def fetch(files: Sequence[Wanted]) -> None:
             for wanted in files:
                 unpack(part, wanted)
     except WeightsError:
-        discard(part)  # to go on from it would lead here again
+        discard(part)  # continuing from it would fail again
         raise
     discard(part)
 
 
 def bring(files: Iterable[Wanted], folder: Path | None) -> list[Wanted]:
-    """Fetch files, or take them from a folder, and say so; returns those that did not come."""
+    """Fetch files, or take them from a folder, and print each; returns those that failed."""
     batches: dict[str, list[Wanted]] = defaultdict(list)
     for item in files:
         together = item.entry.member is not None and folder is None
@@ -73,7 +73,7 @@ def _take(folder: Path, files: Sequence[Wanted]) -> None:
 
 
 def _try(bring_them: Callable[[Sequence[Wanted]], None], files: Sequence[Wanted]) -> bool:
-    # Whether files came; what prevented it is said.
+    # Whether files were fetched; errors are printed.
     try:
         bring_them(files)
     except MdxError as error:
@@ -91,7 +91,7 @@ def _try(bring_them: Callable[[Sequence[Wanted]], None], files: Sequence[Wanted]
 
 
 def by_hand(files: Sequence[Wanted], systems: Sequence[str]) -> str:
-    """What to do where a download cannot be had: the URLs, and where each file goes."""
+    """Instructions for a manual download: the URLs, and where each file belongs."""
     lines = [
         "to do it by hand, download these into a folder, and then: "
         f"python -m models.fetch {' '.join(systems)} --from FOLDER"
@@ -108,7 +108,7 @@ def by_hand(files: Sequence[Wanted], systems: Sequence[str]) -> str:
 
 
 def on_trust(files: Sequence[Wanted]) -> str:
-    """What to do about released files whose sha256 is not known: they are not downloaded here."""
+    """Instructions for released files whose sha256 is unknown, which are not downloaded."""
     lines = [
         "no sha256 was published by which these could be checked, so they are not fetched; if you "
         "trust the place, download them yourself, and convert them:"
@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _look(files: Iterable[Wanted]) -> tuple[list[Wanted], int]:
-    # Those that are not here, and how many have another file in their place.
+    # The missing files, and how many have another file in their place.
     missing, wrong = [], 0
     for item in files:
         try:
@@ -210,6 +210,6 @@ class _Bar:
 
 
 if __name__ == "__main__":
-    # On SIGTERM, leave as on Ctrl-C: with a download to go on from.
+    # SIGTERM ends it like Ctrl-C: the download can be continued.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""A download that continues where it broke off, and never counts as complete before it is."""
+"""Downloads that can be continued and never count as complete too early."""
 
 import http.client
 import logging
@@ -13,13 +13,13 @@ from models.fetch.web import Broken, OutOfRange, blocks, open_url
 
 log = logging.getLogger(__name__)
 
-WAITS = (1.0, 2.0, 4.0)  # seconds before another attempt; reset when one has made progress
+WAITS = (1.0, 2.0, 4.0)  # seconds before another attempt; they start over after progress
 
-Progress = Callable[[int, int | None], None]  # bytes that are here, bytes in all
+Progress = Callable[[int, int | None], None]  # bytes received, bytes in total
 
 
 def download(url: str, part: Path, *, size: int | None, progress: Progress) -> None:
-    """Download a file to `part`, from where an earlier call got to.
+    """Download a file to `part`, or continue an earlier call.
 
     `size` is in bytes, if known. On return the file is complete as far as that and the server say;
     verifying its content is up to the caller. On an exception, `part` and the server's tag for the
@@ -49,7 +49,7 @@ def discard(part: Path) -> None:
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Raise DownloadError where the disk of a folder has less room than the bytes needed."""
+    """Raise DownloadError if the disk of a folder has fewer free bytes than needed."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DownloadError(
@@ -92,14 +92,14 @@ def _write(
 ) -> None:
     here = start
     with part.open("ab" if start else "wb") as file:
-        if not start:  # what there was of an older version is gone before the new one is named
+        if not start:  # remove parts of an older version before the new one is recorded
             _note_version(answer, _tag(part))
         for block in blocks(answer):
             file.write(block)
             here += len(block)
             progress(here, total)
             if total is not None and here > total:
-                break  # an endless answer to a question of known size: the caller sees it
+                break  # more than the known size: the caller refuses it
     if total is not None and here < total:
         raise Broken(f"the first {here} of {total} bytes")
 

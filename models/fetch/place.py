@@ -1,4 +1,4 @@
-"""From a download to a weights file in its place: unpacked, verified, then renamed."""
+"""Installs a download as a weights file: unpacked, verified, then renamed."""
 
 import hashlib
 import os
@@ -68,7 +68,7 @@ def unpack(archive: Path, wanted: Wanted) -> None:
                 with files.open(member) as source, draft.open("wb") as target:
                     shutil.copyfileobj(source, target)
                 settle(draft, wanted)
-    # RuntimeError: a password is asked for; NotImplementedError: an unknown compression
+    # RuntimeError: a password is required; NotImplementedError: an unknown compression
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise WeightsError(archive, got=error, expected=f"a zip of {wanted.base}") from error
 

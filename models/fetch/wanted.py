@@ -1,4 +1,4 @@
-"""What a system needs that is not in git, and where it is published."""
+"""The files of a system that are not in git, and where they are published."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,7 @@ class Wanted:
 
     @property
     def path(self) -> Path:
-        """Where it belongs; raises WeightsError where its name leaves the folder."""
+        """Its path; raises WeightsError if its name leads out of the folder."""
         return weights_path(self.folder, self.name)
 
     @property
@@ -29,18 +29,18 @@ class Wanted:
 
     @property
     def url(self) -> str:
-        """Where it, or the zip that it is in, is published."""
+        """The URL of the file, or of the zip that contains it."""
         assert self.entry.url is not None
         return self.entry.url
 
     @property
     def download_name(self) -> str:
-        """What a browser calls that file."""
+        """The file name of a browser's download."""
         return PurePosixPath(unquote(urlsplit(self.url).path)).name
 
     @property
     def mirrored(self) -> "Wanted | None":
-        """The same file at its second place, where it has one."""
+        """The same file at its second URL, if there is one."""
         if self.entry.mirror is None:
             return None
         return replace(self, entry=replace(self.entry, url=self.entry.mirror, member=None))
@@ -55,12 +55,12 @@ class Wanted:
 
     @property
     def source(self) -> str:
-        """Where it comes from, in words."""
+        """Its origin as text."""
         return f"{self.entry.member} in {self.url}" if self.entry.member else self.url
 
 
 def find_wanted(system: str | Path) -> list[Wanted]:
-    """The files of a system that its manifest has a URL for, be they here or not.
+    """The files of a system for which its manifest has a URL, whether they are here or not.
 
     A network that is not converted yet is wanted as the checkpoint that it is made from. Raises
     ConfigError for an unknown system; WeightsError where a file is neither here nor published.

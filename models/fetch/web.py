@@ -1,4 +1,4 @@
-"""One request over HTTP: which addresses are safe, and which failures may pass."""
+"""HTTP requests: which URLs are safe, and which failures are temporary."""
 
 import http.client
 import socket
@@ -12,12 +12,12 @@ from mdx.errors import DownloadError
 
 TIMEOUT = 30.0  # seconds without a byte
 BLOCK = 1 << 16  # bytes
-PASSING = (408, 425, 429, 500, 502, 503, 504)  # HTTP codes that another try may not meet
+PASSING = (408, 425, 429, 500, 502, 503, 504)  # HTTP codes of temporary failures
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 class Broken(Exception):
-    """A request failed in a way that another try may get over."""
+    """A request failed, perhaps temporarily."""
 
 
 class OutOfRange(Exception):
@@ -52,7 +52,7 @@ def open_url(url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         with error:  # it holds the connection
             raise _refusal(error) from error
     except URLError as error:
-        if isinstance(error.reason, socket.gaierror):  # to wait for a network is the user's choice
+        if isinstance(error.reason, socket.gaierror):  # waiting is the user's choice
             raise DownloadError(
                 url, got=error.reason, expected="an answer",
                 hint="there is no network, or a proxy that https_proxy does not name",
@@ -64,7 +64,7 @@ def open_url(url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
 
 
 def blocks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The bytes of an answer as they come; raises Broken where they stop with an error."""
+    """The bytes of an answer as they arrive; raises Broken if they stop with an error."""
     try:
         while block := answer.read(BLOCK):
             yield block
@@ -88,7 +88,7 @@ class _Redirects(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str,
         headers: http.client.HTTPMessage, newurl: str,
     ) -> Request | None:  # fmt: skip
-        """The request to make instead; raises HTTPError where there is none to be made."""
+        """The request to make instead; raises HTTPError if the redirect is not safe."""
         if not is_safe(newurl, before=req.full_url):
             raise HTTPError(req.full_url, code, f"to {newurl}", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -33,7 +33,7 @@ from models.quantize.songs import (
 )
 
 log = logging.getLogger("quantize")
-RANGES, NOISE = 32, 4  # chunks that set the ranges, and that layers are compared on
+RANGES, NOISE = 32, 4  # chunks for the ranges, and for comparing layers
 HEADER = """\
 | source | SDR float32 | SDR int8 | median float32 | median int8 | largest loss, dB | noise where \
 quiet, dBFS | layers in float32 |
@@ -63,7 +63,7 @@ def quantise_estimator(
     before = [estimate(excerpt.mix, make_estimator(part, network)) for excerpt in sounding]
 
     def measure(graph: onnx.ModelProto) -> Loss:
-        """What a quantised network loses, for the stem that loses most."""
+        """The loss of a quantised network, for the stem with the largest loss."""
         int8 = OnnxNetwork(graph.SerializeToString(), part.name, threads=available_cpus())
         after = [estimate(excerpt.mix, make_estimator(part, int8)) for excerpt in sounding]
         losses = [

@@ -1,4 +1,4 @@
-"""What int8 costs: SDR of the song, SDR of its frames, and noise where a stem is quiet."""
+"""The loss of int8: SDR of the song, SDR of its frames, and noise where a stem is quiet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -22,8 +22,8 @@ class Outcome:
 
     graph: onnx.ModelProto
     loss: Loss
-    float32: tuple[str, ...]  # layers
-    layers: int  # int8 and float32
+    float32: tuple[str, ...]  # names of these layers
+    layers: int  # number of layers, int8 and float32
 
 
 def find_outcome(

@@ -1,4 +1,4 @@
-"""Excerpts of songs with true stems, and what one estimator makes of them."""
+"""Excerpts of songs with true stems, and the estimates of one estimator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def make_estimator(part: EstimatorSpec, network: Network) -> Spectrogram:
 
 
 def estimate(mix: Audio, estimator: Spectrogram) -> Audio:
-    """The stems that an estimator makes of a mixture.
+    """An estimator's stems of a mixture.
 
     Shape: (2, samples) -> (makes, 2, samples)
     """
@@ -57,7 +57,7 @@ def estimate(mix: Audio, estimator: Spectrogram) -> Audio:
 
 
 class Recorder:
-    """A network that gives silence out, and keeps the spectrograms that it gets."""
+    """A network that returns silence and stores its inputs."""
 
     runtime, precision = "none", "float32"
 
@@ -75,7 +75,7 @@ class Recorder:
 def spectrograms(
     excerpts: Sequence[Excerpt], part: EstimatorSpec, network: Network, *, count: int
 ) -> list[Audio]:
-    """Up to `count` chunks from all over the excerpts, as the network will see them.
+    """Up to `count` chunks spread over the excerpts, as inputs of the network.
 
     Shape: (4, dim_f, dim_t) each
     """
