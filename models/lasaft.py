@@ -125,7 +125,7 @@ class Lasaft(nn.Module):
     def _source(
         self, x: Tensor, latent: Tensor, index: int, gates: tuple[Tensor, Tensor]
     ) -> Tensor:
-        # Shape: as of what `unconditioned` returns -> (batch, growth, T, dim_f - 1)
+        # Shape: as returned by `unconditioned` -> (batch, growth, T, dim_f - 1)
         condition = self.embedding.weight[index]
         gammas, betas = gates[0][index], gates[1][index]
         first, *encoders = self.encoders

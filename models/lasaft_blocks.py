@@ -70,7 +70,7 @@ class LatentBlock(nn.Module):
         self.linear_query = nn.Linear(condition, keys)
 
     def forward(self, x: Tensor, condition: Tensor, gate: Gate | None = None) -> Tensor:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         return self.attend(*self.separate(x, gate), condition)
 
     def separate(self, x: Tensor, gate: Gate | None = None) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ class LatentBlock(nn.Module):
     def attend(self, x: Tensor, latent: Tensor, condition: Tensor) -> Tensor:
         """Add the latent sources, each by the weight that the condition gives it.
 
-        Shape: as of what `separate` returns -> (batch, growth, T, F).
+        Shape: as returned by `separate` -> (batch, growth, T, F).
         """
         query = self.linear_query(condition)
         attention = (query @ self.keys / math.sqrt(query.shape[0])).softmax(dim=-1)
@@ -136,7 +136,7 @@ class ConditionGenerator(nn.Module):
         return nn.Sequential(nn.Linear(inputs, outputs), nn.Identity(), norm)
 
     def forward(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         x = self.dense_control_block["linear"](embeddings)
         gammas = self.linear_gamma(x).unflatten(1, (self.decoders, self.growth, self.growth))
         return gammas, self.linear_beta(x).unflatten(1, (self.decoders, self.growth))

@@ -74,7 +74,7 @@ class Down(nn.Module):
         self.outputs = block.outputs
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         bins, frames = x.shape[2:]
         if bins % 2 or frames % 2:
             x = functional.pad(x, (0, frames % 2, 0, bins % 2))
@@ -97,7 +97,7 @@ class Up(nn.Module):
         self.outputs = block.outputs
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         bins, frames = skip.shape[2:]
         x = self.upsample2d(self.norm2d(x))[:, :, :bins, :frames]
         out: Tensor = self.get_submodule(self.name)(torch.cat([x, skip], dim=1))
@@ -115,7 +115,7 @@ class Encoder(nn.Module):
         self.net = nn.ModuleList(downs)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         skips = []
         for down in self.net:
             x, skip = down(x)
@@ -134,7 +134,7 @@ class Decoder(nn.Module):
         self.net = nn.ModuleList(ups)
 
     def forward(self, x: Tensor, skips: list[Tensor]) -> Tensor:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         for up, skip in zip(self.net, reversed(skips), strict=True):
             x = up(x, skip)
         return x

@@ -28,7 +28,7 @@ def with_onnx_lstms(net: Net) -> Net:
 class OnnxLstm(nn.Module):
     """The layers of a bidirectional LSTM, each as one operator of ONNX.
 
-    Shape: as of the LSTM, (steps, batch, width) or (batch, steps, width) -> the same with both
+    Shape: as for the LSTM, (steps, batch, width) or (batch, steps, width) -> the same with both
     directions' hidden units as width; the final states are not made.
     """
 
@@ -40,7 +40,7 @@ class OnnxLstm(nn.Module):
         self.layers = nn.ModuleList(_Weights(lstm, layer) for layer in range(lstm.num_layers))
 
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
-        """Shape: as of the LSTM."""
+        """Shape: as for the LSTM."""
         if self.batch_first:
             x = x.transpose(0, 1)
         steps, batch, _ = x.shape
@@ -73,7 +73,7 @@ class _Weights(nn.Module):
 
 
 def lstm_weights(lstm: nn.LSTM, layer: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The weights of one layer as ONNX has them: of the input, of the state, both biases.
+    """The weights of one layer in the layout of ONNX: of the input, of the state, both biases.
 
     Gates are in ONNX's order, and both directions are in one tensor.
 

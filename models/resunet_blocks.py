@@ -69,7 +69,7 @@ class DecoderBlock(nn.Module):
         )
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         x = self.conv1(self.bn1(x).relu())
         out: Tensor = self.conv_blocks(torch.cat([x, skip], dim=1))
         return out

@@ -24,7 +24,7 @@ class Stft(nn.Module):
         self.kernel = _kernel(waves)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         batch, channels, samples = x.shape
         x = x.reshape(batch * channels, 1, samples)
         x = functional.pad(x, (self.n_fft // 2, self.n_fft // 2), mode="reflect")
@@ -48,7 +48,7 @@ class InverseStft(nn.Module):
         self.kernel = _kernel(waves.real - 1j * waves.imag)
 
     def forward(self, real: Tensor, imaginary: Tensor, samples: int) -> Tensor:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         batch, channels, frames, _ = real.shape
         x = torch.cat([real, imaginary], dim=-1).reshape(batch * channels, frames, -1)
         x = functional.conv_transpose1d(x.transpose(1, 2), self.kernel, stride=self.hop)

@@ -22,7 +22,7 @@ class Normalised(nn.Module):
         self.wave = wave
 
     def forward(self, mix: Tensor) -> Tensor:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         scale = mix.std(dim=(1, 2), keepdim=True) + EPSILON
         found: Tensor = self.wave(mix / scale) * scale[:, None]
         return found
@@ -40,7 +40,7 @@ class Spectra(nn.Module):
         self.level = spec.n_fft**0.5 / 2  # of the numbers in a spectrum of noise of power 1
 
     def forward(self, mix: Tensor) -> Tensor:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         found = self.net(spectrogram(mix, self.spec) / self.level) * self.level
         stems = found if found.ndim == 5 else found[:, None]
         return waveform(stems, self.spec)
@@ -58,7 +58,7 @@ class Magnitudes(nn.Module):
         self.level = n_fft**0.5 / 2
 
     def forward(self, mix: Tensor) -> Tensor:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         window = torch.hann_window(self.n_fft)
         flat = torch.stft(mix.flatten(0, 1), self.n_fft, self.hop, window=window,
                           return_complex=True)  # fmt: skip
@@ -82,7 +82,7 @@ class Samples(nn.Module):
         self.net = net
 
     def forward(self, mix: Tensor) -> Tensor:
-        """Shape: as of the class."""
+        """Shape: as for the class."""
         if not isinstance(self.net, Demucs):
             found: Tensor = self.net(mix)
             return found

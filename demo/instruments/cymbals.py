@@ -96,11 +96,11 @@ def hat(kind: str) -> Maker:
     """The maker of a hi-hat: "hat" (closed), "open", or "pedal" (closed with the foot)."""
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
-        """The instrument of one song, as Maker has it."""
+        """Make the instrument of one song; see Maker."""
         plate = Plate(rng, knobs, _PEDAL if kind == "pedal" else _HAT, knobs["hat_shift"])
 
         def strike(rng: Rng, hardness: float) -> Audio:
-            """One hit, mono. Shape: (n,)."""
+            """Render one hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             t60 = longer * knobs["hat_open_t60" if kind == "open" else "hat_t60"]
             build = 0.012 if kind == "pedal" else 0.001
@@ -120,12 +120,12 @@ def ride(bell: bool) -> Maker:
     """The maker of a ride: a ping over a long wash; its bell has a few clear modes."""
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
-        """The instrument of one song, as Maker has it."""
+        """Make the instrument of one song; see Maker."""
         plate = Plate(rng, knobs, _RIDE, knobs["ride_shift"])
         dome = 2.0 ** knobs["ride_shift"] * np.sort(rng.uniform(450.0, 5500.0, 9))
 
         def strike(rng: Rng, hardness: float) -> Audio:
-            """One hit, mono. Shape: (n,)."""
+            """Render one hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             t60 = longer * knobs["ride_t60"]
             n = samples(0.9 * t60)
@@ -149,7 +149,7 @@ def crash(rng: Rng, knobs: Knobs) -> Strike:
     plate = Plate(rng, knobs, _CRASH, knobs["crash_shift"])
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = longer * knobs["crash_t60"]
         wash = plate.strike(
@@ -169,11 +169,11 @@ def machine(t60_knob: str, *, top: float = 16000.0, drop: float = 1.0) -> Maker:
     """
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
-        """The instrument of one song, as Maker has it."""
+        """Make the instrument of one song; see Maker."""
         ratios = np.array(_SQUARES) * rng.uniform(0.98, 1.02, len(_SQUARES))
 
         def strike(rng: Rng, hardness: float) -> Audio:
-            """One hit, mono. Shape: (n,)."""
+            """Render one hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             t60 = knobs[t60_knob] * longer
             n = samples(1.05 * t60)

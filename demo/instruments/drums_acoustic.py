@@ -76,7 +76,7 @@ def kick(rng: Rng, knobs: Knobs) -> Strike:
     air = rng.uniform(110.0, 260.0)
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         bend = knobs["kick_bend"] * (0.5 + 0.5 * hardness)
         n = samples(1.1 * knobs["kick_t60"] * longer)
@@ -96,7 +96,7 @@ def snare(rng: Rng, knobs: Knobs) -> Strike:
     modes = head(rng, knobs["snare_t60"], knobs["snare_ring"], 0.3)
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         n = samples(max(knobs["snare_t60"], knobs["wires_t60"]) * 1.1 * longer)
         phase = glide(n, knobs["snare_hz"] * pitch, knobs["snare_bend"] * hardness, 0.012)
@@ -123,7 +123,7 @@ def rim(rng: Rng, knobs: Knobs) -> Strike:
     ]
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = knobs["rim_t60"] * longer
         phase = glide(samples(1.1 * t60), knobs["rim_hz"] * pitch, 0.02, 0.01)
@@ -140,14 +140,14 @@ def tom(number: int) -> Maker:
     """The maker of a tom, 1 (highest) to 3 (floor)."""
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
-        """The tom of one song, as Maker has it."""
+        """Make the tom of one song; see Maker."""
         hz = knobs["tom_hz"] * knobs["tom_step"] ** (3 - number)
         modes = head(rng, knobs["tom_t60"], knobs["tom_skin"], 0.6)
         # The lower head is tuned slightly differently, which makes the fundamental beat.
         modes.append((rng.uniform(1.01, 1.05), rng.uniform(0.1, 0.4), 0.8 * knobs["tom_t60"]))
 
         def strike(rng: Rng, hardness: float) -> Audio:
-            """One hit, mono. Shape: (n,)."""
+            """Render one hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             n = samples(0.9 * knobs["tom_t60"] * longer)
             phase = glide(n, hz * pitch, knobs["tom_bend"] * hardness, 0.05)
@@ -166,7 +166,7 @@ def clap(rng: Rng, knobs: Knobs) -> Strike:
     hands = knobs["hands_hz"] * rng.uniform(0.7, 1.4, 7)
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         out = np.zeros(samples(0.3))
         late = np.abs(rng.normal(0.0, knobs["hands_spread"], len(hands)))

@@ -36,7 +36,7 @@ def kick(_: Rng, knobs: Knobs) -> Strike:
     """A short click, then a slightly overdriven sine that falls into the bass."""
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = knobs["machine_kick_t60"] * longer
         bend = knobs["machine_kick_bend"] * (0.6 + 0.4 * hardness)
@@ -57,7 +57,7 @@ def snare(rng: Rng, knobs: Knobs) -> Strike:
     upper = rng.uniform(1.6, 1.9)
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = knobs["machine_snare_t60"] * longer
         phase = glide(samples(1.05 * t60), knobs["machine_snare_hz"] * pitch, 0.5, 0.008)
@@ -76,7 +76,7 @@ def rim(rng: Rng, knobs: Knobs) -> Strike:
     upper = rng.uniform(2.2, 3.8)
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = 0.04 * longer
         phase = glide(samples(1.1 * t60), knobs["machine_rim_hz"] * pitch, 0.0, 1.0)
@@ -91,7 +91,7 @@ def clap(_: Rng, knobs: Knobs) -> Strike:
     """Three equal bursts and a longer one: a circuit that imitates a crowd."""
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         hz, gap = knobs["machine_clap_hz"] * pitch, knobs["machine_clap_gap"]
         out = np.zeros(samples(0.05 + knobs["machine_clap_t60"] * longer))
@@ -113,11 +113,11 @@ def tuned(prefix: str, step: float) -> Maker:
     """
 
     def make(_: Rng, knobs: Knobs) -> Strike:
-        """The drum of one song, as Maker has it."""
+        """Make the drum of one song; see Maker."""
         hz = knobs[f"{prefix}_hz"] * step
 
         def strike(rng: Rng, hardness: float) -> Audio:
-            """One hit, mono. Shape: (n,)."""
+            """Render one hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             t60 = knobs["machine_tom_t60"] * longer / step**0.5
             bend = knobs["machine_tom_bend"] * (0.5 + 0.5 * hardness)

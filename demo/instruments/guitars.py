@@ -100,7 +100,7 @@ def _wooden(noise_band: tuple[float, float], noise_time: float) -> Play:
     """An acoustic guitar, recorded with two microphones, or twice with one."""
 
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-        """The notes, dry stereo, as Play has it. Shape: (2, n)."""
+        """Play the notes, dry stereo; see Play. Shape: (2, n)."""
         hand = Hand(knobs["release"], knobs["noise"], noise_band, noise_time, punch=0.35)
         struck = restruck(notes)
         takes = [perform(struck, n, _strings(knobs, rng), hand, rng, 17000.0)]
@@ -143,7 +143,7 @@ def _driven(hand_of: Callable[[Knobs], Hand]) -> Play:
     """A distorted guitar, played twice: left and right, each through its own cabinet."""
 
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-        """The notes, dry stereo, as Play has it. Shape: (2, n)."""
+        """Play the notes, dry stereo; see Play. Shape: (2, n)."""
         takes = []
         for side in range(2):
             # The sum of the chord is clipped, which makes its notes intermodulate.

@@ -26,12 +26,12 @@ def conga(high: bool) -> Maker:
     """The maker of the high or the low conga."""
 
     def make(rng: Rng, knobs: Knobs) -> Strike:
-        """The conga of one song, as Maker has it."""
+        """Make the conga of one song; see Maker."""
         hz = knobs["conga_hz"] * (knobs["conga_step"] if high else 1.0)
         modes = head(rng, knobs["conga_t60"], 0.35, 0.7)
 
         def strike(rng: Rng, hardness: float) -> Audio:
-            """One hit, mono. Shape: (n,)."""
+            """Render one hit, mono. Shape: (n,)."""
             pitch, longer = vary(rng)
             n = samples(1.1 * knobs["conga_t60"] * longer)
             phase = glide(n, hz * pitch, 0.05 * hardness, 0.02)
@@ -48,7 +48,7 @@ def shaker(_: Rng, knobs: Knobs) -> Strike:
     """A shaker: seeds that hit the wall one by one, most of them in mid-stroke."""
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         rise, t60 = knobs["shaker_rise"] * longer, knobs["shaker_t60"] * longer
         n = samples(rise + t60)
@@ -68,7 +68,7 @@ def tambourine(rng: Rng, knobs: Knobs) -> Strike:
     discs = knobs["jingle_hz"] * rng.uniform(0.75, 1.9, (8, 3))
 
     def strike(rng: Rng, hardness: float) -> Audio:
-        """One hit, mono. Shape: (n,)."""
+        """Render one hit, mono. Shape: (n,)."""
         pitch, longer = vary(rng)
         t60 = knobs["jingle_t60"] * longer
         out = np.zeros(samples(1.1 * t60 + 0.08))

@@ -35,7 +35,7 @@ def each(tone: Struck) -> Play:
     """
 
     def play(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
-        """The notes, dry stereo, as Play has it. Shape: (2, n)."""
+        """Play the notes, dry stereo; see Play. Shape: (2, n)."""
         out = np.zeros((2, n))
         release, attack = knobs["release"], knobs.get("attack", 0.002)
         for note in notes:

@@ -118,7 +118,7 @@ def _filter(bank: Audio, places: Audio, hissing: Audio, scale: float) -> Filter:
     """
 
     def tract(frames: slice, hz: Audio) -> Response:
-        """As Filter. Shape: (bins,), Hz -> (frames, bins)."""
+        """See Filter. Shape: (bins,), Hz -> (frames, bins)."""
         place = places[frames]
         row = place.astype(np.int64)
         after = np.minimum(row + 1, len(bank) - 1)

@@ -42,7 +42,7 @@ def formant_tract(curves: Curves, knobs: Knobs) -> Filter:
     zeros = _NASAL * (1 + 2.8 * nasal)
 
     def tract(frames: slice, hz: Audio) -> Response:
-        """As Filter. Shape: (bins,), Hz -> (frames, bins)."""
+        """See Filter. Shape: (bins,), Hz -> (frames, bins)."""
         higher = _HIGHER * knobs["formant_scale"]
         fixed = np.ones(len(hz), dtype=np.complex64)
         for centre in higher:
@@ -79,7 +79,7 @@ def glottis(curves: Curves, knobs: Knobs) -> Filter:
     width = peak / (0.8 + 0.7 * knobs["press"])
 
     def folds(frames: slice, hz: Audio) -> Response:
-        """As Filter. Shape: (bins,), Hz -> (frames, bins)."""
+        """See Filter. Shape: (bins,), Hz -> (frames, bins)."""
         axis = hz.astype(np.float32)
         resonance = np.conj(_pole(hz, peak[frames], width[frames]))
         slope = 1 + 1j * axis / roll_off[frames, None].astype(np.float32)
@@ -99,7 +99,7 @@ def narrow(curves: Curves, knobs: Knobs) -> Filter:
     centres = curves.centre * np.where(bright, knobs["sibilant"], knobs["formant_scale"] ** 0.5)
 
     def lips(frames: slice, hz: Audio) -> Response:
-        """As Filter. Shape: (bins,), Hz -> (frames, bins)."""
+        """See Filter. Shape: (bins,), Hz -> (frames, bins)."""
         axis = np.log2(np.maximum(hz, 40.0)).astype(np.float32)
         distance = axis - np.log2(centres[frames, None]).astype(np.float32)
         # Steep below the centre, and a long slope above it.

@@ -41,7 +41,7 @@ def read_excerpts(
 def make_estimator(part: EstimatorSpec, network: Network) -> Spectrogram:
     """The estimator of a system around another network. Raises ConfigError or NetworkError.
 
-    Shape: of the estimator: (batch, 2, n) -> (batch, makes, 2, n), as Estimator has it
+    Shape: of the estimator: (batch, 2, n) -> (batch, makes, 2, n); see Estimator
     """
     options = build(SpectrogramOptions, part.options, part.name)
     return Spectrogram(part, options, network, workers=1)
