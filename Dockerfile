@@ -2,7 +2,7 @@
 #   docker build -t mdx .
 #   docker run --rm -v "$PWD/songs:/songs" mdx mdx separate /songs/song.flac -o /songs/separated
 # Without a command it runs the challenge over /songs/test into /songs/results. It runs as user
-# 1001; for folders that are yours alone add  --user "$(id -u)".
+# 1001; for folders that only you can access, add  --user "$(id -u)".
 FROM python:3.11-slim
 
 RUN useradd --create-home --uid 1001 aicrowd

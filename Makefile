@@ -1,4 +1,4 @@
-# The two commands a newcomer types. Each sets up all it needs in .venv.
+# The two commands for a newcomer. Each installs everything that it needs into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,14 +7,14 @@ TRAIN := out/train-demo
 
 .PHONY: demo test train-demo train-gpu wheel
 
-# Renders songs nobody trained on, separates them with the demo system, scores what was written.
+# Renders held-out songs, separates them with the demo system, and scores the written files.
 demo: $(VENV)/.inference
 	$(BIN)/python -m demo --out $(DEMO)/songs --test 4 --seconds 20
 	$(BIN)/python evaluator/run.py --songs $(DEMO)/songs/test --out $(DEMO) \
 		--system demo_no_mixer --system demo
 
 # The paper's two steps in miniature, in about an hour on two CPU cores: songs, four separators, the
-# Mixer, and what they are worth on songs held out. The same command goes on where it was broken off.
+# Mixer, and their scores on held-out songs. After an interruption the same command continues.
 train-demo: $(VENV)/.train
 	$(BIN)/python -m demo --out $(TRAIN)/songs --train 100 --test 12 --seconds 24
 	$(BIN)/python -m demo --out $(TRAIN)/mixer-songs --train 10 --test 0 --seconds 24 --seed 2
@@ -30,8 +30,8 @@ train-demo: $(VENV)/.train
 		--curves $(TRAIN)/runs/demo \
 		--system $(TRAIN)/weights/demo_no_mixer.yaml --system $(TRAIN)/weights/demo.yaml
 
-# For a machine that has one GPU and several cores for ten minutes: songs, one network for all four
-# stems, and its SDR on songs held out. The Python that runs it must have torch for that GPU.
+# For ten minutes on a machine with one GPU and several cores: songs, one network for all four stems,
+# and its SDR on held-out songs. The Python that runs it must have torch for that GPU.
 train-gpu:
 	$(PYTHON) -m training.gpu --out out/train-gpu --minutes 9
 
@@ -41,7 +41,7 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses 2 --dist loadfile
 
-# What `pip install` of this repository gives somebody who has nothing else of it.
+# Tests what `pip install` of the wheel gives a user without the repository.
 wheel: $(VENV)/.test
 	PYTHON=$(BIN)/python sh tools/try_wheel.sh
 
