@@ -91,8 +91,8 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
     stems = group.add_mutually_exclusive_group()
     stems.add_argument(
         "--source", action="append", metavar="STEM",
-        help=f"write only this stem: {', '.join(SOURCES)}, or another that the system has; takes a "
-        "quarter of the time, since the Mixer is skipped; may be repeated (default: all stems)",
+        help=f"write only this stem: {', '.join(SOURCES)}, or another that the system has; a "
+        "quarter of the time, without the Mixer; may be repeated (default: all stems)",
     )  # fmt: skip
     stems.add_argument(
         "--two-stems", metavar="STEM",
@@ -130,8 +130,8 @@ def add_runtime_arguments(group: "argparse._ArgumentGroup") -> None:
     )  # fmt: skip
     group.add_argument(
         "--runtime", choices=RUNTIMES, default=os.environ.get("MDX_RUNTIME", "auto"),
-        help="runtime for the networks; auto is onnxruntime, except for int8 on CPUs with VNNI, "
-        "which is OpenVINO (default: %(default)s)",
+        help="runtime for the networks; auto is OpenVINO for bf16, and for int8 on CPUs with VNNI, "
+        "otherwise onnxruntime (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
         "--provider", choices=PROVIDERS, default=os.environ.get("MDX_PROVIDER", "cpu"),
