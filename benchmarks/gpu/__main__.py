@@ -8,7 +8,9 @@ fails is a line of the table. What was measured stays in the JSON file, and is n
 
 import argparse
 import json
+import math
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -100,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
     device = find_device(args.device)
     known = recall(args.json, device)
     wanted = [part for part in PARTS if part in (args.parts or PARTS) and part not in known]
+    content = {"device": device.name, "about": device.about, "parts": known}
+    write_json(args.json, content)  # before minutes are spent on what it could not keep
     until = time.monotonic() + 60 * args.minutes
     for index, part in enumerate(wanted):
         left = max(0.0, until - time.monotonic())
@@ -109,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         taken = time.monotonic() - started
         state = known[part].get("failed", "done")
         print(f"{part}: {state}, {taken:.0f} s of {seconds:.0f}", file=sys.stderr, flush=True)
-        write_json(args.json, {"device": device.name, "about": device.about, "parts": known})
+        write_json(args.json, content)
     print(f"{device.name}, {device.about or 'in miniature'}\n")
     print(table({part: known[part] for part in PARTS if part in known}))
     return 1 if any("failed" in found for found in known.values()) else 0
@@ -130,7 +134,10 @@ def get_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Do it all; returns the exit code."""
-    args = get_parser().parse_args(arguments)
+    parser = get_parser()
+    args = parser.parse_args(arguments)
+    if not 0 < args.minutes < math.inf:
+        parser.error(f"--minutes: got {args.minutes:g}, expected a number above 0")
     args.folder = args.folder or Path("out/gpu") / args.device
     args.json = args.json or Path("out/gpu") / f"{args.device}.json"
     try:
@@ -144,4 +151,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # On SIGTERM, leave as on Ctrl-C: with no part left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -6,12 +6,14 @@ A part imports what it needs itself, so that a package that is missing costs the
 import argparse
 import importlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.gpu.devices import Device
 from benchmarks.gpu.task import Figures, Task
 from evaluator.json_files import write_json
+from mdx.errors import MdxError
 
 # The module, its function, and what the function is told beside the task.
 MEASURES: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
@@ -37,8 +39,8 @@ def measure_part(part: str, task: Task) -> Figures:
     return found
 
 
-def main() -> None:
-    """Measure one part, and write its figures."""
+def main() -> int:
+    """Measure one part, and write its figures; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.parts", description=__doc__)
     parser.add_argument("part", choices=MEASURES)
     parser.add_argument("--device", required=True, help="kind and name, as JSON")
@@ -47,8 +49,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="a JSON file")
     args = parser.parse_args()
     task = Task(Device(*json.loads(args.device)), args.folder, args.seconds)
-    write_json(args.out, measure_part(args.part, task))
+    try:
+        write_json(args.out, measure_part(args.part, task))
+    except MdxError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

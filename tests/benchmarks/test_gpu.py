@@ -185,9 +185,22 @@ def test_figures_of_another_device_are_not_mixed(
         gpu.recall(path, CPU)
 
 
+def test_what_cannot_be_kept_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gpu, "measure", lambda *_: pytest.fail("measured"))
+    (tmp_path / "file").write_text("")
+    assert gpu.main(["--device", "cpu", "--json", str(tmp_path / "file" / "x.json")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path / 'file'}")
+    for minutes in ("0", "-1", "nan", "inf"):
+        with pytest.raises(SystemExit, match="2"):
+            gpu.main(["--device", "cpu", "--minutes", minutes])
+
+
 def test_a_part_s_last_words(tmp_path: Path) -> None:
     failed = gpu.measure("network in onnxruntime", CPU, tmp_path, 120)["failed"]
-    assert NETWORK in failed
+    assert failed.startswith(f"{NETWORK}: got a file onnxruntime cannot load")
     started = time.monotonic()
     late = gpu.measure("network in onnxruntime", CPU, tmp_path, 0.2)
     assert late == {"failed": "not done within 0.2 s"} and time.monotonic() - started < 60
