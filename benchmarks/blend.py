@@ -15,6 +15,8 @@ import yaml
 from benchmarks.demucs_v2 import make_weights
 from benchmarks.full_size import (
     FOLDER,
+    FRAMES,
+    blend_system,
     make_full_size,
     spectrogram_estimators,
     write_network,
@@ -24,11 +26,9 @@ from evaluator.children import Children
 from evaluator.replay import Submission, separate_song
 from evaluator.tables import markdown_table, replace_section
 from mdx.machine import available_cpus, cpu_model
-from mdx.systems.find import find_system
 from mdx.systems.manifest import int8_name
 from mdx.systems.spec import SOURCES
 
-FRAMES = 512  # of the released files
 NETWORK, DEMUCS = "released-512.onnx", "random-64.onnx"
 SECTION = "blend"  # of the page
 # Precision, then segment (seconds), overlap and segments in a call of Demucs-v2.
@@ -53,24 +53,8 @@ def make_weights_once(folder: Path = FOLDER) -> None:
 
 def write_system(folder: Path, segment: float, overlap: float, batch: int) -> Path:
     """Write the YAML of leaderboard A's system with these networks."""
-    spec, _ = find_system("leaderboard_a")
-    (demucs,) = (part for part in spec.estimators if part.kind == "waveform")
-    (blend,) = (step for step in spec.combine if step.kind == "blend")
-    how = {**demucs.options, "segment": segment, "overlap": overlap, "batch": batch}
-    waveform = {"kind": "waveform", "name": demucs.name, "makes": list(demucs.makes)}
-    system = {
-        "name": "blend",
-        "description": "leaderboard A's sizes, random weights",
-        "training_data": [],
-        "leaderboard": "none",
-        "estimators": [
-            *spectrogram_estimators(NETWORK), {**waveform, "weights": DEMUCS, **how},
-        ],
-        "combine": [
-            {"kind": "mixer", "weights": "mixer.npz"},
-            {"kind": "blend", "estimator": demucs.name, **blend.options},
-        ],
-    }  # fmt: skip
+    separators = spectrogram_estimators(NETWORK)
+    system = blend_system(separators, DEMUCS, segment, overlap=overlap, batch=batch)
     path = folder / "blend.yaml"
     path.write_text(yaml.safe_dump(system, sort_keys=False), encoding="utf-8")
     return path

@@ -1,12 +1,14 @@
 """A system of the paper's size with random weights, which run as fast as trained ones."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
 
 from mdx.estimators.stft import Stft, StftSpec
+from mdx.systems.find import find_system
 from mdx.systems.manifest import describe, int8_name, register_weights
 from mdx.systems.spec import SOURCES
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 FOLDER = Path("out/full_size")
 N_FFT = {"bass": 16384, "drums": 4096, "other": 8192, "vocals": 6144}
 DIM_F, DIM_T, HOP = 2048, 256, 1024
+FRAMES = 512  # of the released files' chunks
 COMMAND = "python -m benchmarks.inference"
 
 
@@ -100,12 +103,36 @@ def _system(name: str, weights: str) -> dict[str, object]:
     }
 
 
-def spectrogram_estimators(weights: str) -> list[dict[str, object]]:
+def spectrogram_estimators(
+    weights: str, *, n_fft: Mapping[str, int] = N_FFT, hop: int = HOP
+) -> list[dict[str, object]]:
     """The four sources' estimators around one network, as a system's YAML has them."""
     return [
         {
-            "kind": "spectrogram", "makes": [source], "weights": weights, "n_fft": N_FFT[source],
-            "hop": HOP,
+            "kind": "spectrogram", "makes": [source], "weights": weights, "n_fft": n_fft[source],
+            "hop": hop,
         }
         for source in SOURCES
     ]  # fmt: skip
+
+
+def blend_system(
+    separators: list[dict[str, object]], weights: str, segment: float, *, overlap: float, batch: int
+) -> dict[str, Any]:
+    """Leaderboard A's system around these separators and these weights of Demucs-v2."""
+    spec, _ = find_system("leaderboard_a")
+    (demucs,) = (part for part in spec.estimators if part.kind == "waveform")
+    (blend,) = (step for step in spec.combine if step.kind == "blend")
+    how = {**demucs.options, "segment": segment, "overlap": overlap, "batch": batch}
+    waveform = {"kind": "waveform", "name": demucs.name, "makes": list(demucs.makes)}
+    return {
+        "name": "blend",
+        "description": "leaderboard A's sizes, random weights",
+        "training_data": [],
+        "leaderboard": "none",
+        "estimators": [*separators, {**waveform, "weights": weights, **how}],
+        "combine": [
+            {"kind": "mixer", "weights": "mixer.npz"},
+            {"kind": "blend", "estimator": demucs.name, **blend.options},
+        ],
+    }

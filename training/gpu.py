@@ -53,22 +53,29 @@ def measure_pace(config: SeparatorConfig, device: torch.device) -> float:
     """Seconds per training step, without making its examples."""
     module = SeparatorModule(config, scale=1.0).to(device)
     optimizer = torch.optim.AdamW(module.network.parameters())
-    shape = (config.batch, config.sources, 2, module.stft.chunk)
-    fast = config.precision == "bf16-mixed"
     started = 0.0
     for step in range(2 * TIMED):
         if step == TIMED:
             _finish(device)
             started = time.perf_counter()
-        target = torch.randn(shape, device=device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=fast):
-            found = module(target.sum(dim=1))
-        loss = waveform_loss(found, target, module.stft, config.loss)
-        loss.backward()  # type: ignore[no-untyped-call]
+        find_gradients(module, device)
         optimizer.step()
         optimizer.zero_grad()
     _finish(device)
     return (time.perf_counter() - started) / TIMED
+
+
+def find_gradients(module: SeparatorModule, device: torch.device) -> None:
+    """One pass forward and backward over a batch of noise, in the configuration's precision."""
+    config = module.config
+    shape = (config.batch, config.sources, 2, module.stft.chunk)
+    target = torch.randn(shape, device=device)
+    fast = config.precision == "bf16-mixed"
+    with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+        found = module(target.sum(dim=1))
+    wanted = target if config.sources > 1 else target[:, 0]
+    loss = waveform_loss(found, wanted, module.stft, config.loss)
+    loss.backward()  # type: ignore[no-untyped-call]
 
 
 def _finish(device: torch.device) -> None:

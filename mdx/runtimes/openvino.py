@@ -8,6 +8,7 @@ from typing import Any
 from mdx.errors import NetworkError
 from mdx.runtimes.blob_cache import compiled_cache
 from mdx.runtimes.network import FLOAT32, End
+from mdx.runtimes.normalisation import split_normalisation
 from mdx.runtimes.onnx import only_ends, precision_of
 from mdx.systems.spec import Audio
 
@@ -40,6 +41,7 @@ class OpenVinoNetwork:
             inputs, outputs = [_end(end) for end in model.inputs], [_end(e) for e in model.outputs]
             self.input, self.output = only_ends(name, inputs, outputs)
             self._fix_batch(name, model)
+            split_normalisation(ov, model)
             self._transposed = len(self.input.shape) > 3
             if self._transposed:
                 model = _transpose_ends(ov, model, self.input, self.output)

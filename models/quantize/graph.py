@@ -8,7 +8,7 @@ from onnx import numpy_helper
 
 from mdx.errors import ConfigError
 from mdx.systems.spec import Audio
-from models.prepare import drop_unused
+from models.prepare import drop_unused, prepare
 
 QUANTISE, DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 
@@ -23,8 +23,9 @@ def check_installed() -> None:
 
 
 def read_graph(content: bytes) -> onnx.ModelProto:
-    """The graph of an ONNX file, with a batch of 1 and a name for every node."""
+    """The graph of an ONNX file, prepared, with a batch of 1 and a name for every node."""
     model: onnx.ModelProto = onnx.load_from_string(content)
+    prepare(model)
     for end in (*model.graph.input, *model.graph.output):
         end.type.tensor_type.shape.dim[0].dim_value = 1
     for index, node in enumerate(model.graph.node):
