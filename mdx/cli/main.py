@@ -4,11 +4,10 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 
+from mdx.cli.about import PrintCompletion, PrintVersion
 from mdx.cli.arguments import add_separate_arguments
 from mdx.cli.process import Stopped, complain, print_any_name, say, stopping_cleanly
 from mdx.cli.separate import separate
@@ -17,7 +16,6 @@ from mdx.cli.systems import system_text, systems_table
 from mdx.errors import ConfigError, MdxError
 from mdx.systems.spec import MODELS
 
-DISTRIBUTION = "kuielab-mdx-net"
 DESCRIPTION = "Separate songs into their stems: bass, drums, other and vocals."
 PAGE = "Serve a web page on which to separate songs and listen to their stems."
 EPILOG = """mdx separate song.mp3          writes separated/song/{bass,drums,other,vocals}.wav
@@ -59,13 +57,11 @@ def get_parser() -> argparse.ArgumentParser:
         prog="mdx", description=DESCRIPTION, epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("--version", action="version", version=version())
-    with suppress(ImportError):  # the extra `completion`
-        import shtab
-
-        shtab.add_argument_to(
-            parser, "--print-completion", help="print a completion script for this shell"
-        )
+    parser.add_argument("--version", action=PrintVersion, help="print the installed version")
+    parser.add_argument(
+        "--print-completion", action=PrintCompletion, metavar="SHELL",
+        help="print a completion script for this shell, such as bash or zsh",
+    )  # fmt: skip
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("separate", help="separate songs", description=DESCRIPTION)
     add_separate_arguments(one)
@@ -83,14 +79,6 @@ def get_parser() -> argparse.ArgumentParser:
     for name, (_, purpose) in ELSEWHERE.items():
         commands.add_parser(name, help=purpose, add_help=False)
     return parser
-
-
-def version() -> str:
-    """The installed version."""
-    try:
-        return f"mdx {metadata.version(DISTRIBUTION)}"
-    except metadata.PackageNotFoundError:
-        return "mdx, not installed: run from its repository"
 
 
 def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:

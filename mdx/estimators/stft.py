@@ -1,16 +1,17 @@
 """STFT and its inverse between a chunk of audio and the spectrogram a network sees."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from mdx.errors import ConfigError
 from mdx.systems.spec import CHANNELS, Audio
 
-BLOCK = 16  # frames transformed at a time: these fit into the CPU's cache, a whole chunk would not
+BLOCK = 32  # frames transformed at a time: these fit into the CPU's cache, a whole chunk would not
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,16 @@ class Stft:
     """
 
     def __init__(self, spec: StftSpec, *, workers: int = 1) -> None:
+        """With more than one of `workers`, both channels are transformed at once."""
         self.spec = spec
         self._workers = workers
         n = np.arange(spec.n_fft)
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * n / spec.n_fft)).astype(np.float32)
-        squared = np.broadcast_to(self._window**2, (1, spec.dim_t, spec.n_fft))
+        squared = np.broadcast_to(self._window**2, (spec.dim_t, spec.n_fft))
+        total = self._silence(1)
+        self._overlap_add(lambda block: squared[block], total[0])
         # The sum of the overlapping windows, at every sample that may be kept.
-        most = spec.chunk + spec.hop - 1
-        self._envelope = self._overlap_add(lambda block: squared[:, block], 1, most)
+        self._envelope = self._trim(total, spec.chunk + spec.hop - 1)[0]
 
     def forward(self, chunk: Audio) -> Audio:
         """Shape: (2, spec.chunk) -> (4, dim_f, dim_t); channels L.re, L.im, R.re, R.im.
@@ -90,11 +93,21 @@ class Stft:
         frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft, axis=1)
         frames = frames[:, :: spec.hop]
         parts = np.empty((CHANNELS, 2, spec.dim_t, spec.dim_f), dtype=np.float32)
-        for start in range(0, spec.dim_t, BLOCK):
-            block = slice(start, start + BLOCK)
-            bins = fft.rfft(frames[:, block] * self._window, axis=2, workers=self._workers)
-            parts[:, 0, block] = bins.real[:, :, : spec.dim_f]
-            parts[:, 1, block] = bins.imag[:, :, : spec.dim_f]
+        # numpy transforms float32 in float32 only where there is something to scale by: by 1 / n
+        # here, which the window takes back.
+        window = self._window * np.float32(spec.n_fft)
+        signals, spectra = self._room()
+
+        def transform(channel: int) -> None:
+            for block in self._blocks():
+                found = frames[channel, block]
+                signal, bins = (room[channel, : len(found)] for room in (signals, spectra))
+                np.multiply(found, window, out=signal)
+                np.fft.rfft(signal, norm="forward", out=bins)
+                parts[channel, 0, block] = bins.real[:, : spec.dim_f]
+                parts[channel, 1, block] = bins.imag[:, : spec.dim_f]
+
+        self._for_each_channel(transform)
         return parts.reshape(2 * CHANNELS, spec.dim_t, spec.dim_f).transpose(0, 2, 1)
 
     def inverse(self, spectrogram: Audio, samples: int | None = None) -> Audio:
@@ -105,34 +118,61 @@ class Stft:
         spec = self.spec
         samples = spec.chunk if samples is None else samples
         parts = spectrogram.reshape(CHANNELS, 2, spec.dim_f, spec.dim_t).transpose(0, 1, 3, 2)
+        signals, spectra = self._room()
+        total = self._silence(CHANNELS)
 
-        def frames(block: slice) -> Audio:
-            """Windowed frames of `block`. Shape: (channels, frames of block, n_fft)."""
-            size = len(range(spec.dim_t)[block])
-            bins: npt.NDArray[np.complex64] = np.zeros(
-                (CHANNELS, size, spec.n_bins), dtype=np.complex64
-            )
-            bins.real[:, :, : spec.dim_f] = parts[:, 0, block]
-            bins.imag[:, :, : spec.dim_f] = parts[:, 1, block]
-            found: Audio = fft.irfft(
-                bins, n=spec.n_fft, axis=2, overwrite_x=True, workers=self._workers
-            )
-            found *= self._window
-            return found
+        def transform(channel: int) -> None:
+            def frames(block: slice) -> Audio:
+                """Windowed frames of `block`. Shape: (frames of block, n_fft)."""
+                found = parts[channel, :, block]
+                signal, bins = (room[channel, : found.shape[1]] for room in (signals, spectra))
+                bins.real[:, : spec.dim_f], bins.imag[:, : spec.dim_f] = found
+                np.fft.irfft(bins, n=spec.n_fft, out=signal)
+                signal *= self._window
+                return signal
 
-        audio: Audio = self._overlap_add(frames, CHANNELS, samples) / self._envelope[:, :samples]
+            self._overlap_add(frames, total[channel])
+
+        self._for_each_channel(transform)
+        audio: Audio = self._trim(total, samples) / self._envelope[:samples]
         return audio
 
-    def _overlap_add(self, frames: Callable[[slice], Audio], channels: int, samples: int) -> Audio:
-        # Frames are cut into slices of one hop, so that each slice position is added in one go.
-        # Shape: (channels, block, n_fft) for all blocks of dim_t -> (channels, samples)
+    def _room(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:  # float32, complex64
+        # For one block of each channel: frames, and bins, which are zero. What threads allocate
+        # themselves, glibc would keep for each of them.
         spec = self.spec
-        slices = -(-spec.n_fft // spec.hop)
-        total = np.zeros((channels, spec.dim_t + slices, spec.hop), dtype=np.float32)
-        for start in range(0, spec.dim_t, BLOCK):
-            found = frames(slice(start, start + BLOCK))
-            for index in range(slices):
-                part = found[:, :, index * spec.hop : (index + 1) * spec.hop]
-                stop = start + index + part.shape[1]
-                total[:, start + index : stop, : part.shape[2]] += part
-        return total.reshape(channels, -1)[:, spec.trim : spec.trim + samples]
+        frames = np.empty((CHANNELS, BLOCK, spec.n_fft), dtype=np.float32)
+        return frames, np.zeros((CHANNELS, BLOCK, spec.n_bins), dtype=np.complex64)
+
+    def _blocks(self) -> list[slice]:
+        return [slice(start, start + BLOCK) for start in range(0, self.spec.dim_t, BLOCK)]
+
+    def _for_each_channel(self, transform: Callable[[int], None]) -> None:
+        if self._workers == 1:
+            for channel in range(CHANNELS):
+                transform(channel)
+            return
+        with ThreadPoolExecutor(CHANNELS) as pool:
+            list(pool.map(transform, range(CHANNELS)))  # raises what they raise
+
+    def _silence(self, channels: int) -> Audio:
+        spec = self.spec
+        return np.zeros((channels, spec.dim_t + self._slices, spec.hop), dtype=np.float32)
+
+    def _trim(self, total: Audio, samples: int) -> Audio:
+        return total.reshape(len(total), -1)[:, self.spec.trim : self.spec.trim + samples]
+
+    @property
+    def _slices(self) -> int:
+        return -(-self.spec.n_fft // self.spec.hop)  # of one hop, in a frame
+
+    def _overlap_add(self, frames: Callable[[slice], Audio], total: Audio) -> None:
+        # Frames are cut into slices of one hop, so that each slice position is added in one go.
+        # Shape: (block, n_fft) for all blocks of dim_t, onto (dim_t + slices, hop)
+        hop = self.spec.hop
+        for block in self._blocks():
+            found = frames(block)
+            for index in range(self._slices):
+                part = found[:, index * hop : (index + 1) * hop]
+                start = block.start + index
+                total[start : start + len(part), : part.shape[1]] += part

@@ -1,6 +1,8 @@
 """YAML files that contain one mapping, and dataclasses made from mappings."""
 
+from copy import deepcopy
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin
@@ -13,7 +15,8 @@ from mdx.errors import ConfigError
 def read_mapping(path: Path) -> dict[str, Any]:
     """Read a YAML file that contains one mapping; raises ConfigError for anything else."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # A copy, as its readers change what they get.
+        values = deepcopy(_parse(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(path, got=error.strerror, expected="a readable YAML file") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: impossible bytes or dates
@@ -21,6 +24,12 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(path, got=type(values).__name__, expected="a mapping of keys to values")
     return values
+
+
+@lru_cache(maxsize=4)
+def _parse(text: str) -> Any:
+    # A manifest is read again for every file of a system, which would take longer than hashing it.
+    return yaml.safe_load(text)
 
 
 T = TypeVar("T")

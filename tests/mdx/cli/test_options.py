@@ -1,6 +1,8 @@
 """The options of `mdx separate`: their effects and their errors."""
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +10,14 @@ import pytest
 import soundfile as sf
 
 from mdx.audio.read import SongReader
+from mdx.cli.about import DISTRIBUTION
 from mdx.cli.main import main
 from mdx.systems.find import find_system, system_names
 from mdx.systems.spec import SOURCES
 from tests.mdx.cli.kit import RATE, read, run, write_song
 
 LSB = 2**-15
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("depth", [None, "--int24"])
@@ -195,3 +199,35 @@ def test_shells_complete_options(shell: str, capsys: pytest.CaptureFixture[str])
         main(["--print-completion", shell])
     script = capsys.readouterr().out
     assert stop.value.code == 0 and "two-stems" in script and "evaluate" in script
+
+
+def test_a_shell_without_completion_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["--print-completion", "bosh"]) == 1
+    assert capsys.readouterr().err.startswith("error: --print-completion: got 'bosh', expected one")
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["--print-completion", "bash"]) == 1
+    assert "got no shtab here, expected it, which writes the script" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [DISTRIBUTION, "no-such-distribution"])
+def test_the_version_is_told(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mdx.cli.about.DISTRIBUTION", name)
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    said = capsys.readouterr().out
+    assert stop.value.code == 0 and said.startswith("mdx") and said.count("\n") == 1
+    assert ("not installed" in said) is (name != DISTRIBUTION)
+
+
+def test_nothing_slow_is_imported_before_it_is_needed() -> None:
+    # Each of these would take longer than reading the command line.
+    code = "import sys, predict, mdx.cli.main; mdx.cli.main.get_parser(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    slow = {"scipy", "openvino", "av", "shtab", "importlib.metadata", "tqdm", "torch", "numpy.f2py"}
+    assert "numpy" in done.stdout.split() and not slow & set(done.stdout.split())

@@ -1,4 +1,4 @@
-"""scipy's transforms against torch.stft and torch.istft."""
+"""numpy's transforms against torch.stft and torch.istft."""
 
 import numpy as np
 import pytest
@@ -54,6 +54,23 @@ def test_round_trip_of_the_full_band_is_the_identity() -> None:
     stft = Stft(spec, workers=2)
     again = stft.inverse(stft.forward(chunk))
     assert np.abs(again - chunk).max() < TOLERANCE * np.abs(chunk).max()
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_channels_at_once_are_channels_in_turn(spec: StftSpec) -> None:
+    chunk = np.random.default_rng(4).standard_normal((2, spec.chunk)).astype(np.float32)
+    one, two = Stft(spec), Stft(spec, workers=2)
+    spectrogram = one.forward(chunk)
+    assert np.array_equal(spectrogram, two.forward(chunk))
+    assert np.array_equal(one.inverse(spectrogram), two.inverse(spectrogram))
+    right = spectrogram.reshape(2, 2, spec.dim_f, spec.dim_t)[::-1].reshape(spectrogram.shape)
+    assert np.array_equal(one.inverse(right), one.inverse(spectrogram)[::-1])
+
+
+def test_an_error_in_one_channel_is_not_lost() -> None:
+    spec = SPECS[-1]
+    with pytest.raises(ValueError, match="broadcast"):
+        Stft(spec, workers=2).inverse(np.zeros((4, 1, 9), np.float32), samples=10**6)
 
 
 def test_sizes_of_the_released_vocals_network() -> None:

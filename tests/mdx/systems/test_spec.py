@@ -9,6 +9,7 @@ import yaml
 from mdx.errors import ConfigError
 from mdx.separator import Separator
 from mdx.systems.find import find_system, read_system, system_names
+from mdx.systems.mappings import read_mapping
 from mdx.systems.spec import track_name
 from tests.tiny import edit_system, noise
 
@@ -193,3 +194,12 @@ def test_training_data_is_a_list_of_names(tiny_copy: Path, value: object) -> Non
     tiny_copy.write_text(yaml.safe_dump(system))
     with pytest.raises(ConfigError, match=r"training_data: got .*, expected a list of names"):
         read_system(tiny_copy)
+
+
+def test_a_mapping_belongs_to_who_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("stems: [bass]")
+    read_mapping(path)["stems"].append("drums")
+    assert read_mapping(path) == {"stems": ["bass"]}
+    path.write_text("stems: [vocals]")
+    assert read_mapping(path) == {"stems": ["vocals"]}
