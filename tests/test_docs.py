@@ -31,8 +31,8 @@ ROOMS = ("mdx", "models", "evaluator", "training", "demo", "benchmarks", "tests"
 WORDS = ROOT / "tests" / "words.txt"  # what the spelling check takes for mistakes, and is none
 # Options of other programs; ours are looked up in the code.
 FOREIGN_PROGRAMS = {
-    ".", "apt-get", "cd", "chromium", "docker", "eval", "export", "for", "grep", "python",
-    "python3", "ssh", "strace",
+    ".", "apt-get", "cd", "chromium", "docker", "eval", "export", "for", "grep", "mypy", "pytest",
+    "python", "python3", "ruff", "ssh", "strace",
 }  # fmt: skip
 FOREIGN_OPTIONS = {"--constraint", "--no-deps", "--volume"}
 # What commands of the docs write, and what the docs tell the reader to write.
