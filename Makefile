@@ -45,19 +45,19 @@ test: $(VENV)/.test
 wheel: $(VENV)/.test
 	PYTHON=$(BIN)/python sh tools/try_wheel.sh
 
-$(VENV)/bin/python:
-	PYTHON=$(PYTHON) sh tools/venv.sh $(VENV)
+$(VENV)/bin/activate:
+	@PYTHON='$(PYTHON)' sh tools/venv.sh $(VENV)
 
-$(VENV)/.inference: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,report]'
-	touch $@
+$(VENV)/.inference: pyproject.toml constraints.txt | $(VENV)/bin/activate
+	@sh tools/install.sh $(VENV) --editable '.[demo,report,serve]'
+	@touch $@
 
-$(VENV)/.train: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,report,train]'
-	touch $@ $(VENV)/.inference
+$(VENV)/.train: pyproject.toml constraints.txt | $(VENV)/bin/activate
+	@sh tools/install.sh $(VENV) --editable '.[demo,report,serve,train]'
+	@touch $@ $(VENV)/.inference
 
-$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
-	# Its dependency, pyaudio, is for loudspeakers and has no wheels.
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt tinysoundfont
-	touch $@ $(VENV)/.inference $(VENV)/.train
+# tinysoundfont goes without its dependency, pyaudio, which is for loudspeakers and has no wheels.
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/activate
+	@sh tools/install.sh $(VENV) --editable '.[test]'
+	@sh tools/install.sh $(VENV) --no-deps tinysoundfont
+	@touch $@ $(VENV)/.inference $(VENV)/.train

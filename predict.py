@@ -7,23 +7,31 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from evaluator.music_demixing import MusicDemixingPredictor
-from mdx.cli.environment import (
-    flag_of_environment,
-    system_of_environment,
-    threads_of_environment,
-)
-from mdx.cli.process import Stopped, complain, print_any_name, stopping_cleanly
-from mdx.errors import ConfigError, MdxError
-from mdx.estimators.front_ends import is_heavy
-from mdx.limit.challenge import ROUND_1
-from mdx.limit.policy import find_limit, parse_limit
-from mdx.machine import peak_memory
-from mdx.runtimes.memory import save_memory
-from mdx.separator import Separator
-from mdx.stages import Stages
-from mdx.systems.find import find_system
-from mdx.systems.spec import SOURCES
+try:
+    from evaluator.music_demixing import MusicDemixingPredictor
+    from mdx.cli.environment import (
+        flag_of_environment,
+        system_of_environment,
+        threads_of_environment,
+    )
+    from mdx.cli.process import Stopped, complain, print_any_name, stopping_cleanly
+    from mdx.errors import ConfigError, MdxError
+    from mdx.estimators.front_ends import is_heavy
+    from mdx.limit.challenge import ROUND_1
+    from mdx.limit.policy import find_limit, parse_limit
+    from mdx.machine import peak_memory
+    from mdx.runtimes.memory import save_memory
+    from mdx.separator import Separator
+    from mdx.stages import Stages
+    from mdx.systems.find import find_system
+    from mdx.systems.spec import SOURCES
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    sys.exit(  # the Python of the system, most often
+        f"error: {sys.executable}: got no package '{missing.name}', expected a Python with the "
+        "submission's; make demo installs them for .venv/bin/python, pip install . for another one"
+    )
 
 
 class Submission(MusicDemixingPredictor):

@@ -44,6 +44,7 @@ from evaluator.tables import (
     stage_table,
     timing_lines,
     update_readme,
+    verdict_line,
 )
 from evaluator.test_sets import TestSet, find_test_set
 from mdx.cluster.connect import Cluster
@@ -185,6 +186,7 @@ def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
     if args.check == "paper":
         print(f"\nThe paper's rows, published -> found, within {report['paper']['tolerance']} dB:")
         print(paper_table(report["paper"]))
+        print(verdict_line(report["paper"]))
         print("\n".join(relation_lines(report["paper"])))
     for entry in report["systems"]:
         for warning in entry["warnings"]:

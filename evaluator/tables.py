@@ -1,9 +1,11 @@
 """A report as Markdown tables, on the screen and in the README."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluator.paper import NOT_COMPARABLE, OUTSIDE, REPRODUCED
 from evaluator.score_files import METRICS as MUSEVAL_METRICS
 from evaluator.score_files import Medians
 from evaluator.scores import COLUMNS
@@ -69,7 +71,14 @@ def paper_table(check: Mapping[str, Any]) -> str:
             cells = [f"{pair['published']:.2f} -> {_decibel(pair['found'])}" for pair in pairs]
         verdict = f"{row['status']}: {row['reason']}" if row["reason"] else row["status"]
         rows.append([row["row"], row["test_set"], *cells, verdict])
-    return markdown_table(["row", "test set", *SOURCES, "verdict"], rows)
+    return markdown_table(["row", "test set", *SOURCES, "verdict"], rows, words=(1, -1))
+
+
+def verdict_line(check: Mapping[str, Any]) -> str:
+    """How many of the paper's rows got which verdict."""
+    found = Counter(row["status"] for row in check["rows"])
+    verdicts = (f"{found[status]} {status}" for status in (REPRODUCED, OUTSIDE, NOT_COMPARABLE))
+    return f"{len(check['rows'])} rows: {', '.join(verdicts)}"
 
 
 def relation_lines(check: Mapping[str, Any]) -> list[str]:
@@ -177,14 +186,21 @@ def decibels(values: Mapping[str, float | None]) -> list[str]:
     return [_decibel(values[column]) for column in COLUMNS]
 
 
-def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """A table in Markdown that is easy to read as text: numbers to the right, but the first."""
+def markdown_table(header: list[str], rows: list[list[str]], *, words: Sequence[int] = ()) -> str:
+    """A table in Markdown that is easy to read as text: words to the left, numbers to the right.
+
+    The first column has words; `words` are the places of others that have.
+    """
+    left = {0, *(place % len(header) for place in words)}
     widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    rule = ["-" * (n if i in left else n - 1) + ("" if i in left else ":")
+            for i, n in enumerate(widths)]  # fmt: skip
     lines = []
     for cells in (header, rule, *rows):
-        padded = [cells[0].ljust(widths[0])]
-        padded += [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+        padded = (
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
         lines.append(f"| {' | '.join(padded)} |")
     return "\n".join(lines)
 
@@ -213,4 +229,6 @@ def machine_table(report: Mapping[str, Any]) -> str:
             key = there["host"], there["worker"], there["cpu"]
             found.setdefault(key, []).extend(song["seconds"])
     rows = [[*key, str(len(seconds)), f"{sum(seconds):.1f}"] for key, seconds in found.items()]
-    return markdown_table(["machine", "worker", "CPU", "songs", "seconds"], sorted(rows))
+    return markdown_table(
+        ["machine", "worker", "CPU", "songs", "seconds"], sorted(rows), words=(1, 2)
+    )

@@ -31,8 +31,8 @@ ROOMS = ("mdx", "models", "evaluator", "training", "demo", "benchmarks", "tests"
 WORDS = ROOT / "tests" / "words.txt"  # words that the spelling check must accept
 # Options of other programs; ours are looked up in the code.
 FOREIGN_PROGRAMS = {
-    ".", "apt-get", "cd", "chromium", "docker", "eval", "export", "for", "grep", "python",
-    "python3", "ssh", "strace",
+    ".", "apt-get", "cd", "chromium", "docker", "eval", "export", "for", "grep", "mypy", "pytest",
+    "python", "python3", "ruff", "ssh", "strace",
 }  # fmt: skip
 FOREIGN_OPTIONS = {"--constraint", "--no-deps", "--volume"}
 # Files that commands in the docs write, or that the docs tell the reader to write.

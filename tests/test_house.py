@@ -210,10 +210,10 @@ def test_every_requirement_has_a_range_that_holds_its_pin() -> None:
         assert constraints()[canonicalize_name(requirement.name)] in requirement.specifier, line
 
 
-@pytest.mark.parametrize("name", ["Makefile", "Dockerfile"])
+@pytest.mark.parametrize("name", ["tools/install.sh", "Dockerfile"])
 def test_installs_use_the_constraints(name: str) -> None:
     text = (ROOT / name).read_text()
-    installs = re.findall(r"pip install .*", text)
+    installs = re.findall(r'pip"? install .*', text)
     assert installs and all("--constraint constraints.txt" in line for line in installs)
 
 
@@ -244,7 +244,10 @@ def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
             find_wanted(name)
         return
     published = {wanted.name for wanted in find_wanted(name)}
-    assert names or published
+    # Networks that somebody has converted here are no longer wanted.
+    checkpoints = [checkpoint_of(entries, file) for file in spec.files]
+    converted = [name for name in checkpoints if name and entries[name].url is not None]
+    assert names or published or converted, "got no weights in git and no url, expected one of them"
     for file in names:
         assert read_weights(folder, file) and file not in published
 

@@ -40,6 +40,13 @@ def run(*arguments: object, root: Path = ROOT, **env: object) -> "subprocess.Com
     )
 
 
+def test_a_python_without_the_packages_says_where_there_is_one() -> None:
+    command = [sys.executable, "-S", str(ROOT / "predict.py")]
+    child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert child.returncode == 1 and child.stderr.count("\n") == 1
+    assert "got no package 'soundfile'" in child.stderr and "make demo" in child.stderr
+
+
 def test_the_user_s_own_songs(tiny_system: Path, song: Path, tmp_path: Path) -> None:
     second = song.with_name("another.flac")
     sf.write(second, noise(9000)[0], 22050)

@@ -5,6 +5,7 @@ import logging
 import secrets
 import sys
 from pathlib import Path
+from shlex import quote
 
 from mdx.cli.arguments import add_runtime_arguments
 from mdx.cli.environment import check_threads, system_of_environment, threads_of_environment
@@ -101,7 +102,7 @@ def serve(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise ConfigError(
             "mdx serve", got=f"no {error.name} here", expected="what the page needs",
-            hint="pip install 'kuielab-mdx-net[serve]'",
+            hint=f"{quote(sys.executable)} -m pip install 'kuielab-mdx-net[serve]'",
         ) from error  # fmt: skip
     for name in ("keep", "max_upload", "max_hours", "max_songs"):
         if not 0 < getattr(args, name) < 1e9:

@@ -13,7 +13,7 @@ from evaluator.paper import check_paper, outside
 from evaluator.published import PATH, Published, read_published
 from evaluator.scores import COLUMNS, METRICS
 from evaluator.systems import read_systems
-from evaluator.tables import board_table, paper_table, relation_lines
+from evaluator.tables import board_table, paper_table, relation_lines, verdict_line
 from evaluator.test_sets import TestSet
 from mdx.errors import ConfigError
 from mdx.systems.spec import MUSDB18_TEST, MUSDB18_TRAIN, SOURCES
@@ -117,7 +117,13 @@ def test_the_final_row_is_reproduced_and_the_draft_is_not(published: Published) 
     assert outside(result) == 0  # the draft is superseded
     for row in ("TFC-TDF-U-Net v2", "KUIELab-MDX-Net", "TFC-TDF-U-Net v2 + Demucs"):
         assert verdicts(result)[row] == "not comparable"
-    assert "7.33 -> 7.33" in paper_table(result)
+    table = paper_table(result).splitlines()
+    assert "7.33 -> 7.33" in "\n".join(table)
+    assert table[1].endswith("- |") and "- | -" in table[1]  # words are to the left
+    count = len(result["rows"])
+    assert (
+        verdict_line(result) == f"{count} rows: 1 reproduced, 1 outside, {count - 2} not comparable"
+    )
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -219,8 +219,12 @@ def test_it_runs_from_the_command_line_and_down_its_ladder(
             assert samples.shape == (SAMPLE_RATE // 4, 2) and np.isfinite(samples).all()
     levels = json.loads((out / "song" / "quality.json").read_text())["levels"]
     labels = [level["label"] for level in levels]
-    more = ["int8, vocals"] if name == "resunet_decouple" else []
-    assert labels == ["float32", "int8", *more, "scaled mixture"]
+    ladder = [
+        ", ".join([level["precision"], *level.get("estimators", [])])
+        for level in shelved.values["ladder"]
+    ]
+    few = [label for label in [*ladder, "scaled mixture"] if label != "bf16"]  # not of every CPU
+    assert [label for label in labels if label != "bf16"] == few
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -174,7 +174,7 @@ def test_every_format_is_of_an_architecture() -> None:
 
 def test_a_checkpoint_of_no_known_system(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match=r"got a checkpoint of another .* Open-Unmix, X-UMX, D3"):
+    with pytest.raises(WeightsError, match=r"got a checkpoint of another .*X-UMX, .*D3"):
         convert_checkpoint(tmp_path / "other.pth", tmp_path / "other.onnx")
     assert not (tmp_path / "other.onnx").exists()
 

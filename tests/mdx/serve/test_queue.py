@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -190,5 +191,5 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == (
         f"error: mdx serve: got no {package} here, expected what the page needs; "
-        "pip install 'kuielab-mdx-net[serve]'\n"
+        f"{quote(sys.executable)} -m pip install 'kuielab-mdx-net[serve]'\n"
     )
