@@ -169,11 +169,15 @@ class SeparatorConfig:
 
 @dataclass(frozen=True)
 class MixerConfig:
-    """How the Mixer is fitted; the numbers apply to rmsprop only and default to the paper's."""
+    """How the Mixer is fitted; rate and epochs are rmsprop's and default to the paper's."""
 
     method: str = "least_squares"  # in closed form, or rmsprop: the paper's gradient descent
     learning_rate: float = 0.003
     epochs: int = 10
+    swap: bool = False  # use every song a second time with its channels swapped
+    # least_squares: cost of the squared distance to a Mixer that passes stems through, as a share
+    # of the energy of the source.
+    ridge: float = 0.0
 
     def __post_init__(self) -> None:
         expected = f"one of {', '.join(MIXER_METHODS)}"
@@ -181,6 +185,7 @@ class MixerConfig:
         rate = self.learning_rate
         _require(0 < rate < math.inf, "mixer: learning_rate", rate, "a number above 0")
         _require(self.epochs >= 1, "mixer: epochs", self.epochs, "at least 1")
+        _require(0 <= self.ridge < math.inf, "mixer: ridge", self.ridge, "0 or a number above")
 
 
 def read_config(name: str) -> Mapping[str, SeparatorConfig]:

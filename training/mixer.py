@@ -3,7 +3,7 @@
 import io
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from mdx.files import write_atomically
 from mdx.separator import Separator
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
-from models.mixer import INPUTS, Mixer
+from models.mixer import INPUTS, OUTPUTS, Mixer
 from training.config import MixerConfig
 from training.songs import Song
 from training.validation import read_stems
@@ -47,8 +47,10 @@ def train_mixer(songs: Sequence[Song], system: str, config: MixerConfig, *, seed
     for number, song in enumerate(songs, 1):
         by_song.append(_measure(separator, song))
         log.info("mixer: song %d of %d, %s", number, len(songs), song.name)
+    if config.swap:
+        by_song += [[_swapped(part) for part in parts] for parts in by_song]
     if config.method == "least_squares":
-        return _solve(by_song)
+        return _solve(by_song, config.ridge)
     return _descend([part for parts in by_song for part in parts], config, seed)
 
 
@@ -73,7 +75,15 @@ def _measure(separator: Separator, song: Song) -> list[Moments]:
     return parts
 
 
-def _solve(by_song: Sequence[Sequence[Moments]]) -> Mixer:
+def _swapped(part: Moments) -> Moments:
+    # Of the same audio with left and right swapped.
+    inputs = np.arange(INPUTS) ^ 1
+    outputs = inputs[:OUTPUTS]
+    gram, cross = part.gram[np.ix_(inputs, inputs)], part.cross[np.ix_(inputs, outputs)]
+    return replace(part, gram=gram, cross=cross)
+
+
+def _solve(by_song: Sequence[Sequence[Moments]], ridge: float) -> Mixer:
     # For each source, all songs have the same weight whatever their level, except those without it.
     gram = np.zeros((len(SOURCES), INPUTS, INPUTS))
     cross = np.zeros((len(SOURCES), INPUTS, 2))
@@ -84,6 +94,8 @@ def _solve(by_song: Sequence[Sequence[Moments]]) -> Mixer:
                 rows = slice(2 * index, 2 * index + 2)
                 gram[index] += np.sum([part.gram for part in parts], axis=0) / energy
                 cross[index] += np.sum([part.cross[:, rows] for part in parts], axis=0) / energy
+                gram[index] += ridge * np.eye(INPUTS)
+                cross[index] += ridge * np.eye(INPUTS, OUTPUTS)[:, rows]
     mixer = Mixer()
     for index in range(len(SOURCES)):
         if gram[index].any():

@@ -228,6 +228,7 @@ def test_a_key_that_no_source_may_leave_out_is_named(tmp_path: Path) -> None:
         ({"method": "adam"}, "mixer: method: got 'adam', expected one of least_squares, rmsprop"),
         ({"learning_rate": -0.1}, "mixer: learning_rate: got -0.1, expected a number above 0"),
         ({"epochs": 0}, "mixer: epochs: got 0, expected at least 1"),
+        ({"ridge": -1.0}, "mixer: ridge: got -1.0, expected 0 or a number above"),
         ({"epoch": 1}, "mixer: got unknown key 'epoch'"),
         (None, "mixer: got NoneType, expected a mapping"),
     ],

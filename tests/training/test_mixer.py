@@ -1,5 +1,6 @@
 """Step two in miniature: the Mixer for separators with known errors."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,55 @@ def test_a_source_that_no_song_has_is_handed_through(
     songs = noise_songs(tmp_path, monkeypatch, count=1, silent="bass")
     weight = train_mixer(songs, "any", LEAST_SQUARES).linear.weight.detach().numpy()
     np.testing.assert_array_equal(weight[:2], np.eye(2, 10))
+
+
+@pytest.mark.parametrize("method", ["least_squares", "rmsprop"])
+def test_swapping_channels_makes_both_sides_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    songs = noise_songs(tmp_path / "songs", monkeypatch)
+    config = MixerConfig(method, swap=True, ridge=0.01)
+    weight = train_mixer(songs, "any", config).linear.weight.detach().numpy()
+    sides = np.arange(10) ^ 1
+    swapped = weight[np.ix_(sides[:8], sides)]
+    tolerance = 1e-5 if method == "least_squares" else 0.05  # one step after another
+    np.testing.assert_allclose(weight, swapped, atol=tolerance)
+
+
+def test_swapping_is_like_having_the_swapped_songs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ridge = MixerConfig(ridge=0.01)
+    songs = noise_songs(tmp_path, monkeypatch, count=1)
+    found = train_mixer(songs, "any", replace(ridge, swap=True)).linear.weight
+    for source in SOURCES:
+        stem, rate = sf.read(tmp_path / "song 0" / f"{source}.wav", dtype="int16")
+        (tmp_path / "song 1").mkdir(exist_ok=True)
+        sf.write(tmp_path / "song 1" / f"{source}.wav", stem[:, ::-1], rate)
+    both = find_songs(tmp_path)
+    monkeypatch.setattr(Separator, "load", lambda name: Leaky(both))
+    expected = train_mixer(both, "any", ridge).linear.weight
+    np.testing.assert_allclose(found.detach(), expected.detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize("ridge", [0.01, 0.3, 1e6])
+def test_a_ridge_holds_the_mixer_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ridge: float
+) -> None:
+    (song,) = songs = noise_songs(tmp_path, monkeypatch, count=1)
+    weight = train_mixer(songs, "any", MixerConfig(ridge=ridge)).linear.weight.detach().numpy()
+    references = read_stems(song).astype(np.float64)
+    mix = references.sum(axis=0)
+    inputs = np.concatenate([*(references + mix / 4), mix]).T
+    for index, stem in enumerate(references):
+        # Least squares of the same cost: the ridge is ten samples more.
+        level, rows = np.sqrt(np.square(stem).sum()), slice(2 * index, 2 * index + 2)
+        a = np.concatenate([inputs / level, np.sqrt(ridge) * np.eye(10)])
+        b = np.concatenate([stem.T / level, np.sqrt(ridge) * np.eye(10)[:, rows]])
+        expected = np.linalg.lstsq(a, b)[0].T
+        np.testing.assert_allclose(weight[rows], expected, atol=1e-4)
+    if ridge == 1e6:
+        np.testing.assert_allclose(weight, np.eye(8, 10), atol=1e-4)
 
 
 def test_descending_is_rmsprop_on_the_audio_itself(
