@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evaluator.test_sets import DEMO_SONGS, SUBSETS
 from mdx.limit.challenge import ROUND_1
+from mdx.systems.find import DEFAULT_SYSTEM
 from mdx.systems.weights import PRECISIONS
 
 
@@ -25,7 +26,8 @@ def get_parser() -> argparse.ArgumentParser:
     add("--tracks", action="append", default=[], metavar="NAME",
         help="only this track, or those of a pattern such as 'BKS*'; may be given several times")
     add("--system", action="append", dest="systems", metavar="NAME",
-        help="a system to run; may be given several times (default: demo, but none with --stems)")
+        help="a system to run; may be given several times "
+        f"(default: {DEFAULT_SYSTEM}, but none with --stems)")
     add("--stems", action="append", default=[], type=Path, metavar="DIR",
         help="also score stems that another tool made: WAV or FLAC files below DIR, such as "
         "<song>/vocals.wav or '<song>_(Vocals).flac'; may be given several times")

@@ -51,8 +51,7 @@ from mdx.cluster.connect import Cluster
 from mdx.cluster.dispatch import remove_drafts
 from mdx.errors import AudioError, MdxError
 from mdx.limit.policy import parse_limit
-
-DEFAULT_SYSTEM = "demo"  # what is run where nothing is named
+from mdx.systems.find import DEFAULT_SYSTEM
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -29,7 +29,7 @@ from mdx.monitor import Monitor, Progress
 from mdx.pipeline import Stream
 from mdx.runtimes.runtime import Runtime
 from mdx.stages import Stages
-from mdx.systems.find import find_system
+from mdx.systems.find import DEFAULT_SYSTEM, find_system
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
 
@@ -60,9 +60,9 @@ class Separator:
 
     @classmethod
     def load(
-        cls, system: str | Path = "demo", *, threads: int | None = None, runtime: str = "auto",
-        provider: str = "cpu", precision: str = "float32", sources: Sequence[str] | None = None,
-        limited: bool = False, spend_budget: bool = False,
+        cls, system: str | Path = DEFAULT_SYSTEM, *, threads: int | None = None,
+        runtime: str = "auto", provider: str = "cpu", precision: str = "float32",
+        sources: Sequence[str] | None = None, limited: bool = False, spend_budget: bool = False,
     ) -> "Separator":  # fmt: skip
         """Load a system by name, or by the path of its YAML; weights are verified on the way.
 

@@ -13,13 +13,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from mdx.errors import WeightsError
-from mdx.systems.find import find_system, system_names
+from mdx.systems.find import DEFAULT_SYSTEM, find_system, system_names
 from mdx.systems.manifest import checkpoint_of, read_manifest
 from mdx.systems.spec import MODELS
 from mdx.systems.weights import read_weights
 from models.fetch.wanted import find_wanted
 
 ROOT = Path(__file__).resolve().parent.parent
+OURS = ("demo/", "synthetic/")  # weights in git
 ROOMS = ("mdx", "models", "evaluator", "training", "demo", "benchmarks", "predict")
 # The packages that each package may import; imports within mdx are restricted further below.
 MAY_IMPORT = {
@@ -222,19 +223,22 @@ def test_aicrowd_json_agrees_with_the_default_system() -> None:
     assert set(submission) == {
         "challenge_id", "grader_id", "authors", "description", "external_dataset_used",
     }  # fmt: skip
-    assert submission["external_dataset_used"] is (find_system("demo")[0].leaderboard != "A")
+    assert submission["external_dataset_used"] is (
+        find_system(DEFAULT_SYSTEM)[0].leaderboard != "A"
+    )
 
 
-def test_the_demo_systems_differ_in_the_mixer_only() -> None:
-    demo, bare = find_system("demo")[0], find_system("demo_no_mixer")[0]
-    assert bare.estimators == demo.estimators and bare.combine == () and demo.mixer is not None
-    assert (bare.stems, bare.leaderboard) == (demo.stems, demo.leaderboard)
+@pytest.mark.parametrize("name", ["demo", "synthetic"])
+def test_systems_without_a_mixer_differ_in_nothing_else(name: str) -> None:
+    whole, bare = find_system(name)[0], find_system(f"{name}_no_mixer")[0]
+    assert bare.estimators == whole.estimators and bare.combine == () and whole.mixer is not None
+    assert (bare.stems, bare.leaderboard) == (whole.stems, whole.leaderboard)
 
 
 @pytest.mark.parametrize("name", system_names())
 def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
     spec, folder = find_system(name)
-    names = [file for file in spec.files if file.startswith("demo/")]
+    names = [file for file in spec.files if file.startswith(OURS)]
     entries = read_manifest(folder)
     if not names and not any(
         file in entries or checkpoint_of(entries, file) for file in spec.files
@@ -252,6 +256,7 @@ def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
         assert read_weights(folder, file) and file not in published
 
 
-def test_demo_weights_are_small() -> None:
-    sizes = [path.stat().st_size for path in (MODELS / "weights" / "demo").iterdir()]
-    assert len(sizes) == 9 and sum(sizes) <= 8_000_000
+@pytest.mark.parametrize(("folder", "files", "most"), [("demo", 9, 8), ("synthetic", 4, 30)])
+def test_weights_in_git_are_small(folder: str, files: int, most: int) -> None:
+    sizes = [path.stat().st_size for path in (MODELS / "weights" / folder).iterdir()]
+    assert len(sizes) == files and sum(sizes) <= most * 1_000_000

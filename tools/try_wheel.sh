@@ -21,9 +21,9 @@ time = np.arange(3 * 44100) / 44100
 sf.write("song.mp3", 0.3 * np.sin(2 * np.pi * 220 * time), 44100)
 END
 venv/bin/mdx --version
-venv/bin/mdx systems | grep -q '^demo .* yes '
+venv/bin/mdx systems | grep -q '^synthetic .* yes '
 venv/bin/mdx separate song.mp3 --format flac --precision auto
-venv/bin/mdx fetch demo
+venv/bin/mdx fetch synthetic
 venv/bin/mdx describe venv/lib/python3.*/site-packages/mdx/_repository/models/weights/demo/bass.onnx
 for stem in bass drums other vocals; do
     test -s "separated/song/$stem.flac" || { echo "error: no $stem.flac" >&2; exit 1; }

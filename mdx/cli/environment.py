@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from mdx.errors import ConfigError
 from mdx.machine import available_cpus
+from mdx.systems.find import DEFAULT_SYSTEM
 
-DEFAULT_SYSTEM = "demo"  # submitted unless the environment names another
 WORDS: Mapping[str, bool] = MappingProxyType({
     "": False, "0": False, "no": False, "false": False, "off": False,
     "1": True, "yes": True, "true": True, "on": True,

@@ -4,13 +4,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from mdx.systems.find import DEFAULT_SYSTEM
+
 
 @dataclass(frozen=True)
 class Settings:
     """The options for separating and storing songs, and their bounds."""
 
     folder: Path  # of songs and stems
-    system: str = "demo"  # the page's initial choice
+    system: str = DEFAULT_SYSTEM  # the page's initial choice
     precision: str = "float32"
     limit: str | None = None  # per song, as for --limit; None: the system's own
     threads: int | None = None

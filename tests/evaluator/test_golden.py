@@ -1,4 +1,4 @@
-"""The demo systems' results on two fixed songs have not changed."""
+"""The results of our own systems on two fixed songs have not changed."""
 
 import json
 from pathlib import Path

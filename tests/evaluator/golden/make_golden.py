@@ -1,7 +1,7 @@
-"""`python -m tests.evaluator.golden.make_golden`: run the demo systems on two short songs again.
+"""`python -m tests.evaluator.golden.make_golden`: run our own systems on two short songs again.
 
 It writes golden.json next to this file: the songs' part of the report, without timing. Run it and
-inspect the difference whenever the demo songs, the demo weights or the metrics change.
+inspect the difference whenever the demo songs, our weights or the metrics change.
 """
 
 import json
@@ -17,10 +17,12 @@ GOLDEN = Path(__file__).with_name("golden.json")
 
 
 def run_golden(folder: Path) -> Any:
-    """Compose the songs and run both demo systems on them; returns their part of the report."""
+    """Compose the songs and run our own systems on them; returns their part of the report."""
     songs = folder / "songs"
     compose(["--out", str(songs), "--test", "2", "--seconds", "3", "--seed", "3", "--jobs", "1"])
-    options = ["--system", "demo_no_mixer", "--system", "demo", "--excerpt", "0"]
+    options = ["--excerpt", "0"]
+    for name in ("demo_no_mixer", "demo", "synthetic"):
+        options += ["--system", name]
     if evaluate(["--songs", str(songs / "test"), "--out", str(folder / "out"), *options]) != 0:
         raise SystemExit("the golden run failed")
     report = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
