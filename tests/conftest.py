@@ -28,9 +28,7 @@ def no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _same_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logging as before any command: commands, and some packages, change it for the process."""
-    logging.disable(logging.NOTSET)
-    logging.getLogger().setLevel(logging.WARNING)
+    """Our logging as before any command, since a command changes it for the whole process."""
     logger = logging.getLogger("mdx")
     for key, value in (("handlers", []), ("propagate", True)):
         monkeypatch.setattr(logger, key, value)

@@ -1,6 +1,7 @@
 """Int8 graphs by NNCF, in which any layer can be put back into float32."""
 
 import importlib.util
+import logging
 from collections.abc import Sequence
 
 import onnx
@@ -43,7 +44,8 @@ def quantise(model: onnx.ModelProto, spectrograms: Sequence[Audio]) -> onnx.Mode
     """
     import nncf
 
-    nncf.set_log_level(40)  # errors only
+    # Not by nncf.set_log_level, which would also silence handlers that others added.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     name = model.graph.input[0].name
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
     dataset = nncf.Dataset([spectrogram[None] for spectrogram in spectrograms], lambda x: {name: x})
