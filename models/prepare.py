@@ -1,6 +1,7 @@
 """Rewrites an exported graph to save work in runtimes, without changing its function."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -128,10 +129,7 @@ def _transpose_first(graph: onnx.GraphProto) -> int:
     makers = {node.output[0]: node for node in graph.node}
     uses, source = _uses(graph), graph.input[0].name
     for transpose in filter(_swaps, graph.node):
-        name, chain = transpose.input[0], list[onnx.NodeProto]()
-        while name in makers and uses[name] == 1 and _is_pointwise(makers[name]):
-            chain.append(makers[name])
-            name = chain[-1].input[0]
+        chain, name = _chain(transpose.input[0], makers, uses, lambda node: node.input[0])
         if chain and name == source and uses[source] == 1:
             chain[0].output[0] = transpose.output[0]
             chain[-1].input[0] = f"{source}_transposed"
@@ -145,10 +143,7 @@ def _transpose_last(graph: onnx.GraphProto) -> int:
     readers = {node.input[0]: node for node in graph.node if node.input}
     uses, end = _uses(graph), graph.output[0].name
     for transpose in filter(_swaps, graph.node):
-        name, chain = transpose.output[0], list[onnx.NodeProto]()
-        while name in readers and uses[name] == 1 and _is_pointwise(readers[name]):
-            chain.append(readers[name])
-            name = chain[-1].output[0]
+        chain, name = _chain(transpose.output[0], readers, uses, lambda node: node.output[0])
         if chain and name == end and uses[end] == 1:
             chain[0].input[0] = transpose.input[0]
             chain[-1].output[0] = f"{end}_transposed"
@@ -156,6 +151,18 @@ def _transpose_last(graph: onnx.GraphProto) -> int:
             _replace(graph, [*(node for node in graph.node if node is not transpose), last])
             return 1
     return 0
+
+
+def _chain(
+    name: str, neighbours: Mapping[str, onnx.NodeProto], uses: Counter[str],
+    end: Callable[[onnx.NodeProto], str],
+) -> tuple[list[onnx.NodeProto], str]:  # fmt: skip
+    # The pointwise layers that follow each other from one tensor on, and the tensor at their end.
+    chain: list[onnx.NodeProto] = []
+    while name in neighbours and uses[name] == 1 and _is_pointwise(neighbours[name]):
+        chain.append(neighbours[name])
+        name = end(chain[-1])
+    return chain, name
 
 
 def _swaps(node: onnx.NodeProto) -> bool:
