@@ -6,7 +6,11 @@ cd "$(dirname "$0")/.."
 build=$PWD/build
 work=$(mktemp -d)
 server=
-trap 'test -z "$server" || kill "$server"; rm -rf "$work" "$build"' EXIT
+stop() { # and wait: a worker that is still starting must not lose its packages
+    test -z "$server" || { kill "$server"; wait "$server" || true; }
+    rm -rf "$work" "$build"
+}
+trap stop EXIT
 rm -rf "$build" # what an older build left would be taken into the wheel
 PYTHON="${PYTHON:-python3}" sh tools/venv.sh "$work/venv"
 pip() { "$work/venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
