@@ -55,7 +55,8 @@ INSIDE = {
     },
     # The page is a caller like the command line, and may import no more of the runtime.
     "serve": {
-        "mdx.separator", "mdx.limit.policy", "mdx.runtimes.memory", "mdx.estimators.front_ends",
+        "mdx.separator", "mdx.limit.policy", "mdx.runtimes.memory", "mdx.runtimes.runtime",
+        "mdx.estimators.front_ends",
         "mdx.audio.drafts", "mdx.audio.encode", "mdx.audio.formats", "mdx.audio.read",
         "mdx.audio.soundfiles", "mdx.audio.tags", "mdx.audio.write", "mdx.systems.find",
         "mdx.systems.listing", "mdx.systems.selection",

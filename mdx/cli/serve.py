@@ -83,8 +83,8 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
         "(default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
-        "--precision", choices=("float32", "int8"), default="float32",
-        help="precision selected at first (default: %(default)s)",
+        "--precision", choices=("float32", "bf16", "int8"), default="float32",
+        help="precision selected at first; bf16 is for CPUs that support it (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
         "--limit", metavar="LIMIT",

@@ -54,7 +54,8 @@ class Runtime:
 
         A network whose sizes are not `fixed` runs in onnxruntime, which then holds little memory
         for it between calls. Others are computed in bfloat16 with the `precision` bf16; with auto,
-        if the machine can do that and the network is not int8. Raises NetworkError.
+        if the machine can do that and the network is not int8. Where it can, OpenVINO computes
+        whatever is not quantised in an int8 network in bfloat16 too. Raises NetworkError.
         """
         if not fixed:
             return OnnxNetwork(
@@ -85,7 +86,9 @@ def _open_onnx(runtime: Runtime, path: Path, name: str) -> Network:
 
 
 def _open_openvino(runtime: Runtime, path: Path, name: str) -> Network:
-    return OpenVinoNetwork(path, name, threads=runtime.workers, lean=runtime.lean)
+    # The layers of an int8 network that stay in float32 may take most of its time.
+    bf16 = precision_of(path) == "int8" and runtime.computes_bf16
+    return OpenVinoNetwork(path, name, threads=runtime.workers, lean=runtime.lean, bf16=bf16)
 
 
 def _open_fastest(runtime: Runtime, path: Path, name: str) -> Network:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdx.errors import ConfigError
+from mdx.estimators.front_ends import has_fixed_input
 from mdx.limit.policy import find_limit
+from mdx.runtimes.runtime import Runtime
 from mdx.serve.crew import Setup
 from mdx.serve.jobs import Wish
 from mdx.serve.settings import Settings
@@ -32,6 +34,7 @@ class Menu:
         self._systems[own.spec.name] = own
         self._path_of = {own.spec.name: settings.system}
         self.default = own.spec.name
+        self._computes_bf16 = Runtime(settings.runtime, provider=settings.provider).computes_bf16
         if not own.here:
             raise ConfigError(
                 f"system {own.spec.name}", got="no weights here", expected="all of them",
@@ -41,7 +44,7 @@ class Menu:
 
     def as_json(self) -> list[dict[str, Any]]:
         """All systems for the page, the available ones first."""
-        shown = [_as_json(listing) for listing in self._systems.values()]
+        shown = [self._as_json(listing) for listing in self._systems.values()]
         return sorted(shown, key=lambda it: (not it["here"], it["name"] != self.default))
 
     def choose(self, wish: Wish) -> Choice:
@@ -51,10 +54,11 @@ class Menu:
             known = [name for name, other in self._systems.items() if other.here]
             got = f"'{wish.system}'" if listing is None else f"'{wish.system}', which is not here"
             raise ConfigError("system", got=got, expected=f"one of {', '.join(known)}")
-        if wish.precision not in listing.precisions:
+        allowed = self._precisions(listing)
+        if wish.precision not in allowed:
             raise ConfigError(
                 f"system {wish.system}", got=f"precision '{wish.precision}'",
-                expected=f"one of {', '.join(listing.precisions)}",
+                expected=f"one of {', '.join(allowed)}",
             )  # fmt: skip
         sources, rest = stems_of(listing.spec, None, wish.two_stems)
         limit = find_limit(self._settings.limit, listing.spec.limit)
@@ -66,16 +70,23 @@ class Menu:
         )  # fmt: skip
         return Choice(setup, rest, (limit.kind, limit.value, limit.most) if limit else None)
 
+    def _precisions(self, listing: Listing) -> list[str]:
+        here = {
+            "float32": True,
+            "bf16": self._computes_bf16 and has_fixed_input(listing.spec),
+            "int8": listing.int8,
+        }
+        return [precision for precision, is_here in here.items() if is_here]
 
-def _as_json(listing: Listing) -> dict[str, Any]:
-    spec = listing.spec
-    return {
-        "name": spec.name,
-        "description": spec.description,
-        "stems": spec.stems,
-        "data": "; ".join(spec.training_data) or "nothing",
-        "licence": listing.licence,
-        "here": listing.here,
-        "fetch": f"mdx fetch {spec.name}" if listing.fetched else "",
-        "precisions": listing.precisions,
-    }
+    def _as_json(self, listing: Listing) -> dict[str, Any]:
+        spec = listing.spec
+        return {
+            "name": spec.name,
+            "description": spec.description,
+            "stems": spec.stems,
+            "data": "; ".join(spec.training_data) or "nothing",
+            "licence": listing.licence,
+            "here": listing.here,
+            "fetch": f"mdx fetch {spec.name}" if listing.fetched else "",
+            "precisions": self._precisions(listing),
+        }

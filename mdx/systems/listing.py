@@ -23,7 +23,7 @@ class Listing:
     there: tuple[bool, ...]  # whether each file is here
     fetched: bool  # whether `mdx fetch` knows all files
     licence: str  # of the code and the weights, as text
-    precisions: tuple[str, ...]  # float32, and int8 if those networks are here
+    int8: bool  # whether the int8 versions of all networks are here
 
     @property
     def here(self) -> bool:
@@ -42,15 +42,13 @@ def list_system(system: str | Path) -> Listing:
     entries = read_manifest(folder)
     found = [entry_of(entries, file) for file in spec.files]
     quantised = [int8_name(name) for name in spec.networks.values()]
-    int8 = bool(quantised) and all(
-        name in entries and weights_path(folder, name).is_file() for name in quantised
-    )
     return Listing(
         spec=spec,
         there=tuple(weights_path(folder, file).is_file() for file in spec.files),
         fetched=all(entry is not None and entry.is_known for entry in found),
         licence=spec.licence or ("MIT" if str(system) in system_names() else "not told"),
-        precisions=("float32", "int8") if int8 else ("float32",),
+        int8=bool(quantised)
+        and all(name in entries and weights_path(folder, name).is_file() for name in quantised),
     )
 
 

@@ -119,9 +119,9 @@ def test_separators_release_memory_if_demucs_is_present(
 ) -> None:
     leans: list[bool] = []
 
-    def note(path: Path, name: str, *, threads: int, lean: bool) -> OpenVinoNetwork:
+    def note(path: Path, name: str, *, lean: bool, **settings: Any) -> OpenVinoNetwork:
         leans.append(lean)
-        return OpenVinoNetwork(path, name, threads=threads, lean=lean)
+        return OpenVinoNetwork(path, name, lean=lean, **settings)
 
     monkeypatch.setattr("mdx.runtimes.runtime.OpenVinoNetwork", note)
     for system, lean in ((tiny_system, False), (stocked / "leaderboard_a.yaml", True)):

@@ -26,6 +26,6 @@ export function stemChoices(system) {
 }
 
 export function precisionChoices(system, preferred) {
-  const words = { float32: "float32: best", int8: "int8: faster" };
+  const words = { float32: "float32: best", bf16: "bf16: faster", int8: "int8: fastest" };
   return system.precisions.map((it) => make("option", { value: it, selected: it === preferred }, words[it]));
 }

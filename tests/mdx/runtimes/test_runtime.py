@@ -60,7 +60,7 @@ def test_what_cannot_be_is_refused(options: dict[str, object], message: str) -> 
 class Broken:
     """A stand-in for OpenVINO that cannot compile anything."""
 
-    def __init__(self, path: Path, name: str, *, threads: int, lean: bool) -> None:
+    def __init__(self, path: Path, name: str, *, threads: int, lean: bool, bf16: bool) -> None:
         raise NetworkError(name, got="an unknown operator", expected="an ONNX network")
 
 
