@@ -2,7 +2,7 @@
 
 import textwrap
 
-from mdx.systems.find import find_system, system_names
+from mdx.systems.find import DEFAULT_SYSTEM, find_system, system_names
 from mdx.systems.listing import entry_of
 from mdx.systems.manifest import WeightsEntry, read_manifest, weights_path
 
@@ -11,7 +11,9 @@ COLUMNS = ("name", "stems", "here", "MB", "trained on")
 LABEL = 13  # width of the labels in a system's text
 # Whether a system's weights are here, and if not, how to get them.
 HERE, PARTLY, FETCH, BY_HAND, NOWHERE = "yes", "in part", "fetch", "by hand", "none"
+DEFAULT = "*"  # behind the name of the default
 MEANINGS = (
+    f"{DEFAULT} the default",
     f"{FETCH}: mdx fetch NAME downloads the weights; {BY_HAND}: it says where they are; "
     f"{NOWHERE}: none are public",
     "mdx systems NAME: everything about one system, with its licence",
@@ -69,7 +71,8 @@ def _row(name: str) -> tuple[str, ...]:
     size = f"{sum(known) / 1e6:.3g}{more}" if known else ""
     there = [weights_path(folder, file).is_file() for file in spec.files]
     data = "; ".join(spec.training_data)
-    return name, ", ".join(spec.stems), _whereabouts(found, there), size, data
+    label = f"{name} {DEFAULT}" if name == DEFAULT_SYSTEM else name
+    return label, ", ".join(spec.stems), _whereabouts(found, there), size, data
 
 
 def _whereabouts(found: list[WeightsEntry | None], there: list[bool]) -> str:

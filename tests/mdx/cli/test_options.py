@@ -12,7 +12,7 @@ import soundfile as sf
 from mdx.audio.read import SongReader
 from mdx.cli.about import DISTRIBUTION
 from mdx.cli.main import main
-from mdx.systems.find import find_system, system_names
+from mdx.systems.find import DEFAULT_SYSTEM, find_system, system_names
 from mdx.systems.spec import SOURCES
 from tests.mdx.cli.kit import RATE, read, run, write_song
 
@@ -158,7 +158,9 @@ def test_the_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{four}fetch    111+  MUSDB18-HQ train; songs of ..." in told["leaderboard_b"]
     assert "vocals, accompaniment       by hand        MUSDB18 train" in told["tfc_tdf_v1"]
     assert told["mmdensenet"].endswith(f"{four}none") and "unknown" not in "".join(rows)
-    assert "mdx fetch NAME downloads the weights" in notes[0] and "mdx systems NAME" in notes[1]
+    assert [line for line in rows if " * " in line] == [told[DEFAULT_SYSTEM]]
+    assert notes[0] == "* the default" and "mdx systems NAME" in notes[2]
+    assert "mdx fetch NAME downloads the weights" in notes[1]
 
 
 def test_one_system_is_described(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
