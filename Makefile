@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := out/demo
 TRAIN := out/train-demo
 
-.PHONY: demo test train-demo train-gpu wheel
+.PHONY: demo test train-demo train-gpu wheel api
 
 # Renders held-out songs, separates them with the systems that are here, and scores the written files.
 demo: $(VENV)/.inference
@@ -45,6 +45,11 @@ test: $(VENV)/.test
 wheel: $(VENV)/.test
 	PYTHON=$(BIN)/python sh tools/try_wheel.sh
 
+# The reference of what other programs may use, made from the docstrings: out/api/index.html.
+api: $(VENV)/.api
+	PYTHONPATH=. $(BIN)/python -m pdoc mdx mdx.audio.formats mdx.limit.policy mdx.systems.listing \
+		evaluator.metrics evaluator.bss_eval evaluator.published --output-directory out/api
+
 $(VENV)/bin/activate:
 	@PYTHON='$(PYTHON)' sh tools/venv.sh $(VENV)
 
@@ -55,6 +60,10 @@ $(VENV)/.inference: pyproject.toml constraints.txt | $(VENV)/bin/activate
 $(VENV)/.train: pyproject.toml constraints.txt | $(VENV)/bin/activate
 	@sh tools/install.sh $(VENV) --editable '.[demo,report,serve,train]'
 	@touch $@ $(VENV)/.inference
+
+$(VENV)/.api: pyproject.toml constraints.txt | $(VENV)/bin/activate
+	@sh tools/install.sh $(VENV) --editable '.[api,serve]'
+	@touch $@
 
 # tinysoundfont goes without its dependency, pyaudio, which is for loudspeakers and has no wheels.
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/activate
