@@ -1,7 +1,7 @@
 """Progress reports to the challenge, for the grader's own `evaluator/music_demixing.py`.
 
 That file replaces ours and imports this one. Without the package `aicrowd_api`, or if its service
-cannot be reached, nothing is reported, and the songs are separated all the same.
+cannot be reached, nothing is reported; the songs are separated regardless.
 """
 
 import logging
@@ -22,12 +22,12 @@ def execution_running() -> None:
 
 
 def execution_progress(progress: float) -> None:
-    """Report which share of the songs is done, from 0 to 1."""
+    """Report the fraction of the songs that is done, from 0 to 1."""
     _register("AICROWD_EVENT_INFO", "execution_progress", progress=progress)
 
 
 def execution_success() -> None:
-    """Report that all songs are done, and where PREDICTIONS_OUTPUT_PATH says their stems are."""
+    """Report that all songs are done, with the folder of the stems (PREDICTIONS_OUTPUT_PATH)."""
     path = os.environ.get("PREDICTIONS_OUTPUT_PATH", False)
     _register("AICROWD_EVENT_SUCCESS", "execution_success", predictions_output_path=path)
 
@@ -53,5 +53,5 @@ def _register(kind: str, message: str, **facts: Any) -> None:
             payload={"event_type": f"music_demixing:{message}", **facts},
             blocking=kind != "AICROWD_EVENT_INFO",
         )
-    except Exception as error:  # whatever its service does, the songs come first
-        log.info("the challenge was not told of %s: %s", message, error)
+    except Exception as error:  # no failure of the service may stop the separation
+        log.info("could not report %s to the challenge: %s", message, error)

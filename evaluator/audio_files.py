@@ -1,4 +1,4 @@
-"""Opening audio files that libsndfile reads, whatever bytes their names consist of."""
+"""Opening audio files with libsndfile, including those whose names are not UTF-8."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ def open_audio(path: Path) -> sf.SoundFile:
 
 
 def duration(path: Path) -> float:
-    """Seconds of an audio file; 0 if it cannot be read, which its reader will report."""
+    """The duration of an audio file in seconds; 0 if it cannot be read (reported by its reader)."""
     try:
         with open_audio(path) as file:
             return float(file.frames / file.samplerate)

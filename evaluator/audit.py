@@ -1,7 +1,7 @@
 """The audit of the time limit: songs on slower, smaller and disturbed machines.
 
-Every case runs one song through the submission, as the grader would, and reports what the limit
-left of its quality.
+Every case runs one song through the submission, as the grader would, and reports the quality that
+remained under the limit.
 """
 
 import logging
@@ -24,8 +24,8 @@ from mdx.machine import available_cpus
 
 log = logging.getLogger(__name__)
 LIMITS = (ROUND_1, ROUND_2)
-FREEZE = 0.3  # of the limit
-LOAD = 2  # processes a CPU
+FREEZE = 0.3  # fraction of the limit
+LOAD = 2  # busy processes per CPU
 FAULTS = ("freeze", "load", "clock")
 
 
@@ -39,7 +39,7 @@ class Case:
     fault: str = "none"  # or one of FAULTS
 
     def disturbance(self, duration: float) -> Disturbance | None:
-        """The disturbance of the machine for a song of this many seconds."""
+        """The disturbance of the machine for a song of `duration` seconds."""
         if self.fault == "freeze":
             return frozen(FREEZE * (self.limit.seconds(duration) or duration), after=0.5)
         if self.fault == "load":
@@ -50,9 +50,9 @@ class Case:
 def make_cases(
     limits: Sequence[Limit], slowdowns: Sequence[float], cpus: Sequence[int]
 ) -> list[Case]:
-    """All combinations, and every fault on the machine as it is.
+    """Combine all limits, slowdowns and CPU counts; add each fault on the machine at full speed.
 
-    More CPUs than this machine has count as all of them.
+    CPU counts are capped at the number of CPUs that are available.
     """
     here = sorted({min(count, available_cpus()) for count in cpus})
     cases = []
@@ -68,7 +68,7 @@ def run_audit(
     systems: Sequence[System], songs: Sequence[Song], cases: Sequence[Case], out: Path,
     children: Children, progress: Callable[[], object],
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Run every case of every song and system; returns a row for each, as the report has it."""
+    """Run every case for every song and system; returns the report's rows, one per run."""
     rows = []
     try:
         for system in systems:
@@ -76,8 +76,8 @@ def run_audit(
                 for case in cases:
                     rows.append(_run_case(system, song, case, out / system.name, children))
                     progress()
-    except KeyboardInterrupt:  # the run before is worth a report, and so is the finished part
-        log.warning("interrupted: the audit holds what is finished")
+    except KeyboardInterrupt:  # still report the evaluation before it, and the finished cases
+        log.warning("interrupted: the audit contains the cases that are finished")
     return rows
 
 
@@ -109,7 +109,7 @@ def _run_case(
 
 
 def audit_table(rows: Sequence[dict[str, Any]]) -> str:
-    """The audit in Markdown; losses are relative to the song's best case."""
+    """The audit as a Markdown table; losses are relative to the best case of system and song."""
     best: dict[tuple[str, str], float] = {}
     for row in rows:
         key = row["system"], row["song"]
@@ -133,11 +133,11 @@ def audit_table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def parse_numbers(text: str, what: str) -> list[float]:
-    """Read comma-separated numbers from 1 upwards; raises ConfigError."""
+    """Parse comma-separated numbers, each at least 1; raises ConfigError."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
     if not numbers or not all(1 <= number < float("inf") for number in numbers):
-        raise ConfigError(what, got=f"'{text}'", expected="numbers from 1, such as 2,4,8")
+        raise ConfigError(what, got=f"'{text}'", expected="numbers >= 1, such as 2,4,8")
     return numbers

@@ -1,13 +1,13 @@
 """BSS Eval v4 in full: SDR, ISR, SIR and SAR of every source on every frame.
 
-An estimate is explained by its own reference through a filter (spatial distortion), by all
-references through filters (interference), and the rest is artifacts. One set of 512-tap filters
-is fitted to the whole track and then used on every frame.
+Each estimate is projected onto its own reference, filtered (spatial distortion), and onto all
+references, filtered (interference); the remainder is artifacts. One set of 512-tap filters is
+fitted to the whole track and then used on every frame.
 
 Source: museval 0.4.1 (Stoeter et al., "The 2018 Signal Separation Evaluation Campaign"; Vincent
-    et al., "Performance measurement in blind audio source separation"). The same numbers by other
-    means: correlations are gathered block by block, one factorisation serves all estimates, and
-    filters are applied in the frequency domain, all sources at once.
+    et al., "Performance measurement in blind audio source separation"). The results are the same,
+    the computation is not: correlations are accumulated block by block, one factorisation serves
+    all estimates, and filters are applied in the frequency domain, to all sources at once.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from evaluator.metrics import Frames, framewise_sdr
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
 TAPS = 512
-BLOCK = 1 << 13  # samples of a transform while correlations are gathered
-# Regularisation, as a share of the mean energy, for linearly dependent references; what they
-# explain together does not depend on it.
+BLOCK = 1 << 13  # FFT length in samples for accumulating correlations
+# Ridge regularisation for linearly dependent references, relative to the mean energy; the
+# projection onto all of them does not depend on it.
 RIDGE = 1e-10
 
 Array = npt.NDArray[np.float64]
@@ -39,9 +39,9 @@ def framewise_metrics(
 ) -> dict[str, dict[str, Frames]]:
     """SDR, ISR, SIR and SAR in dB, by source and metric; NaN where a frame does not count.
 
-    Frames and the rule for silent ones are those of `framewise_sdr`, as are the errors raised.
-    Where references leave a whole band without any energy (float32 filtered to nothing; PCM files
-    never are), filters there are arbitrary, and museval and this function differ.
+    Frames, the rule for silent ones, and the errors raised are those of `framewise_sdr`. If the
+    references have no energy at all in some frequency band (possible with filtered float32 audio,
+    not with PCM files), the filters are arbitrary there, and the results differ from museval's.
     Shape: (2, samples) each; `window`, `hop` and `taps` in samples.
     """
     sdr = framewise_sdr(references, estimates, window=window, hop=hop)
@@ -69,14 +69,14 @@ def framewise_metrics(
 
 
 def _cut(stems: list[Audio], part: slice) -> Array:
-    # The same part of all stems. Shape: (2, samples) each -> (stems * 2, n)
+    # The same slice of all stems. Shape: (2, samples) each -> (stems * 2, n)
     return np.concatenate([stem[:, part] for stem in stems], dtype=np.float64)
 
 
 def _decompose(
     wanted: Array, found: Array, joint: Spectra, own: Spectra, size: int
 ) -> dict[str, Array]:
-    # One frame. Shape: wanted and found (sources * 2, samples) -> one value a source and metric
+    # One frame. Shape: wanted and found (sources * 2, samples) -> (sources,) per metric
     spectrum = fft.rfft(wanted, size)
     pairs = spectrum.reshape(-1, CHANNELS, spectrum.shape[1])
     explained = fft.irfft(np.einsum("fwb,wb->fb", joint, spectrum), size)
@@ -85,7 +85,7 @@ def _decompose(
     true[:, : wanted.shape[1]], estimate[:, : found.shape[1]] = wanted, found
 
     def energy(signal: Array) -> Array:
-        """The energy of every source, over both its channels.
+        """The energy of each source, summed over both channels.
 
         Shape: (sources * 2, size) -> (sources,)
         """
@@ -115,13 +115,13 @@ def _fit_filters(wanted: list[Audio], found: list[Audio], taps: int) -> tuple[Ar
 
 
 def _solve(among: Array, across: Array) -> Array:
-    # Filters from the correlations of references among each other and with the estimates.
+    # Filters from the correlations of the references with each other and with the estimates.
     # Shape: (wanted, wanted, taps) and (wanted, found, taps) -> (found, wanted, taps)
     wanted, found, taps = across.shape
     target = across.transpose(0, 2, 1).reshape(wanted * taps, found)
     try:
         factor = linalg.cho_factor(_gram(among, 0.0), lower=True, overwrite_a=True)
-    except linalg.LinAlgError:  # references that depend on each other, such as a mono stem
+    except linalg.LinAlgError:  # linearly dependent references, such as a mono stem's channels
         factor = linalg.cho_factor(_gram(among, RIDGE), lower=True, overwrite_a=True)
     filters = linalg.cho_solve(factor, target)
     solution: Array = filters.T.reshape(found, wanted, taps)
@@ -129,12 +129,12 @@ def _solve(among: Array, across: Array) -> Array:
 
 
 def _gram(among: Array, ridge: float) -> Array:
-    # Products of all references, each at all delays. Shape: (wanted * taps, wanted * taps)
+    # Inner products of all references at all delays. Shape: (wanted * taps, wanted * taps)
     count, _, taps = among.shape
-    # Zeros, not np.empty: the solver demands finite values even in the half that it never uses.
+    # Zeros, not np.empty: the solver requires finite values even in the triangle it never uses.
     gram = np.zeros((count * taps, count * taps), order="F")
     for i in range(count):
-        for j in range(i + 1):  # symmetric: the lower half is enough
+        for j in range(i + 1):  # symmetric: the lower triangle is enough
             gram[i * taps : (i + 1) * taps, j * taps : (j + 1) * taps] = linalg.toeplitz(
                 among[i, j], among[j, i]
             )

@@ -1,8 +1,8 @@
-"""Child processes that cannot exceed their limits: each is a process group, ended as one.
+"""Child processes that cannot exceed their limits: each has a process group, killed as a whole.
 
-What a child does cannot keep it alive: native code, forks, and handlers of termination signals all
-end with SIGKILL to its group (`taskkill /T` on Windows). On Linux a process that left the group is
-known by what it inherited, a mark in its environment, unless it cleared that.
+Nothing that a child does can keep it alive: SIGKILL to its group (`taskkill /T` on Windows) ends
+native code, forks, and handlers of other signals. On Linux, a process that has left the group is
+found by a marker in the environment that it inherited, unless it cleared it.
 """
 
 import os
@@ -23,49 +23,49 @@ from mdx.machine import total_memory
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 10.0  # seconds that a child may take to clean up
 POLL = 0.05  # seconds between two polls of a child
-MEMORY_POLL = 0.5  # and between two of its group's memory, which take longer
-MARK = "MDX_CHILD"  # the environment variable by which orphans are known
-MEMORY_SHARE = 0.9  # of the machine's, that one group may hold
+MEMORY_POLL = 0.5  # seconds between two polls of its group's memory, which are slower
+MARK = "MDX_CHILD"  # the environment variable that marks orphan processes
+MEMORY_SHARE = 0.9  # fraction of the machine's memory that one group may use
 
 
 class Killed(MdxError):
-    """A child that went beyond a limit, and was ended with all it had started."""
+    """A child that exceeded a limit, and was killed with everything it had started."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a child may take; `phase` tells what it is at: setup, song or done."""
+    """What a child may use; `phase` returns what it is doing: setup, song or done."""
 
     phase: Callable[[], str] = lambda: "song"
     setup: float | None = None  # seconds
     song: float | None = None  # seconds
     memory: int | None = None  # bytes of the group; None: MEMORY_SHARE of the machine's
-    cpus: int | None = None  # that it may use; None: those of this process
+    cpus: int | None = None  # how many it may use; None: those of this process
     disturbance: Disturbance | None = None  # of the machine, for an audit
 
 
 class Children:
-    """Starts child processes, one at a time, and ends one where its caller is asked to stop."""
+    """Runs child processes, one at a time, and ends the current one when asked to stop."""
 
     def __init__(self, cancelled: Callable[[], bool] = lambda: False) -> None:
-        """`cancelled` is asked again and again while a child runs."""
+        """`cancelled` is polled while a child runs."""
         self._cancelled = cancelled
 
     def run(
         self, command: list[str], env: dict[str, str], song: str, limits: Limits | None = None
     ) -> tuple[int, str]:
-        """Run a command to its end; returns its exit code and what it said on stderr.
+        """Run a command until it ends; returns its exit code and its output on stderr.
 
-        Raises Killed at a limit, Cancelled where that is asked for. The child's stdin is a pipe
-        that ends with this process, however this process ends (a child that stands still for a
-        disturbance does not notice). No process of its group is left, nor, on Linux, one that
-        left its group with the environment it had.
+        Raises Killed if a limit is exceeded, Cancelled on request. The child's stdin is a pipe
+        that closes when this process ends, however it ends (a child frozen by a disturbance does
+        not notice). No process of its group is left running, nor, on Linux, one that left the
+        group but kept its environment.
         """
         limits = limits or Limits()
         if self._cancelled():
             raise Cancelled(song)
         mark = secrets.token_hex(16)
-        with tempfile.TemporaryFile() as stderr:  # no pipe: a fork may hold it open for ever
+        with tempfile.TemporaryFile() as stderr:  # not a pipe, which a fork may keep open for ever
             child = subprocess.Popen(
                 command, cwd=ROOT, env={**env, MARK: mark}, stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True,
@@ -108,7 +108,9 @@ class Children:
             seconds = allowed[phase]
             if seconds is not None and now - since > seconds:
                 raise Killed(
-                    song, got=f"{phase} of more than {seconds:g} s", expected="an end in time"
+                    song,
+                    got=f"more than {seconds:g} s in phase '{phase}'",
+                    expected="it to end in time",
                 )
             if now - looked > MEMORY_POLL:
                 looked = now
@@ -121,7 +123,7 @@ class Children:
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
-    """End a child and all that it started, at once, and wait for it."""
+    """Kill a child and everything in its group at once, and wait for it."""
     if os.name == "nt":
         command = ["taskkill", "/F", "/T", "/PID", str(child.pid)]
         subprocess.run(command, capture_output=True, check=False)
@@ -132,19 +134,19 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def kill_orphans(mark: str) -> None:
-    """End every process whose environment has the mark, until none is found."""
+    """Kill every process whose environment has the mark, until none is found."""
     started = time.monotonic()
     while orphans := processes_of(mark):
         for orphan in orphans:
             with suppress(ProcessLookupError, PermissionError):  # gone already
                 os.kill(orphan, signal.SIGKILL)
-        if time.monotonic() - started > PATIENCE:  # what the system cannot end, we cannot either
+        if time.monotonic() - started > PATIENCE:  # give up: not even the system can end these
             return
-        time.sleep(POLL)  # it takes a moment, and one may just have been forked
+        time.sleep(POLL)  # killing takes a moment, and another may just have been forked
 
 
 def processes_of(mark: str) -> list[int]:
-    """Every process whose environment has the mark, on Linux."""
+    """The ids of all processes whose environment has the mark; none are found except on Linux."""
     variable, found = f"{MARK}={mark}".encode(), []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # ended, or another user's
@@ -154,11 +156,11 @@ def processes_of(mark: str) -> list[int]:
 
 
 def group_memory(group: int) -> int:
-    """Resident bytes of all processes of a group; 0 where the system does not tell."""
+    """Resident memory of all processes of a group in bytes; 0 where the system does not tell."""
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, IndexError, ValueError):  # ended while we look
-            # After the name, which may hold anything: state, parent, group.
+        with suppress(OSError, IndexError, ValueError):  # the process ended in the meantime
+            # After the name, which may contain anything: state, parent, group.
             fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
             if int(fields[2]) == group:
                 total += int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""The executor of a run on other machines: the same jobs, each done wherever a worker has room."""
+"""The executor of a run on other machines: the same jobs, each done by the next free worker."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -17,15 +17,15 @@ from mdx.cluster.version import versions
 from mdx.cluster.workers import HUNG
 from mdx.errors import AudioError, ConfigError
 
-MOST_SONGS = 256  # at work at once; as many threads wait for them
-SCORING = 900.0  # seconds for scoring and for what the limit does not count
+MOST_SONGS = 256  # in progress at once, each with a thread that waits for it
+SCORING = 900.0  # seconds for scoring and for everything outside the limit
 
 
 @contextmanager
 def open_cluster(address: str | None, workers: int = 1) -> Iterator[Cluster | None]:
-    """The cluster at an address, for the block; None where none is wanted.
+    """The cluster at an address, closed at the end of the block; None without an address.
 
-    Raises ClusterError, or ConfigError where `workers` of this machine are wanted as well.
+    Raises ClusterError, or ConfigError if more `workers` on this machine are requested as well.
     """
     if address is None:
         yield None
@@ -40,16 +40,16 @@ def open_cluster(address: str | None, workers: int = 1) -> Iterator[Cluster | No
 
 
 class ClusterExecutor(Executor):
-    """Does songs of a system on workers; what needs no network is scored here."""
+    """Separates songs on the workers of a cluster; whatever only needs scoring is done here."""
 
     def __init__(self, cluster: Cluster, *, hung: float = HUNG) -> None:
-        """Workers that give no sign of life for `hung` seconds are given up."""
+        """A worker that gives no sign of life for `hung` seconds is considered lost."""
         self._dispatcher = Dispatcher(cluster, "evaluate", {**versions(), **code()}, hung=hung)
         self._pool = ThreadPoolExecutor(MOST_SONGS)
         self._packs: dict[str, Pack] = {}
 
     def submit(self, do: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Have `do(job)` done: elsewhere for a song that is to be separated."""
+        """Schedule `do(job)`: on a worker if the job separates a song, otherwise here."""
         job = args[0]
         if isinstance(job, SystemJob):
             if job.entry not in self._packs:
@@ -58,7 +58,7 @@ class ClusterExecutor(Executor):
         return self._pool.submit(do, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End; songs at work are withdrawn by their own request to stop."""
+        """Shut down; the `Stop` of each job withdraws the songs that are in progress."""
         self._pool.shutdown(wait, cancel_futures=cancel_futures)
 
     def _do(self, job: SystemJob, do: Callable[[Job], Record]) -> Record:
@@ -98,11 +98,11 @@ class ClusterExecutor(Executor):
 
 
 def _take(job: SystemJob, answer: Response) -> Record:
-    # Stems and framewise scores to their places, then the record; scores that the worker did not
-    # make, as it saw no true stems, or made of others, are made here.
+    # Move stems and framewise scores into place, then write the record. If the worker had no true
+    # stems to score against, or different ones, the scores are computed here.
     record: Record = answer.value
     stems = answer.folder / "stems" / job.entry / job.song.name
-    stems.mkdir(parents=True, exist_ok=True)  # of a song that failed there may be nothing
+    stems.mkdir(parents=True, exist_ok=True)  # a song that failed may have none
     places = {stems: job.out / "stems" / job.entry / job.song.name}
     name = f"scores/{job.entry}/test/{job.song.name}.json"
     if (frames := place_in(answer.folder, name)).is_file():
@@ -115,5 +115,5 @@ def _take(job: SystemJob, answer: Response) -> Record:
 
 
 def longest_first(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs in an order in which no long song is left for the end."""
+    """Sort jobs by duration, longest first, so that no long song is left for the end."""
     return sorted(jobs, key=lambda job: -job.song.duration)

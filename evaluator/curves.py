@@ -1,4 +1,4 @@
-"""The training curves of a system's separators, from the files that training leaves."""
+"""The training curves of a system's separators, from the files that training writes."""
 
 import csv
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ TITLES = {"loss": "loss, relative to its first value", "sdr": "SDR of validation
 
 
 class Curve(NamedTuple):
-    """Values by step of the optimizer."""
+    """Values by optimizer step."""
 
     steps: list[int]
     values: list[float]
@@ -33,7 +33,7 @@ def read_curves(folder: Path) -> Curves:
     }
     if not found:
         raise ConfigError(
-            folder, got="no curves of a training", expected=f"<source>/{FILE} in it",
+            folder, got="no training curves", expected=f"<source>/{FILE} in it",
             hint="name the folder that training wrote into, such as out/training/demo",
         )  # fmt: skip
     return found
@@ -48,7 +48,7 @@ def curve_lines(curves: Curves, name: str) -> str | None:
         if name not in both:
             continue
         steps, values = both[name]
-        # Losses depend on the loudness of the source: only their course can be compared.
+        # Losses scale with the loudness of the source: only the shapes can be compared.
         shown = [value / values[0] for value in values] if name == "loss" else values
         traces.append(
             go.Scatter(

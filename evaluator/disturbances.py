@@ -1,7 +1,7 @@
-"""What may happen to a machine in mid-song: it is slow, stands still, is busy, or becomes smaller.
+"""Disturbances of the machine during a song: it slows down, freezes, is busy, or shrinks.
 
-A disturbance is called in a thread, with a process group, the group's phase (setup, song or done),
-and an event that tells when it is over.
+A disturbance is called in a thread of its own, with a process group, a function that returns the
+group's phase (setup, song or done), and an event that is set when the disturbance must end.
 """
 
 import os
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from mdx.errors import ConfigError
 
-PERIOD = 0.04  # seconds of running and stopping in turn; chunks take longer
+PERIOD = 0.04  # seconds of one cycle of running and pausing, shorter than a chunk
 POLL = 0.02  # seconds
 
-# Computes until its stdin ends, that is, no longer than the process that holds it.
+# Keeps one CPU busy until its stdin closes, that is, until its parent ends at the latest.
 BUSY = """
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
@@ -32,7 +32,7 @@ Disturbance = Callable[[int, Phase, threading.Event], None]
 
 @contextmanager
 def disturbed(group: int, phase: Phase, disturbance: Disturbance) -> Iterator[None]:
-    """Let a disturbance act upon a process group while inside; the group is left running."""
+    """Disturb a process group for the duration of the block; it runs normally afterwards."""
     ended = threading.Event()
     thread = threading.Thread(target=disturbance, args=(group, phase, ended), daemon=True)
     thread.start()
@@ -44,16 +44,16 @@ def disturbed(group: int, phase: Phase, disturbance: Disturbance) -> Iterator[No
 
 
 def slower(times: float, *, after: float | None = None) -> Disturbance:
-    """A machine so many times slower: the process group is stopped for most of every period.
+    """Slow the machine down by a factor, by pausing the process group for part of every period.
 
-    From the start, or from `after` seconds into the song. Clocks go on. Raises ConfigError where
-    the system cannot stop processes.
+    It starts at once, or `after` seconds into the song; clocks keep running. Raises ConfigError
+    if the system cannot pause processes.
     """
     if not hasattr(signal, "SIGSTOP"):
         raise ConfigError("slowdown", got=f"{times:g}", expected="1 on this system")
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
-        """Disturb a process group, as Disturbance has it."""
+        """Pause and continue the group in every period."""
         if after is not None and not _reached(phase, after, ended):
             return
         running = PERIOD / times
@@ -66,10 +66,10 @@ def slower(times: float, *, after: float | None = None) -> Disturbance:
 
 
 def frozen(seconds: float, *, after: float) -> Disturbance:
-    """A machine that stands still once, `after` seconds into the song."""
+    """Freeze the machine once, `after` seconds into the song, for `seconds`."""
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
-        """Disturb a process group, as Disturbance has it."""
+        """Pause the group once."""
         if _reached(phase, after, ended) and phase() == "song":
             _signal(group, signal.SIGSTOP)
             ended.wait(seconds)
@@ -79,10 +79,10 @@ def frozen(seconds: float, *, after: float) -> Disturbance:
 
 
 def busy(processes: int, *, after: float) -> Disturbance:
-    """Other processes that compute all the time, from `after` seconds into the song."""
+    """Run other processes that never idle, from `after` seconds into the song."""
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:  # noqa: ARG001
-        """Disturb a process group, as Disturbance has it."""
+        """Run the other processes until the end."""
         if not _reached(phase, after, ended):
             return
         command = [sys.executable, "-c", BUSY]
@@ -96,10 +96,10 @@ def busy(processes: int, *, after: float) -> Disturbance:
 
 
 def lost_cpus(left: int, *, after: float) -> Disturbance:
-    """All but so many CPUs are taken away, `after` seconds into the song; on Linux only."""
+    """Leave the process only `left` of its CPUs, `after` seconds into the song; Linux only."""
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
-        """Disturb a process group, as Disturbance has it."""
+        """Restrict the CPU affinity of every thread."""
         if not _reached(phase, after, ended):
             return
         for thread in _threads(group):
@@ -110,10 +110,10 @@ def lost_cpus(left: int, *, after: float) -> Disturbance:
 
 
 def capped_memory(megabytes: float, *, after: float) -> Disturbance:
-    """From `after` seconds into the song, so much more memory may be asked for; on Linux only."""
+    """Allow only `megabytes` more of memory, from `after` seconds into the song; Linux only."""
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
-        """Disturb a process group, as Disturbance has it."""
+        """Limit the address space of the process."""
         if not _reached(phase, after, ended):
             return
         import resource
@@ -127,10 +127,10 @@ def capped_memory(megabytes: float, *, after: float) -> Disturbance:
 
 
 def together(acts: Sequence[Disturbance]) -> Disturbance:
-    """All of these at once."""
+    """Combine disturbances, all of which act at the same time."""
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
-        """Disturb a process group, as Disturbance has it."""
+        """Run each disturbance in a thread."""
         threads = [threading.Thread(target=one, args=(group, phase, ended)) for one in acts]
         for thread in threads:
             thread.start()
@@ -141,7 +141,7 @@ def together(acts: Sequence[Disturbance]) -> Disturbance:
 
 
 def _threads(group: int) -> list[int]:
-    # Of the process that leads the group: a submission has no other one.
+    # The threads of the group's leader: a submission has no other process.
     with suppress(OSError):
         return [int(task.name) for task in Path(f"/proc/{group}/task").iterdir()]
     return []

@@ -1,4 +1,4 @@
-"""A worker's part of a run: the job of a system and a song, made of a request and done as here."""
+"""The worker's side of a cluster run: a request becomes a job, which is done as on one machine."""
 
 import shutil
 from collections.abc import Callable
@@ -18,43 +18,44 @@ from mdx.limit.policy import Limit
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, track_name
 
 SHOWN = 12  # hex digits of a hash
-BYTES = 4 * SAMPLE_RATE  # of a second of a 16 bit stem
+BYTES = 4 * SAMPLE_RATE  # per second of a 16-bit stem
 
 
 @dataclass(frozen=True)
 class Withdrawn(Stop):
-    """A request to end that Dask brings."""
+    """A request to stop that arrives through Dask."""
 
     asked: Callable[[], bool]
 
     def requested(self) -> bool:
-        """Whether the client gave the song up, or is gone."""
+        """Whether the client has withdrawn the song or disconnected."""
         return self.asked()
 
 
 def code() -> dict[str, str]:
-    """What decides about stems and scores, which must be the same on both sides."""
+    """Hashes of the code that determines stems and scores; they must match on both sides."""
     separation, scoring = _hashes()
-    return {"code of the separation": separation[:SHOWN], "code of the scoring": scoring[:SHOWN]}
+    return {"separation code": separation[:SHOWN], "scoring code": scoring[:SHOWN]}
 
 
 @cache
 def _hashes() -> tuple[str, str]:
-    # Of a worker's code as it was when it was first asked.
+    # Cached: a worker keeps running the code that it started with.
     return separation_code(), scoring_code()
 
 
 def work(here: WorkerSong) -> dict[str, Any]:
-    """Do one song of a system; returns its record, with no path of this machine in its error.
+    """Do one song of a system; returns its record, whose error has the client's paths, not ours.
 
-    Raises what `do_song` does, and WeightsError where the system would not be the client's.
+    Raises what `do_song` does, and WeightsError if the system's weights are not the client's.
     """
     asked = here.request
     system = read_systems([str(here.system)], asked["precision"])[0]
     if system.key != asked["system_key"]:
         raise WeightsError(
             f"system {system.name}", got="other weights than the client's",
-            expected="the same files", hint="one is damaged, or missing on one side: fetch it",
+            expected="the same files",
+            hint="a file is damaged, or missing on one side: fetch it again",
         )  # fmt: skip
     _check_room(here, asked)
     separation, scoring = _hashes()
@@ -68,7 +69,7 @@ def work(here: WorkerSong) -> dict[str, Any]:
     if here.cancelled():
         raise Cancelled(song.name)
     if record["error"]:
-        _check_room(here, asked)  # where the disk filled up meanwhile, another worker has more
+        _check_room(here, asked)  # if the disk is full by now, another worker may have space
         for path, ours in ((here.song.parent, asked["folder"]), (here.results, asked["out"])):
             for form in (str(path.resolve()), str(path)):
                 record["error"] = record["error"].replace(form, ours)

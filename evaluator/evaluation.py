@@ -1,4 +1,4 @@
-"""One run over a test set: every song of every entry done, side by side, and never twice."""
+"""One run over a test set: all songs of all entries, in parallel, each done exactly once."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
@@ -18,7 +18,7 @@ from mdx.machine import available_cpus
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
     records: dict[tuple[str, str], Record]  # by entry and song
     interrupted: bool  # by Ctrl-C
@@ -28,7 +28,7 @@ def make_jobs(
     test_set: TestSet, systems: Sequence[System], given: Sequence[GivenStems], out: Path,
     options: Options, stop: Stop,
 ) -> list[Job]:  # fmt: skip
-    """The jobs of a run, song by song; raises ConfigError for a limit that cannot be."""
+    """The jobs of a run, song by song; raises ConfigError for an invalid limit."""
     code, scoring = separation_code(), scoring_code()
     threads = max(1, available_cpus() // options.workers)
     limits = [options.limit_of(system) for system in systems]
@@ -52,11 +52,11 @@ def run_jobs(
     jobs: Sequence[Job], stop: Stop, advance: Callable[[Job], object], *, workers: int = 1,
     executor: Callable[[int], Executor] = ThreadPoolExecutor,
 ) -> Outcome:  # fmt: skip
-    """Do all jobs; `advance` is called for each that is done.
+    """Do all jobs; `advance` is called after each.
 
-    `executor` makes what runs them of the number of workers: of threads, of processes, or of other
+    `executor` is called with the number of workers, which may be threads, processes or other
     machines. A song that fails is recorded with its error. Ctrl-C ends the run early. Raises
-    what `do_song` does; what is finished by then is kept.
+    what `do_song` does; whatever is finished by then is kept.
     """
     waiting: dict[Future[Record], Job] = {}
     interrupted = False

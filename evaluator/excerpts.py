@@ -1,4 +1,4 @@
-"""A few seconds of a song from all its files, as MP3 for a page."""
+"""The same few seconds of all files of a song, as MP3 for the report's page."""
 
 import base64
 import io
@@ -13,14 +13,14 @@ from evaluator.audio_files import open_audio
 from mdx.systems.spec import CHANNELS, SOURCES, Audio
 
 MIXTURE = "mixture"
-# Of LAME's variable bit rates: 80 to 100 kbit/s for a mixture, far less for a bass.
+# LAME's variable bit rate: 80 to 100 kbit/s for a mixture, far less for bass.
 COMPRESSION = 0.85
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What one file of a song holds within the excerpt."""
+    """The excerpt of one file of a song."""
 
     source: str  # of SOURCES, or the mixture
     system: str | None  # whose estimate it is; None for the mixture and the true stems
@@ -29,7 +29,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The same samples of all files of a song that can be read."""
+    """The same span of every file of a song that can be read."""
 
     start: float  # seconds from the song's beginning
     rate: int  # Hz
@@ -38,7 +38,7 @@ class Excerpt:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """The duration in seconds."""
         return float(self.clips[0].audio.shape[1] / self.rate)
 
 
@@ -48,8 +48,8 @@ def cut_excerpt(
     """Cut the loudest part of a song, by the energy of its mixture, out of all its files.
 
     `song` is the folder of the mixture and the true stems, `estimates` the files of each
-    system by source. Files that cannot be read or do not fit the mixture are left out; None where
-    that is the mixture itself.
+    system by source. Files that cannot be read or do not match the mixture are left out; returns
+    None if the mixture itself cannot be read.
     """
     whole = _read(song / "mixture.wav", 0, None)
     if whole is None:
@@ -88,7 +88,7 @@ def _loudest(mixture: Audio, samples: int) -> tuple[int, int]:
 
 
 def _read(path: Path, start: int, stop: int | None) -> tuple[Audio, int] | None:
-    # None without audio: a page that lacks a player is better than no page.
+    # None if there is no usable audio: a page that lacks a player is better than no page.
     try:
         with open_audio(path) as file:
             rate = file.samplerate

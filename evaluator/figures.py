@@ -1,4 +1,4 @@
-"""The plots of a report, as plotly's JSON."""
+"""The plots of a report, as plotly JSON."""
 
 import html
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from evaluator.stages import UNTOLD, stage_colours
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 GREY = "#8A8A8A"
 LIMIT = "#D55E00"
-LONGEST_LABEL = 26  # characters beside a bar, or a phone has no room for the bar
+LONGEST_LABEL = 26  # characters; a longer label would leave no room for the bar on a phone
 
 
 def system_colours(report: Mapping[str, Any]) -> dict[str, str]:
@@ -98,7 +98,7 @@ def limit_bars(report: Mapping[str, Any]) -> str | None:
 
 
 def stage_bars(report: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
-    """Where one system's seconds went: a bar for every song, of the stages of its last run."""
+    """One system's seconds by stage: a stacked bar for every song, from its last run."""
     import plotly.graph_objects as go
 
     ratio = report["timing"]["limits"]["round_2_ratio"]
@@ -137,11 +137,11 @@ def stage_bars(report: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
 
 
 def limit_points(report: Mapping[str, Any]) -> str | None:
-    """SDR against the share of the limit: a point for each run of the audit, by its last level."""
+    """SDR against the share of the limit: a point per run of the audit, coloured by last level."""
     import plotly.graph_objects as go
 
     rows = [row for row in report["timing"]["audit"] if None not in (row["share"], row["sdr"])]
-    last = [(row["levels"] or ["not told"])[-1] for row in rows]
+    last = [(row["levels"] or ["unknown"])[-1] for row in rows]
     levels = list(dict.fromkeys(last))
     traces = []
     for level, colour in zip(levels, COLOURS * len(levels), strict=False):
@@ -174,16 +174,16 @@ def limit_points(report: Mapping[str, Any]) -> str | None:
 
 
 def figure_json(figure: Any) -> str:
-    """A figure in the house style, as JSON that may stand inside a <script>."""
+    """Style a figure; returns JSON that is safe inside a <script>."""
     figure.update_layout(
         template="none",
-        # Transparent, so that only text and lines need a dark version.
+        # Transparent, so that dark mode only has to change text and lines.
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "system-ui, sans-serif", "size": 12},
         hoverlabel_align="left",
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        dragmode=False,  # or a finger on a plot would not scroll the page
+        dragmode=False,  # otherwise a finger on a plot would not scroll the page
     )
     if not figure.layout.margin.l:
         figure.update_layout(margin={"l": 8, "r": 16, "t": 8, "b": 40})
@@ -198,7 +198,7 @@ def plain(text: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, as 7:10."""
+    """Minutes and seconds, such as 7:10."""
     return f"{round(seconds) // 60}:{round(seconds) % 60:02d}"
 
 

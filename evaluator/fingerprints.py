@@ -1,4 +1,4 @@
-"""What a result depends on, as hashes: a resumed run repeats only what would change.
+"""Hashes of everything that a result depends on: a resumed run repeats only what would change.
 
 There is no list of files: a program's dependencies are found by following its imports.
 """
@@ -16,8 +16,8 @@ from mdx.errors import AudioError
 
 ROOT = Path(__file__).resolve().parent.parent
 SEPARATION = "predict.py"  # makes the stems
-SCORING = "evaluator/scores.py"  # and this file their scores
-RUNTIME = "mdx"  # a folder all of whose files count for the stems, however they are read
+SCORING = "evaluator/scores.py"  # computes their scores
+RUNTIME = "mdx"  # every file in it counts for the stems, whether it is imported or read
 
 
 def hash_file(path: Path) -> str:
@@ -35,18 +35,18 @@ def hash_files(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def hash_facts(*facts: object) -> str:
-    """One sha256 of anything that JSON can hold; raises TypeError for anything else."""
+    """One sha256 of any values that JSON can represent; raises TypeError for others."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def separation_code(root: Path = ROOT) -> str:
-    """One sha256 of all code that decides about stems: the repository's, and its packages."""
+    """One sha256 of all code that determines the stems: the repository's, and its packages."""
     every = (path for path in (root / RUNTIME).rglob("*") if path.is_file())
     return _hash_code({*needed_by(SEPARATION, root), *filter(_is_source, every)}, root)
 
 
 def scoring_code(root: Path = ROOT) -> str:
-    """One sha256 of all code that decides about the scores of given stems."""
+    """One sha256 of all code that determines the scores of given stems."""
     return _hash_code(needed_by(SCORING, root), root)
 
 
@@ -67,7 +67,7 @@ def needed_by(file: str, root: Path = ROOT) -> set[Path]:
 
 
 def package_versions(root: Path = ROOT) -> dict[str, str]:
-    """The packages that decide about stems and scores, as far as they are installed."""
+    """The installed versions of the packages that stems and scores depend on."""
     files = {*needed_by(SEPARATION, root), *needed_by(SCORING, root)}
     return _versions({*files, *(root / RUNTIME).rglob("*.py")}, root)
 
@@ -79,13 +79,13 @@ def _hash_code(files: set[Path], root: Path) -> str:
 
 
 def _is_source(path: Path) -> bool:
-    # Neither compiled modules nor leftovers of editors and drafts.
+    # Excludes compiled modules, and what editors and unfinished writes leave behind.
     return path.suffix != ".pyc" and not path.name.startswith(".")
 
 
 @cache
 def _imports(source: bytes) -> frozenset[str]:
-    # By full name; of `from a import b`, b may be a module as well.
+    # By full name; in `from a import b`, b may be a module as well.
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -96,7 +96,7 @@ def _imports(source: bytes) -> frozenset[str]:
 
 
 def _modules(name: str, root: Path) -> list[Path]:
-    # The files that are run for an import: the packages on the way, too.
+    # The files that an import executes, including the packages above the module.
     parts = name.split(".")
     files = []
     for count in range(1, len(parts) + 1):
@@ -118,5 +118,5 @@ def _versions(files: set[Path], root: Path) -> dict[str, str]:
 
 @cache
 def _distributions() -> Mapping[str, list[str]]:
-    # By module; looking through all that is installed takes a moment.
+    # By module; cached, because scanning all installed packages takes a moment.
     return packages_distributions()

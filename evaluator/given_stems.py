@@ -1,7 +1,7 @@
-"""Stems made by other tools: which file is which stem of which song, by its name.
+"""Stems made by other tools: finding the song and the stem of each file by its name.
 
 There may be a folder per song (`<song>/vocals.flac`), one per stem (`vocals/<song>.wav`), or one
-for all (`1_<song>_(Vocals)_model.wav`, `<song> - vocals.wav`), at any depth.
+for everything (`1_<song>_(Vocals)_model.wav`, `<song> - vocals.wav`), at any depth.
 """
 
 import re
@@ -19,7 +19,7 @@ NAMES = {
     "vocals": "vocals", "vocal": "vocals", "voice": "vocals",
 }  # fmt: skip
 NEGATIONS = ("no", "non", "not", "without", "minus")  # no_vocals.wav holds everything else
-MIXTURE = "mixture"  # which lies beside the stems of some tools
+MIXTURE = "mixture"  # some tools write it beside the stems
 SHOWN = 3  # names in a warning
 
 
@@ -30,12 +30,12 @@ class GivenStems:
     name: str  # of its folder
     folder: Path
     files: Mapping[str, Mapping[str, tuple[Path, ...]]]  # by song, then by source
-    unknown: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)  # by what they are called
+    unknown: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)  # by the stem's name
     strange: tuple[Path, ...] = ()  # of no song of the test set
 
     @property
     def warnings(self) -> list[str]:
-        """The files that are not scored, in words."""
+        """One warning for each kind of files that are not scored."""
         found = {f"the stem '{stem}', which is unknown": it for stem, it in self.unknown.items()}
         if self.strange:
             found["no song of the test set"] = self.strange
@@ -74,7 +74,7 @@ def find_given_stems(folder: Path, songs: Sequence[str]) -> GivenStems:
 
 
 def _song_of(parts: Sequence[str], songs: Iterable[str]) -> str | None:
-    # By the name of a folder, the innermost first, or else as a part of the file's own name.
+    # By the name of a folder, innermost first; otherwise as a part of the file's own name.
     for part in reversed(parts):
         if part in songs:
             return part
@@ -82,10 +82,10 @@ def _song_of(parts: Sequence[str], songs: Iterable[str]) -> str | None:
 
 
 def _stem_of(parts: Sequence[str], song: str | None) -> str:
-    # The stem that a file's name states: one of NAMES, or another. The song's name is left out.
+    # The stem that a file's name states, in NAMES or not, once the song's name is removed.
     rests = [_whole(song).sub(" ", part) if song else part for part in reversed(parts)]
     rest = next((rest for rest in rests if _words(rest)), "")
-    if brackets := re.findall(r"\(([^()]+)\)", rest):  # what is in them was written on purpose
+    if brackets := re.findall(r"\(([^()]+)\)", rest):  # tools put the stem's name in brackets
         return " ".join(_words(brackets[-1]))
     words = _words(rest)
     named = {NAMES[word]: index for index, word in enumerate(words) if word in NAMES}
@@ -97,17 +97,17 @@ def _stem_of(parts: Sequence[str], song: str | None) -> str:
 
 
 def _whole(name: str) -> re.Pattern[str]:
-    # The name without a letter or digit next to it.
+    # Matches the name as a whole, with no letter or digit next to it.
     return re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])")
 
 
 def _words(text: str) -> list[str]:
-    # Without the numbers by which tools count their files.
+    # Without the numbers that tools give to their files.
     return [word for word in re.split(r"[\W_]+", text) if word and not word.isdecimal()]
 
 
 def _plain(name: str) -> str:
-    # The same name for every file system: some decompose letters, some ignore case.
+    # The same form on every file system: some decompose letters, some ignore case.
     return unicodedata.normalize("NFC", name).casefold()
 
 

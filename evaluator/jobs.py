@@ -1,7 +1,7 @@
-"""The evaluator's unit of work: one song of one entry, as a value that may travel anywhere.
+"""The evaluator's unit of work: one song of one entry, as a value that can be sent anywhere.
 
 A job can be pickled, and `do_song` needs nothing else: it may run in a thread, in another process,
-or on a machine that sees the same files. What it did is kept in `records/<entry>/<song>.json`.
+or on a machine that sees the same files. Its record is kept in `records/<entry>/<song>.json`.
 """
 
 import json
@@ -23,8 +23,8 @@ from mdx.limit.challenge import ROUND_1
 from mdx.limit.policy import Limit, find_limit
 from mdx.systems.spec import SOURCES
 
-PREFIX = "MDX_"  # of environment variables that may decide about stems
-VERSION = 3  # of a record; raise whenever a key changes its meaning
+PREFIX = "MDX_"  # of environment variables that may affect stems
+VERSION = 3  # of a record; increment it whenever the meaning of a key changes
 
 Record = dict[str, Any]  # separation (key, stems, runs), scores, error; as written to JSON
 
@@ -35,10 +35,10 @@ class Options:
 
     subtype: str = "PCM_16"
     limit: str | None = None  # of a song; None: the environment's, the system's, or round 1's
-    spend_budget: bool = False  # where the limit allows, be slower and better
+    spend_budget: bool = False  # test-time augmentation where the limit allows
     full: bool = False  # ISR, SIR and SAR as well
     repeat: int = 1  # how often each song is separated, to see how its time varies
-    workers: int = 1  # songs side by side, which share the CPUs
+    workers: int = 1  # songs in parallel, which share the CPUs
     resume: bool = False  # keep what an earlier run finished
 
     def limit_of(self, system: System) -> Limit:
@@ -48,7 +48,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """One song of an entry in the report; the classes below say what is done with it."""
+    """One song of an entry in the report; subclasses define what is done with it."""
 
     entry: str  # the name of a system, of stems made elsewhere, or of the baseline
     song: Song
@@ -57,7 +57,7 @@ class Job:
     scoring_code: str  # a hash of it
 
     def separate(self, known: Record | None) -> Record | None:  # noqa: ARG002
-        """Make the stems unless they are there as `known` tells; None where none are made."""
+        """Make the stems unless they are still those of `known`; None if none are to be made."""
         return None
 
     def score(self, known: Record | None) -> Record:
@@ -81,7 +81,7 @@ class Job:
 
 @dataclass(frozen=True)
 class BaselineJob(Job):
-    """A song of the challenge's simplest baseline."""
+    """A song of the challenge's simplest baseline, the scaled mixture."""
 
     def score(self, known: Record | None) -> Record:
         """Score the scaled mixture."""
@@ -93,15 +93,15 @@ class BaselineJob(Job):
 
 @dataclass(frozen=True)
 class StemsJob(Job):
-    """A song whose stems somebody else made, all four or some."""
+    """A song whose stems another tool made, all four or some of them."""
 
     files: Mapping[str, tuple[Path, ...]]  # by source; more than one for a source is an error
 
     def score(self, known: Record | None) -> Record:
-        """Score the stems that are there."""
+        """Score the stems that exist."""
         if not self.files:
             raise AudioError(
-                f"{self.entry}: {self.song.name}", got="no stem of it",
+                f"{self.entry}: {self.song.name}", got="no stem",
                 expected=f"WAV or FLAC files for {', '.join(SOURCES)}, or some of them",
             )  # fmt: skip
         for source, (first, *more) in self.files.items():
@@ -122,7 +122,7 @@ class SystemJob(Job):
     threads: int
     separation_code: str  # a hash of it
     stop: Stop  # ends the child that separates
-    inherited: Mapping[str, str]  # variables that a submission reads, where the run was started
+    inherited: Mapping[str, str]  # a submission's environment variables where the run was started
 
     @property
     def files(self) -> dict[str, Path]:
@@ -135,7 +135,7 @@ class SystemJob(Job):
         return self.score_files(self.files, known)
 
     def separate(self, known: Record | None) -> Record | None:
-        """Run the submission as often as asked for; raises SongFailed, SetupFailed, Cancelled."""
+        """Run the submission `repeat` times; raises SongFailed, SetupFailed or Cancelled."""
         files, results = list(self.files.values()), self.out / "stems" / self.entry
         submission, key = self._submission, self._separation_key()
         if known and self.is_known(known):
@@ -149,7 +149,7 @@ class SystemJob(Job):
         return {"key": key, "stems": hashes[-1], "same_every_time": same, "runs": runs}
 
     def is_known(self, known: Record) -> bool:
-        """Whether these are the stems that are there, and would come out again."""
+        """Whether `known` describes the stems on disk, and a new run would make the same ones."""
         files = list(self.files.values())
         return (
             known["key"] == self._separation_key()
@@ -166,7 +166,7 @@ class SystemJob(Job):
         )  # fmt: skip
 
     def _separation_key(self) -> str:
-        # What a child inherits counts as far as it is not set for it.
+        # Inherited variables count unless `settings` overrides them.
         own = settings(self._submission, self.song.folder, self.out, None)
         inherited = {
             name: value
@@ -180,10 +180,10 @@ class SystemJob(Job):
 
 
 def do_song(job: Job) -> Record:
-    """Do one song; returns its record, in which a failure of the song is an error.
+    """Do one song; returns its record, which holds the error of a song that failed.
 
-    Raises SetupFailed for a submission that cannot be set up, OutputError where nothing can be
-    written, Cancelled where it was asked to stop: what ends a whole run.
+    Errors that end the whole run are raised: SetupFailed if the submission cannot be set up,
+    OutputError if nothing can be written, Cancelled on request.
     """
     old = earlier_record(job)
     try:
@@ -194,7 +194,7 @@ def do_song(job: Job) -> Record:
 
 
 def finish_song(job: Job, separation: Record | None, scores: Record | None) -> Record:
-    """Keep what was found of the stems, and score them unless these scores are theirs."""
+    """Record the separation, and score its stems unless `scores` are those of the same stems."""
     scored = job.song.has_references
     if separation or not scored:
         kept = keep_record(job, separation)  # before scoring, which may be interrupted
@@ -216,7 +216,7 @@ def keep_record(
 
 
 def earlier_record(job: Job) -> Record:
-    """What an earlier run kept of the song, where this one resumes it; else nothing."""
+    """The song's record from an earlier run if this run resumes it, otherwise an empty one."""
     return _read(_path(job)) if job.options.resume else {}
 
 
@@ -230,4 +230,4 @@ def _read(path: Path) -> Record:
     except (FileNotFoundError, ValueError):
         return {}
     ours = isinstance(record, dict) and record.get("version") == VERSION
-    return record if ours else {}  # another's, or an older version's: the song is done anew
+    return record if ours else {}  # not a record of this version: the song is done again

@@ -1,4 +1,4 @@
-"""Our run beside the numbers of others: tables of one test set and one metric each."""
+"""Our run beside published numbers: tables of one test set and one metric each."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,10 +11,10 @@ from evaluator.test_sets import TestSet
 def make_tables(
     test_set: TestSet, entries: list[dict[str, Any]], published: Published
 ) -> list[dict[str, Any]]:
-    """Tables of a report, from the systems' entries in it.
+    """The tables of a report, from the systems' entries in it.
 
-    First the run in each metric, with the published rows that were measured on the same test set
-    in the same metric; then all others, for orientation only.
+    First this run, in one table per metric, together with the published rows on the same test set;
+    then all other published tables, for orientation only.
     """
     tables = []
     for metric in METRICS:

@@ -3,10 +3,10 @@
 Conventions:
     Arrays are (channels, samples); the reference comes before the estimate.
     Global SDR (challenge): one ratio of energies over a whole song, both channels pooled, float32,
-        1e-7 on either side; the mean over sources is the song's, the mean over songs the score.
-    Framewise SDR (paper): BSS Eval v4. The image SDR of museval is a plain ratio of energies on
-        each second, because its distortion terms add up to the error whatever the filters are; no
-        filter is computed here. Medians over frames, then over songs.
+        1e-7 added to signal and error; averaged over sources, then over songs.
+    Framewise SDR (paper): BSS Eval v4. museval's image SDR is a plain ratio of energies on each
+        second: its distortion terms add up to the error whatever the filters are, so no filter
+        is computed here. Medians over frames, then over songs.
 
 Source: the challenge's starter kit; museval 0.4.1 (Stoeter et al., "The 2018 Signal Separation
     Evaluation Campaign").
@@ -22,7 +22,7 @@ from mdx.systems.spec import SAMPLE_RATE, Audio
 
 DELTA = np.float32(1e-7)
 
-Frames = npt.NDArray[np.float64]  # one value a frame, NaN where a frame does not count
+Frames = npt.NDArray[np.float64]  # one value per frame, NaN where a frame does not count
 
 
 def global_sdr(reference: Audio, estimate: Audio) -> float:
@@ -48,10 +48,10 @@ def framewise_sdr(
 ) -> dict[str, Frames]:
     """The BSS Eval v4 SDR of every source on every frame, in dB.
 
-    A frame counts for no source (NaN) where any reference or any estimate is silent in it, that
-    is, where its channels add up to exactly zero throughout; a trailing part of a frame is
-    dropped. A frame without any error is +inf. Shape: (2, samples) each; `window` and `hop` in
-    samples. Raises AudioError for a song whose sources differ in name or shape.
+    A frame is NaN for all sources if any reference or estimate is silent in it, that is, if its
+    channels sum to exactly zero in every sample; a trailing partial frame is dropped. A frame
+    without any error is +inf. Shape: (2, samples) each; `window` and `hop` in samples. Raises
+    AudioError for a song whose sources differ in name or shape.
     """
     if set(references) != set(estimates):
         raise AudioError("estimates", got=sorted(estimates), expected=sorted(references))

@@ -1,6 +1,6 @@
-"""The challenge's predictor class, by the contract of its starter kit.
+"""The challenge's predictor class, with the interface of its starter kit.
 
-The grader replaces this file by its own; a submission may rely on the names here, and on nothing
+The grader replaces this file with its own; a submission may rely on the names here, and on nothing
 else. Ours needs no package of the challenge, and times every song.
 """
 
@@ -25,8 +25,8 @@ class MusicDemixingPredictor:
     Environment: TEST_DATASET_PATH (`<song>/mixture.wav`), RESULTS_DATASET_PATH, the limits
     INFERENCE_SETUP_TIMEOUT_SECONDS and INFERENCE_PER_MUSIC_TIMEOUT_SECONDS,
     PARTIAL_RUN_MUSIC_NAMES (a comma-separated list), AICROWD_IS_GRADING (set: a failure is
-    reported but not raised). Our own: EVENTS_PATH, a file that gets one JSON line an event, and
-    END_WITH_STDIN (set: end at once when stdin does, that is, with the process that holds it).
+    reported but not raised). Our own: EVENTS_PATH, a file that gets one JSON line per event, and
+    END_WITH_STDIN (set: exit as soon as stdin closes, that is, when the parent process ends).
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class MusicDemixingPredictor:
         self.events_path = env.get("EVENTS_PATH")
 
     def prediction_setup(self) -> None:
-        """Prepare whatever all songs share, such as networks; optional."""
+        """Prepare what all songs share, such as networks; optional."""
 
     def prediction(
         self,
@@ -59,31 +59,31 @@ class MusicDemixingPredictor:
         if not self.test_data_path.is_dir():
             raise ConfigError(
                 "TEST_DATASET_PATH",
-                got=f"'{self.test_data_path}', which is no folder",
+                got=f"'{self.test_data_path}', which is not a folder",
                 expected="a folder of songs, <song>/mixture.wav",
             )
         names = sorted(path.name for path in self.test_data_path.iterdir() if path.is_dir())
         if self.partial_run:
             names = self.partial_run.split(",")
             if self.partial_run in (path.name for path in self.test_data_path.iterdir()):
-                names = [self.partial_run]  # one song, whose own name has a comma
+                names = [self.partial_run]  # one song, with a comma in its name
         for name in names:
             if not self.get_music_file_location(track_name(name)).is_file():
                 raise ConfigError(
                     f"song '{name}'",
                     got="no mixture.wav",
-                    expected=f"one below {self.test_data_path}",
+                    expected=f"one in {self.test_data_path / name}",
                 )
         if not names:
             raise ConfigError("TEST_DATASET_PATH", got="no song", expected="<song>/mixture.wav")
         return names
 
     def get_music_folder_location(self, name: str) -> Path:
-        """The folder of a song in the test set."""
+        """The folder of a song of the test set."""
         return self.test_data_path / name
 
     def get_music_file_location(self, name: str, instrument: str | None = None) -> Path:
-        """The mixture of a song, or the file where the stem of an instrument belongs."""
+        """The mixture of a song, or the file to which the stem of an instrument is written."""
         if instrument is None:
             return self.get_music_folder_location(name) / "mixture.wav"
         folder = self.results_data_path / name
@@ -94,10 +94,10 @@ class MusicDemixingPredictor:
         return folder / f"{instrument}.wav"
 
     def evaluation(self) -> None:
-        """Set up once, then predict and verify song by song; a late song is a failed one."""
+        """Set up once, then predict and verify song by song; a late song counts as failed."""
         self._event("execution_start")
         started = time.monotonic()
-        with suppress(NotImplementedError):  # the kit lets it be left out
+        with suppress(NotImplementedError):  # optional in the kit
             self.prediction_setup()
         self._check_limit("setup", started, self.inference_setup_timeout)
         for name in self.get_all_music_names():
@@ -115,7 +115,7 @@ class MusicDemixingPredictor:
         self._event("execution_success")
 
     def run(self) -> None:
-        """What `predict.py` calls: the evaluation, with failures reported."""
+        """Run the evaluation and report failures; called by `predict.py`."""
         if os.environ.get("END_WITH_STDIN"):
             threading.Thread(target=_end_with_stdin, daemon=True).start()
         try:
@@ -158,7 +158,7 @@ class MusicDemixingPredictor:
 def _end_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 1):  # not sys.stdin: it is locked while a thread reads it
         pass
-    os._exit(1)  # whatever else is going on, in native code or not
+    os._exit(1)  # at once, even while native code runs
 
 
 def _seconds(name: str, default: int) -> int:

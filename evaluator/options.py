@@ -14,7 +14,7 @@ def get_parser() -> argparse.ArgumentParser:
     """The options of a run."""
     parser = argparse.ArgumentParser(
         prog="evaluator/run.py",
-        description="Replay a test set through the submission, score what it wrote.",
+        description="Replay a test set through the submission and score the stems it writes.",
     )
     add = parser.add_argument
     # fmt: off
@@ -32,42 +32,44 @@ def get_parser() -> argparse.ArgumentParser:
         help="also score stems that another tool made: WAV or FLAC files below DIR, such as "
         "<song>/vocals.wav or '<song>_(Vocals).flac'; may be given several times")
     add("--precision", choices=PRECISIONS, default=os.environ.get("MDX_PRECISION", "float32"),
-        help="of the networks (default: %(default)s)")
+        help="precision of the networks (default: %(default)s)")
     add("--out", type=Path, default=Path("out/evaluation"), metavar="DIR",
         help="where everything is kept (default: %(default)s)")
     add("--resume", action="store_true",
-        help="keep the songs that an earlier run into --out finished, where they would come out "
-        "the same")
+        help="keep the songs that an earlier run into --out finished, unless their results would "
+        "change")
     add("--workers", type=_count, default=1, metavar="N",
-        help="songs side by side, which share the CPUs (default: 1)")
+        help="songs in parallel, which share the CPUs (default: 1)")
     add("--cluster", metavar="ADDRESS",
-        help="separate on the workers of a Dask cluster: its scheduler's address, the file in "
-        "which it wrote that, or local:N for N workers here; see docs/cluster.md")
+        help="separate on the workers of a Dask cluster: the address of its scheduler, the "
+        "scheduler's file, or local:N for N workers on this machine; see docs/cluster.md")
     add("--repeat", type=_count, default=1, metavar="N",
         help="separate every song N times, to see how its time varies")
     add("--limit", metavar="LIMIT",
-        help="of each song: fixed:SECONDS, ratio:TIMES its duration, or none "
+        help="time limit per song: fixed:SECONDS, ratio:TIMES its duration, or none "
         "(default: $MDX_LIMIT, $INFERENCE_PER_MUSIC_TIMEOUT_SECONDS, the system's own, or "
         f"{ROUND_1})")
     add("--spend-budget", action="store_true",
         help="where the limit allows, take twice the time for somewhat better stems")
     add("--float", action="store_const", const="FLOAT", default="PCM_16", dest="subtype",
-        help="have float stems written and scored, not the challenge's PCM_16")
+        help="write and score float stems instead of the challenge's PCM_16")
     add("--metrics", choices=("sdr", "full"), default="sdr",
-        help="what the score files hold: SDR only, or ISR, SIR and SAR as well")
+        help="metrics in the score files: SDR only, or ISR, SIR and SAR as well")
     add("--check", choices=("paper",),
-        help="hold the run against the paper's tables; exit code 1 where it contradicts them")
-    add("--timing", action="store_true", help="print where the seconds went, stage by stage")
+        help="compare the run with the paper's tables; exit code 1 if it contradicts them")
+    add("--timing", action="store_true", help="print the seconds that each stage took")
     add("--audit", action="store_true",
         help="also run every song under both limits of the challenge (or that of --limit) on "
-        "machines that are slower, smaller, frozen for a while or busy; exit code 1 where one is "
-        "late")
-    add("--slowdown", default="2,4,8", metavar="TIMES", help="of an audit (default: %(default)s)")
-    add("--cpus", default="1,2,4", metavar="N", help="of an audit (default: %(default)s)")
+        "simulated machines: slower, smaller, frozen for a while, or busy; exit code 1 if a song "
+        "is late")
+    add("--slowdown", default="2,4,8", metavar="TIMES",
+        help="how many times slower the machines of an audit are (default: %(default)s)")
+    add("--cpus", default="1,2,4", metavar="N",
+        help="how many CPUs the machines of an audit have (default: %(default)s)")
     add("--excerpt", type=_seconds, default=8.0, metavar="SECONDS",
         help="audio of every song in report.html, 0 for none (default: 8)")
     add("--curves", type=Path, metavar="DIR",
-        help="also draw how the separators were trained: DIR/<source>/curve.csv")
+        help="also plot the training curves of the separators, DIR/<source>/curve.csv")
     add("--readme", type=Path, metavar="FILE", help="also put the results into this README")
     add("--aggregate", type=Path, metavar="DIR",
         help="only read museval's score files, and print the median over frames, then over tracks")
@@ -77,7 +79,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number from 1")
+        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number >= 1")
     return int(text)
 
 
@@ -87,5 +89,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"got '{text}', expected seconds from 0")
+        raise argparse.ArgumentTypeError(f"got '{text}', expected seconds >= 0")
     return seconds

@@ -36,10 +36,10 @@ def write_page(
 ) -> None:  # fmt: skip
     """Write a report as one HTML file, the same bytes for the same report and files.
 
-    `songs` are the folders of mixtures and true stems by the song's name, `stems` holds
-    `<system>/<song>/<source>.wav`, but those of `given` lie elsewhere; `excerpt` is seconds of
-    audio of every song, 0 for none; `curves` tell how the separators were trained.
-    Raises ConfigError where plotly or Jinja2 is missing, OutputError where it cannot be written.
+    `songs` are the folders of mixtures and true stems by the song's name; `stems` contains
+    `<system>/<song>/<source>.wav`, except for the stems of `given`, which are elsewhere; `excerpt`
+    is the seconds of audio of every song, 0 for none; `curves` are those of the training.
+    Raises ConfigError if plotly or Jinja2 is missing, OutputError if the file cannot be written.
     """
     template, plotlyjs = get_tools("page.html.jinja", page="report.html")
     elsewhere = {entry.name: entry for entry in given}
@@ -74,17 +74,17 @@ def write_page(
             for entry in report["timing"]["systems"]
             if entry["songs"]
         },
-        # One song at a time, or the samples of all would be in memory at once.
+        # A generator: otherwise the samples of all songs would be in memory at once.
         songs=(_song(report, name, songs.get(name), files, excerpt) for name in _names(report)),
         no_values=dict.fromkeys(COLUMNS),
     )
-    write_atomically(path, page.encode(errors="replace"))  # a file's name need not be UTF-8
+    write_atomically(path, page.encode(errors="replace"))  # file names need not be UTF-8
 
 
 def get_tools(template: str, *folders: Path, page: str) -> tuple[Any, str]:
-    """A Jinja2 template of `folders`, or of the report's own folder, and plotly's code.
+    """A Jinja2 template from `folders` or the report's own folder, and plotly's code.
 
-    Raises ConfigError, in which `page` is what could not be drawn, where one of them is missing.
+    Raises ConfigError, which names `page` as what could not be made, if either package is missing.
     """
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -114,7 +114,7 @@ def _count(report: Mapping[str, Any], state: str) -> int:
 
 
 def _problems(report: Mapping[str, Any]) -> dict[str, list[str]]:
-    # Errors and the songs they cost; a bad reference costs a song of every system.
+    # The songs that each error affects; a bad reference affects its song in every system.
     found: dict[str, list[str]] = {}
     for entry in (report["baseline"], *report["systems"]):
         for row in entry["songs"]:
@@ -152,7 +152,7 @@ def _row_of(rows: list[dict[str, Any]], song: str) -> Any:
 
 
 def _players(excerpt: Excerpt) -> dict[str, list[tuple[Clip, str]]]:
-    # Encoding takes most of a page's time, and lets other threads run.
+    # In threads: encoding takes most of the page's time, and releases the GIL.
     with ThreadPoolExecutor(available_cpus()) as pool:
         uris = pool.map(lambda clip: mp3_uri(clip.audio, excerpt.rate), excerpt.clips)
         players: dict[str, list[tuple[Clip, str]]] = {}
@@ -162,7 +162,7 @@ def _players(excerpt: Excerpt) -> dict[str, list[tuple[Clip, str]]]:
 
 
 def _gaps(rows: Mapping[str, Mapping[str, Any]], excerpt: Excerpt | None) -> list[str]:
-    # Only what ought to be there: no stems are expected of a song that failed.
+    # Only what should exist: a song that failed has no stems.
     if not excerpt:
         return ["the mixture"]
     gaps = []

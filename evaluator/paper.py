@@ -1,4 +1,4 @@
-"""Whether a run still matches the paper: what cannot be compared says why."""
+"""Compares a run with the paper's results, and says why where that is impossible."""
 
 from itertools import permutations
 from typing import Any
@@ -11,12 +11,12 @@ from mdx.systems.find import find_system
 from mdx.systems.manifest import UNKNOWN
 from mdx.systems.spec import SOURCES, SystemSpec
 
-# Two evaluations of the same stems differ by up to 0.13 dB where one is of MUSDB18 and the other of
-# MUSDB18-HQ (published.yaml); on the same files, runtimes and PCM_16 move a median far less.
+# Two evaluations of one system differ by up to 0.13 dB if one is on MUSDB18 and the other on
+# MUSDB18-HQ (published.yaml); on the same files, runtimes and PCM_16 change a median far less.
 TOLERANCE = 0.1  # dB, for every source
 
-ON_TRUST = "no sha256 of the released files is known: these are taken to be them"
-# Marks of other stems than usual.
+ON_TRUST = "no sha256 of the released files is known: these are assumed to be the same"
+# Marks of systems whose stems are not the usual ones.
 DEGRADED, BOTH_POLARITIES = "degraded by the limit", "polarity averaging"
 REPRODUCED, OUTSIDE, NOT_COMPARABLE = "reproduced", "outside", "not comparable"
 RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"}
@@ -25,11 +25,11 @@ RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"
 def check_paper(
     test_set: TestSet, systems: list[System], entries: list[dict[str, Any]], published: Published
 ) -> dict[str, Any]:
-    """Compare a run with every published row that can be repeated.
+    """Compare a run with every published row that has a recipe, or a reason why it has none.
 
-    A row is reproduced or outside only where a system of the run is made of the released files,
-    runs them as they were run, on all songs of the row's test set, and has a score for each; else
-    it is not comparable, with the reason. `relations` tells whether a Mixer and Demucs-v2 helped.
+    A row is reproduced or outside only if a system of the run consists of the released files, runs
+    them as they were run then, and has a score for every song of the row's test set; otherwise it
+    is not comparable, with the reason. `relations` says whether a Mixer and Demucs-v2 helped.
     """
     means = {entry["system"]: entry for entry in entries}
     rows = [
@@ -42,7 +42,7 @@ def check_paper(
 
 
 def outside(check: dict[str, Any]) -> int:
-    """How many rows that still stand are contradicted by the run."""
+    """The number of rows that are outside and have not been superseded."""
     return sum(row["status"] == OUTSIDE and not row["superseded"] for row in check["rows"])
 
 
@@ -57,7 +57,7 @@ def _check_row(
         return _not_comparable("other weights")
     made = [system for system in made if _is_run_by(system, row.recipe, published)]
     if not made:
-        return _not_comparable(f"{row.recipe.system or 'Demucs-v2'} is run otherwise")
+        return _not_comparable(f"{row.recipe.system or 'Demucs-v2'} is run differently")
     entry = means[made[0].name]
     if table.test_set != test_set.name or not test_set.whole:
         return _not_comparable("other test set")
@@ -94,7 +94,7 @@ def _is_made_by(system: System, recipe: Recipe, published: Published) -> bool:
     if recipe.system is not None:
         known = published.checkpoints[recipe.system]
         whole = set(known) == set(system.weights) == set(system.origins)
-        # What int8 networks are made of are float32 networks, not checkpoints.
+        # int8 networks are made from float32 networks, not directly from checkpoints.
         return (
             whole
             and system.precision == "float32"
@@ -119,7 +119,7 @@ def _is_run_by(system: System, recipe: Recipe, published: Published) -> bool:
 
 
 def _procedure(spec: SystemSpec) -> Any:
-    # All that decides about its stems but its files, which may lie elsewhere.
+    # Everything that determines its stems except its files, whose paths may differ.
     parts = [(part.kind, part.makes, part.name, dict(part.options)) for part in spec.estimators]
     return parts, spec.combine, spec.both_polarities
 
@@ -153,7 +153,7 @@ def _check_relations(
 
 
 def _differ_by(part: str, whole: System, bare: System) -> bool:
-    # In a Mixer or Demucs-v2 alone: a Demucs-v2 that both have is run and blended alike.
+    # Only in the Mixer or Demucs-v2: if both have Demucs-v2, they run and blend it alike.
     alike = part == DEMUCS or whole.demucs == bare.demucs
     return alike and part in whole.weights and bare.weights == _without(part, whole)
 

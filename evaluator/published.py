@@ -1,4 +1,4 @@
-"""The numbers of others: published.yaml, read into tables of one test set and one metric each."""
+"""Published numbers: published.yaml, read into tables of one test set and one metric each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ PATH = Path(__file__).with_name("published.yaml")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a system must be made of for a published row to be its own."""
+    """What a system must consist of to be compared with a published row."""
 
     weights: str | None = None  # a set of released files; None: no separators
     mixer: bool = False
     demucs: str | None = None  # a released Demucs-v2, as it was run
-    system: str | None = None  # in place of these: a system of this repository, as it is
-    differs: str | None = None  # why these files need not come to the row's numbers, in words
+    system: str | None = None  # instead of these: an unchanged system of this repository
+    differs: str | None = None  # why these files may give other numbers than the row's
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Row:
     other: float | None = None
     vocals: float | None = None
     recipe: Recipe | None = None  # where the result can be repeated
-    unrepeatable: str | None = None  # why no system can be, in words
+    unrepeatable: str | None = None  # why the result cannot be repeated
     superseded: bool = False  # replaced by its own authors
 
     @property
@@ -66,10 +66,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Published:
-    """All of it: tables, the sha256 of released files by set and role, and Demucs-v2 by name.
+    """The whole file: tables, the sha256 of released files by set and role, Demucs-v2 by name.
 
-    Of systems whose networks are converted, `checkpoints` has the sha256 of what they are made
-    from, by system and role; UNKNOWN where none was published.
+    For systems of converted networks, `checkpoints` has the sha256 of the original checkpoints by
+    system and role; UNKNOWN where none was published.
     """
 
     tables: tuple[Table, ...]
@@ -79,7 +79,7 @@ class Published:
 
 
 def read_published(path: Path = PATH) -> Published:
-    """Read the published numbers; raises ConfigError for a key or a type that is not known."""
+    """Read the published numbers; raises ConfigError for an unknown key or a wrong type."""
     content = read_mapping(path)
     tables = []
     for values in content["tables"]:

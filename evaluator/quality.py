@@ -18,11 +18,11 @@ class Level:
     sources: tuple[str, ...]  # that an estimator makes
     mixer: bool
     both_polarities: bool  # polarity averaging: twice the work
-    label: str  # what a reader is shown
+    label: str  # for display
 
     @property
     def makes(self) -> "Level":
-        """What it makes of a song: the same for a level with polarity averaging and without."""
+        """The level without index, label and polarity averaging, to compare what levels make."""
         return replace(self, index=0, both_polarities=False, label="")
 
 
@@ -31,12 +31,12 @@ class Quality:
     """What a song was separated with."""
 
     ladder: tuple[Level, ...] = ()  # the best first
-    used: tuple[Level, ...] = ()  # one after another; empty where the submission does not tell
-    degraded: bool = False  # whether that was less than the whole system anywhere in the song
+    used: tuple[Level, ...] = ()  # in order of time; empty if the submission reports none
+    degraded: bool = False  # whether any part of the song had less than the whole system
 
     @property
     def labels(self) -> list[str]:
-        """The levels that were used, in words."""
+        """The labels of the levels that were used."""
         return [level.label for level in self.used]
 
     @property
@@ -46,7 +46,7 @@ class Quality:
 
 
 def read_quality(path: Path) -> Quality:
-    """Read what a song was separated with; nothing where there is no such file.
+    """Read what a song was separated with; an empty Quality if there is no such file.
 
     Raises ConfigError for a file of another layout.
     """

@@ -1,7 +1,7 @@
 """Running the submission as the grader does: `predict.py` in a child process, files on disk.
 
-Every song gets a process of its own: one that fails or is killed costs no other song, and peak
-memory is that song's.
+Every song gets a process of its own: if it fails or is killed, no other song is affected, and the
+peak memory is that of one song.
 """
 
 import json
@@ -26,33 +26,33 @@ log = logging.getLogger(__name__)
 NO_LIMIT = Limit()
 PREFIXES = ("MDX_", "INFERENCE_")  # of the environment variables that a submission reads
 SETUP_SECONDS = "900"  # the challenge's limit for loading
-AUDIT = "audit.json"  # what a submission reports of a song's time and memory
+AUDIT = "audit.json"  # in which a submission reports a song's time and memory
 JUMPING_CLOCK = Path(__file__).resolve().parent / "jumping_clock"
 
 
 class SetupFailed(MdxError):
-    """A submission that could not load its networks: no song of it can be separated."""
+    """A submission that could not load its networks, so that it cannot separate any song."""
 
 
 class SongFailed(MdxError):
-    """A song that the submission did not separate."""
+    """A song that the submission failed to separate."""
 
 
 @dataclass(frozen=True)
 class Separation:
-    """What one run of the submission over one song took."""
+    """Time, memory and quality of one run of the submission over one song."""
 
     setup_seconds: float
     seconds: float
-    stages: dict[str, float]  # seconds by stage; empty where the submission does not tell
+    stages: dict[str, float]  # seconds by stage; empty if the submission reports none
     peak_memory: int | None  # bytes
     threads: int | None
     runtime: str | None
     precision: str | None
     limit: float | None  # seconds
-    levels: list[str]  # the quality levels that the limit left, one after another
-    degraded: bool  # whether that was less than the whole system, anywhere
-    both_polarities: bool  # whether polarity averaging was used, anywhere
+    levels: list[str]  # the quality levels used under the limit, in order of time
+    degraded: bool  # whether any part of the song had less than the whole system
+    both_polarities: bool  # whether polarity averaging was used for any part
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Submission:
     threads: int | None = None
     precision: str = "float32"
     spend_budget: bool = False
-    cpus: int | None = None  # that the song may use
+    cpus: int | None = None  # how many the song may use
     disturbance: Disturbance | None = None  # of the machine, for an audit
-    clock_jumps: bool = False  # the wall clock, an hour to and fro, for an audit
-    inherited: Mapping[str, str] | None = None  # in place of such variables of this process
+    clock_jumps: bool = False  # whether the wall clock jumps to and fro by an hour, for an audit
+    inherited: Mapping[str, str] | None = None  # replaces this process's MDX_* and INFERENCE_*
 
 
 def separate_song(
@@ -76,8 +76,8 @@ def separate_song(
 ) -> Separation:
     """Run the submission over one song (`<song>/mixture.wav`), into `results/<name>/`.
 
-    Raises SongFailed with the submission's own last words, SetupFailed where it did not come as
-    far as the song, OutputError for the results' folder, or Cancelled.
+    Raises SongFailed with the last line of the submission's stderr, SetupFailed if it ended before
+    the song began, OutputError if the results' folder cannot be written, or Cancelled.
     """
     folder = results / song.name
     _clear(folder)
@@ -101,7 +101,7 @@ def separate_song(
     if killed is None and seconds is not None and taken > seconds:
         killed = Killed(song.name, got=f"{taken:.1f} s", expected=f"at most {seconds:g} s")
     if killed or code != 0 or "execution_success" not in seen:
-        for path in folder.glob("*.wav*"):  # nothing half-written is ever taken for a result
+        for path in folder.glob("*.wav*"):  # a half-written stem must not pass for a result
             path.unlink()
         kind = SongFailed if "setup_done" in seen else SetupFailed
         if killed:
@@ -111,7 +111,7 @@ def separate_song(
 
 
 def inherited_settings() -> dict[str, str]:
-    """The variables of this process that a submission reads, without marks of our own."""
+    """The environment variables of this process that a submission reads, without our own mark."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -127,7 +127,7 @@ def _environment(submission: Submission) -> dict[str, str]:
 
 
 def _clear(folder: Path) -> None:
-    # What is scored must come from this run.
+    # Only stems of this run may be scored.
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
@@ -160,10 +160,10 @@ def _separation(folder: Path, events: dict[str, dict[str, Any]], limit: float | 
 def settings(
     submission: Submission, song: Path, results: Path, seconds: float | None
 ) -> dict[str, str]:
-    """The environment variables that tell a submission what to do, within so many seconds."""
+    """The environment variables of a submission for one song, with a limit of `seconds`."""
     folder = results.resolve() / song.name
     env = {
-        # The child runs in the repository, from where a relative path would lead elsewhere.
+        # The child runs in the repository's root, where a relative path would mean another file.
         "MDX_SYSTEM": _absolute(submission.system),
         "MDX_SUBTYPE": submission.subtype,
         "MDX_PRECISION": submission.precision,
@@ -175,7 +175,7 @@ def settings(
         "PARTIAL_RUN_MUSIC_NAMES": song.name,
         "EVENTS_PATH": str(folder / "events.jsonl"),
         "END_WITH_STDIN": "1",
-        # The kit knows whole seconds; it need only be no stricter than the limit enforced here.
+        # The kit takes whole seconds; rounded up, since the exact limit is enforced here.
         "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS": str(math.ceil(seconds or sys.maxsize)),
     }
     if submission.threads is not None:
@@ -187,7 +187,7 @@ def settings(
 
 
 def _phase(events: Path) -> str:
-    # The phase of a child, by the last event that it reported.
+    # The phase of a child, from the events that it has reported.
     names = [event["event"] for event in _read_lines(events)]
     if "song_done" in names:
         return "done"
@@ -195,7 +195,7 @@ def _phase(events: Path) -> str:
 
 
 def _read_audit(path: Path) -> dict[str, Any]:
-    # What the submission reports of the song; stems and scores do not depend on it.
+    # What the submission reports about the song; stems and scores do not depend on it.
     try:
         facts = (_read_lines(path) or [{}])[-1]
         stages = {name: float(seconds) for name, seconds in facts.get("stages", {}).items()}
@@ -220,4 +220,4 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]  # the last is being written
+    return [json.loads(line) for line in lines if line.endswith("\n")]  # the rest is being written

@@ -1,4 +1,4 @@
-"""report.json: everything a run found out, in the schema of report.schema.json."""
+"""report.json: all results of a run, in the schema of report.schema.json."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from evaluator.systems import System
 from evaluator.test_sets import TestSet
 from evaluator.timing import make_timing
 
-VERSION = 4  # raise whenever a key changes its meaning
+VERSION = 4  # increment it whenever the meaning of a key changes
 MADE_ELSEWHERE = "made elsewhere"  # the mark of stems that no system of the run made
 SCHEMA = Path(__file__).with_name("report.schema.json")
 
@@ -23,9 +23,9 @@ def make_report(
     test_set: TestSet, systems: list[System], given: list[GivenStems], outcome: Outcome,
     options: Options, published: Published, audit: list[dict[str, Any]],
 ) -> dict[str, Any]:  # fmt: skip
-    """Gather a run. Everything that depends on the machine and the time of day is under `timing`.
+    """Build the report of a run; everything that depends on machine and time is under `timing`.
 
-    Songs that an interrupted run did not reach are `pending`; their scores are in no mean.
+    Songs that an interrupted run did not reach are `pending`, and do not count in any mean.
     """
     ours = [_entry(system, test_set, outcome) for system in systems]
     entries = [*ours, *(_given_entry(stems, test_set, outcome) for stems in given)]
@@ -51,7 +51,7 @@ def make_report(
 
 
 def failures(report: dict[str, Any]) -> list[str]:
-    """The error of every song that failed, once."""
+    """The errors of all songs that failed, without duplicates."""
     entries = [report["baseline"], *report["systems"]]
     errors = [row["error"] for entry in entries for row in entry["songs"] if row["error"]]
     return list(dict.fromkeys(errors))
@@ -87,7 +87,7 @@ def _given_entry(stems: GivenStems, test_set: TestSet, outcome: Outcome) -> dict
 
 
 def _marks_of_the_limit(name: str, test_set: TestSet, outcome: Outcome) -> list[str]:
-    # If the time limit left less or more than the usual system, scores are not the system's.
+    # If the limit led to less or more than the usual system, its scores are not representative.
     records = [outcome.records.get((name, song.name)) for song in test_set.songs]
     songs = [record["separation"]["runs"] for record in records if record and record["separation"]]
     count = sum(any(run["degraded"] for run in runs) for runs in songs)

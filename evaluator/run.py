@@ -1,4 +1,4 @@
-"""`python evaluator/run.py`: replay a test set through the submission, score what it wrote."""
+"""`python evaluator/run.py`: replay a test set through the submission and score its stems."""
 
 import argparse
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a file, Python would look for imports in this folder only
+sys.path.insert(0, str(ROOT))  # otherwise Python, running a file, searches only its folder
 
 from tqdm import tqdm
 
@@ -57,7 +57,7 @@ from mdx.systems.find import DEFAULT_SYSTEM
 def main(arguments: list[str] | None = None) -> int:
     """Replay, score, print and write report.json, or aggregate; returns the exit code.
 
-    0; 1 where a song failed, the run could not go on, or a check did not hold; 130 after Ctrl-C.
+    0; 1 if a song failed, the run had to stop, or a check failed; 130 after Ctrl-C.
     """
     args = get_parser().parse_args(arguments)
     try:
@@ -103,7 +103,7 @@ def _decode(test_set: TestSet) -> None:
         assert song.archive
         try:
             decode_track(song.archive, song.folder)
-        except AudioError as error:  # the others are run; this one will be found without a mixture
+        except AudioError as error:  # run the others; this one is reported as lacking a mixture
             print(f"error: {error}", file=sys.stderr)
 
 
@@ -123,7 +123,7 @@ def _evaluate(
     if cluster is not None:
         remove_drafts(args.out)
         jobs, executor = longest_first(jobs), lambda _: ClusterExecutor(cluster)
-    # In seconds of audio, so that the time left is right for songs of any length.
+    # In seconds of audio, so that the time left is right for songs of different lengths.
     with tqdm(total=round(sum(map(_audio, jobs))), unit="s", desc="audio", disable=None) as bar:
         outcome = run_jobs(
             jobs, stop, lambda job: bar.update(_audio(job)), workers=options.workers,
@@ -137,7 +137,7 @@ def _names(entries: Sequence[System | GivenStems]) -> list[str]:
 
 
 def _audio(job: Job) -> float:
-    # Seconds of it; a baseline takes no time beside them.
+    # Seconds of audio; the time for a baseline is negligible.
     return 0.0 if job.entry == BASELINE else job.song.duration
 
 
@@ -169,7 +169,7 @@ def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
             print(stage_table(report, entry["system"]))
             print("\n".join(timing_lines(report, entry["system"])))
     if args.cluster:
-        print("\nWhich machine did what:")
+        print("\nSongs by machine:")
         print(machine_table(report))
     for table in report["tables"]:
         boards = {entry["leaderboard"] for entry in report["systems"]}
@@ -213,7 +213,10 @@ def _exit_code(report: dict[str, Any], outcome: Outcome, args: argparse.Namespac
     for error in failures(report):
         print(f"error: {error}", file=sys.stderr)
     if outcome.interrupted:
-        print("interrupted: the report holds what is finished; --resume goes on", file=sys.stderr)
+        print(
+            "interrupted: the report contains the songs that are finished; --resume continues",
+            file=sys.stderr,
+        )
         return 130
     if args.check == "paper" and outside(report["paper"]):
         print(
@@ -228,8 +231,8 @@ def _exit_code(report: dict[str, Any], outcome: Outcome, args: argparse.Namespac
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a song may have a name that no terminal can show
+        if isinstance(stream, io.TextIOWrapper):  # some names of songs cannot be encoded
             stream.reconfigure(errors="backslashreplace")
-    # On SIGTERM, end the children as on Ctrl-C.
+    # On SIGTERM, end the children as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -1,7 +1,7 @@
-"""Score files in museval's JSON schema: one a track, read and written, and their medians.
+"""Score files in museval's JSON schema, one per track: reading, writing, and their medians.
 
-museval writes bare NaN for frames that do not count; we write null, which its own tools read as
-well, and read both.
+museval writes bare NaN for frames that do not count; we write null, which its own tools also read,
+and read both.
 """
 
 import json
@@ -24,9 +24,9 @@ Medians = dict[str, dict[str, float | None]]  # by target, then by metric
 
 
 def write_score_file(path: Path, scores: Mapping[str, Mapping[str, Frames]]) -> None:
-    """Write the framewise scores of one track, in one move; metrics not given are null.
+    """Write the framewise scores of one track atomically; metrics that are not given are null.
 
-    `scores` is by target, then by metric; SDR must be there. Raises OutputError where the file
+    `scores` is by target, then by metric, and must contain SDR. Raises OutputError if the file
     cannot be written. Shape: (frames,) each, dB
     """
     targets = [
@@ -51,17 +51,17 @@ def write_score_file(path: Path, scores: Mapping[str, Mapping[str, Frames]]) -> 
 
 
 def aggregate(folder: Path) -> tuple[int, Medians]:
-    """The median over tracks of the median over frames, by target and metric, as museval has it.
+    """The number of tracks, and the median over them of the median over frames, as in museval.
 
-    Reads `folder/test/**/*.json` (museval's layout) or else `folder/**/*.json`; returns the number
-    of tracks too. Raises AudioError for no file, two tracks of one name, or another schema.
+    Medians are by target and metric. Reads `folder/test/**/*.json` (museval's layout), otherwise
+    `folder/**/*.json`. Raises AudioError for no file, two tracks of one name, or another schema.
     """
     paths = sorted((folder / "test").rglob("*.json")) or sorted(folder.rglob("*.json"))
     names = [path.stem for path in paths]
     twins = sorted({name for name in names if names.count(name) > 1})
     if not paths or twins:
         got = f"two tracks '{twins[0]}'" if twins else "no score file"
-        raise AudioError(folder, got=got, expected="museval's .json, one a track")
+        raise AudioError(folder, got=got, expected="museval's .json files, one per track")
     tracks = [_read_track(path) for path in paths]
     targets = sorted({target for track in tracks for target in track})
     medians: Medians = {

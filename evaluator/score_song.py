@@ -15,7 +15,7 @@ from mdx.errors import MdxError
 
 
 def main() -> None:
-    """Score what standard input names."""
+    """Score the files that standard input names."""
     asked = json.load(sys.stdin)
     references, estimates = (
         {source: Path(path) for source, path in asked[side].items()}

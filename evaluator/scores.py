@@ -1,4 +1,4 @@
-"""Scoring the stems that were written for a song against its true ones."""
+"""Scores the stems written for a song against the true ones."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,14 +14,14 @@ from evaluator.score_files import write_score_file
 from mdx.errors import AudioError
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
 
-BASELINE = "ScaledMixture"  # the name of the challenge's simplest one
+BASELINE = "ScaledMixture"  # the challenge's simplest baseline
 COLUMNS = ("song", *SOURCES)  # the leaderboard's: the mean over sources, then each of them
 METRICS = {
     "sdr": "challenge: global SDR of the files written, mean over songs",
     "sdr_median_of_frames": "paper: BSS Eval v4, median over 1 s frames, then over songs",
 }
 DECIMALS = 6
-LOUDEST = 1e9  # of full scale; energies of more need not fit into float32
+LOUDEST = 1e9  # times full scale; beyond it, energies may overflow float32
 
 Scores = dict[str, dict[str, float | None]]  # by metric, then by column
 
@@ -29,7 +29,7 @@ Scores = dict[str, dict[str, float | None]]  # by metric, then by column
 def read_references(song: Path) -> dict[str, Audio]:
     """The true stems of a song, all as long as its mixture. Shape: (2, samples), float32.
 
-    Raises AudioError for a stem that is missing, unreadable, not finite, or not like the mixture.
+    Raises AudioError for a stem that is missing, unreadable, not finite, or of another length.
     """
     samples = _read(song / "mixture.wav", "a mixture").shape[1]
     stems = {source: song / f"{source}.wav" for source in SOURCES}
@@ -37,9 +37,9 @@ def read_references(song: Path) -> dict[str, Audio]:
 
 
 def score_stems(song: Path, stems: Path, frames_path: Path) -> Scores:
-    """Both SDRs of one song from its folder of true stems and the folder of those written.
+    """Both SDRs of one song, from the folder of its true stems and the folder of its estimates.
 
-    As `score_files`, of `<stems>/<source>.wav`.
+    Like `score_files`, for the files `<stems>/<source>.wav`.
     """
     return score_files(song, {source: stems / f"{source}.wav" for source in SOURCES}, frames_path)
 
@@ -47,17 +47,17 @@ def score_stems(song: Path, stems: Path, frames_path: Path) -> Scores:
 def score_files(
     song: Path, stems: Mapping[str, Path], frames_path: Path, *, full: bool = False
 ) -> Scores:
-    """Both SDRs of one song from its folder of true stems and a file for each source, or for some.
+    """Both SDRs of one song, from the folder of its true stems and a file per source, or for some.
 
-    Framewise scores go to `frames_path` in museval's schema; with `full`, and all four stems, ISR,
-    SIR and SAR as well. Frames count by the sources that are there. Raises AudioError for any file
-    that cannot be compared, OutputError for `frames_path`.
+    Framewise scores are written to `frames_path` in museval's schema; with `full` and all four
+    stems, ISR, SIR and SAR as well. Which frames count depends on the given sources only. Raises
+    AudioError for a file that cannot be compared, OutputError if `frames_path` cannot be written.
     """
     references = read_references(song)
     samples = references[SOURCES[0]].shape[1]
     estimates = _read_stems(stems, "a stem to be scored", samples)
     references = {source: references[source] for source in estimates}
-    # What leaks from a source into another is known only where all of them are there.
+    # Leakage from one source into another can only be measured if all sources are given.
     every = framewise_metrics if full and set(estimates) == set(SOURCES) else _sdr_only
     frames = every(references, estimates)
     write_score_file(frames_path, frames)
@@ -65,9 +65,9 @@ def score_files(
 
 
 def score_pairs(references: Mapping[str, Path], estimates: Mapping[str, Path]) -> Scores:
-    """Both SDRs of stems from a file each, of a song of which only some true stems may be there.
+    """Both SDRs of the sources that have a true stem and an estimate; the others are left out.
 
-    Raises AudioError for any file that cannot be compared; sources of only one side are left out.
+    Raises AudioError for a file that cannot be compared.
     """
     both = [source for source in SOURCES if source in references and source in estimates]
     true = _read_stems({source: references[source] for source in both}, "a true stem")
@@ -79,7 +79,7 @@ def score_pairs(references: Mapping[str, Path], estimates: Mapping[str, Path]) -
 
 
 def score_scaled_mixture(song: Path) -> Scores:
-    """The challenge's simplest baseline: every stem is a quarter of the mixture."""
+    """Both SDRs of the challenge's simplest baseline: every stem is a quarter of the mixture."""
     references = read_references(song)
     mixture = _read(song / "mixture.wav", "a mixture") / np.float32(len(SOURCES))
     estimates = dict.fromkeys(SOURCES, mixture)
@@ -87,7 +87,7 @@ def score_scaled_mixture(song: Path) -> Scores:
 
 
 def mean_scores(songs: Sequence[Mapping[str, Any]]) -> Scores:
-    """The leaderboard's row: means over songs of the global SDR, medians of the framewise one."""
+    """The leaderboard's row: mean over songs of the global SDR, median of the framewise SDR."""
     means = {key: _mean([song["sdr"][key] for song in songs]) for key in COLUMNS}
     medians = {}
     for source in SOURCES:
@@ -122,7 +122,7 @@ def _with_mean(values: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    # None where a value is missing: the mean of the others would look like one of all.
+    # None if a value is missing: the mean of the others would pass for the mean of all.
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None
 
@@ -139,7 +139,7 @@ def _rounded(scores: Mapping[str, Mapping[str, float | None]]) -> Scores:
 def _read_stems(
     paths: Mapping[str, Path], what: str, samples: int | None = None
 ) -> dict[str, Audio]:
-    # All as long as `samples`, or as the first of them.
+    # Checks that all are as long as `samples`, or as the first stem.
     stems = {source: _read(paths[source], what) for source in SOURCES if source in paths}
     for source, stem in stems.items():
         samples = stem.shape[1] if samples is None else samples

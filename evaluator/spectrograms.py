@@ -10,8 +10,8 @@ from evaluator.excerpts import MIXTURE, Excerpt
 from evaluator.figures import figure_json, plain
 from mdx.systems.spec import Audio
 
-WINDOW = 4096  # samples; a bin of 11 Hz keeps the notes of a bass apart
-HOP = 1024  # samples at most, so that no sample is left out
+WINDOW = 4096  # samples; bins of 11 Hz separate the notes of a bass
+HOP = 1024  # samples at most, so that the windows cover every sample
 ROWS, COLUMNS = 96, 200
 LOWEST, HIGHEST = 40.0, 16000.0  # Hz
 FLOOR = -80  # dB below the loudest point of the mixture
@@ -25,13 +25,13 @@ Power = npt.NDArray[np.float64]
 def spectrogram(audio: Audio, rate: int) -> Power:
     """Mean power over bands of equal width in octaves. Shape: (2, samples) -> (96, columns).
 
-    Columns are at most 200, evenly over the audio; rows go from 40 Hz to 16 kHz.
+    At most 200 columns, evenly spaced over the audio; rows from 40 Hz to 16 kHz.
     """
     samples = audio.shape[1]
-    frames = math.ceil(samples / (COLUMNS * HOP))  # that one column is the mean of
+    frames = math.ceil(samples / (COLUMNS * HOP))  # averaged in each column
     columns = min(COLUMNS, math.ceil(samples / frames))
     hop = max(1, samples // (columns * frames))
-    # A frame lies around the middle of its hop.
+    # Centres each frame on its hop.
     padded = np.pad(audio, [(0, 0), (WINDOW // 2 - hop // 2, WINDOW)])
     views = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=1)[:, ::hop]
     spectra = np.fft.rfft(views[:, : columns * frames] * np.hanning(WINDOW).astype(np.float32))
@@ -41,9 +41,9 @@ def spectrogram(audio: Audio, rate: int) -> Power:
 
 
 def spectrogram_figure(excerpt: Excerpt, system: str | None) -> str:
-    """Draw the mixture, and every source: the true stem beside one system's estimate, as JSON.
+    """Draw the mixture, then for each source the true stem beside one system's estimate; as JSON.
 
-    What the excerpt lacks is left out; dB are relative to the loudest point of the mixture.
+    Missing files are left out; dB are relative to the loudest point of the mixture.
     """
     from plotly.subplots import make_subplots
 
@@ -71,7 +71,7 @@ def spectrogram_figure(excerpt: Excerpt, system: str | None) -> str:
 
 
 def _decibels(power: Power) -> npt.NDArray[np.int8]:
-    # Whole dB, so that a point takes one byte.
+    # Rounded to whole dB, so that each point takes one byte.
     decibels = 10 * np.log10(np.maximum(power, 10 ** (FLOOR / 10)))
     return np.asarray(np.round(np.minimum(decibels, 0)), dtype=np.int8)
 
@@ -119,10 +119,10 @@ def _style(figure: Any, rows: int) -> None:
 
 
 def _bands(power: Power, edges: npt.NDArray[np.float64]) -> Any:
-    # Mean over each band, also of those narrower than a bin. Shape: (bins, n) -> (bands, n).
+    # The mean over each band, even if it is narrower than a bin. Shape: (bins, n) -> (bands, n).
     below = np.concatenate([np.zeros((1, power.shape[1])), np.cumsum(power, axis=0)])
     edges = np.minimum(edges + 0.5, len(power))  # bin k covers k - 1/2 to k + 1/2
     whole = np.minimum(edges.astype(int), len(power) - 1)
     integral = below[whole] + (edges - whole)[:, None] * power[whole]
-    # Bands above half of the sampling rate have no width, and nothing in them.
+    # Bands above the Nyquist frequency have no width and no power.
     return np.diff(integral, axis=0) / np.maximum(np.diff(edges), 1e-9)[:, None]

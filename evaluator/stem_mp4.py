@@ -17,11 +17,11 @@ EXPANSION = 7  # a decoded track is at most this much larger, at MUSDB18's 256 k
 
 
 def decode_track(archive: Path, folder: Path) -> None:
-    """Write the five streams of a track as `<folder>/<name>.wav`, in one move.
+    """Write the five streams of a track atomically as `<folder>/<name>.wav`.
 
-    A folder newer than the archive is left as it is. The samples are those of musdb, whose 16 bits
-    are all kept. Raises AudioError for a file that is broken, ConfigError without musdb or ffmpeg,
-    OutputError where the folder cannot be written.
+    A folder newer than the archive is left as it is. The samples are exactly those of musdb, in 16
+    bits. Raises AudioError for a broken file, ConfigError without musdb or ffmpeg, OutputError if
+    the folder cannot be written.
     """
     if folder.is_dir() and folder.stat().st_mtime >= archive.stat().st_mtime:
         return
@@ -51,13 +51,13 @@ def _read_stream(archive: Path, index: int) -> npt.NDArray[np.int16]:
         from musdb.audio_classes import Track
     except ImportError as error:
         raise ConfigError(
-            archive, got="no package musdb", expected="it, to read .stem.mp4",
+            archive, got="no package musdb", expected="musdb, to read .stem.mp4",
             hint="pip install -e '.[musdb]'",
         ) from error  # fmt: skip
     try:
         track = Track(path=str(archive), stem_id=index)
         audio, rate = track.audio, track.rate
-    except Exception as error:  # ffprobe's output taken apart, ffmpeg's taken up: any kind
+    except Exception as error:  # parsing ffprobe's and ffmpeg's output can raise anything
         raise AudioError(
             archive, got=f"{type(error).__name__} in stream {index}: {error}",
             expected=f"the five streams {', '.join(STREAMS)}",
@@ -67,6 +67,6 @@ def _read_stream(archive: Path, index: int) -> npt.NDArray[np.int16]:
             archive, got=f"stream {index} of shape {audio.shape} at {rate} Hz",
             expected=f"stereo at {SAMPLE_RATE} Hz",
         )  # fmt: skip
-    # As integers: floats on their way to PCM_16 would be scaled by 32767, musdb's are by 32768.
+    # As integers: libsndfile would scale floats by 32767 for PCM_16, musdb scales by 32768.
     samples: npt.NDArray[np.int16] = np.round(audio * 32768).astype(np.int16)
     return samples

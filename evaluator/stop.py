@@ -1,4 +1,4 @@
-"""A request to end early that reaches every worker: in threads, processes or on other machines."""
+"""A request to stop early that reaches every worker: in threads, processes or other machines."""
 
 import secrets
 from contextlib import suppress
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Stop:
-    """A file whose existence is the request; it can be pickled, as events cannot."""
+    """A file whose existence is the request; unlike a threading.Event, it can be pickled."""
 
     path: Path
 
@@ -18,15 +18,15 @@ class Stop:
         return cls(folder.resolve() / f".{secrets.token_hex(8)}.stop")
 
     def request(self) -> None:
-        """Ask all workers to end; without the folder there are none."""
+        """Ask all workers to stop; without the folder there are none."""
         with suppress(OSError):
             self.path.touch()
 
     def requested(self) -> bool:
-        """Whether somebody asked."""
+        """Whether a stop has been requested."""
         return self.path.exists()
 
     def withdraw(self) -> None:
-        """Remove the file, once nobody checks it any more."""
+        """Remove the file, once all workers have ended."""
         with suppress(OSError):
             self.path.unlink()

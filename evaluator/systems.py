@@ -1,4 +1,4 @@
-"""The systems of a run, as a report needs them: what they are made of, and what they may claim."""
+"""The systems of a run: their files, their hashes, and the marks that their scores must carry."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ from mdx.systems.weights import name_for
 MIXER = "mixer"
 DEMUCS = "demucs_v2"  # the name of the estimator that makes all stems of the waveform
 TRAINED_ON_TEST = "trained on test"
-# All of a system that no stem depends on; whatever else a spec has, or will have, counts.
+# The fields of a spec that no stem depends on; all others, including future ones, count.
 PROSE = ("name", "description", "training_data", "leaderboard", "licence")
 
 
@@ -26,36 +26,36 @@ PROSE = ("name", "description", "training_data", "leaderboard", "licence")
 class DemucsRun:
     """How a system runs its Demucs-v2, whatever its weights."""
 
-    segment: float = 40.0  # seconds; what a system does not say is the runtime's default
-    overlap: float = 0.5  # of two segments, as a share of one
+    segment: float = 40.0  # seconds; these are the runtime's defaults
+    overlap: float = 0.5  # of adjacent segments, as a fraction of one
     normalise: str = "stereo"
     shifts: int = 0
     blend: Mapping[str, float] | None = None  # the other networks' share of each source
-    more: Mapping[str, Any] = field(default_factory=dict)  # whatever else a system says of it
+    more: Mapping[str, Any] = field(default_factory=dict)  # all other options of a system
 
 
 @dataclass(frozen=True)
 class System:
     """A system that takes part in a run."""
 
-    given: str  # the name or path by which it was asked for
+    given: str  # the name or path that was given
     spec: SystemSpec
-    precision: str  # asked for: float32, int8 or auto
+    precision: str  # as requested: float32, int8 or auto
     # sha256 by the estimator's name, and of the Mixer; None: no file
     weights: dict[str, str | None]
-    # likewise, of int8 networks that a limit may lead to
+    # likewise, of the int8 networks to which a limit may fall back
     below: dict[str, str | None]
     # sha256 of the checkpoints that its networks were converted from, by the estimator's name
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """Its name, which is also that of its folders."""
+        """The system's name, which its folders have too."""
         return self.spec.name
 
     @property
     def key(self) -> str:
-        """A hash of all that decides about its stems."""
+        """A hash of everything in the system that determines its stems."""
         spec = {name: value for name, value in asdict(self.spec).items() if name not in PROSE}
         return hash_facts(spec, self.precision, self.weights, self.below)
 
@@ -73,15 +73,15 @@ class System:
         return DemucsRun(**told, blend=shares, more=more)
 
     def marks(self, test_set: TestSet) -> list[str]:
-        """What must be said wherever its scores on a test set stand."""
+        """The marks that must accompany its scores on a test set."""
         seen = any(name in MUSDB18_TESTS for name in self.spec.training_data)
         marks = [TRAINED_ON_TEST] if seen and test_set.is_musdb18_test else []
         return marks if self.precision == "float32" else [*marks, self.precision]
 
     def disagreement(self, submission: Path = ROOT / "aicrowd.json") -> str | None:
-        """Where aicrowd.json and the system's leaderboard contradict each other, in words.
+        """A warning if aicrowd.json and the system's leaderboard contradict each other.
 
-        Raises ConfigError where the file cannot be read.
+        Raises ConfigError if the file cannot be read.
         """
         try:
             external = json.loads(submission.read_text(encoding="utf-8"))["external_dataset_used"]
@@ -101,9 +101,10 @@ class System:
 
 
 def read_systems(given: list[str], precision: str = "float32") -> list[System]:
-    """Read the systems of a run; raises ConfigError, also for two of one name or other stems.
+    """Read the systems of a run.
 
-    `precision` is that of mdx.systems.weights; raises WeightsError where a system does not have it.
+    `precision` is one of mdx.systems.weights. Raises ConfigError for an invalid system, for two of
+    one name, or for other stems than a test set's; WeightsError if one lacks the precision.
     """
     systems = [_read_system(name, precision) for name in given]
     refuse_twins([system.name for system in systems])
@@ -111,12 +112,12 @@ def read_systems(given: list[str], precision: str = "float32") -> list[System]:
 
 
 def refuse_twins(names: Iterable[str]) -> None:
-    """Raise ConfigError where two entries of a report have one name, or one has the baseline's."""
+    """Raise ConfigError if two entries of a report share a name, or one has the baseline's."""
     every = [BASELINE, *names]
     twins = sorted({name for name in every if every.count(name) > 1})
     if twins:
         raise ConfigError(
-            "systems", got=f"the name '{twins[0]}' twice", expected="names of their own",
+            "systems", got=f"the name '{twins[0]}' twice", expected="different names",
             hint="their stems are kept in folders of these names",
         )  # fmt: skip
 
@@ -138,7 +139,7 @@ def _read_system(given: str, precision: str) -> System:
 
 
 def _origins(folder: Path, files: dict[str, str], weights: dict[str, str | None]) -> dict[str, str]:
-    # What networks were made from, by a manifest that means these very files.
+    # The checkpoints of the networks, from the manifest's entries with the sha256 of these files.
     entries = read_manifest(folder)
     return {
         role: entry.parent

@@ -1,4 +1,4 @@
-"""A report as Markdown tables, on the screen and in the README."""
+"""A report as Markdown tables, for the terminal and the README."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from mdx.limit.policy import parse_limit
 from mdx.systems.spec import SOURCES
 
 HEADER = [f"SDR_{column}" for column in COLUMNS]
-ACCOMPANIMENT = "accompaniment"  # museval's and SiSEC's name of all but the vocals
+ACCOMPANIMENT = "accompaniment"  # museval's and SiSEC's name for everything but the vocals
 TITLES = {
     "sdr": "Global SDR in dB (the challenge's metric), mean over songs",
     "sdr_median_of_frames": "BSS Eval v4 SDR in dB (the paper's metric), median over frames, "
@@ -24,7 +24,7 @@ TITLES = {
 
 
 def song_table(report: Mapping[str, Any], system: str) -> str:
-    """One system's songs: SDR by source, seconds, share of the limit that the song had."""
+    """One system's songs: SDR by source, seconds, and share of the song's limit."""
     (entry,) = (entry for entry in report["systems"] if entry["system"] == system)
     timing = {row["song"]: row for row in _timing(report, system)["songs"]}
     rows = []
@@ -42,7 +42,7 @@ def song_table(report: Mapping[str, Any], system: str) -> str:
 
 
 def limit_words(limit: str | None) -> str:
-    """The limit of an entry's songs; none of stems that were made elsewhere."""
+    """The limit of an entry's songs in words; None is for stems made elsewhere."""
     words = {"fixed": "{:g} s", "ratio": "{:g} x the song's duration", "none": "none"}
     if limit is None:
         return "not timed"
@@ -57,12 +57,12 @@ def board_table(table: Mapping[str, Any]) -> str:
 
 
 def label(row: Mapping[str, Any]) -> str:
-    """The name of a table's row, with what must be said of it."""
+    """The name of a table's row, with its marks in brackets."""
     return f"{row['name']} ({', '.join(row['marks'])})" if row["marks"] else str(row["name"])
 
 
 def paper_table(check: Mapping[str, Any]) -> str:
-    """The paper's rows: published -> found, and what that means."""
+    """The paper's rows: published -> found, and the verdict."""
     rows = []
     for row in check["rows"]:
         cells = ["-"] * len(SOURCES)
@@ -75,14 +75,14 @@ def paper_table(check: Mapping[str, Any]) -> str:
 
 
 def verdict_line(check: Mapping[str, Any]) -> str:
-    """How many of the paper's rows got which verdict."""
+    """The number of the paper's rows with each verdict."""
     found = Counter(row["status"] for row in check["rows"])
     verdicts = (f"{found[status]} {status}" for status in (REPRODUCED, OUTSIDE, NOT_COMPARABLE))
     return f"{len(check['rows'])} rows: {', '.join(verdicts)}"
 
 
 def relation_lines(check: Mapping[str, Any]) -> list[str]:
-    """What must hold on any test set, line by line."""
+    """The relations that must hold on any test set, one per line."""
     lines = [
         f"{relation['relation']}: {'holds' if relation['holds'] else 'does NOT hold'} "
         f"({relation['better']} - {relation['base']}: {relation['difference']:+.2f} dB, "
@@ -95,7 +95,7 @@ def relation_lines(check: Mapping[str, Any]) -> list[str]:
 
 
 def stage_table(report: Mapping[str, Any], system: str) -> str:
-    """Seconds by stage and song, and the memory that each took."""
+    """Seconds by song and stage, and the peak memory of each song."""
     songs = _timing(report, system)["songs"]
     stages = list(dict.fromkeys(stage for song in songs for stage in song["stages"]))
     rows = []
@@ -112,7 +112,7 @@ def stage_table(report: Mapping[str, Any], system: str) -> str:
 
 
 def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
-    """What ran where, the song closest to the second limit, and the longest song of MUSDB18."""
+    """Machine and runtime, the song closest to round 2's limit, and MUSDB18's longest song."""
     timing = _timing(report, system)
     if not timing["songs"]:
         return ["no song was timed"]
@@ -129,7 +129,7 @@ def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
     ]
     return [
         f"{machine['cpu']}, {song['threads'] or '?'} of {machine['cpus']} CPUs a song, "
-        f"{song['runtime'] or 'runtime not told'}, {song['precision'] or 'precision not told'}",
+        f"{song['runtime'] or 'runtime unknown'}, {song['precision'] or 'precision unknown'}",
         f"closest to {second} its duration: {worst['song']}, "
         f"{100 * worst['share_of_round_2_limit']:.1f} %",
         f"MUSDB18's longest test song (7:10) would take {projection['seconds']:.0f} s: "
@@ -143,12 +143,12 @@ def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
 
 
 def median_table(medians: Medians) -> str:
-    """The medians of score files as a Markdown table, and their mean over stems."""
+    """The medians of score files, and their mean over stems."""
     rows = [
         [target, *(_decibel(medians[target][metric]) for metric in MUSEVAL_METRICS)]
         for target in medians
     ]
-    # The accompaniment is the sum of some of the others: in a mean it would count them twice.
+    # The accompaniment is the sum of other stems: the mean would count them twice.
     counted = [row for target, row in medians.items() if target != ACCOMPANIMENT]
     means = []
     for metric in MUSEVAL_METRICS:
@@ -160,7 +160,7 @@ def median_table(medians: Medians) -> str:
 
 
 def update_readme(report: Mapping[str, Any], readme: Path) -> None:
-    """Put the report's results into the README; raises ConfigError as `replace_section` does."""
+    """Put the report's results into the README; raises what `replace_section` does."""
     parts = [f"Test set: {report['test_set']['description']}."]
     for table in report["tables"]:
         if table["comparable"]:
@@ -169,9 +169,9 @@ def update_readme(report: Mapping[str, Any], readme: Path) -> None:
 
 
 def replace_section(readme: Path, name: str, section: str) -> None:
-    """Replace what stands between a README's two marks of a name; raises ConfigError without them.
+    """Replace the section of a README between the comments `name: begin` and `name: end`.
 
-    The marks are comments: `name: begin` and `name: end`.
+    Raises ConfigError if they are missing.
     """
     text = readme.read_text(encoding="utf-8")
     marks = [f"<!-- {name}: {edge} -->" for edge in ("begin", "end")]
@@ -182,14 +182,14 @@ def replace_section(readme: Path, name: str, section: str) -> None:
 
 
 def decibels(values: Mapping[str, float | None]) -> list[str]:
-    """The leaderboard's columns, two digits each, and a dash where there is no number."""
+    """The leaderboard's columns with two decimals, and a dash for a missing number."""
     return [_decibel(values[column]) for column in COLUMNS]
 
 
 def markdown_table(header: list[str], rows: list[list[str]], *, words: Sequence[int] = ()) -> str:
-    """A table in Markdown that is easy to read as text: words to the left, numbers to the right.
+    """A Markdown table that is readable as text: words are left-aligned, numbers right-aligned.
 
-    The first column has words; `words` are the places of others that have.
+    The first column has words; `words` are the indices of other columns that have.
     """
     left = {0, *(place % len(header) for place in words)}
     widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
@@ -211,7 +211,7 @@ def _timing(report: Mapping[str, Any], system: str) -> Any:
 
 
 def _limits(report: Mapping[str, Any]) -> tuple[str, str]:
-    # The challenge's two, in words.
+    # The challenge's two limits, in words.
     limits = report["timing"]["limits"]
     return f"{limits['round_1_seconds']:g} s", f"{limits['round_2_ratio']:g} x"
 
@@ -221,7 +221,7 @@ def _decibel(value: float | None) -> str:
 
 
 def machine_table(report: Mapping[str, Any]) -> str:
-    """Which machine separated how many songs, in how many seconds, by its worker's address."""
+    """The songs and seconds of each machine and worker."""
     found: dict[tuple[str, str, str], list[float]] = {}
     for system in report["timing"]["systems"]:
         for song in system["songs"]:

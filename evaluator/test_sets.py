@@ -1,8 +1,8 @@
-"""Finding the songs of a test set in the layouts people have on their disks.
+"""Finding the songs of a test set in the usual layouts.
 
-MUSDB18-HQ `<root>/{train,test}/<track>/mixture.wav`, the challenge's `<root>/<track>/mixture.wav`,
-or MUSDB18 `<root>/{train,test}/<track>.stem.mp4`, which is decoded first; true stems beside the
-mixture where they are known.
+These are MUSDB18-HQ's `<root>/{train,test}/<track>/mixture.wav`, the challenge's
+`<root>/<track>/mixture.wav`, and MUSDB18's `<root>/{train,test}/<track>.stem.mp4`, which is decoded
+first. True stems, if there are any, are beside the mixture.
 """
 
 import os
@@ -21,12 +21,12 @@ DEMO_SONGS = Path("out/demo/songs/test")
 LAYOUTS = f"<track>/mixture.wav, or test/<track>{SUFFIX}, in it or in its folder test"
 MUSDB18_TESTS = ("MUSDB18 test", MUSDB18_TEST)  # both editions of the same songs
 MUSDB18_TEST_SONGS = 50
-KNOWN_SHARE = 0.9  # share of the names that must be MUSDB18's, which allows for other spellings
+KNOWN_SHARE = 0.9  # fraction of the names that must be MUSDB18's; the rest may be spelt differently
 
 
 @dataclass(frozen=True)
 class Song:
-    """One song: `<folder>/mixture.wav` and, where they are known, the four true stems."""
+    """One song: `<folder>/mixture.wav` and, if there are any, the four true stems."""
 
     name: str
     folder: Path
@@ -34,24 +34,24 @@ class Song:
 
     @property
     def has_references(self) -> bool:
-        """Whether any true stem is there; a song that lacks only some of them is an error."""
+        """Whether any true stem exists; it is an error if only some do."""
         return any((self.folder / f"{source}.wav").exists() for source in SOURCES)
 
     @property
     def duration(self) -> float:
-        """Seconds; 0 where the mixture cannot be read, which the submission will find out."""
+        """Seconds; 0 if the mixture cannot be read, which the submission will report."""
         return duration(self.folder / "mixture.wav")
 
 
 @dataclass(frozen=True)
 class TestSet:
-    """Songs in the order of their names, and what they are."""
+    """Songs in order of their names, and the test set that they are from."""
 
-    __test__ = False  # pytest would take it for a test
+    __test__ = False  # otherwise pytest would collect it
 
     name: str  # MUSDB18-HQ test, MUSDB18 test, demo songs, or the folder's own
     songs: tuple[Song, ...]
-    whole: bool  # all songs of the set, as published figures need
+    whole: bool  # whether these are all songs of the set, as published figures require
 
     @property
     def is_musdb18_test(self) -> bool:
@@ -60,7 +60,7 @@ class TestSet:
 
     @property
     def description(self) -> str:
-        """What was run, in words."""
+        """The number of songs and the test set, in words."""
         count = f"{len(self.songs)} song" + "s" * (len(self.songs) != 1)
         if self.is_musdb18_test and not self.whole:
             return f"{count} of {self.name}, not comparable with figures on all 50"
@@ -72,10 +72,10 @@ class TestSet:
 def find_test_set(
     root: Path | None, decoded: Path, *, subset: str = "test", tracks: Sequence[str] = ()
 ) -> TestSet:
-    """Find the songs below `root`, which is $MUSDB_PATH or else the demo songs where None.
+    """Find the songs below `root`; None is $MUSDB_PATH, or the demo songs if that is not set.
 
-    `subset` counts where the root has folders of that kind; `tracks` are names, or patterns with
-    `*`, `?` and `[]`; `decoded` is where songs of a .stem.mp4 will lie. Raises AudioError for no
+    `subset` applies if the root has folders `train` or `test`; `tracks` are names, or patterns
+    with `*`, `?` and `[]`; a .stem.mp4 is decoded into `decoded` later. Raises AudioError for no
     song, two of one name, or a name that no song has.
     """
     root = root or Path(os.environ.get("MUSDB_PATH") or DEMO_SONGS)
@@ -91,7 +91,7 @@ def find_test_set(
 
 
 def _folder_of(root: Path, subset: str) -> Path:
-    # A folder "test" may also be a song of that name.
+    # A folder "test" may also be a song with that name.
     for name in SUBSETS:
         if (root / name).is_dir() and not (root / name / "mixture.wav").exists():
             if not (root / subset).is_dir():
@@ -114,7 +114,7 @@ def _list_songs(folder: Path, decoded: Path) -> list[Song]:
             song = Song(name, decoded / name, path)
         else:
             continue
-        # Stems are kept in folders of these names, and some file systems ignore case.
+        # Stems are kept in folders with these names, and some file systems ignore case.
         key = song.name.casefold()
         if key in songs:
             raise AudioError(

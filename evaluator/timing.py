@@ -1,4 +1,4 @@
-"""The timing audit: where the seconds go, how close the limits are, and what was running."""
+"""The timing part of a report: seconds by stage, shares of the limits, and the machine."""
 
 import platform
 import statistics
@@ -21,7 +21,7 @@ def make_timing(
     test_set: TestSet, systems: list[System], given: list[GivenStems], outcome: Outcome,
     options: Options,
 ) -> dict[str, Any]:  # fmt: skip
-    """The part of a report that no two runs have in common."""
+    """The part of a report that differs between any two runs."""
     return {
         "machine": {
             "cpu": cpu_model(),
@@ -77,7 +77,7 @@ def _time_song(name: str, duration: float, separation: dict[str, Any]) -> dict[s
         "per_second": round(slowest / duration, 6),
         **_shares(slowest, duration),
         "setup_seconds": last["setup_seconds"],
-        # Opening and closing files, resampling back, and all that is too short to be measured.
+        # Opening and closing files, resampling back, and everything too short to measure.
         "stages": {**stages, REST: round(stages.get(REST, 0.0) + untold, 4)} if stages else {},
         "peak_memory": max((run["peak_memory"] or 0 for run in runs), default=0) or None,
         "threads": last["threads"],
@@ -92,7 +92,7 @@ def _time_song(name: str, duration: float, separation: dict[str, Any]) -> dict[s
 
 
 def _project(per_second: float) -> dict[str, Any]:
-    # By the slowest song: short ones take more for each second, so this errs to the safe side.
+    # From the slowest song: short songs take more per second, so this errs on the safe side.
     seconds = per_second * LONGEST_SONG
     return {
         "duration": LONGEST_SONG,

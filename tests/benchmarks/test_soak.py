@@ -86,7 +86,7 @@ def test_processes_that_survive_the_kill_are_found(tmp_path: Path) -> None:
     [
         ({"error": None, "share": 0.9, "machine": "slower"}, False),
         ({"error": None, "share": 1.1, "machine": "slower"}, True),
-        ({"error": "song of more than 5 s", "machine": "capped memory"}, True),
+        ({"error": "more than 5 s in phase 'song'", "machine": "capped memory"}, True),
         ({"error": "failed to allocate memory", "machine": "capped memory"}, False),
         ({"error": "failed to allocate memory", "machine": "busy"}, True),
     ],

@@ -1,4 +1,4 @@
-"""A finished run, for tests that begin with one."""
+"""A finished run, for tests that start from one."""
 
 import shutil
 from pathlib import Path

@@ -23,7 +23,7 @@ SECONDS = 2
 
 
 def make_report() -> dict[str, Any]:
-    """The report, which is valid against its schema."""
+    """The report, which conforms to its schema."""
     entries = [
         {
             "system": name, "description": "networks", "training_data": ["MUSDB18-HQ test"],

@@ -1,4 +1,4 @@
-"""ISR, SIR and SAR against museval, which computes them by other means."""
+"""ISR, SIR and SAR against museval, which computes them in another way."""
 
 import shutil
 from collections.abc import Callable
@@ -86,7 +86,7 @@ def test_every_frame_equals_museval(case: str, samples: int) -> None:
         np.testing.assert_allclose(ours, values, atol=TOLERANCE, rtol=0, err_msg=metric)
 
 
-def test_a_filtered_reference_is_all_spatial_distortion() -> None:
+def test_a_filtered_reference_has_only_spatial_distortion() -> None:
     references, _ = music(4 * WINDOW)
     echo = np.zeros(20)
     echo[[0, 7]] = 0.5, 0.4
@@ -96,7 +96,7 @@ def test_a_filtered_reference_is_all_spatial_distortion() -> None:
     for source in SOURCES:
         # A frame starts in the middle of an echo, so the filter does not explain its first taps.
         np.testing.assert_allclose(got[source]["ISR"], sdr[source], atol=0.2)
-        # The track cuts its last echo off, which the fit cannot know of.
+        # The last echo is cut off at the end of the track, which the filters cannot model.
         assert (got[source]["SIR"] > 50).all()
 
 

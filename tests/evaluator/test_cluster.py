@@ -80,7 +80,7 @@ def brought(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_two_workers_find_what_one_machine_finds(
+def test_two_workers_give_the_results_of_one_machine(
     finished_once: Finished, tiny_system: Path, tmp_path: Path, lab: Lab, brought: list[str]
 ) -> None:
     lab.keep("one", "two")
@@ -103,7 +103,7 @@ def test_two_workers_find_what_one_machine_finds(
     assert stems == {path: path.stat().st_mtime_ns for path in stems}
 
 
-def test_files_travel_where_no_folder_is_shared_and_weights_do_once(
+def test_without_a_shared_folder_files_are_sent_and_weights_only_once(
     finished_once: Finished, tiny_system: Path, tmp_path: Path, lab: Lab, brought: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -226,7 +226,7 @@ def test_a_scheduler_that_is_restarted_loses_nothing(
     assert found == rows
 
 
-def test_no_cluster_is_one_line(
+def test_an_unreachable_cluster_is_an_error_of_one_line(
     finished_once: Finished, tiny_system: Path, tmp_path: Path,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

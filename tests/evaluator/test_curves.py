@@ -1,4 +1,4 @@
-"""Curves of a training: read from files and drawn in the report."""
+"""Training curves, read from files and drawn in the report."""
 
 import json
 from pathlib import Path
@@ -29,14 +29,14 @@ def test_curves_are_read_by_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["step,name,value\nx,loss,1\n", "step,name\n1,loss\n", "step,name,value\n1,loss\n"]
 )
-def test_a_curve_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+def test_an_invalid_curve_is_named(tmp_path: Path, text: str) -> None:
     write_curve(tmp_path, "drums", text)
     with pytest.raises(ConfigError, match=r"drums/curve.csv: got .*expected rows of step"):
         read_curves(tmp_path)
 
 
 def test_a_folder_without_curves_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="got no curves of a training"):
+    with pytest.raises(ConfigError, match="got no training curves"):
         read_curves(tmp_path / "nowhere")
 
 
@@ -49,7 +49,7 @@ def test_losses_are_drawn_relative_to_the_first(tmp_path: Path) -> None:
     assert curve_lines({"bass": {}}, "loss") is None
 
 
-def test_the_page_has_the_curves_that_there_are(tmp_path: Path) -> None:
+def test_the_page_has_the_curves_that_exist(tmp_path: Path) -> None:
     curves = {"bass": {"loss": Curve([50], [0.5])}}
     texts = []
     for given in (None, curves):

@@ -116,7 +116,7 @@ def test_every_change_that_affects_stems_changes_the_key(blended: Path, case: st
     assert read(blended).key != before
 
 
-def test_the_origin_is_that_of_the_very_file(blended: Path) -> None:
+def test_the_origin_belongs_to_one_file(blended: Path) -> None:
     blended.with_name("demucs.onnx").write_bytes(b"another")
     assert not read(blended).origins
     blended.with_name("demucs.onnx").unlink()
@@ -231,7 +231,7 @@ def test_a_system_run_in_another_way_is_not_comparable(published: Published, cas
         spec = replace(spec, estimators=(*parts, with_options(demucs, **OTHERWISE[case])))
     row = rows(replace(system, spec=spec), published)["KUIELab-MDX-Net"]
     assert (row["status"], row["reason"]) == (
-        "not comparable", "Demucs-v2 is run otherwise",
+        "not comparable", "Demucs-v2 is run differently",
     )  # fmt: skip
 
 

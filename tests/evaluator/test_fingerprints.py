@@ -50,7 +50,7 @@ def test_prose_does_not_count(system: System) -> None:
     assert set(PROSE) < {field.name for field in fields(SystemSpec)}
 
 
-def test_what_json_cannot_hold_is_never_hashed_by_its_address() -> None:
+def test_only_json_values_are_hashed() -> None:
     with pytest.raises(TypeError):
         hash_facts(object())
 
@@ -116,7 +116,7 @@ def test_packages_are_those_that_are_imported(repository: Path) -> None:
     assert not {"mdx", "plotly", "torch"} & set(here)
 
 
-def test_scores_depend_on_the_metrics_and_no_page() -> None:
+def test_scores_depend_on_the_metrics_and_not_on_the_page() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in needed_by(SCORING)}
     assert {"evaluator/scores.py", "evaluator/metrics.py", "evaluator/bss_eval.py"} <= names
     assert not {"evaluator/page.py", "evaluator/figures.py", "evaluator/run.py"} & names

@@ -21,7 +21,7 @@ SONGS = ["Song", "Song (Live)", "Another - Vocals of Bass", "夏", "a"]
 
 
 def find(folder: Path, *names: str) -> dict[str, dict[str, list[str]]]:
-    """Of files with these names, those that are recognised, by song and source."""
+    """The files that are recognised among these names, by song and source."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ def test_only_what_changed_is_scored_again(test_set: Path, theirs: Path, tmp_pat
     assert first["sdr"]["bass"] == pytest.approx(6.02, abs=0.01)
 
 
-def test_a_stem_that_cannot_be_scored_fails_its_song_only(
+def test_a_stem_that_cannot_be_scored_fails_only_its_song(
     test_set: Path, theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = theirs / "song 1" / "bass.flac"
@@ -172,7 +172,7 @@ def test_a_stem_that_cannot_be_scored_fails_its_song_only(
     shutil.rmtree(theirs / "song 1")
     assert evaluate_stems(test_set, theirs, tmp_path / "out") == 1
     first, _ = read_report(tmp_path / "out")["systems"][0]["songs"]
-    assert first["error"].startswith("their tool: song 1: got no stem of it")
+    assert first["error"].startswith("their tool: song 1: got no stem,")
 
 
 def test_a_folder_cannot_take_the_name_of_another_entry(
@@ -210,9 +210,7 @@ def test_invalid_samples_are_an_error_of_their_song(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names of other systems")
-def test_a_song_whose_name_is_no_utf_8_is_one_like_any_other(
-    test_set: Path, tmp_path: Path
-) -> None:
+def test_a_song_whose_name_is_not_utf_8_is_like_any_other(test_set: Path, tmp_path: Path) -> None:
     shutil.rmtree(test_set / "song 2")
     name = os.fsdecode(b"mod\xe0, 1")
     try:

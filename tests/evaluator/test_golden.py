@@ -8,7 +8,7 @@ import pytest
 
 from tests.evaluator.golden.make_golden import GOLDEN, run_golden
 
-TOLERANCE = 1e-3  # dB: other CPUs sum in another order, which changes single bits of PCM_16
+TOLERANCE = 1e-3  # dB: CPUs sum in different orders, which changes single bits of PCM_16
 
 
 def flatten(value: Any, where: str = "") -> dict[str, Any]:

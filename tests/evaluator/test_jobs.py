@@ -38,7 +38,7 @@ def test_a_job_is_a_value(test_set: Path, tiny_system: Path, tmp_path: Path) -> 
         assert pickle.loads(pickle.dumps(job)) == job
         with pytest.raises(AttributeError):
             job.entry = "another"  # type: ignore[misc]
-    assert not (tmp_path / "out").exists()  # making them does nothing yet
+    assert not (tmp_path / "out").exists()  # making jobs writes nothing
 
 
 def test_a_spawned_process_does_the_same(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_running_job_can_be_stopped_anywhere(
     assert not any(path.exists() for path in job.files.values())
 
 
-def test_what_ends_a_run_stops_the_songs_at_work(
+def test_an_error_that_ends_a_run_stops_the_songs_in_progress(
     test_set: Path, tiny_system: Path, tmp_path: Path
 ) -> None:
     stop = Stop.inside(tmp_path)
@@ -90,5 +90,5 @@ def test_what_ends_a_run_stops_the_songs_at_work(
 
 def test_songs_do_not_stop_without_being_asked(tmp_path: Path) -> None:
     stop = Stop.inside(tmp_path / "nosuch")
-    stop.request()  # nobody can be at work where there is no folder
+    stop.request()  # without the folder, no worker can be running
     assert not stop.requested()

@@ -55,7 +55,7 @@ def test_the_paper_s_own_rows_are_there(published: Published) -> None:
     rows = {row.name: row for table in published.tables for row in table.rows}
     assert [rows["TFC-TDF-U-Net v2 + Mixer"].values[s] for s in SOURCES] == list(PAPER.values())
     assert [rows["KUIELab-MDX-Net (draft)"].values[s] for s in SOURCES] == list(DRAFT.values())
-    assert rows["kuielab (KUIELab-MDX-Net)"].song == 7.37  # leaderboard B, the last of that name
+    assert rows["kuielab (KUIELab-MDX-Net)"].song == 7.37  # leaderboard B, the last of its rows
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_paper_s_own_rows_are_there(published: Published) -> None:
         ({"rows": [{"name": "x", "bass": 1.0}]}, "source"),
     ],
 )
-def test_a_slip_in_the_published_numbers_is_found(
+def test_an_error_in_the_published_numbers_is_found(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     content = yaml.safe_load(PATH.read_text())

@@ -183,7 +183,7 @@ def test_a_song_is_drawn_when_it_is_opened(driver: webdriver.Chrome) -> None:
 
 
 def test_players_play_one_at_a_time_and_stop_when_closed(driver: webdriver.Chrome) -> None:
-    driver.find_element(By.TAG_NAME, "h1").click()  # sound needs somebody who asks for it
+    driver.find_element(By.TAG_NAME, "h1").click()  # browsers play sound only after a click
     play = "arguments[0].muted = true; arguments[0].loop = true; arguments[0].play().catch(() => 0)"
     first, second = driver.find_elements(By.CSS_SELECTOR, "details[open] audio")[:2]
     for player in (first, second):

@@ -66,7 +66,7 @@ def test_levels_are_found_by_their_index_not_their_place(tmp_path: Path) -> None
     assert read_quality(path).labels == ["float32", "int8"] and read_quality(path).degraded
 
 
-def test_a_submission_need_not_tell(tmp_path: Path) -> None:
+def test_a_submission_need_not_report_levels(tmp_path: Path) -> None:
     assert read_quality(tmp_path / "quality.json") == Quality()
     assert Quality().labels == [] and not Quality().both_polarities
 

@@ -28,12 +28,12 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-def test_a_child_s_code_and_last_words() -> None:
+def test_a_child_s_exit_code_and_stderr() -> None:
     code = "import sys; print('one', file=sys.stderr); print('é', file=sys.stderr); sys.exit(3)"
     assert Children().run(python(code), environment(), "x") == (3, "one\né\n")
 
 
-def test_a_stop_ends_what_runs_and_lets_nothing_start(tmp_path: Path) -> None:
+def test_a_stop_ends_the_running_child_and_starts_no_other(tmp_path: Path) -> None:
     stop = Stop.inside(tmp_path)
     children = Children(stop.requested)
     cleaned = tmp_path / "cleaned"
@@ -50,7 +50,7 @@ time.sleep(60)
         stop.request()
         with pytest.raises(Cancelled):
             future.result(10)
-    assert cleaned.exists()  # it was asked to end before it was made to
+    assert cleaned.exists()  # SIGTERM came before SIGKILL
     with pytest.raises(Cancelled):
         children.run(python(""), environment(), "x")
     stop.withdraw()
@@ -58,7 +58,7 @@ time.sleep(60)
 
 
 def test_a_submission_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    # A child whose stdin has ended from the start: it must not come as far as its songs.
+    # The child's stdin is closed from the start: it must not get as far as its songs.
     code = "import time\n"
     code += "import evaluator.music_demixing as kit\n"
     code += "class Slow(kit.MusicDemixingPredictor):\n"
@@ -90,7 +90,7 @@ def test_a_submission_that_does_not_start(test_set: Path, tmp_path: Path) -> Non
         separate_song(submission, test_set / "song 1", tmp_path / "out", Children())
 
 
-def test_threads_are_handed_on(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
+def test_threads_are_passed_on(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
     submission = Submission(str(tiny_system), subtype="FLOAT", threads=2)
     separation = separate_song(submission, test_set / "song 2", tmp_path / "out", Children())
     assert separation.threads == 2 and separation.seconds > 0

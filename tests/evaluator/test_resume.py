@@ -29,7 +29,7 @@ def _no_grading(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-# With one thread a song, as evaluations in this process have: sums are in the same order.
+# One thread per song, as in evaluations in this process, so that sums have the same order.
 RUN = """
 import sys
 from evaluator import evaluation, run
@@ -74,7 +74,7 @@ def test_a_killed_run_resumes_to_the_same_report_and_leaves_no_process(
     rng = np.random.default_rng(3)
     for moment in (*rng.uniform(0.3, 2.0, 2), None):
         child = start(test_set, tiny_system, broken, "--resume")
-        if moment is None:  # the other song is at work by now
+        if moment is None:  # the other song is in progress by now
             wait_for_record(broken)
         else:
             time.sleep(moment)
@@ -103,7 +103,7 @@ def test_ctrl_c_leaves_a_valid_report_and_resume_finishes_it(
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     os.kill(child.pid, signal.SIGTERM if ignored else signal.SIGINT)
     _, error = child.communicate(timeout=30)
-    assert child.returncode == 130 and "--resume goes on" in error
+    assert child.returncode == 130 and "--resume continues" in error
     report = read_report(out)
     states = [row["state"] for row in report["systems"][0]["songs"]]
     assert "pending" in states and "scored" in states and not report["complete"]
@@ -113,12 +113,12 @@ def test_ctrl_c_leaves_a_valid_report_and_resume_finishes_it(
              for n in finished}  # fmt: skip
     assert evaluate(long_set, tiny_system, out, "--resume") == 0
     assert read_report(out)["complete"]
-    for n, modified in times.items():  # what was finished was not done again
+    for n, modified in times.items():  # finished songs were not repeated
         assert (out / "stems" / "tiny" / f"song {n}" / "bass.wav").stat().st_mtime_ns == modified
 
 
 def separated_again(out: Path, run: Any) -> set[str]:
-    """Songs whose stems were written anew by `run`."""
+    """The songs whose stems `run` wrote again."""
     paths = sorted((out / "stems" / "tiny").glob("*/bass.wav"))
     before = {path: path.stat().st_mtime_ns for path in paths}
     assert run() == 0
@@ -133,7 +133,7 @@ def test_resume_repeats_exactly_what_would_change(finished: Finished, tiny_syste
 
     before = without_timing(out)
     assert separated_again(out, again()) == set()
-    path = test_set / "song 1" / "bass.wav"  # a reference: scored anew, not separated
+    path = test_set / "song 1" / "bass.wav"  # a reference: scored again, not separated
     audio, rate = sf.read(path)
     sf.write(path, audio / 2, rate)
     assert separated_again(out, again()) == set()

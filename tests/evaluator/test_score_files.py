@@ -137,7 +137,7 @@ def test_another_schema_is_refused_by_name(
     assert error.startswith(f"error: {tmp_path / 'x.json'}: got ") and error.count("\n") == 1
 
 
-def test_no_files_and_twins_are_refused(tmp_path: Path) -> None:
+def test_no_files_and_duplicate_tracks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="no score file"):
         aggregate(tmp_path)
     for folder in ("a", "b"):
@@ -162,10 +162,10 @@ def test_the_command_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixt
     assert lines[-1].split() == ["|", "mean", "|", "1.50", "|", "-", "|", "-", "|", "-", "|"]
 
 
-def test_the_mean_is_of_stems_and_not_of_their_sum(
+def test_the_mean_leaves_out_the_sum_of_stems(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # SiSEC's files have the accompaniment beside the three stems that it is the sum of.
+    # SiSEC's files also have the accompaniment, which is the sum of three stems.
     values = {"bass": 7.0, "drums": 8.0, "other": 7.8, "vocals": 10.0, "accompaniment": 15.7}
     scores = {target: {"SDR": np.array([value])} for target, value in values.items()}
     write_score_file(tmp_path / "a.json", scores)

@@ -1,4 +1,4 @@
-"""Scores for another program: the evaluator's, or the reason why there are none."""
+"""Scores for another program: the same as the evaluator's, or the reason why there are none."""
 
 import json
 import subprocess

@@ -54,7 +54,7 @@ def test_a_flat_folder_sorted_by_name(tmp_path: Path) -> None:
     assert found.songs[0].duration == pytest.approx(100 / SAMPLE_RATE)
 
 
-def test_the_halves_of_musdb18_hq(tmp_path: Path) -> None:
+def test_the_subsets_of_musdb18_hq(tmp_path: Path) -> None:
     make_songs(tmp_path / "musdb" / "test", *KNOWN)
     make_songs(tmp_path / "musdb" / "train", "A - B")
     found = find(tmp_path / "musdb")
@@ -68,7 +68,7 @@ def test_the_halves_of_musdb18_hq(tmp_path: Path) -> None:
     assert some.is_musdb18_test and not some.whole and "not comparable" in some.description
 
 
-def test_a_set_with_one_song_too_few_is_not_the_whole(tmp_path: Path) -> None:
+def test_a_set_that_lacks_one_song_is_not_whole(tmp_path: Path) -> None:
     make_songs(tmp_path / "musdb" / "test", *KNOWN[1:])
     found = find(tmp_path / "musdb")
     assert found.is_musdb18_test and not found.whole
@@ -81,7 +81,7 @@ def test_a_folder_named_test_is_not_musdb18(tmp_path: Path) -> None:
     assert names(find(tmp_path / "other")) == ["test", "x"]
 
 
-def test_only_the_other_half(tmp_path: Path) -> None:
+def test_only_the_other_subset(tmp_path: Path) -> None:
     make_songs(tmp_path / "musdb" / "train", "a")
     with pytest.raises(AudioError, match="got only the folder 'train', expected 'test'"):
         find(tmp_path / "musdb")
