@@ -8,6 +8,7 @@ import av
 import numpy as np
 import soundfile as sf
 
+from mdx.audio.read import SongReader
 from mdx.systems.spec import Audio
 
 RATE = 44100
@@ -71,3 +72,12 @@ def extensible_wav(path: Path, channels: Audio, mask: int) -> None:
     body = b"WAVEfmt " + struct.pack("<I", len(head)) + head
     body += b"data" + struct.pack("<I", len(pcm)) + pcm
     path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+def read(path: Path, stream: int | None = None) -> Audio:
+    """The whole song, whose length must equal the counted one."""
+    with SongReader(path, stream=stream) as song:
+        counted = song.count()
+        audio = np.concatenate(list(song.blocks()), axis=1)
+    assert audio.shape[1] == counted
+    return audio

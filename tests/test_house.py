@@ -1,26 +1,11 @@
-"""The rules of the repository that a program can check: imports, version pins, metadata."""
+"""The rules of the house that a program can check: which package may import which."""
 
 import ast
-import json
-import re
-import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-from packaging.version import Version
-
-from mdx.errors import WeightsError
-from mdx.systems.find import DEFAULT_SYSTEM, find_system, system_names
-from mdx.systems.manifest import checkpoint_of, read_manifest
-from mdx.systems.spec import MODELS
-from mdx.systems.weights import read_weights
-from models.fetch.wanted import find_wanted
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("demo/", "synthetic/")  # weights in git
 ROOMS = ("mdx", "models", "evaluator", "training", "demo", "benchmarks", "predict")
 # The packages that each package may import; imports within mdx are restricted further below.
 MAY_IMPORT = {
@@ -176,88 +161,3 @@ def test_nothing_heavy_at_the_top_of_a_file(room: str) -> None:
         if path.name != "ffmpeg.py":  # imported only for a file that needs it
             heavy = {name.split(".")[0] for name in imports(path, top_level=True)} & set(HEAVY)
             assert not heavy, path
-
-
-def constraints() -> dict[str, Version]:
-    """The exact version of every package, by its normalised name."""
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pins = [Requirement(line) for line in lines if not line.startswith("#")]
-    for pin in pins:
-        assert [spec.operator for spec in pin.specifier] == ["=="], pin
-    return {canonicalize_name(pin.name): Version(str(pin.specifier)[2:]) for pin in pins}
-
-
-def test_conda_installs_the_constraints() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
-    found = [Requirement(line) for line in conda["dependencies"][-1]["pip"]]
-    wanted = [Requirement(line) for line in project["dependencies"]]
-    names = {requirement.name: requirement.marker for requirement in found}
-    assert names == {"aicrowd-api": None, **{line.name: line.marker for line in wanted}}
-    for requirement in found:
-        pinned = constraints()[canonicalize_name(requirement.name)]
-        assert str(requirement.specifier) == f"=={pinned}", requirement
-    assert "ffmpeg" in conda["dependencies"] and "prefix" not in conda
-
-
-def test_every_requirement_has_a_range_that_holds_its_pin() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
-    for line in project["dependencies"] + extras:
-        requirement = Requirement(line)
-        if requirement.name == project["name"]:
-            continue
-        operators = sorted(spec.operator for spec in requirement.specifier)
-        assert operators == ["<", ">="], line
-        assert constraints()[canonicalize_name(requirement.name)] in requirement.specifier, line
-
-
-@pytest.mark.parametrize("name", ["tools/install.sh", "Dockerfile"])
-def test_installs_use_the_constraints(name: str) -> None:
-    text = (ROOT / name).read_text()
-    installs = re.findall(r'pip"? install .*', text)
-    assert installs and all("--constraint constraints.txt" in line for line in installs)
-
-
-def test_aicrowd_json_agrees_with_the_default_system() -> None:
-    submission = json.loads((ROOT / "aicrowd.json").read_text())
-    assert set(submission) == {
-        "challenge_id", "grader_id", "authors", "description", "external_dataset_used",
-    }  # fmt: skip
-    assert submission["external_dataset_used"] is (
-        find_system(DEFAULT_SYSTEM)[0].leaderboard != "A"
-    )
-
-
-@pytest.mark.parametrize("name", ["demo", "synthetic"])
-def test_systems_without_a_mixer_differ_in_nothing_else(name: str) -> None:
-    whole, bare = find_system(name)[0], find_system(f"{name}_no_mixer")[0]
-    assert bare.estimators == whole.estimators and bare.combine == () and whole.mixer is not None
-    assert (bare.stems, bare.leaderboard) == (whole.stems, whole.leaderboard)
-
-
-@pytest.mark.parametrize("name", system_names())
-def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
-    spec, folder = find_system(name)
-    names = [file for file in spec.files if file.startswith(OURS)]
-    entries = read_manifest(folder)
-    if not names and not any(
-        file in entries or checkpoint_of(entries, file) for file in spec.files
-    ):
-        # Nothing of it is public: somebody puts it there.
-        with pytest.raises(WeightsError, match=r"no url for .* put the file at "):
-            find_wanted(name)
-        return
-    published = {wanted.name for wanted in find_wanted(name)}
-    # Networks that somebody has converted here are no longer wanted.
-    checkpoints = [checkpoint_of(entries, file) for file in spec.files]
-    converted = [name for name in checkpoints if name and entries[name].url is not None]
-    assert names or published or converted, "got no weights in git and no url, expected one of them"
-    for file in names:
-        assert read_weights(folder, file) and file not in published
-
-
-@pytest.mark.parametrize(("folder", "files", "most"), [("demo", 9, 8), ("synthetic", 4, 30)])
-def test_weights_in_git_are_small(folder: str, files: int, most: int) -> None:
-    sizes = [path.stat().st_size for path in (MODELS / "weights" / folder).iterdir()]
-    assert len(sizes) == files and sum(sizes) <= most * 1_000_000

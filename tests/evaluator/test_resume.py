@@ -22,12 +22,7 @@ from tests.evaluator.conftest import Finished
 from tests.evaluator.runs import evaluate, processes_of, read_report, without_timing
 from tests.tiny import edit_system
 
-
-@pytest.fixture(autouse=True)
-def _no_grading(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AICROWD_IS_GRADING", "PARTIAL_RUN_MUSIC_NAMES", "MUSDB_PATH"):
-        monkeypatch.delenv(name, raising=False)
-
+pytestmark = pytest.mark.usefixtures("no_grading")
 
 # One thread per song, as in evaluations in this process, so that sums have the same order.
 RUN = """

@@ -1,4 +1,4 @@
-"""Released files on a server, and a network to describe."""
+"""Files on a server, and a network to describe."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ import yaml
 from mdx.systems.spec import SOURCES
 from models.fetch import download as download_module
 from tests.models.describing import network
+from tests.models.downloading import CONTENT
 from tests.models.released_files import CHECKPOINT, MIXER, NETS, digest, zipped
 from tests.models.shelf import Shelf, serve
 
@@ -81,3 +82,20 @@ def onnx_file(tmp_path: Path) -> Path:
     path = tmp_path / "found.onnx"
     path.write_bytes(network())
     return path
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+    """A server with one file, and retries without waiting."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(download_module, "WAITS", (0.0, 0.0))
+    with serve() as shelf:
+        shelf.files["/net"] = CONTENT
+        yield shelf
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    return tmp_path / "weights" / "net.part"

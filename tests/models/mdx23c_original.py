@@ -4,15 +4,21 @@ Implemented in plain torch from those names alone, independently of our network.
 """
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor
 from torch.nn import functional
 
+from models.describe.mdx23c import tail_hash
 from tests.published import on_spectra
 
 State = dict[str, Tensor]
+
+YAML = "model_2_stem_full_band_8k.yaml"
 
 CONFIG: dict[str, Any] = {
     "audio": {
@@ -138,3 +144,14 @@ class Original:
             scale = 0.5 if len(shape) == 1 else torch.tensor(shape[1:]).prod() ** -0.5
             self.state[name] = scale * torch.randn(*shape, generator=self._random)
         return self.state[name]
+
+
+def lay_out(folder: Path, values: dict[str, Any], *, seed: int = 0) -> tuple[Original, list[str]]:
+    """Write a checkpoint and UVR's registry with its YAML; returns the options for them."""
+    original = Original(values, seed=seed)
+    torch.save(original.state, folder / "x.ckpt")
+    (folder / "mdx_c_configs").mkdir()
+    (folder / "mdx_c_configs" / YAML).write_text(yaml.safe_dump(values))
+    records = {tail_hash(folder / "x.ckpt"): {"config_yaml": YAML}}
+    (folder / "model_data.json").write_text(json.dumps(records))
+    return original, ["--model-data", str(folder / "model_data.json")]

@@ -147,7 +147,7 @@ def test_unknown_systems_and_those_in_git(capsys: pytest.CaptureFixture[str]) ->
 
 
 def is_public(name: str) -> bool:
-    """Whether any file of a system is in the manifest; tests/test_house.py checks the others."""
+    """Whether any file of a system is in the manifest; tests/test_metadata.py checks others."""
     entries, files = read_manifest(MODELS / "weights"), find_system(name)[0].files
     return any(file in entries or checkpoint_of(entries, file) for file in files)
 

@@ -18,11 +18,6 @@ from training.songs import Song, find_songs, split_songs
 Disk = namedtuple("Disk", "total used free")  # noqa: PYI024
 
 
-@pytest.fixture
-def songs(test_set: Path) -> tuple[Song, ...]:
-    return find_songs(test_set)
-
-
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 

@@ -29,11 +29,6 @@ def both(
     )  # fmt: skip
 
 
-@pytest.fixture
-def songs(test_set: Path) -> tuple[Song, ...]:
-    return find_songs(test_set)
-
-
 @pytest.mark.parametrize("source", ["other", "all"])
 def test_the_same_numbers_are_the_same_examples(songs: tuple[Song, ...], source: str) -> None:
     data = DataConfig(gain_db=6, whole_song=0.4, swap=True, flip=True)

@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.page_server import Server, serving
 
+RESERVE = {"system": "tiny", "precision": "float32", "name": "a.wav", "bytes": 10}
+
 
 @pytest.fixture(scope="module")
 def server(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

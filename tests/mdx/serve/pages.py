@@ -1,6 +1,8 @@
 """A browser that shows a server's page, and what a person does there."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,8 @@ from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
-from benchmarks.page_server import PATIENCE, Server
-from tests.browser import console, wait
+from benchmarks.page_server import PATIENCE, Server, serving
+from tests.browser import console, open_browser, wait
 
 # The current level: the peak of the analyser's samples.
 LOUDNESS = """
@@ -98,3 +100,17 @@ def without_web_audio(pages: Pages) -> None:
     assert volumes == [0, 1, 1, 1, 0]
     pages.press(" ")
     assert json.dumps(console(pages.browser)) == "[]"
+
+
+@contextmanager
+def open_pages(system: Path, folder: Path) -> Iterator[Pages]:
+    """The page of a fresh server in a browser, which saves downloads without asking."""
+    with (
+        serving(system, folder / "folder", "--threads", "1") as server,
+        open_browser(folder / "profile") as browser,
+    ):
+        pages = Pages(browser, server, folder)
+        behaviour = {"behavior": "allow", "downloadPath": str(pages.downloads)}
+        browser.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
+        pages.open()
+        yield pages

@@ -1,0 +1,120 @@
+"""Runs with songs that fail, are late or silent, or lack their true stems."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+
+from evaluator.tables import board_table
+from mdx.systems.spec import SOURCES
+from tests.evaluator.conftest import Finished
+from tests.evaluator.runs import evaluate, read_report
+
+pytestmark = pytest.mark.usefixtures("no_grading")
+
+
+def test_a_submission_that_cannot_be_set_up_ends_the_run_with_its_own_error(
+    test_set: Path, tiny_copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny_copy.parent / "bass.onnx").write_bytes(b"damaged")
+    out = tmp_path / "out"
+    assert evaluate(test_set, tiny_copy, out) == 1
+    error = capsys.readouterr().err
+    assert "bass.onnx: got sha256" in error and error.count("\n") == 1
+    assert not (out / "report.json").exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "rate", "mono", "length", "unreadable"])
+def test_a_bad_reference_is_named_and_does_not_affect_other_songs(
+    finished: Finished, tiny_system: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    test_set, out = finished
+    path = test_set / "song 2" / "drums.wav"
+    audio, rate = sf.read(path)
+    if damage == "missing":
+        path.unlink()
+    elif damage == "unreadable":
+        path.write_bytes(b"no audio")
+    else:
+        sf.write(
+            path,
+            {"rate": audio, "mono": audio[:, 0], "length": audio[:-1]}[damage],
+            48000 if damage == "rate" else rate,
+        )
+    assert evaluate(test_set, tiny_system, out, "--resume") == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path}: got ") and error.count("\n") == 1
+    report = read_report(out)
+    (entry,) = report["systems"]
+    assert [row["state"] for row in entry["songs"]] == ["scored", "failed"]
+    assert entry["songs"][1]["error"].startswith(f"{path}: got ")
+    assert entry["mean"]["songs"] == 1 and report["complete"]
+    assert "1 of 2 songs missing" in board_table(report["tables"][0])
+
+
+def test_a_failing_song_does_not_affect_others(
+    finished: Finished, tiny_system: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test_set, out = finished
+    (test_set / "song 1" / "mixture.wav").write_bytes(b"no audio")
+    assert evaluate(test_set, tiny_system, out, "--resume") == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert any("song 1" in line and "four stems" in line for line in errors)
+    (entry,) = read_report(out)["systems"]
+    assert [row["state"] for row in entry["songs"]] == ["failed", "scored"]
+    assert not list((out / "stems").rglob("song 1/*.wav"))
+
+
+def test_a_late_song_is_recorded_and_the_next_one_run(
+    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MDX_LIMIT", "0.001")
+    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
+    (entry,) = read_report(tmp_path / "out")["systems"]
+    for row in entry["songs"]:
+        assert row["state"] == "failed" and "0.001 s" in row["error"]
+
+
+def test_songs_without_references_are_timed_but_not_scored(
+    finished: Finished, tiny_system: Path
+) -> None:
+    test_set, out = finished
+    for source in SOURCES:
+        (test_set / "song 1" / f"{source}.wav").unlink()
+    assert evaluate(test_set, tiny_system, out, "--resume", "--timing") == 0
+    report = read_report(out)
+    (entry,) = report["systems"]
+    assert [row["state"] for row in entry["songs"]] == ["unscored", "scored"]
+    assert entry["mean"]["songs"] == 1 and report["baseline"]["mean"]["songs"] == 1
+    assert [row["song"] for row in report["timing"]["systems"][0]["songs"]] == ["song 1", "song 2"]
+
+
+def test_a_set_without_any_reference(finished: Finished, tiny_system: Path) -> None:
+    test_set, out = finished
+    for path in test_set.rglob("*.wav"):
+        if path.name != "mixture.wav":
+            path.unlink()
+    assert evaluate(test_set, tiny_system, out, "--resume", "--check", "paper") == 0
+    report = read_report(out)
+    assert report["systems"][0]["mean"] is report["baseline"]["mean"] is None
+    assert not any(table["comparable"] for table in report["tables"])
+
+
+@pytest.mark.parametrize("silent", ["bass.wav", "mixture.wav"])
+def test_silence_has_no_frames_that_count(
+    finished: Finished, tiny_system: Path, silent: str
+) -> None:
+    test_set, out = finished
+    shutil.rmtree(test_set / "song 2")
+    path = test_set / "song 1" / silent  # a silent mixture has silent estimates
+    audio, rate = sf.read(path)
+    sf.write(path, 0 * audio, rate)
+    assert evaluate(test_set, tiny_system, out, "--resume") == 0
+    mean = read_report(out)["systems"][0]["mean"]
+    assert mean["sdr_median_of_frames"]["vocals"] is None
+    assert mean["sdr_median_of_frames"]["song"] is None
+    if silent == "bass.wav":
+        assert mean["sdr"]["bass"] < 0
+    else:
+        assert mean["sdr"] == dict.fromkeys(("song", *SOURCES), 0.0)  # all error is the reference
