@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=100, help="songs")
     parser.add_argument("--test", type=int, default=20, help="songs")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each song")
-    parser.add_argument("--jobs", type=int, default=2, help="songs side by side")
+    parser.add_argument("--jobs", type=int, default=2, help="songs rendered at once")
     args = parser.parse_args()
     command = [sys.executable, "-m", "demo"]
     for name in ("train", "test", "seconds", "jobs"):

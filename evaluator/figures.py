@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluator.scores import BASELINE, COLUMNS
-from evaluator.stages import UNTOLD, stage_colours
+from evaluator.stages import UNREPORTED, stage_colours
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; grey is the baseline's.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
@@ -104,7 +104,7 @@ def stage_bars(report: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     ratio = report["timing"]["limits"]["round_2_ratio"]
     first = report["timing"]["limits"]["round_1_seconds"]
     songs = timing["songs"]
-    spent = [song["stages"] or {UNTOLD: song["seconds"][-1]} for song in songs]
+    spent = [song["stages"] or {UNREPORTED: song["seconds"][-1]} for song in songs]
     texts = [
         f"{plain(song['song'])}<br>{song['median']:.2f} s in all<br>"
         f"{100 * song['share_of_round_2_limit']:.1f} % "

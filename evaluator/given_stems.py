@@ -31,14 +31,14 @@ class GivenStems:
     folder: Path
     files: Mapping[str, Mapping[str, tuple[Path, ...]]]  # by song, then by source
     unknown: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)  # by the stem's name
-    strange: tuple[Path, ...] = ()  # of no song of the test set
+    not_in_set: tuple[Path, ...] = ()  # of no song of the test set
 
     @property
     def warnings(self) -> list[str]:
         """One warning for each kind of files that are not scored."""
         found = {f"the stem '{stem}', which is unknown": it for stem, it in self.unknown.items()}
-        if self.strange:
-            found["no song of the test set"] = self.strange
+        if self.not_in_set:
+            found["no song of the test set"] = self.not_in_set
         return [
             f"{self.folder}: got {len(paths)} file{'s' * (len(paths) != 1)} of {what}; not scored: "
             f"{_some(path.relative_to(self.folder) for path in paths)}"
@@ -57,20 +57,20 @@ def find_given_stems(folder: Path, songs: Sequence[str]) -> GivenStems:
     known = {_plain(song): song for song in songs}
     files: dict[str, dict[str, tuple[Path, ...]]] = {}
     unknown: dict[str, tuple[Path, ...]] = {}
-    strange: list[Path] = []
+    not_in_set: list[Path] = []
     for path in paths:
         parts = [_plain(part) for part in path.relative_to(folder).with_suffix("").parts]
         song = _song_of(parts, known)
         stem = _stem_of(parts, song)
         if song is None:
-            strange.append(path)
+            not_in_set.append(path)
         elif stem in NAMES:
             stems = files.setdefault(known[song], {})
             stems[NAMES[stem]] = (*stems.get(NAMES[stem], ()), path)
         elif stem != MIXTURE:
             unknown[stem] = (*unknown.get(stem, ()), path)
     name = track_name(folder.resolve().name)
-    return GivenStems(name, folder, files, unknown, tuple(strange))
+    return GivenStems(name, folder, files, unknown, tuple(not_in_set))
 
 
 def _song_of(parts: Sequence[str], songs: Iterable[str]) -> str | None:

@@ -31,7 +31,7 @@ from evaluator.score_files import aggregate
 from evaluator.scores import BASELINE
 from evaluator.stem_mp4 import decode_track
 from evaluator.stop import Stop
-from evaluator.systems import System, read_systems, refuse_twins
+from evaluator.systems import System, read_systems, refuse_duplicates
 from evaluator.tables import (
     TITLES,
     board_table,
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         systems = read_systems(args.systems or default, args.precision)
         songs = [song.name for song in test_set.songs]
         given = [find_given_stems(folder, songs) for folder in args.stems]
-        refuse_twins([*_names(systems), *_names(given)])
+        refuse_duplicates([*_names(systems), *_names(given)])
         published = read_published()
         cases = _cases(args) if args.audit else []
         curves = read_curves(args.curves) if args.curves else None

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from mdx.systems.spec import SOURCES
 
 REST = "rest"  # the seconds of a song that no stage accounts for
-UNTOLD = "all stages"  # for a submission that reports no stages
+UNREPORTED = "all stages"  # for a submission that reports no stages
 BEFORE, AFTER = ("read", "stft"), ("istft", "combine", "write")  # around the networks
 # Paul Tol's muted and light colours: a stage must not look like a system.
 COLOURS = {
@@ -23,7 +23,7 @@ COLOURS = {
     "combine": "#332288",  # the darkest, for the shortest bar
     "write": "#882255",
     REST: "#BBBBBB",
-    UNTOLD: "#BBBBBB",
+    UNREPORTED: "#BBBBBB",
 }
 SPARE = ("#117733", "#EE8866", "#661100", "#BBCC33", "#FFAABB", "#77AADD")
 
@@ -31,7 +31,7 @@ SPARE = ("#117733", "#EE8866", "#661100", "#BBCC33", "#FFAABB", "#77AADD")
 def in_order(stages: Iterable[str]) -> list[str]:
     """Stages in signal order, each once; networks of other names keep the order given."""
     ranks = {stage: rank for rank, stage in enumerate((*BEFORE, *SOURCES))}
-    last = {stage: len(ranks) + 1 + rank for rank, stage in enumerate((*AFTER, REST, UNTOLD))}
+    last = {stage: len(ranks) + 1 + rank for rank, stage in enumerate((*AFTER, REST, UNREPORTED))}
     return sorted(dict.fromkeys(stages), key=lambda stage: (ranks | last).get(stage, len(ranks)))
 
 

@@ -107,11 +107,11 @@ def read_systems(given: list[str], precision: str = "float32") -> list[System]:
     one name, or for other stems than a test set's; WeightsError if one lacks the precision.
     """
     systems = [_read_system(name, precision) for name in given]
-    refuse_twins([system.name for system in systems])
+    refuse_duplicates([system.name for system in systems])
     return systems
 
 
-def refuse_twins(names: Iterable[str]) -> None:
+def refuse_duplicates(names: Iterable[str]) -> None:
     """Raise ConfigError if two entries of a report share a name, or one has the baseline's."""
     every = [BASELINE, *names]
     twins = sorted({name for name in every if every.count(name) > 1})

@@ -143,7 +143,7 @@ def _find_checkpoint(out: Path, *, resume: bool) -> Path | None:
     if not resume:
         raise ConfigError(
             out, got="the checkpoint of a run", expected="an empty folder",
-            hint="--resume goes on with it; remove the folder to begin anew",
+            hint="--resume continues it; remove the folder to begin anew",
         )  # fmt: skip
     return path
 

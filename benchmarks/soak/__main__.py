@@ -51,7 +51,10 @@ def soak_table(journals: dict[str, Journal]) -> str:
 def main() -> int:
     """Run the trials and print the table; returns 1 if any trial has failed, now or before."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
-    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], help="(default: only the table)")
+    parser.add_argument(
+        "kinds", nargs="*", choices=[*KINDS, []], metavar=f"{{{','.join(KINDS)}}}",
+        help="(default: only the table)",
+    )  # fmt: skip
     parser.add_argument("--trials", type=int, default=1000, help="of each kind, in all")
     parser.add_argument("--system", default="demo")
     parser.add_argument("--songs", type=Path, default=DEMO_SONGS, help="(default: %(default)s)")

@@ -46,7 +46,7 @@ def list_system(system: str | Path) -> Listing:
         spec=spec,
         there=tuple(weights_path(folder, file).is_file() for file in spec.files),
         fetched=all(entry is not None and entry.is_known for entry in found),
-        licence=spec.licence or ("MIT" if str(system) in system_names() else "not told"),
+        licence=spec.licence or ("MIT" if str(system) in system_names() else "not stated"),
         int8=bool(quantised)
         and all(name in entries and weights_path(folder, name).is_file() for name in quantised),
     )

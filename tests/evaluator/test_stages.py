@@ -9,7 +9,7 @@ import pytest
 from evaluator.children import Children, Limits
 from evaluator.figures import stage_bars
 from evaluator.replay import Separation, Submission, separate_song
-from evaluator.stages import COLOURS, REST, UNTOLD, in_order, stage_colours
+from evaluator.stages import COLOURS, REST, UNREPORTED, in_order, stage_colours
 from mdx.systems.spec import SOURCES
 from tests.evaluator.page_report import make_report
 
@@ -22,7 +22,7 @@ def test_networks_of_any_name_are_between_the_transforms() -> None:
 
 
 def test_every_stage_has_a_colour_of_its_own() -> None:
-    stages = {*(COLOURS.keys() - {UNTOLD}), *(f"network {number}" for number in range(6))}
+    stages = {*(COLOURS.keys() - {UNREPORTED}), *(f"network {number}" for number in range(6))}
     colours = stage_colours(stages)
     assert set(colours) == stages and len(set(colours.values())) == len(stages)
     assert list(stage_colours(TOLD)) == in_order(TOLD)
