@@ -7,6 +7,7 @@ from mdx.combine.blend import Blend
 from mdx.combine.mixer import MixerStep, read_mixer
 from mdx.combine.protocol import Combiner
 from mdx.combine.rest import Rest
+from mdx.combine.sum import Sum
 from mdx.errors import ConfigError
 from mdx.systems.spec import SOURCES, CombinerSpec, require
 from mdx.systems.weights import read_weights
@@ -39,7 +40,15 @@ def _open_rest(spec: CombinerSpec, folder: Path, stems: Sequence[str]) -> Combin
     return Rest(stems, spec.estimator)
 
 
-COMBINERS: Mapping[str, Open] = {"mixer": _open_mixer, "blend": _open_blend, "rest": _open_rest}
+def _open_sum(spec: CombinerSpec, folder: Path, stems: Sequence[str]) -> Combiner:
+    del folder, stems
+    _check_options(spec, ())
+    return Sum(spec.estimator)
+
+
+COMBINERS: Mapping[str, Open] = {
+    "mixer": _open_mixer, "blend": _open_blend, "sum": _open_sum, "rest": _open_rest,
+}  # fmt: skip
 
 
 def load_combiner(spec: CombinerSpec, folder: Path, stems: Sequence[str]) -> Combiner:

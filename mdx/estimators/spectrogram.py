@@ -36,6 +36,7 @@ class SpectrogramOptions:
     gain: float = 1.0  # of the estimate
     hidden_bins: int = 0  # the lowest ones, which are replaced by zeros in the network's input
     mask: float = 0.0  # share of the mixture under a ratio mask in what is returned
+    first_bin: int = 0  # of the estimate: lower ones are zero, for another estimator to make
 
     def __post_init__(self) -> None:
         known = f"one of {', '.join(GEOMETRIES)}"
@@ -46,6 +47,7 @@ class SpectrogramOptions:
         require(0 < self.gain < np.inf, "gain", self.gain, "a number above 0")
         require(self.hidden_bins >= 0, "hidden_bins", self.hidden_bins, "0 or more")
         require(0 <= self.mask <= 1, "mask", self.mask, "a share of 0 to 1")
+        require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
 
 
 class Spectrogram:
@@ -82,6 +84,10 @@ class Spectrogram:
                     expected=f"{key} {expected} as in the system's YAML",
                     hint="correct the YAML or name another file",
                 )
+        first = options.first_bin
+        require(
+            first < dim_f, f"{spec.name}: first_bin", first, f"less than dim_f, which is {dim_f}"
+        )
         size = StftSpec(options.n_fft, options.hop, dim_f, dim_t)
         self.geometry = GEOMETRIES[options.geometry](size, options.overlap, options.trim)
         self._stft = Stft(size, workers=workers)
@@ -109,6 +115,7 @@ class Spectrogram:
             found = found.reshape(len(self.makes), *spectrogram.shape)
             if self._options.mask:
                 found = masked(found, spectrogram, self._options.mask)
+            found[:, :, : self._options.first_bin] = 0
         with stages.time("istft"):
             stems = np.stack([self._stft.inverse(stem) for stem in found])
         if self._options.gain != 1:

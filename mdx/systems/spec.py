@@ -141,7 +141,7 @@ class SystemSpec:
                 expected = f"the system's: {', '.join(self.stems)}"
                 require(stem in self.stems, estimator.name, f"the stem '{stem}'", expected)
                 twice = f"'{stem}', which '{made.get(stem)}' makes too"
-                expected = "one estimator a stem, or a blend with the shares of both"
+                expected = "one estimator a stem, or a blend or sum of both"
                 require(stem not in made, estimator.name, twice, expected)
                 made[stem] = estimator.name
         rest = any(step.kind == "rest" for step in self.combine)

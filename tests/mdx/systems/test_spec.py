@@ -79,7 +79,7 @@ def test_a_wrong_estimator_is_refused(
 @pytest.mark.parametrize(
     ("combine", "message"),
     [
-        ([{"kind": "magic"}], "kind: got 'magic', expected one of mixer, blend, rest"),
+        ([{"kind": "magic"}], "kind: got 'magic', expected one of mixer, blend, sum, rest"),
         ([{"weights": "mixer.npz"}], "the key 'kind'"),
         ([{"kind": "mixer"}], "mixer: got no weights"),
         ([{"kind": "mixer", "weights": "mixer.npz", "gain": 2}], "unknown key"),
