@@ -20,7 +20,7 @@ from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.demucs import SOURCES as ORDER
 from models.demucs import Demucs, DemucsSpec, centre, random_demucs
 from models.export_demucs import export_demucs
-from training.config import DataConfig
+from training.data_config import DataConfig
 from training.examples import Examples
 from training.songs import find_songs
 

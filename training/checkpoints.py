@@ -37,6 +37,8 @@ def describe_run(config: SeparatorConfig, source: str, seed: int) -> dict[str, A
     values.pop("patience")
     if config.schedule == "constant":
         values.pop("steps")
+    if not config.first_bin:  # checkpoints from before this key have none
+        values.pop("first_bin")
     return {**values, **{f"data.{key}": value for key, value in data.items()}}
 
 

@@ -1,7 +1,7 @@
 """The configuration of a training run, read from `training/configs/<name>.yaml`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from torch import nn
 from mdx.errors import ConfigError
 from mdx.estimators.stft import StftSpec
 from mdx.systems.mappings import build, read_mapping
-from mdx.systems.spec import SOURCES
+from mdx.systems.spec import SOURCES, require
 from training.architectures import ARCHITECTURES, Size
+from training.data_config import DataConfig
 from training.losses import LOSSES
 from training.optimizers import OPTIMIZERS, SCHEDULES
 
@@ -32,52 +33,6 @@ SEPARATOR_COUNTS = (
     "accumulate", "validate_every", "held_out", "sources",
 )  # fmt: skip
 MIXER_METHODS = ("least_squares", "rmsprop")
-
-
-def _require(holds: bool, subject: str, got: object, expected: str) -> None:
-    if not holds:
-        raise ConfigError(subject, got=got, expected=expected)
-
-
-def _are_ranges(values: object) -> bool:
-    return isinstance(values, Mapping) and all(
-        source in SOURCES
-        and isinstance(ends, Sequence)
-        and len(ends) == 2
-        and all(isinstance(end, int | float) for end in ends)
-        and -math.inf < ends[0] <= ends[1] < math.inf
-        for source, ends in values.items()
-    )
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """How training examples are drawn: each stem has its own song and position."""
-
-    gain_db: float = 6.0  # largest random gain of each stem, up or down
-    whole_song: float = 0.0  # share of examples whose four stems come from one song
-    swap: bool = True  # the channels of a stem may be swapped
-    flip: bool = False  # the polarity of a stem may be inverted
-    quiet: float = 0.0  # a chunk of a stem is redrawn if its mean absolute value is below this
-    keep_quiet: float = 0.15  # share of quiet chunks that are kept anyway
-    semitones: float = 0.0  # largest pitch shift on the fly
-    stretch: float = 0.0  # largest time stretch on the fly, relative to the duration
-    speed: float = 0.0  # largest relative change of speed, which includes pitch and formants
-    # For each source listed: the range of its treble boost, in dB.
-    treble: Mapping[str, Sequence[float]] = field(default_factory=dict, hash=False)
-
-    def __post_init__(self) -> None:
-        for key in ("gain_db", "semitones", "quiet"):
-            value = getattr(self, key)
-            _require(0 <= value < math.inf, f"data: {key}", value, "0 or more")
-        for key in ("whole_song", "keep_quiet"):
-            value = getattr(self, key)
-            _require(0 <= value <= 1, f"data: {key}", value, "0 to 1")
-        expected = f"from and to in dB, for some of {', '.join(SOURCES)}"
-        _require(_are_ranges(self.treble), "data: treble", self.treble, expected)
-        for key in ("stretch", "speed"):
-            value = getattr(self, key)
-            _require(0 <= value < 1, f"data: {key}", value, "0 or more, below 1")
 
 
 @dataclass(frozen=True)
@@ -109,32 +64,35 @@ class SeparatorConfig:
     patience: int = 0  # validations without improvement that end the training; 0: never
     held_out: int = 7  # one song in this many is for validation, unless a list names them
     sources: int = 1  # stems of one network: one, or all four
+    first_bin: int = 0  # lower ones are neither estimated nor scored: another network makes them
     width: int | None = None  # channels of the first level, if the growth does not determine it
     subbands: int | None = None  # frequency bands that become channels
     norm: str | None = None
     activation: str | None = None
-    data: DataConfig = DataConfig()
+    data: DataConfig = field(default_factory=DataConfig)
 
     def __post_init__(self) -> None:
         for key, choices in SEPARATOR_CHOICES.items():
             value = getattr(self, key)
             expected = f"one of {', '.join(choices)}"
-            _require(value in choices, f"separator: {key}", f"'{value}'", expected)
+            require(value in choices, f"separator: {key}", f"'{value}'", expected)
         for key in SEPARATOR_COUNTS:
-            _require(getattr(self, key) >= 1, f"separator: {key}", getattr(self, key), "at least 1")
+            require(getattr(self, key) >= 1, f"separator: {key}", getattr(self, key), "at least 1")
         rate = self.learning_rate
-        _require(0 < rate < math.inf, "separator: learning_rate", rate, "a number above 0")
-        _require(0 <= self.clip < math.inf, "separator: clip", self.clip, "0 or more")
-        _require(0 <= self.ema < 1, "separator: ema", self.ema, "0 or more, below 1")
-        _require(self.patience >= 0, "separator: patience", self.patience, "0 or more")
+        require(0 < rate < math.inf, "separator: learning_rate", rate, "a number above 0")
+        require(0 <= self.clip < math.inf, "separator: clip", self.clip, "0 or more")
+        require(0 <= self.ema < 1, "separator: ema", self.ema, "0 or more, below 1")
+        expected = f"0 or more, less than dim_f, which is {self.dim_f}"
+        require(0 <= self.first_bin < self.dim_f, "separator: first_bin", self.first_bin, expected)
+        require(self.patience >= 0, "separator: patience", self.patience, "0 or more")
         decay = self.weight_decay
-        _require(0 <= decay < math.inf, "separator: weight_decay", decay, "0 or more")
+        require(0 <= decay < math.inf, "separator: weight_decay", decay, "0 or more")
         self._check_architecture()
         multiple = 2 ** self.size().n_levels
         for key in ("train_frames", "frames"):
             frames = getattr(self, key)
             expected = f"a multiple of {multiple}, since the network halves both axes"
-            _require(frames % multiple == 0, f"separator: {key}", frames, expected)
+            require(frames % multiple == 0, f"separator: {key}", frames, expected)
             self.stft(frames)  # which checks its own sizes
 
     def stft(self, frames: int) -> StftSpec:
@@ -160,11 +118,11 @@ class SeparatorConfig:
         kind = ARCHITECTURES[self.architecture]
         stems = (1, len(SOURCES)) if kind.many else (1,)
         expected = f"{' or '.join(map(str, stems))} with {self.architecture}"
-        _require(self.sources in stems, "separator: sources", self.sources, expected)
+        require(self.sources in stems, "separator: sources", self.sources, expected)
         for key in OPTIONAL_SIZES:
             unused = getattr(self, key) is None or kind.takes(key)
             expected = f"no such key with {self.architecture}"
-            _require(unused, f"separator: {key}", getattr(self, key), expected)
+            require(unused, f"separator: {key}", getattr(self, key), expected)
 
 
 @dataclass(frozen=True)
@@ -181,11 +139,11 @@ class MixerConfig:
 
     def __post_init__(self) -> None:
         expected = f"one of {', '.join(MIXER_METHODS)}"
-        _require(self.method in MIXER_METHODS, "mixer: method", f"'{self.method}'", expected)
+        require(self.method in MIXER_METHODS, "mixer: method", f"'{self.method}'", expected)
         rate = self.learning_rate
-        _require(0 < rate < math.inf, "mixer: learning_rate", rate, "a number above 0")
-        _require(self.epochs >= 1, "mixer: epochs", self.epochs, "at least 1")
-        _require(0 <= self.ridge < math.inf, "mixer: ridge", self.ridge, "0 or a number above")
+        require(0 < rate < math.inf, "mixer: learning_rate", rate, "a number above 0")
+        require(self.epochs >= 1, "mixer: epochs", self.epochs, "at least 1")
+        require(0 <= self.ridge < math.inf, "mixer: ridge", self.ridge, "0 or a number above")
 
 
 def read_config(name: str) -> Mapping[str, SeparatorConfig]:
@@ -221,7 +179,7 @@ def _read(name: str) -> tuple[Path, dict[str, Any]]:
     else:
         known = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
         expected = f"one of {', '.join(known)}, or the path of a .yaml file"
-        _require(name in known, "config", f"'{name}'", expected)
+        require(name in known, "config", f"'{name}'", expected)
         path = CONFIGS / f"{name}.yaml"
     values = read_mapping(path)
     expected = (
@@ -229,7 +187,7 @@ def _read(name: str) -> tuple[Path, dict[str, Any]]:
     )
     networks = set(values) - {"mixer", "shared"}
     complete = networks in ({*SOURCES}, {ALL}) and "shared" in values
-    _require(complete, str(path), list(values), expected)
+    require(complete, str(path), list(values), expected)
     return path, values
 
 

@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 
 from mdx.errors import AudioError
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
-from training.config import DataConfig, targets
+from training.config import targets
+from training.data_config import DataConfig
 from training.songs import Song, Stems
 from training.stretch import stretch_stem
 

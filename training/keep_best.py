@@ -127,7 +127,8 @@ class KeepBest(Callback):
         spec = module.config.stft(module.config.frames)
         network = TorchNetwork(net, spec, module.device, sources=len(targets(self._source)))
         mine = self._songs[trainer.global_rank :: trainer.world_size]
-        scores = [score_song(network, spec, self._source, song) for song in mine]
+        first = module.config.first_bin
+        scores = [score_song(network, spec, self._source, song, first_bin=first) for song in mine]
         means = {}
         for name in targets(self._source):
             found = [score[name] for score in scores if name in score]

@@ -17,7 +17,7 @@ from training.architectures import ARCHITECTURES
 from training.config import SeparatorConfig
 from training.losses import LOSSES
 from training.optimizers import OPTIMIZERS, SCHEDULES
-from training.spectrogram import spectrogram, waveform
+from training.spectrogram import above, high_band, spectrogram, waveform
 from training.warm_start import read_state
 
 
@@ -51,7 +51,7 @@ class SeparatorModule(LightningModule):
         The chunk is that of config.train_frames.
         """
         found = self.network(spectrogram(mix, self.stft) / self.scale)
-        return waveform(found.float() * self.scale, self.stft)
+        return waveform(above(self.config.first_bin, found.float() * self.scale), self.stft)
 
     @override
     def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -60,6 +60,8 @@ class SeparatorModule(LightningModule):
         Shape: (batch, 2, chunk) both -> (); targets (batch, sources, 2, chunk) for several sources.
         """
         mix, target = batch
+        if self.config.first_bin:
+            target = high_band(target, self.stft, self.config.first_bin)
         loss = waveform_loss(self(mix), target, self.stft, self.config.loss)
         self.log("loss", loss)
         return loss

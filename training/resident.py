@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 
 from mdx.errors import ConfigError
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
-from training.config import DataConfig, targets
+from training.config import targets
+from training.data_config import DataConfig
 from training.examples import Examples, Part, Place
 from training.songs import FULL_SCALE, Song, Stems, to_int16
 

@@ -18,6 +18,17 @@ def spectrogram(audio: Tensor, spec: StftSpec) -> Tensor:
     return parts.reshape(batch, 4, spec.dim_f, spec.dim_t)
 
 
+def above(first: int, spectra: Tensor) -> Tensor:
+    """Spectra with zeros below the bin `first`. Shape: (..., F, T) -> the same."""
+    return functional.pad(spectra[..., first:, :], (0, 0, first, 0))
+
+
+def high_band(audio: Tensor, spec: StftSpec, first: int) -> Tensor:
+    """Audio without what is below the bin `first`. Shape: (..., 2, chunk) -> the same."""
+    spectra = spectrogram(audio.reshape(-1, *audio.shape[-2:]), spec)
+    return waveform(above(first, spectra), spec).reshape(audio.shape)
+
+
 def waveform(spectra: Tensor, spec: StftSpec) -> Tensor:
     """Shape: (..., 4, dim_f, dim_t) -> (..., 2, chunk); the bins above dim_f are zero."""
     leading = spectra.shape[:-3]

@@ -43,15 +43,19 @@ class TorchNetwork:
         return found
 
 
-def score_song(network: Network, spec: StftSpec, source: str, song: Song) -> dict[str, float]:
+def score_song(
+    network: Network, spec: StftSpec, source: str, song: Song, *, first_bin: int = 0
+) -> dict[str, float]:
     """The global SDR, dB, of each source that a network makes and that is not silent in a song.
 
-    `source` is one of SOURCES, or `all`. Raises AudioError, or NetworkError if the output contains
-    NaN or infinity.
+    `source` is one of SOURCES, or `all`; a network that starts at `first_bin` is scored on that
+    band. Raises AudioError, or NetworkError if the output contains NaN or infinity.
     """
     stems = read_stems(song)
-    found = separate(network, spec, source, stems.sum(axis=0))
+    found = separate(network, spec, source, stems.sum(axis=0), first_bin=first_bin)
     references = [stems[SOURCES.index(name)] for name in targets(source)]
+    if first_bin:
+        references = [_high_band(reference, spec, first_bin) for reference in references]
     return {
         name: global_sdr(reference, estimate)
         for name, reference, estimate in zip(targets(source), references, found, strict=True)
@@ -59,13 +63,24 @@ def score_song(network: Network, spec: StftSpec, source: str, song: Song) -> dic
     }
 
 
-def separate(network: Network, spec: StftSpec, source: str, mix: Audio) -> Audio:
+def separate(
+    network: Network, spec: StftSpec, source: str, mix: Audio, *, first_bin: int = 0
+) -> Audio:
     """A network's estimates for a whole song. Shape: (2, samples) -> (1 or 4, 2, samples)."""
     estimator = EstimatorSpec("spectrogram", targets(source), weights=source)
-    options = SpectrogramOptions(spec.n_fft, spec.hop, spec.dim_f, spec.dim_t)
+    options = SpectrogramOptions(
+        spec.n_fft, spec.hop, spec.dim_f, spec.dim_t, first_bin=first_bin
+    )  # fmt: skip
     stream = OverlapAdd(Spectrogram(estimator, options, network, workers=1))
     found: Audio = np.concatenate([stream.push(mix), stream.finish()], axis=2)
     check_finite(found)
+    return found
+
+
+def _high_band(audio: Audio, spec: StftSpec, first_bin: int) -> Audio:
+    # Shape: (2, samples) -> the same
+    passing = TorchNetwork(nn.Identity(), spec, torch.device("cpu"))
+    found: Audio = separate(passing, spec, SOURCES[0], audio, first_bin=first_bin)[0]
     return found
 
 

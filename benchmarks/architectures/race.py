@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from benchmarks.architectures.contestants import CHUNK, CONTESTANTS
 from evaluator.metrics import global_sdr
 from mdx.systems.spec import SOURCES, Audio
-from training.config import ALL, DataConfig
+from training.config import ALL
+from training.data_config import DataConfig
 from training.examples import Examples
 from training.losses import LOSSES
 from training.songs import Song

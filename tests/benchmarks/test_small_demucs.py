@@ -13,7 +13,7 @@ from mdx.systems.spec import SAMPLE_RATE
 from models.demucs import SOURCES as ORDER
 from models.demucs import DemucsSpec, random_demucs
 from tests.tiny import noise
-from training.config import DataConfig
+from training.data_config import DataConfig
 from training.songs import find_songs
 
 

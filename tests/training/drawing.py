@@ -1,6 +1,6 @@
 """Examples drawn from songs, with the settings of tests."""
 
-from training.config import DataConfig
+from training.data_config import DataConfig
 from training.examples import Examples
 from training.songs import Song
 

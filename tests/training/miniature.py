@@ -12,7 +12,8 @@ from torch import nn
 
 from mdx.systems.manifest import register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
-from training.config import DataConfig, SeparatorConfig
+from training.config import SeparatorConfig
+from training.data_config import DataConfig
 from training.fit import fit
 from training.origin import Origin
 from training.songs import find_songs

@@ -14,10 +14,10 @@ from models.tfc_tdf_v3 import TfcTdfV3Spec
 from training.config import (
     CONFIGS,
     SEPARATOR_CHOICES,
-    DataConfig,
     read_config,
     read_mixer_config,
 )
+from training.data_config import DataConfig
 
 TINY = {
     "architecture": "tfc_tdf_v2", "n_fft": 256, "hop": 64, "dim_f": 96, "train_frames": 16,

@@ -10,7 +10,7 @@ import torch
 
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.training.drawing import CHUNK, make
-from training.config import DataConfig
+from training.data_config import DataConfig
 from training.examples import turn_treble
 from training.songs import Song, find_songs
 from training.stretch import stretch_stem

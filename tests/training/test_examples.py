@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from mdx.errors import AudioError, ConfigError
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.training.drawing import ALL, CHUNK, PLAIN, make
-from training.config import DataConfig
+from training.data_config import DataConfig
 from training.examples import Examples, Part
 from training.songs import Song, find_songs
 

@@ -16,7 +16,7 @@ from tests.training.miniature import CONFIG, V1, V3
 from training.architectures import ARCHITECTURES
 from training.config import SeparatorConfig
 from training.module import SeparatorModule, average_with_warm_up, waveform_loss
-from training.spectrogram import spectrogram, waveform
+from training.spectrogram import high_band, spectrogram, waveform
 
 SPEC = CONFIG.stft(CONFIG.train_frames)
 
@@ -157,3 +157,32 @@ def test_a_gradient_that_is_not_finite_is_named(value: float) -> None:
     weight.grad = torch.full_like(weight, value)
     with pytest.raises(NetworkError, match=rf"a gradient of {value}, expected a finite one"):
         module.on_before_optimizer_step(torch.optim.SGD(module.parameters()))
+
+
+def test_the_high_band_is_what_the_runtime_keeps_of_a_spectrogram() -> None:
+    audio, first = noise(SPEC.chunk), 20
+    spectra = Stft(SPEC).forward(audio)
+    spectra[:, :first] = 0
+    both = torch.from_numpy(np.stack([audio, 2 * audio]))
+    found = high_band(both, SPEC, first).numpy()
+    np.testing.assert_allclose(found[0], Stft(SPEC).inverse(spectra), atol=1e-5)
+    np.testing.assert_allclose(found[1], 2 * found[0], atol=1e-5)
+
+
+def test_below_the_first_bin_nothing_is_estimated_or_learnt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SeparatorModule, "log", lambda *_: None)  # there is no trainer
+    first = SPEC.dim_f // 2
+    mix, target = batch()
+    torch.manual_seed(0)
+    modules = [SeparatorModule(replace(CONFIG, first_bin=bin), scale=1.0) for bin in (0, first)]
+    shares = []
+    for module in modules:
+        estimate = module(mix).detach()
+        lower = estimate - high_band(estimate, SPEC, first)
+        shares.append((lower**2).mean() / (estimate**2).mean())
+    assert shares[1] < 0.05 < 0.3 < shares[0]
+    low = target - high_band(target, SPEC, first)
+    losses = [modules[1].training_step((mix, it)).item() for it in (target, target - low)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02) and low.abs().max() > 0.05

@@ -8,12 +8,12 @@ from mdx.systems.spec import SOURCES
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, count_parameters
 from models.tfc_tdf_v1 import TfcTdfV1Spec, TfcTdfV1UNet
 from training.config import (
-    DataConfig,
     MixerConfig,
     SeparatorConfig,
     read_config,
     read_mixer_config,
 )
+from training.data_config import DataConfig
 
 # Random mixing only: augmented songs are on disk.
 MIXING_ONLY = DataConfig(gain_db=0, whole_song=0, swap=False, flip=False, semitones=0, stretch=0)

@@ -10,7 +10,7 @@ import torch
 from mdx.errors import ConfigError
 from mdx.systems.spec import SAMPLE_RATE
 from tests.training.miniature import CONFIG, run, write_songs
-from training.config import DataConfig
+from training.data_config import DataConfig
 from training.examples import Examples, turn_treble
 from training.hardware import Hardware
 from training.resident import BLOCK, Batches, ResidentExamples, change_spectrum

@@ -8,6 +8,7 @@ import soundfile as sf
 import torch
 from torch import Tensor, nn
 
+from evaluator.metrics import global_sdr
 from mdx.errors import NetworkError
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.separator import Separator
@@ -104,3 +105,18 @@ def test_a_network_for_all_that_finds_nan_has_no_score(tmp_path: Path) -> None:
 
     with pytest.raises(NetworkError, match="NaN"):
         score_song(TorchNetwork(Broken(), SPEC, CPU, sources=4), SPEC, "all", song)
+
+
+def test_a_network_of_a_high_band_is_scored_on_that_band(tmp_path: Path) -> None:
+    (song,) = find_songs(write_songs(tmp_path, 1, samples=2 * SPEC.step + 7))
+    first = SPEC.dim_f // 2
+    whole = TorchNetwork(nn.Identity(), SPEC, CPU)
+    stems = read_stems(song)
+    band = {
+        source: separate(whole, SPEC, source, stem, first_bin=first)[0]
+        for source, stem in zip(SOURCES, stems, strict=True)
+    }
+    found = score_song(TorchNetwork(Gain(0.5), SPEC, CPU), SPEC, "drums", song, first_bin=first)
+    estimate = np.float32(0.5) * sum(band.values())
+    assert found["drums"] == pytest.approx(global_sdr(band["drums"], estimate), abs=1e-3)
+    assert found != score_song(TorchNetwork(Gain(0.5), SPEC, CPU), SPEC, "drums", song)
