@@ -19,7 +19,7 @@ from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.find import find_system
 from mdx.systems.manifest import describe, int8_name, register_weights
-from mdx.systems.spec import SOURCES, EstimatorSpec
+from mdx.systems.spec import SOURCES, Audio, EstimatorSpec, SystemSpec
 from mdx.systems.weights import read_weights
 from models.quantize.graph import check_installed, quantise, read_graph
 from models.quantize.int8_loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss, worst_of
@@ -42,16 +42,17 @@ quiet, dBFS | layers in float32 |
 
 
 def quantise_estimator(
-    part: EstimatorSpec, folder: Path, excerpts: Sequence[Excerpt], command: str
-) -> Outcome:
+    part: EstimatorSpec, folder: Path, excerpts: Sequence[Excerpt], command: str,
+    added: EstimatorSpec | None = None,
+) -> Outcome:  # fmt: skip
     """Quantise one network; its file is written and registered where the loss holds for its stems.
 
-    Raises ConfigError for a stem that songs do not have, AudioError if no song has one of them,
-    WeightsError and NetworkError as loading does.
+    `added` is another estimator, with the rest of the same stems' spectrum. Raises ConfigError for
+    a stem that songs do not have, AudioError if no song has one of them, WeightsError and
+    NetworkError as loading does.
     """
     assert part.weights is not None
-    content = read_weights(folder, part.weights)
-    network = OnnxNetwork(content, part.weights, threads=available_cpus())
+    content, network = _read_network(part, folder)
     if unknown := [stem for stem in part.makes if stem not in excerpts[0].stems]:
         known = ", ".join(excerpts[0].stems)
         expected = f"some of {known}, which songs have"
@@ -60,12 +61,24 @@ def quantise_estimator(
     if not sounding:
         missing = f"none with {' and '.join(part.makes)}"
         raise AudioError("calibration songs", got=missing, expected="at least one")
-    before = [estimate(excerpt.mix, make_estimator(part, network)) for excerpt in sounding]
+    rest: Sequence[Audio | float] = [0.0] * len(sounding)
+    if added is not None:
+        other = make_estimator(added, _read_network(added, folder)[1])
+        order = [added.makes.index(stem) for stem in part.makes]
+        rest = [estimate(excerpt.mix, other)[order] for excerpt in sounding]
+
+    def separate(net: OnnxNetwork) -> list[Audio]:
+        """The stems of all excerpts, whole. Shape: (makes, 2, samples) each."""
+        estimator = make_estimator(part, net)
+        pairs = zip(sounding, rest, strict=True)
+        return [estimate(excerpt.mix, estimator) + more for excerpt, more in pairs]
+
+    before = separate(network)
 
     def measure(graph: onnx.ModelProto) -> Loss:
         """The loss of a quantised network, for the stem with the largest loss."""
         int8 = OnnxNetwork(graph.SerializeToString(), part.name, threads=available_cpus())
-        after = [estimate(excerpt.mix, make_estimator(part, int8)) for excerpt in sounding]
+        after = separate(int8)
         losses = [
             measure_loss(
                 stem, [excerpt.stems[stem] for excerpt in sounding],
@@ -88,6 +101,23 @@ def quantise_estimator(
             loss=round(outcome.loss.decibels, 4),
         )  # fmt: skip
     return outcome
+
+
+def _read_network(part: EstimatorSpec, folder: Path) -> tuple[bytes, OnnxNetwork]:
+    assert part.weights is not None
+    content = read_weights(folder, part.weights)
+    return content, OnnxNetwork(content, part.weights, threads=available_cpus())
+
+
+def added_to(part: EstimatorSpec, system: SystemSpec) -> EstimatorSpec | None:
+    """The estimator whose stems a system adds to those of another, or the other way round."""
+    for step in system.combine:
+        if step.kind == "sum":
+            (one,) = (it for it in system.estimators if it.name == step.estimator)
+            others = [it for it in system.estimators if set(it.makes) == set(one.makes)]
+            if part in others:
+                return next((it for it in others if it != part), None)
+    return None
 
 
 def row(source: str, outcome: Outcome) -> str:
@@ -155,7 +185,9 @@ def main(arguments: list[str] | None = None) -> int:
         for part in parts:
             if args.source and not set(args.source) & set(part.makes):
                 continue
-            outcome = quantise_estimator(part, folder, excerpts, command)
+            outcome = quantise_estimator(
+                part, folder, excerpts, command, added_to(part, system)
+            )  # fmt: skip
             rows.append(row(part.name, outcome))
             refused += [] if outcome.loss.holds else [part.name]
     except (MdxError, OSError) as error:

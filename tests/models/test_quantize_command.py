@@ -13,12 +13,14 @@ from mdx.errors import ConfigError, MdxError, WeightsError
 from mdx.machine import has_vnni
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.separator import Separator
+from mdx.systems.find import find_system
 from mdx.systems.manifest import register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, EstimatorSpec
 from mdx.systems.weights import name_for
-from models.quantize.__main__ import main
+from models.quantize.__main__ import added_to, main, quantise_estimator
 from models.quantize.int8_loss import FRAME, Loss, measure_loss, quiet_noise
 from models.quantize.songs import (
+    Excerpt,
     estimate,
     make_estimator,
     read_excerpts,
@@ -214,3 +216,32 @@ def test_bad_input_is_one_line(
 def test_errors_are_the_project_s_own() -> None:
     with pytest.raises(MdxError):
         name_for("half", Path(), "x.onnx")
+
+
+def test_a_band_is_quantised_together_with_the_other(tiny_system: Path) -> None:
+    folder = tiny_system.parent
+    size = {"n_fft": TINY["vocals"].n_fft, "hop": TINY["vocals"].hop}
+    low, high = (
+        {"kind": "spectrogram", "name": name, "makes": ["vocals"], "weights": "vocals.onnx", **size}
+        for name in ("low", "high")
+    )
+    alone = {"kind": "spectrogram", "makes": ["bass"], "weights": "bass.onnx", "n_fft": 512,
+             "hop": 64}  # fmt: skip
+    path = folder / "bands.yaml"
+    path.write_text(yaml.safe_dump({
+        "name": "bands", "description": "x", "training_data": ["x"], "leaderboard": "none",
+        "stems": ["bass", "vocals"], "estimators": [high | {"first_bin": 20}, low, alone],
+        "combine": [{"kind": "sum", "estimator": "low"}],
+    }))  # fmt: skip
+    system, _ = find_system(path)
+    upper, lower, bass = system.estimators
+    assert added_to(upper, system) == lower and added_to(lower, system) == upper
+    assert added_to(bass, system) is None
+    rng = np.random.default_rng(2)
+    stems = {source: rng.standard_normal((2, 20_000)).astype(np.float32) for source in SOURCES}
+    excerpt = Excerpt("x", np.sum([*stems.values()], axis=0), stems)
+    network = OnnxNetwork((folder / "vocals.onnx").read_bytes(), "x", threads=1)
+    bands = [estimate(excerpt.mix, make_estimator(part, network))[0] for part in (upper, lower)]
+    before = global_sdr(stems["vocals"], bands[0] + bands[1])
+    outcome = quantise_estimator(upper, folder, [excerpt], "test", lower)
+    assert outcome.loss.sdr[0] == pytest.approx(before, abs=1e-3)
