@@ -11,7 +11,6 @@ import multiprocessing
 import shutil
 import statistics
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.held_out import score, score_with_mixer, write_system
+from benchmarks.pace import step_seconds
 from evaluator.json_files import write_json
 from evaluator.tables import replace_section
 from mdx.errors import MdxError
@@ -26,7 +26,7 @@ from mdx.machine import available_cpus
 from training.config import SeparatorConfig, read_config
 from training.fit import fit
 from training.hardware import Hardware
-from training.module import SeparatorModule, waveform_loss
+from training.module import SeparatorModule
 from training.origin import Origin, git_commit
 from training.songs import find_songs, split_songs
 
@@ -87,19 +87,8 @@ def measure_pace() -> dict[tuple[str, str], float]:
     torch.set_num_threads(1)
     keys = [(variant, source) for variant in VARIANTS for source in SOURCES]
     modules = {key: SeparatorModule(small_config(*key), scale=1.0) for key in keys}
-    rounds = [{key: _step(modules[key]) for key in keys} for _ in range(1 + TIMED)]
+    rounds = [{key: step_seconds(modules[key]) for key in keys} for _ in range(1 + TIMED)]
     return {key: statistics.median(row[key] for row in rounds[1:]) for key in keys}
-
-
-def _step(module: SeparatorModule) -> float:
-    started = time.process_time()  # CPU time of one thread, which other processes do not affect
-    mix, target = torch.randn(2, module.config.batch, 2, module.stft.chunk)
-    fast = module.config.precision == "bf16-mixed"
-    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-        found = module(mix)
-    waveform_loss(found, target, module.stft, module.config.loss).backward()  # type: ignore[no-untyped-call]
-    module.zero_grad()
-    return time.process_time() - started
 
 
 def plan(out: Path, seconds: float) -> list[Job]:

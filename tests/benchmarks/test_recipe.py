@@ -1,0 +1,104 @@
+"""The recipe's choices, one at a time: configurations, trainings, stored results and the table."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import recipe
+from benchmarks.recipe import BASE, VARIANTS, config_of, main, plan, table, train
+from tests.training.miniature import V3, write_songs
+from training.config import SeparatorConfig
+from training.fit import fit
+
+
+def flat(config: SeparatorConfig) -> dict[str, object]:
+    """All values of a configuration, with those of `data` beside them."""
+    values = asdict(config)
+    data = values.pop("data")
+    return {**values, **data}
+
+
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name != BASE])
+def test_every_variant_changes_one_thing(variant: str) -> None:
+    base, changed = flat(config_of(BASE)), flat(config_of(variant))
+    differing = {key for key in base if base[key] != changed[key]}
+    fewer_songs = "songs" in VARIANTS[variant]
+    assert len(differing) == (0 if fewer_songs else 1), differing
+    assert len(VARIANTS[variant]) == 1
+
+
+def test_variants_get_the_steps_that_the_same_time_buys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "measure_pace", lambda: {BASE: 0.5, "batch of 8": 1.5})
+    assert plan(tmp_path, 60) == {BASE: 120, "batch of 8": 40}
+    monkeypatch.setattr(recipe, "measure_pace", lambda: pytest.fail("measured again"))
+    assert plan(tmp_path, 60) == {BASE: 120, "batch of 8": 40}
+
+
+def test_a_training_ends_with_a_score_for_each_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+
+    def note(config: SeparatorConfig, source: str, songs: list[object], *rest: object,
+             **options: object) -> float:  # fmt: skip
+        used.append(len(songs))
+        return fit(config, source, songs, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recipe, "fit", note)
+    monkeypatch.setattr(recipe, "config_of", lambda variant: replace(V3, held_out=4))
+    data = write_songs(tmp_path / "data", 8, samples=60_000)
+    tests = [write_songs(tmp_path / name, 1, samples=60_000) for name in ("one", "two")]
+    scores = train(BASE, 2, data, tests, tmp_path / "out")
+    assert len(scores) == 2 and all(-60 < score < 60 for score in scores)
+    again = train(BASE, 2, data, tests, tmp_path / "out")  # finished: only scored
+    assert again == pytest.approx(scores)
+    train("half of the songs", 2, data, tests[:1], tmp_path / "out")
+    assert used[2] == pytest.approx(used[0] / 2, abs=0.5)
+
+
+def test_the_table_shows_differences_to_the_configuration() -> None:
+    done = {BASE: [1.0, 2.0], "batch of 8": [1.5, 1.75]}
+    steps = {BASE: 10, "batch of 8": 5}
+    *_, base, batch = table(done, steps, 2).splitlines()
+    assert [cell.strip() for cell in base.split("|")[1:-1]] == [
+        BASE, "10", "1.00", "+0.00", "2.00", "+0.00",
+    ]  # fmt: skip
+    assert [cell.strip() for cell in batch.split("|")[1:-1]][2:] == [
+        "1.50", "+0.50", "1.75", "-0.25",
+    ]  # fmt: skip
+    assert "1.75" not in table(done, steps, 1)
+
+
+def test_finished_trainings_are_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, page = tmp_path / "out", tmp_path / "train.md"
+    page.write_text("<!-- recipe: begin --><!-- recipe: end -->")
+    monkeypatch.setattr(recipe, "measure_pace", lambda: dict.fromkeys(VARIANTS, 60.0))
+    for index, variant in enumerate(plan(out, 60)):
+        path = recipe._result(out, variant, 1)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps([1.0 + index, 7.77]))
+    words = ["x", "--data", "none", "--test", "a", "--test", "b", "--out", str(out),
+             "--minutes", "1", "--page", str(page)]  # fmt: skip
+    monkeypatch.setattr("sys.argv", words)
+    assert main() == 0
+    printed = capsys.readouterr().out
+    assert printed.count("7.77") == len(VARIANTS) and "+1.00" in printed
+    assert "+1.00" in page.read_text() and "7.77" not in page.read_text()
+
+
+def test_a_folder_without_songs_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(recipe, "measure_pace", lambda: {BASE: 60.0})
+    words = ["x", "--data", str(tmp_path), "--test", "a", "--out", str(tmp_path / "out"),
+             "--jobs", "1", "--minutes", "1"]  # fmt: skip
+    monkeypatch.setattr("sys.argv", words)
+    assert main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and "no song" in line
