@@ -36,7 +36,8 @@ class SpectrogramOptions:
     gain: float = 1.0  # of the estimate
     hidden_bins: int = 0  # the lowest ones, which are replaced by zeros in the network's input
     mask: float = 0.0  # share of the mixture under a ratio mask in what is returned
-    first_bin: int = 0  # of the estimate: lower ones are zero, for another estimator to make
+    first_bin: int = 0  # from which the estimate is whole; lower ones are another estimator's, too
+    below: float = 0.0  # factor of those lower bins: what the other one leaves to this one
 
     def __post_init__(self) -> None:
         known = f"one of {', '.join(GEOMETRIES)}"
@@ -48,6 +49,9 @@ class SpectrogramOptions:
         require(self.hidden_bins >= 0, "hidden_bins", self.hidden_bins, "0 or more")
         require(0 <= self.mask <= 1, "mask", self.mask, "a share of 0 to 1")
         require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
+        require(0 <= self.below <= 1, "below", self.below, "a share of 0 to 1")
+        useful = self.below == 0 or self.first_bin > 0
+        require(useful, "below", self.below, "none without first_bin")
 
 
 class Spectrogram:
@@ -115,7 +119,7 @@ class Spectrogram:
             found = found.reshape(len(self.makes), *spectrogram.shape)
             if self._options.mask:
                 found = masked(found, spectrogram, self._options.mask)
-            found[:, :, : self._options.first_bin] = 0
+            found[:, :, : self._options.first_bin] *= np.float32(self._options.below)
         with stages.time("istft"):
             stems = np.stack([self._stft.inverse(stem) for stem in found])
         if self._options.gain != 1:
