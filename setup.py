@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent
 # Of models/: what `mdx` reads, and the commands that need no training packages.
 INSIDE = (
     "__init__.py", "systems/*.yaml", "weights/manifest.yaml", "weights/demo/*",
-    "weights/synthetic/*.onnx", "weights/synthetic/mixer.npz",
+    "weights/synthetic/*", "weights/synthetic_low/*.onnx",
     "fetch/*.py", "describe/*.py",
 )  # fmt: skip
 

@@ -37,7 +37,7 @@ FOREIGN_PROGRAMS = {
 FOREIGN_OPTIONS = {"--constraint", "--no-deps", "--volume"}
 # Files that commands in the docs write, or that the docs tell the reader to write.
 MADE_LATER = re.compile(
-    r"benchmarks/history\.jsonl|models/weights/(paper|demucs_v2|synthetic)/|docs/serve\.md"
+    r"benchmarks/history\.jsonl|models/weights/(paper|demucs_v2|synthetic(_low)?)/|docs/serve\.md"
 )
 PYTHON_BLOCKS = [
     pytest.param(block, id=f"{page.stem}-{number}")
