@@ -218,8 +218,8 @@ def test_errors_are_the_project_s_own() -> None:
         name_for("half", Path(), "x.onnx")
 
 
-def test_a_band_is_quantised_together_with_the_other(tiny_system: Path) -> None:
-    folder = tiny_system.parent
+def test_a_band_is_quantised_together_with_the_other(tiny_copy: Path) -> None:
+    folder = tiny_copy.parent
     size = {"n_fft": TINY["vocals"].n_fft, "hop": TINY["vocals"].hop}
     low, high = (
         {"kind": "spectrogram", "name": name, "makes": ["vocals"], "weights": "vocals.onnx", **size}

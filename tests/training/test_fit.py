@@ -75,7 +75,7 @@ def test_a_loss_of_nan_stops_the_run_and_keeps_the_last_checkpoint(
 def test_patience_ends_the_run_after_the_best(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exported = skip_export(monkeypatch)
     scores = iter([1.0, 3.0, 2.0, 2.5, 9.0])
-    monkeypatch.setattr("training.keep_best.score_song", lambda *_: {"drums": next(scores)})
+    monkeypatch.setattr("training.keep_best.score_song", lambda *_, **__: {"drums": next(scores)})
     config = replace(CONFIG, steps=5, validate_every=1, patience=2)
     assert run(root, config) == 3.0
     assert exported == [1.0, 3.0]
@@ -89,7 +89,7 @@ def test_patience_ends_the_run_after_the_best(root: Path, monkeypatch: pytest.Mo
 def test_the_last_steps_are_validated_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exported = skip_export(monkeypatch)
     scores = iter([1.0, 2.0, 3.0])
-    monkeypatch.setattr("training.keep_best.score_song", lambda *_: {"drums": next(scores)})
+    monkeypatch.setattr("training.keep_best.score_song", lambda *_, **__: {"drums": next(scores)})
     run(root, replace(CONFIG, steps=5))
     assert exported == [1.0, 2.0, 3.0]
     assert load(root / "run" / "last.ckpt")["global_step"] == 5

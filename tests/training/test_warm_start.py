@@ -67,7 +67,7 @@ def test_a_round_that_ends_worse_leaves_the_weights_alone(
 ) -> None:
     kept = skip_export(monkeypatch)
     scores = iter([dict.fromkeys(SOURCES, score) for score in (3.0, 2.9)])
-    monkeypatch.setattr("training.keep_best.score_song", lambda *_: next(scores))
+    monkeypatch.setattr("training.keep_best.score_song", lambda *_, **__: next(scores))
     config = replace(EMA, steps=1, validate_every=1)
     assert run(root, config, start=state(root)) == 3.0
     assert kept == []
