@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.held_out import score, score_with_mixer, write_system
-from benchmarks.pace import step_seconds
+from benchmarks.pace import measure_paces
 from evaluator.json_files import write_json
 from evaluator.tables import replace_section
 from mdx.errors import MdxError
@@ -49,7 +49,6 @@ VARIANTS: dict[str, dict[str, object]] = {
 BASE = next(iter(VARIANTS))
 MIXED = "the first, with a Mixer"
 SECTION = "comparison"
-TIMED = 3  # steps by which a network's pace is measured, after one to warm up
 
 Scores = dict[str, list[float]]  # dB by seed, for a source of a variant
 
@@ -83,12 +82,9 @@ def small_config(variant: str, source: str) -> SeparatorConfig:
 
 
 def measure_pace() -> dict[tuple[str, str], float]:
-    """Seconds of a step by variant and source: medians of interleaved steps on one thread."""
-    torch.set_num_threads(1)
+    """CPU seconds of a step by variant and source."""
     keys = [(variant, source) for variant in VARIANTS for source in SOURCES]
-    modules = {key: SeparatorModule(small_config(*key), scale=1.0) for key in keys}
-    rounds = [{key: step_seconds(modules[key]) for key in keys} for _ in range(1 + TIMED)]
-    return {key: statistics.median(row[key] for row in rounds[1:]) for key in keys}
+    return measure_paces({key: SeparatorModule(small_config(*key), scale=1.0) for key in keys})
 
 
 def plan(out: Path, seconds: float) -> list[Job]:

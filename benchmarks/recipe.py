@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.pace import step_seconds
+from benchmarks.pace import measure_paces
 from evaluator.json_files import write_json
 from evaluator.tables import markdown_table, replace_section
 from mdx.errors import MdxError
@@ -36,7 +36,6 @@ from training.validation import score_song
 RATE = 2e-3  # of a training that starts from nothing
 SEED = 1
 SECTION = "recipe"  # of the page
-TIMED = 3  # steps by which a network's pace is measured, after one to warm up
 BASE = "as configured"
 # What differs from the configuration; `data` key by key. `songs` is the share of songs in use.
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
@@ -68,14 +67,8 @@ def config_of(variant: str) -> SeparatorConfig:
 
 
 def measure_pace() -> dict[str, float]:
-    """Seconds of a step by variant: medians of interleaved steps on one thread."""
-    torch.set_num_threads(1)
-    modules = {variant: SeparatorModule(config_of(variant), scale=1.0) for variant in VARIANTS}
-    rounds = [
-        {variant: step_seconds(module) for variant, module in modules.items()}
-        for _ in range(1 + TIMED)
-    ]
-    return {variant: statistics.median(row[variant] for row in rounds[1:]) for variant in VARIANTS}
+    """CPU seconds of a step by variant."""
+    return measure_paces({name: SeparatorModule(config_of(name), scale=1.0) for name in VARIANTS})
 
 
 def plan(out: Path, seconds: float) -> dict[str, int]:
