@@ -110,13 +110,12 @@ def _read_network(part: EstimatorSpec, folder: Path) -> tuple[bytes, OnnxNetwork
 
 
 def added_to(part: EstimatorSpec, system: SystemSpec) -> EstimatorSpec | None:
-    """The estimator whose stems a system adds to those of another, or the other way round."""
-    for step in system.combine:
-        if step.kind == "sum":
-            (one,) = (it for it in system.estimators if it.name == step.estimator)
-            others = [it for it in system.estimators if set(it.makes) == set(one.makes)]
-            if part in others:
-                return next((it for it in others if it != part), None)
+    """The estimator of the same stems that a system adds to this one, or this one to it."""
+    added = {step.estimator for step in system.combine if step.kind == "sum"}
+    for other in system.estimators:
+        same = other != part and set(other.makes) == set(part.makes)
+        if same and added & {part.name, other.name}:
+            return other
     return None
 
 
