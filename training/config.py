@@ -64,7 +64,7 @@ class SeparatorConfig:
     patience: int = 0  # validations without improvement that end the training; 0: never
     held_out: int = 7  # one song in this many is for validation, unless a list names them
     sources: int = 1  # stems of one network: one, or all four
-    first_bin: int = 0  # lower ones are neither estimated nor scored: another network makes them
+    first_bin: int = 0  # bins below are neither estimated nor scored: another network makes them
     width: int | None = None  # channels of the first level, if the growth does not determine it
     subbands: int | None = None  # frequency bands that become channels
     norm: str | None = None

@@ -101,8 +101,8 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--precision", choices=PRECISIONS, default=os.environ.get("MDX_PRECISION", "float32"),
         help="bf16, on CPUs that support it, and int8 take less time, half and a third for the "
-        "paper's networks; both cost a few thousandths of a decibel; auto chooses int8 if the "
-        "system has it, otherwise bf16 if the CPU does (default: %(default)s)",
+        "paper's networks, and cost a few hundredths of a decibel or less; auto chooses int8 if "
+        "the system has it, otherwise bf16 if the CPU does (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
         "--limit", metavar="LIMIT",

@@ -36,8 +36,8 @@ class SpectrogramOptions:
     gain: float = 1.0  # of the estimate
     hidden_bins: int = 0  # the lowest ones, which are replaced by zeros in the network's input
     mask: float = 0.0  # share of the mixture under a ratio mask in what is returned
-    first_bin: int = 0  # from which the estimate is whole; lower ones are another estimator's, too
-    below: float = 0.0  # factor of those lower bins: what the other one leaves to this one
+    first_bin: int = 0  # where the estimate's own band begins; another estimator makes the rest
+    below: float = 0.0  # factor of the bins below it: the share that this estimator keeps there
 
     def __post_init__(self) -> None:
         known = f"one of {', '.join(GEOMETRIES)}"
