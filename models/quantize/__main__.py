@@ -22,7 +22,14 @@ from mdx.systems.manifest import describe, int8_name, register_weights
 from mdx.systems.spec import SOURCES, Audio, EstimatorSpec, SystemSpec
 from mdx.systems.weights import read_weights
 from models.quantize.graph import check_installed, quantise, read_graph
-from models.quantize.int8_loss import MAX_LOSS, MAX_NOISE, Loss, measure_loss, worst_of
+from models.quantize.int8_loss import (
+    MAX_LOSS,
+    MAX_NOISE,
+    MAX_SONG_LOSS,
+    Loss,
+    measure_loss,
+    worst_of,
+)
 from models.quantize.search import Outcome, find_outcome
 from models.quantize.songs import (
     Excerpt,
@@ -195,8 +202,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(HEADER, *rows, sep="\n")
     if refused:
         print(
-            f"refused, not written: {', '.join(refused)}: more than {MAX_LOSS} dB lost or "
-            f"{MAX_NOISE:.0f} dBFS of noise, whatever stays float32",
+            f"refused, not written: {', '.join(refused)}: more than {MAX_LOSS} dB lost, or "
+            f"{MAX_SONG_LOSS} in a song, or {MAX_NOISE:.0f} dBFS of noise, whatever stays float32",
             file=sys.stderr,
         )
     return 1 if refused else 0

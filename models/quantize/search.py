@@ -46,8 +46,10 @@ def find_outcome(
         graph = in_float32(quantised, parent, worst[:count]) if count else quantised
         outcome = Outcome(graph, measure(graph), tuple(worst[:count]), len(layers))
         log.info(
-            "%s: %d of %d layers in float32: %.3f dB lost, %.1f dBFS of noise where it is quiet",
-            source, count, len(layers), outcome.loss.decibels, outcome.loss.noise,
+            "%s: %d of %d layers in float32: %.3f dB lost, at most %.3f in a song, "
+            "%.1f dBFS of noise where it is quiet",
+            source, count, len(layers), outcome.loss.decibels, outcome.loss.song,
+            outcome.loss.noise,
         )  # fmt: skip
         return outcome
 

@@ -120,7 +120,7 @@ def test_as_few_layers_as_it_takes(
         count = layers - len(int8_layers(graph))
         tried.append(count)
         after = 5.0 if count >= needed else 4.9
-        return Loss((5.0, after), (5.0, after), -90.0)
+        return Loss((5.0, after), (5.0, after), 0.0, -90.0)
 
     outcome = find_outcome("vocals", quantised, parent, chunks[:1], measure)
     assert outcome.loss.holds == (needed < layers)
@@ -141,7 +141,7 @@ def test_the_worst_layer_is_the_first_to_go(
 
     def measure(graph: onnx.ModelProto) -> Loss:
         after = 5.0 if len(int8_layers(graph)) < len(layers) else 4.9
-        return Loss((5.0, after), (5.0, after), -90.0)
+        return Loss((5.0, after), (5.0, after), 0.0, -90.0)
 
     outcome = find_outcome("vocals", quantised, parent, chunks[:1], measure)
     assert outcome.float32 == (max(layers, key=error_of),)

@@ -42,9 +42,12 @@ def test_loss_is_the_larger_of_both_metrics() -> None:
     ]
     after = [stem + 0.2 * rng.standard_normal(stem.shape).astype(np.float32) for stem in references]
     loss = measure_loss("bass", references, before, after)
-    for index, estimates in enumerate((before, after)):
-        songs = [global_sdr(*pair) for pair in zip(references, estimates, strict=True)]
-        assert loss.sdr[index] == pytest.approx(np.mean(songs))
+    songs = [
+        [global_sdr(*pair) for pair in zip(references, estimates, strict=True)]
+        for estimates in (before, after)
+    ]
+    assert loss.sdr == pytest.approx(np.mean(songs, axis=1))
+    assert loss.song == pytest.approx(np.subtract(*songs).max())
     assert loss.sdr[0] == pytest.approx(20, abs=0.1) and loss.median[1] == pytest.approx(
         14, abs=0.1
     )
@@ -63,12 +66,17 @@ def test_noise_is_measured_where_it_is_quiet() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "noise_level", "holds"),
-    [(5.0, -90.0, True), (4.991, -66.0, True), (4.98, -90.0, False), (5.0, -65.9, False)],
-)
-def test_a_negligible_loss_holds(after: float, noise_level: float, holds: bool) -> None:
-    assert Loss((5.0, after), (5.0, 5.0), noise_level).holds is holds
-    assert Loss((5.0, 5.0), (5.0, after), noise_level).holds is holds
+    ("after", "song", "noise_level", "holds"),
+    [
+        (5.0, 0.0, -90.0, True), (4.991, 0.02, -66.0, True), (4.98, 0.02, -90.0, False),
+        (5.0, 0.021, -90.0, False), (5.0, 0.0, -65.9, False),
+    ],
+)  # fmt: skip
+def test_a_negligible_loss_holds(
+    after: float, song: float, noise_level: float, holds: bool
+) -> None:
+    assert Loss((5.0, after), (5.0, 5.0), song, noise_level).holds is holds
+    assert Loss((5.0, 5.0), (5.0, after), song, noise_level).holds is holds
 
 
 def test_one_network_s_stem_of_a_song_is_the_separator_s(tiny_system: Path) -> None:
@@ -112,6 +120,7 @@ def test_the_command_writes_and_registers_networks_and_prints_the_loss(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("models.quantize.int8_loss.MAX_LOSS", 1.0)  # the networks are random
+    monkeypatch.setattr("models.quantize.int8_loss.MAX_SONG_LOSS", 1.0)
     monkeypatch.setattr("models.quantize.int8_loss.MAX_NOISE", 0.0)
     assert main([str(tiny_copy), "--data", str(test_set)]) == 0
     printed = capsys.readouterr().out
