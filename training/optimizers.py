@@ -31,9 +31,10 @@ def _cosine(steps: int) -> Callable[[int], float]:
 def _one_cycle(optimizer: Optimizer, rate: float, steps: int) -> LRScheduler:
     # Only Adam-like optimizers have a momentum that can be scheduled.
     cycle = "betas" in optimizer.defaults
-    return OneCycleLR(
-        optimizer, rate, total_steps=steps, pct_start=WARM_UP, cycle_momentum=cycle
-    )  # fmt: skip
+    # Torch divides by zero where the learning rate rises for exactly one step.
+    steps = max(steps, 2)
+    rising = max(WARM_UP, 1.5 / steps)
+    return OneCycleLR(optimizer, rate, total_steps=steps, pct_start=rising, cycle_momentum=cycle)
 
 
 # (weights, learning rate, weight decay)

@@ -42,6 +42,12 @@ def test_a_run_of_one_step_has_a_schedule() -> None:
     assert rates("cosine", 1) == [0.5]
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_run_may_have_any_number_of_steps(schedule: str) -> None:
+    for steps in range(1, 30):
+        assert all(0 < rate <= 0.5 for rate in rates(schedule, steps))
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_decays_weights_when_asked(name: str) -> None:
     weight = nn.Parameter(torch.ones(1))
