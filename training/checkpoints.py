@@ -4,7 +4,6 @@ import io
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -44,12 +43,15 @@ def describe_run(config: SeparatorConfig, source: str, seed: int) -> dict[str, A
 
 def check_run(path: Path, run: Mapping[str, Any]) -> None:
     """Raises WeightsError if a checkpoint cannot be read, ConfigError if it is from another run."""
+    expected = "a checkpoint of a training"
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)["run"]
-    except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError, TypeError) as error:
+    except Exception as error:  # of a dozen classes, depending on the damage
         raise WeightsError(
-            path, got=f"{type(error).__name__}: {error}", expected="a checkpoint of a training"
+            path, got=f"{type(error).__name__}: {error}", expected=expected
         ) from error
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        raise WeightsError(path, got=f"a {type(found).__name__} for its run", expected=expected)
     for key in sorted({*run, *found}, key=lambda key: (key != "architecture", key)):
         if found.get(key) != run.get(key):
             raise ConfigError(

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from mdx.files import write_atomically
 
 SCALE = "training.scale"  # the standard deviation of spectra, by which the module divides
 Arrays = Mapping[str, npt.NDArray[Any]]
+# What a damaged or a foreign file raises; RuntimeError: an encrypted or unknown kind of zip.
+DAMAGE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
 
 
 def state_name(name: str) -> str:
@@ -38,16 +43,17 @@ def read_state(path: Path, network: nn.Module) -> tuple[Mapping[str, Tensor], fl
     Shape: those of the network's weights
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
             scale = float(arrays.pop(SCALE))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            weights = {name: torch.from_numpy(value) for name, value in arrays.items()}
+    except DAMAGE as error:
         raise WeightsError(
             path, got=f"{type(error).__name__}: {error}",
             expected="the .state.npz that a training left beside its network",
         ) from error  # fmt: skip
     _check_sizes(path, arrays, network)
-    return {name: torch.from_numpy(value) for name, value in arrays.items()}, scale
+    return weights, scale
 
 
 def _check_sizes(path: Path, arrays: Arrays, network: nn.Module) -> None:

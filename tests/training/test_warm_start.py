@@ -100,6 +100,35 @@ def test_a_file_without_a_state_is_refused(tmp_path: Path, content: bytes | None
         read_state(path, SeparatorModule(EMA, scale=1.0).network)
 
 
+def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    path = state(tmp_path)
+    network = SeparatorModule(EMA, scale=1.0).network
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(len(content), size=100):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+        try:
+            read_state(path, network)
+        except (WeightsError, ConfigError):
+            refused += 1
+    assert refused > 50  # a few bytes, such as dates, do not matter
+
+
+@pytest.mark.parametrize("foreign", ["array", "list", "text"])
+def test_numpy_files_of_other_things_are_refused(tmp_path: Path, foreign: str) -> None:
+    path = tmp_path / "x.npz"
+    with path.open("wb") as file:
+        if foreign == "array":
+            np.save(file, np.zeros(3))
+        elif foreign == "list":
+            np.savez(file, **{SCALE: np.zeros(3)})
+        elif foreign == "text":
+            np.savez(file, **{SCALE: np.float32(1), "weight": np.array(["a"])})
+    with pytest.raises(WeightsError, match=r"expected the \.state\.npz"):
+        read_state(path, SeparatorModule(EMA, scale=1.0).network)
+
+
 def test_weights_without_a_scale_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     np.savez(path, weight=np.zeros(1))
