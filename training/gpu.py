@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from mdx.errors import MdxError
+from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.machine import available_cpus
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training.config import ALL, SeparatorConfig, read_config
@@ -25,6 +25,7 @@ from training.fit import fit
 from training.hardware import Hardware
 from training.module import SeparatorModule, waveform_loss
 from training.origin import ROOT, Origin, git_commit
+from training.rules import describe_data
 from training.songs import Song, find_songs, split_songs
 from training.validation import TorchNetwork, score_song
 
@@ -38,15 +39,25 @@ TEST_SONGS = 8
 
 
 def render(out: Path, songs: int, *, seconds: float, jobs: int, options: list[str]) -> None:
-    """Compose songs below a folder, up to `songs` and for at most `seconds`."""
-    command = [sys.executable, *DEMO, "--out", str(out), "--train", str(songs),
-               "--test", str(TEST_SONGS), "--seconds", "30", "--jobs", str(jobs)]  # fmt: skip
-    with subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.DEVNULL) as child:
-        try:
-            child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            child.terminate()  # complete songs are kept
-            log.info("songs: the time for them is over")
+    """Compose the test songs below a folder, then up to `songs`, for at most `seconds` in all.
+
+    Raises OutputError if a song cannot be composed.
+    """
+    until = time.monotonic() + seconds
+    common = [sys.executable, *DEMO, "--out", str(out), "--seconds", "30", "--jobs", str(jobs)]
+    # Test songs first: there must be some, however short the time is.
+    for train, test in ((0, TEST_SONGS), (songs, 0)):
+        command = [*common, "--train", str(train), "--test", str(test), *options]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as child:
+            try:
+                code = child.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.terminate()  # complete songs are kept
+                log.info("songs: the time for them is over")
+                return
+        if code:
+            raise OutputError(out, got=f"exit code {code} of python -m demo", expected="songs",
+                              hint="its error is above")  # fmt: skip
 
 
 def measure_pace(config: SeparatorConfig, device: torch.device) -> float:
@@ -124,23 +135,29 @@ def main(arguments: list[str] | None = None) -> int:
     args = get_parser().parse_args(words)
     until = time.monotonic() + 60 * args.minutes
     try:
-        _train(args, Origin(f"python -m training.gpu {' '.join(words)}",
-                            "demo songs of the train split (python -m demo)",
-                            Path(args.config).name, git_commit()), until)  # fmt: skip
-    except MdxError as error:
+        _train(args, f"python -m training.gpu {' '.join(words)}", until)
+    except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _train(args: argparse.Namespace, origin: Origin, until: float) -> None:
+def _train(args: argparse.Namespace, command: str, until: float) -> None:
     hardware = Hardware(args.accelerator, resident=True)
-    config = replace(read_config(args.config)[ALL], precision=hardware.precision)
+    configs = read_config(args.config)
+    if ALL not in configs:
+        raise ConfigError(
+            "--config", got=args.config, expected="one of a network for all stems",
+            hint=f"its YAML has the key {ALL} in place of the four sources",
+        )  # fmt: skip
+    config = replace(configs[ALL], precision=hardware.precision)
     songs = args.out / "songs"
     share = RENDERING * 60 * args.minutes
     options = ["--seed", str(args.seed), *(["--packs"] if args.packs else [])]
     render(songs, args.songs, seconds=share, jobs=args.jobs, options=options)
-    training, validation = split_songs(find_songs(songs / "train"), one_in=config.held_out)
+    found = find_songs(songs / "train")
+    data = str(describe_data(found))  # songs with recordings have a name of their own
+    training, validation = split_songs(found, one_in=config.held_out)
     minutes = sum(song.samples for song in training) / SAMPLE_RATE / 60
     log.info("%d songs of %.0f minutes in all, %d for validation", len(training), minutes,
              len(validation))  # fmt: skip
@@ -149,6 +166,7 @@ def _train(args: argparse.Namespace, origin: Origin, until: float) -> None:
     config = with_steps(config, left, pace)
     log.info("%.3f s a step: %d steps", pace, config.steps)
     (args.out / "steps.yaml").write_text(yaml.safe_dump({"steps": config.steps, "pace": pace}))
+    origin = Origin(command, data, Path(args.config).name, git_commit())
     best = fit(
         config, ALL, training, validation, out=args.out / f"run-{int(time.time())}",
         weights=args.out / "weights", name=NAME, seed=args.seed, origin=origin, hardware=hardware,

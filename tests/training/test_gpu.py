@@ -10,10 +10,12 @@ import pytest
 import torch
 import yaml
 
+from mdx.errors import OutputError
 from mdx.systems.weights import read_weights
 from tests.training.miniature import V3, write_songs
 from training import gpu
 from training.gpu import main, measure_pace, render, with_steps
+from training.rules import RECORDED_SONGS
 
 
 @pytest.fixture
@@ -33,6 +35,8 @@ def test_songs_a_network_and_its_scores(
     def songs(out: Path, count: int, **_: object) -> None:
         write_songs(out / "train", count)
         write_songs(out / "test", 2)
+        for folder in (out / "train").iterdir():
+            (folder / "song.json").write_text('{"split": "train", "packs": {"rumpf_kit": "1"}}')
 
     monkeypatch.setattr(gpu, "render", songs)
     monkeypatch.setattr(gpu, "measure_pace", lambda *_: 1.0)
@@ -46,12 +50,43 @@ def test_songs_a_network_and_its_scores(
     assert read_weights(out / "weights", "gpu/all.onnx")
     entries = yaml.safe_load((out / "weights" / "manifest.yaml").read_text())
     assert entries["gpu/all.onnx"]["made_by"].startswith("python -m training.gpu --out")
+    assert entries["gpu/all.onnx"]["data"] == f"{RECORDED_SONGS}: 3 songs"
 
 
 def test_a_failure_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--out", str(tmp_path), "--config", "no.yaml", "--accelerator", "cpu"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: no.yaml")
+
+
+def test_a_configuration_of_four_networks_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", "demo", "--accelerator", "cpu"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: --config: got demo")
+
+
+# Writes the name of what it is asked to compose: train or test.
+WRITES = """
+import sys
+from pathlib import Path
+out, train, test = (sys.argv[sys.argv.index(key) + 1] for key in ("--out", "--train", "--test"))
+with (Path(out) / "order").open("a") as file:
+    file.write(f"{train} {test}\\n")
+"""
+
+
+def test_test_songs_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "DEMO", ["-c", WRITES])
+    render(tmp_path, 5, seconds=60, jobs=1, options=[])
+    assert (tmp_path / "order").read_text() == f"0 {gpu.TEST_SONGS}\n5 0\n"
+
+
+def test_songs_that_cannot_be_composed_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "DEMO", ["-c", "import sys; sys.exit(1)"])
+    with pytest.raises(OutputError, match="got exit code 1 of python -m demo"):
+        render(tmp_path, 1, seconds=60, jobs=1, options=[])
 
 
 def test_rendering_ends_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
