@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from mdx.errors import ConfigError
 from mdx.files import write_atomically
 from mdx.separator import Separator
+from mdx.systems.find import find_system
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.mixer import INPUTS, OUTPUTS, Mixer
 from training.config import MixerConfig
@@ -40,8 +42,10 @@ def train_mixer(songs: Sequence[Song], system: str, config: MixerConfig, *, seed
 
     `least_squares` solves for the minimum: with frozen separators, a squared error of 80 weights is
     a linear system. `rmsprop` is the gradient descent of the paper. Every song is separated only
-    once, since the gradient of a squared error depends only on moments.
+    once, since the gradient of a squared error depends only on moments. Raises ConfigError for a
+    system of other stems, or one that has a Mixer already.
     """
+    _check_system(system)
     separator = Separator.load(system)
     by_song = []
     for number, song in enumerate(songs, 1):
@@ -52,6 +56,15 @@ def train_mixer(songs: Sequence[Song], system: str, config: MixerConfig, *, seed
     if config.method == "least_squares":
         return _solve(by_song, config.ridge)
     return _descend([part for parts in by_song for part in parts], config, seed)
+
+
+def _check_system(system: str) -> None:
+    spec, _ = find_system(system)
+    if set(spec.stems) != set(SOURCES):
+        got, expected = f"the stems {', '.join(spec.stems)}", f"a system of {', '.join(SOURCES)}"
+        raise ConfigError(system, got=got, expected=expected)
+    if spec.mixer is not None:
+        raise ConfigError(system, got="a system with a Mixer", expected="one without, to fit it on")
 
 
 def write_mixer(mixer: Mixer, path: Path) -> None:

@@ -9,9 +9,10 @@ import soundfile as sf
 import torch
 
 from mdx.combine.mixer import read_mixer
-from mdx.errors import OutputError
+from mdx.errors import ConfigError, OutputError
 from mdx.separator import Separator
-from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.find import find_system
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, QualityLevel
 from models.mixer import Mixer
 from training.config import MixerConfig
 from training.mixer import train_mixer, write_mixer
@@ -55,7 +56,7 @@ def test_the_mixer_undoes_a_leak(
 ) -> None:
     # A song without vocals must not affect their weights.
     songs = noise_songs(tmp_path / "songs", monkeypatch, silent=silent)
-    write_mixer(train_mixer(songs, "any", LEAST_SQUARES), tmp_path / "m.npz")
+    write_mixer(train_mixer(songs, "demo_no_mixer", LEAST_SQUARES), tmp_path / "m.npz")
     mixer = read_mixer((tmp_path / "m.npz").read_bytes(), "m.npz")
     # The ten inputs are linearly dependent here, so the matrix is tested by its output.
     for song in songs:
@@ -68,7 +69,7 @@ def test_a_source_that_no_song_has_is_handed_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     songs = noise_songs(tmp_path, monkeypatch, count=1, silent="bass")
-    weight = train_mixer(songs, "any", LEAST_SQUARES).linear.weight.detach().numpy()
+    weight = train_mixer(songs, "demo_no_mixer", LEAST_SQUARES).linear.weight.detach().numpy()
     np.testing.assert_array_equal(weight[:2], np.eye(2, 10))
 
 
@@ -81,11 +82,27 @@ def lopsided_songs(root: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> t
     return songs
 
 
+def test_only_a_system_of_four_stems_without_a_mixer_is_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ConfigError, match="demo: got a system with a Mixer, expected one without"):
+        train_mixer([], "demo", LEAST_SQUARES)
+    spec, folder = find_system("demo_no_mixer")
+    two = replace(
+        spec, stems=("bass", "drums"), estimators=spec.estimators[:2], ladder=(QualityLevel(),)
+    )
+    monkeypatch.setattr("training.mixer.find_system", lambda name: (two, folder))
+    with pytest.raises(ConfigError, match="two: got the stems bass, drums, expected a system of"):
+        train_mixer([], "two", LEAST_SQUARES)
+
+
 def test_swapping_channels_makes_both_sides_alike(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     songs = lopsided_songs(tmp_path, monkeypatch, count=3)
-    weight = train_mixer(songs, "any", MixerConfig(swap=True, ridge=0.01)).linear.weight.detach()
+    weight = train_mixer(
+        songs, "demo_no_mixer", MixerConfig(swap=True, ridge=0.01)
+    ).linear.weight.detach()
     sides = np.arange(10) ^ 1
     np.testing.assert_allclose(weight, weight[np.ix_(sides[:8], sides)], atol=1e-5)
 
@@ -96,14 +113,14 @@ def test_swapping_is_like_having_the_swapped_songs(
 ) -> None:
     config = MixerConfig(method, ridge=0.01)
     songs = lopsided_songs(tmp_path, monkeypatch, count=1)
-    found = train_mixer(songs, "any", replace(config, swap=True)).linear.weight.detach()
+    found = train_mixer(songs, "demo_no_mixer", replace(config, swap=True)).linear.weight.detach()
     for source in SOURCES:
         stem, rate = sf.read(tmp_path / "song 0" / f"{source}.wav", dtype="int16")
         (tmp_path / "song 1").mkdir(exist_ok=True)
         sf.write(tmp_path / "song 1" / f"{source}.wav", stem[:, ::-1], rate)
     both = find_songs(tmp_path)
     monkeypatch.setattr(Separator, "load", lambda name: Leaky(both))
-    expected = train_mixer(both, "any", config).linear.weight.detach()
+    expected = train_mixer(both, "demo_no_mixer", config).linear.weight.detach()
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -112,7 +129,9 @@ def test_a_ridge_holds_the_mixer_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ridge: float
 ) -> None:
     (song,) = songs = noise_songs(tmp_path, monkeypatch, count=1)
-    weight = train_mixer(songs, "any", MixerConfig(ridge=ridge)).linear.weight.detach().numpy()
+    weight = (
+        train_mixer(songs, "demo_no_mixer", MixerConfig(ridge=ridge)).linear.weight.detach().numpy()
+    )
     references = read_stems(song).astype(np.float64)
     mix = references.sum(axis=0)
     inputs = np.concatenate([*(references + mix / 4), mix]).T
@@ -133,7 +152,7 @@ def test_descending_is_rmsprop_on_the_audio_itself(
     songs = noise_songs(tmp_path, monkeypatch, count=1)
     monkeypatch.setattr("training.mixer.PART", 1000)
     config = MixerConfig(method="rmsprop", learning_rate=0.003, epochs=4)
-    found = train_mixer(songs, "any", config, seed=5).linear.weight.detach()
+    found = train_mixer(songs, "demo_no_mixer", config, seed=5).linear.weight.detach()
 
     # Plainly, as in the paper's training: the loss of every chunk from its samples.
     references = read_stems(songs[0])
@@ -156,7 +175,7 @@ def test_descending_is_rmsprop_on_the_audio_itself(
 def test_descending_ends_near_the_minimum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     songs = noise_songs(tmp_path, monkeypatch)
     config = MixerConfig(method="rmsprop", epochs=300)
-    weight = train_mixer(songs, "any", config).linear.weight.detach().numpy()
+    weight = train_mixer(songs, "demo_no_mixer", config).linear.weight.detach().numpy()
     references = read_stems(songs[0])
     mix = references.sum(axis=0)
     leaky = references + mix / 4
