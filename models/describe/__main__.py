@@ -195,7 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Describe one network; returns the exit code."""
     try:
         run(get_parser().parse_args(arguments))
-    except MdxError as error:
+    except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

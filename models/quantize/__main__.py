@@ -7,6 +7,7 @@ layers back in float32, as few as it takes, or is refused.
 
 import argparse
 import logging
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -183,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
         if len(set(files)) < len(files):
             expected = "a weights file for every estimator of spectrograms"
             raise ConfigError(args.system, got=files, expected=expected)
-        if args.songs < 1 or not args.seconds > 0:
+        if args.songs < 1 or not 0 < args.seconds < math.inf:
             raise ConfigError("--songs and --seconds", got=f"{args.songs} of {args.seconds} s",
                               expected="at least one, of some length")  # fmt: skip
         excerpts = read_excerpts(args.data, count=args.songs, seconds=args.seconds)

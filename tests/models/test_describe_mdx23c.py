@@ -133,6 +133,14 @@ def test_a_record_and_its_file_are_of_one_kind(
     assert "got a file that is no PyTorch checkpoint, expected an MDX23C's .ckpt" in text
 
 
+def test_a_folder_that_cannot_be_made_is_one_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, options = lay_out(tmp_path, config(model__num_blocks_per_scale=1))
+    checkpoint = tmp_path / "x.ckpt"
+    assert "x.ckpt" in error_of(capsys, checkpoint, *options, "--write", checkpoint / "mine.yaml")
+
+
 def test_nothing_is_replaced_without_the_option(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

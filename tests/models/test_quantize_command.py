@@ -186,6 +186,7 @@ def test_precision_that_is_not_there(tiny_copy: Path, caplog: pytest.LogCaptureF
         ("missing", "drums.wav: got"),
         ("length", "drums.wav: got shape"),
         ("count", "--songs and --seconds: got 0 of 30.0 s"),
+        ("length of all", "--songs and --seconds: got 10 of inf s"),
         ("shared", "expected a weights file for every estimator"),
         ("waveform", "got estimators of the kind waveform, expected some of spectrograms"),
         ("stem", "bass: got the stem 'speech', expected some of bass, drums, other, vocals, no_"),
@@ -208,6 +209,8 @@ def test_bad_input_is_one_line(
         sf.write(stem, noise(5000).T, SAMPLE_RATE)
     elif damage == "count":
         more = ["--songs", "0"]
+    elif damage == "length of all":
+        more = ["--seconds", "inf"]
     elif damage == "waveform":
         part = {"kind": "waveform", "makes": list(SOURCES), "weights": "demucs.onnx"}
         edit_system(tiny_copy, {"estimators": [part], "combine": []})
