@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from mdx.errors import AudioError, ConfigError, MdxError, OutputError
+from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.machine import available_cpus
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES
 from training.rules import describe_data
@@ -28,13 +28,6 @@ from training.stretch import stretch_stem
 STEP = 10  # % of tempo between two variants
 FILES = (*SOURCES, "mixture")
 HEADER = 4096  # most bytes that a file takes on disk besides its samples
-
-
-class _Failed(MdxError):
-    """An error that the parent process recreates from its text."""
-
-    def __init__(self, text: str) -> None:
-        Exception.__init__(self, text)
 
 
 @dataclass(frozen=True)
@@ -70,10 +63,10 @@ def make_grid(songs: Sequence[Song], *, semitones: int, stretch: float) -> list[
     The unchanged song is not among them, and variants of variants are not made. Raises ConfigError
     for a negative number, or a stretch that is not a whole number of tenths below 1.
     """
-    percent = round(100 * stretch)
+    percent = round(100 * stretch) if 0 <= stretch < 1 else 100  # NaN fails every comparison
     if semitones < 0:
         raise ConfigError("--semitones", got=semitones, expected="0 or more")
-    if percent % STEP or not 0 <= percent < 100 or not math.isclose(percent, 100 * stretch):
+    if percent % STEP or percent == 100 or not math.isclose(percent, 100 * stretch):
         raise ConfigError("--stretch", got=stretch, expected="0.0, 0.1, 0.2 or more, below 1")
     return [
         Variant(song, pitch, tempo)
@@ -155,10 +148,7 @@ def _write_variant(target: Path, drafts: Path, variant: Variant) -> Path:
     draft.mkdir()
     stems, mixture = Stems(mapped=False), np.zeros(1, dtype=np.float32)
     for source in SOURCES:
-        try:
-            audio = stems.read(variant.song, source, 0, variant.song.samples)
-        except AudioError as error:
-            raise _Failed(str(error)) from None
+        audio = stems.read(variant.song, source, 0, variant.song.samples)
         audio = stretch_stem(audio, semitones=variant.semitones, tempo=variant.tempo)
         stem = to_int16(audio)
         sf.write(draft / f"{source}.wav", stem.T, SAMPLE_RATE, subtype="PCM_16")
@@ -184,13 +174,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the variants of all songs except those for validation; returns the exit code."""
     args = get_parser().parse_args(arguments)
     try:
+        if args.jobs < 1:
+            raise ConfigError("--jobs", got=args.jobs, expected="1 or more")
         songs = find_songs(*args.data)
         describe_data(songs)  # no test songs
         training, _ = split_songs(songs)
         variants = make_grid(training, semitones=args.semitones, stretch=args.stretch)
         for folder in write_variants(variants, args.out, jobs=args.jobs):
             print(folder, flush=True)
-    except MdxError as error:
+    except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

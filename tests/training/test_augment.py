@@ -43,7 +43,9 @@ def test_the_paper_s_grid(songs: tuple[Song, ...]) -> None:
     assert make_grid(songs, semitones=0, stretch=0) == []
 
 
-@pytest.mark.parametrize(("semitones", "stretch"), [(-1, 0.1), (1, -0.1), (1, 0.15), (1, 1.0)])
+@pytest.mark.parametrize(
+    ("semitones", "stretch"), [(-1, 0.1), (1, -0.1), (1, 0.15), (1, 1.0), (1, np.nan), (1, np.inf)]
+)
 def test_an_invalid_grid_is_refused(
     songs: tuple[Song, ...], semitones: int, stretch: float
 ) -> None:
@@ -189,6 +191,7 @@ def test_errors_take_one_line(
     for arguments, told in (
         (command(tmp_path / "nowhere", tmp_path), "no song"),
         (command(test_set, tmp_path / "out"), "the test song 'BKS - Too Much'"),
+        ([*command(test_set, tmp_path / "out"), "--jobs", "0"], "--jobs: got 0"),
     ):
         assert main(arguments) == 1
         error = capsys.readouterr().err
