@@ -12,7 +12,7 @@ import torch
 
 from mdx.errors import ConfigError, MdxError
 from mdx.machine import available_cpus
-from mdx.systems.manifest import register_weights
+from mdx.systems.manifest import register_weights, weights_path
 from mdx.systems.spec import MODELS, SOURCES
 from training.config import ALL, SEPARATOR_CHOICES, SeparatorConfig, read_config, read_mixer_config
 from training.fit import fit
@@ -99,12 +99,20 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     args = get_parser().parse_args(words)
     try:
+        _check_numbers(args)
         STEPS[args.step](args, f"python -m training {' '.join(words)}")
-    except MdxError as error:
+    except (MdxError, OSError) as error:
         where = "" if process == "0" else f" in process {process}"
         print(f"error{where}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _check_numbers(args: argparse.Namespace) -> None:
+    for key, least in (("seed", 0), ("threads", 1)):
+        got = getattr(args, key, least)
+        if got < least:
+            raise ConfigError(f"--{key}", got=got, expected=f"{least} or more")
 
 
 def _train_separator(args: argparse.Namespace, command: str) -> None:
@@ -137,7 +145,8 @@ def _release(args: argparse.Namespace, command: str) -> None:
         args.checkpoint, _read_config(args), args.source, args.seed, weights=args.weights,
         name=f"{folder}/{args.source}.onnx", origin=_origin(args, command, data),
     )  # fmt: skip
-    log.info("%s: best SDR %.3f dB", args.source, score)
+    known = "not known, an earlier network was better" if score is None else f"{score:.3f} dB"
+    log.info("%s: SDR %s", args.source, known)
 
 
 def _read_config(args: argparse.Namespace) -> SeparatorConfig:
@@ -167,7 +176,9 @@ def _check_data(songs: Sequence[Song]) -> TrainingData:
 
 
 def _folder(args: argparse.Namespace) -> str:
-    return args.out or Path(args.config).stem
+    folder: str = args.out or Path(args.config).stem
+    weights_path(args.weights, folder)  # raises WeightsError where it leads out
+    return folder
 
 
 def _origin(args: argparse.Namespace, command: str, data: TrainingData) -> Origin:

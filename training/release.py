@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from mdx.errors import OutputError
 from mdx.systems.manifest import register_weights
 from models.export import export_onnx
 from training.checkpoints import check_run, describe_run
@@ -17,17 +18,21 @@ log = logging.getLogger(__name__)
 
 
 def write_network(
-    module: SeparatorModule, weights: Path, name: str, *, score: float, origin: Origin
+    module: SeparatorModule, weights: Path, name: str, *, score: float | None, origin: Origin
 ) -> None:
     """Write and register a module's network, and write its weights for warm starts.
 
-    Raises OutputError, or NetworkError if onnxruntime's output differs from torch's.
+    `score` is its validation SDR in dB, None if it is not known. Raises OutputError, or
+    NetworkError if onnxruntime's output differs from torch's.
     """
     config = module.config
-    error = export_onnx(
-        module.finished().cpu(), weights / name, dim_f=config.dim_f, dim_t=config.frames
-    )
-    register_weights(weights, name, score=round(score, 3), **vars(origin))
+    network = module.finished().cpu()
+    try:
+        error = export_onnx(network, weights / name, dim_f=config.dim_f, dim_t=config.frames)
+    except OSError as no:
+        raise OutputError(weights / name, got=no.strerror, expected="a writable file") from no
+    rounded = None if score is None else round(score, 3)
+    register_weights(weights, name, score=rounded, **vars(origin))
     write_state(weights / state_name(name), module.trained(), float(module.scale))
     register_weights(weights, state_name(name), **vars(origin))
     log.info("%s: onnxruntime equals torch to %.1e", name, error)
@@ -36,15 +41,18 @@ def write_network(
 def release_checkpoint(
     path: Path, config: SeparatorConfig, source: str, seed: int, *, weights: Path, name: str,
     origin: Origin,
-) -> float:  # fmt: skip
-    """Write the network of a checkpoint; returns the best validation SDR of its run so far, dB.
+) -> float | None:  # fmt: skip
+    """Write the network of a checkpoint; returns its validation SDR, dB.
 
-    Raises WeightsError; ConfigError for a checkpoint of another run; or as write_network does.
+    It is None where an earlier network of the run was better, since a checkpoint knows the score of
+    the best alone. Raises WeightsError; ConfigError for a checkpoint of another run; or as
+    write_network does.
     """
     check_run(path, describe_run(config, source, seed))
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     module = SeparatorModule(config, scale=1.0)
     module.load_state_dict(checkpoint["state_dict"])
-    score = float(checkpoint["callbacks"]["KeepBest"]["best"])
+    validated = checkpoint["callbacks"]["KeepBest"]
+    score = None if validated["waited"] else float(validated["best"])
     write_network(module, weights, name, score=score, origin=origin)
     return score

@@ -89,6 +89,24 @@ def test_a_checkpoint_is_released_as_the_training_exported_it(
     assert "got a checkpoint with seed 1, expected 2" in line
 
 
+def test_a_network_that_is_not_the_best_is_released_without_a_score(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_conversion(monkeypatch)
+    scores = iter([2.0, 1.0])
+    monkeypatch.setattr("training.keep_best.score_song", lambda *_, **__: {"bass": next(scores)})
+    config = replace(CONFIG, steps=2, validate_every=1)
+    monkeypatch.setattr("training.__main__.read_config", lambda name: {"bass": config})
+    common = ["--source", "bass", "--data", "songs", "--out"]
+    assert main(["separator", *common, "run", "--threads", "1"]) == 0
+    for name in ("best", "last"):
+        checkpoint = str(folder / f"out/training/run/bass/{name}.ckpt")
+        assert main(["release", *common, name, "--checkpoint", checkpoint]) == 0
+    entries = yaml.safe_load((folder / "weights" / MANIFEST).read_text())
+    assert entries["best/bass.onnx"]["score"] == 2.0
+    assert "score" not in entries["last/bass.onnx"]
+
+
 def test_a_source_that_the_configuration_lacks_is_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +141,10 @@ def test_precision_is_the_machine_s_where_it_is_left_to_it(
         (["--devices", "999"], "devices: got 999"),
         (["--devices", "0"], "devices: got 0"),
         (["--data", "nowhere"], "no song"),
+        (["--threads", "0"], "--threads: got 0, expected 1 or more"),
+        (["--seed", "-1"], "--seed: got -1, expected 0 or more"),
+        (["--out", "../elsewhere"], "got '../elsewhere', expected the name of a file inside"),
+        (["--weights", "songs/song 0/bass.wav"], "bass.wav/demo/bass.onnx: got Not a directory"),
     ],
 )
 def test_a_wrong_option_is_one_line(
