@@ -1,7 +1,5 @@
 """Torch to ONNX: onnxruntime is compared with torch before a file is kept."""
 
-import logging
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +11,9 @@ from mdx.errors import NetworkError
 from mdx.files import draft_of
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
+from models.onnx_graph import onnx_graph
 from models.prepare import split_normalisation
 
-OPSET = 18
 MAX_RELATIVE_ERROR = 1e-5  # of the output's peak: float32 rounding through some 60 layers
 
 
@@ -33,7 +31,7 @@ def export_onnx(
     spectrogram = rng.standard_normal((4, dim_f, dim_t)).astype(np.float32)
     example = torch.from_numpy(spectrogram)[None]
     with draft_of(path) as draft:
-        model = _graph(net, example)
+        model = onnx_graph(net, (4, dim_f, dim_t))
         if prepare:
             split_normalisation(model)
         onnx.save(model, draft)
@@ -57,33 +55,3 @@ def check_equal(path: Path, error: float, most: float) -> None:
             expected=f"at most {most:.0e}",
             hint="the file was not kept",
         )
-
-
-# The exporter warns about every missing operator of torchvision.
-logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-
-
-def _graph(net: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter calls old names of torch's own
-        program = torch.onnx.export(
-            net,
-            # Two examples: an axis of size 1 would be taken for a constant.
-            (torch.cat([example, example]),),
-            input_names=["input"],
-            output_names=["output"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
-    model: onnx.ModelProto = program.model_proto
-    # The exporter notes the source line of every node, with the paths of the machine it ran on.
-    del model.metadata_props[:]
-    graph = model.graph
-    values = (*graph.value_info, *graph.initializer, *graph.input, *graph.output)
-    for part in (graph, *graph.node, *values):
-        del part.metadata_props[:]
-        part.doc_string = ""
-    return model

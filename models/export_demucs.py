@@ -10,22 +10,23 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
-from torch import Tensor, nn
+from torch import nn
 
 from mdx.files import draft_of
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import open_session
 from mdx.systems.spec import CHANNELS
 from models.demucs import SOURCES, Demucs
-from models.export import OPSET, check_equal
+from models.export import check_equal
 from models.graph import Graph
 from models.levels import decode, encode
+from models.onnx_graph import OPSET
+from models.onnx_lstm import lstm_weights
 from models.tiles import OUTER, decode_tiles, encode_tiles
 
 IR_VERSION = 10  # of the file format, as the exporter of torch writes for this opset
 MAX_RELATIVE_ERROR = 1e-4  # of the peak: float32 rounding, which weights may add up
 CHECKED = (1, 30000)  # samples of output on which both runtimes are compared
-GATES = (0, 3, 1, 2)  # of an LSTM in ONNX (input, output, forget, cell) by their place in torch
 
 
 def export_demucs(net: Demucs, path: Path) -> float:
@@ -88,26 +89,10 @@ def _recur(graph: Graph, x: str, lstm: nn.LSTM, linear: nn.Linear) -> str:
     # Shape: (batch, width, 1, steps) -> the same
     x = graph.add("Transpose", graph.add("Squeeze", x, graph.numbers(2)), perm=[2, 0, 1])
     for layer in range(lstm.num_layers):
-        weights = [graph.constant(values) for values in _lstm_weights(lstm, layer)]
+        weights = [graph.constant(values) for values in lstm_weights(lstm, layer)]
         x = graph.add("LSTM", x, *weights, hidden_size=lstm.hidden_size, direction="bidirectional")
         x = graph.add("Transpose", x, perm=[0, 2, 1, 3])  # (steps, batch, direction, width)
         x = graph.add("Reshape", x, graph.numbers(0, 0, -1))
     x = graph.add("MatMul", x, graph.constant(linear.weight.T))
     x = graph.add("Add", x, graph.constant(linear.bias))
     return graph.add("Unsqueeze", graph.add("Transpose", x, perm=[1, 2, 0]), graph.numbers(2))
-
-
-def _lstm_weights(lstm: nn.LSTM, layer: int) -> list[Tensor]:
-    # As ONNX has them, both directions in one: of the input, of the state, and both biases.
-    def both(name: str) -> Tensor:
-        """A weight with both directions and the gates in ONNX's order.
-
-        Shape: (2, 4 * hidden, ...)
-        """
-        found = [getattr(lstm, f"{name}_l{layer}{way}") for way in ("", "_reverse")]
-        return torch.stack([weight.chunk(4)[gate] for weight in found for gate in GATES]).reshape(
-            2, -1, *found[0].shape[1:]
-        )
-
-    biases = torch.cat([both("bias_ih"), both("bias_hh")], dim=1)
-    return [both("weight_ih"), both("weight_hh"), biases]

@@ -16,7 +16,7 @@ from mdx.errors import NetworkError
 from mdx.estimators.demucs_v2 import valid_length
 from mdx.runtimes.onnx import precision_of
 from mdx.systems.spec import SAMPLE_RATE, Audio
-from models import export_demucs as module
+from models import onnx_lstm
 from models.demucs import Demucs, DemucsSpec, random_demucs
 from models.dynamic_int8 import quantise_lstms
 from models.export_demucs import demucs_graph, export_demucs
@@ -112,7 +112,7 @@ def test_a_length_that_is_not_valid_fails(exported: Path) -> None:
 def test_a_graph_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "demucs.onnx"
     path.write_bytes(b"the one before")
-    monkeypatch.setattr(module, "GATES", (0, 1, 2, 3))  # torch's order: forget and cell swapped
+    monkeypatch.setattr(onnx_lstm, "GATES", (0, 1, 2, 3))  # torch's order: forget and cell swapped
     with pytest.raises(NetworkError, match=r"relative error of .* the file was not kept"):
         export_demucs(NET, path)
     assert [file.name for file in tmp_path.iterdir()] == ["demucs.onnx"]

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 import models.export
+import models.onnx_graph
 from mdx.errors import ConfigError, NetworkError
 from mdx.estimators.spectrogram import check_layout
 from mdx.runtimes.onnx import OnnxNetwork
@@ -108,9 +109,9 @@ def test_the_exported_file_equals_torch_for_any_batch(tmp_path: Path) -> None:
 def test_a_file_that_differs_from_torch_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exported = models.export._graph
+    exported = models.onnx_graph.onnx_graph
     other = random_network(SMALL, seed=4)
-    monkeypatch.setattr(models.export, "_graph", lambda _, example: exported(other, example))
+    monkeypatch.setattr(models.export, "onnx_graph", lambda _, shape: exported(other, shape))
     path = tmp_path / "x.onnx"
     path.write_bytes(b"the one before")
     with pytest.raises(NetworkError, match="relative error"):
