@@ -47,7 +47,7 @@ def test_loss_is_the_larger_of_both_metrics() -> None:
         for estimates in (before, after)
     ]
     assert loss.sdr == pytest.approx(np.mean(songs, axis=1))
-    assert loss.song == pytest.approx(np.subtract(*songs).max())
+    assert loss.song == pytest.approx(np.subtract(songs[0], songs[1]).max())
     assert loss.sdr[0] == pytest.approx(20, abs=0.1) and loss.median[1] == pytest.approx(
         14, abs=0.1
     )
