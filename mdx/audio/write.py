@@ -217,8 +217,9 @@ class StemWriter:
 
 def _not_written(path: Path, error: Exception) -> OutputError:
     reason = getattr(error, "strerror", None) or str(error) or "a short write"
-    if path.parent.exists() and shutil.disk_usage(path.parent).free < ALMOST_NOTHING:
-        reason = "the disk is full"  # libsndfile only knows of a "System error."
+    with suppress(OSError):  # there is no such folder, or its name is too long
+        if shutil.disk_usage(path.parent).free < ALMOST_NOTHING:
+            reason = "the disk is full"  # libsndfile only knows of a "System error."
     return OutputError(
         path,
         got=f"an output that cannot be written ({reason})",

@@ -122,6 +122,8 @@ def test_unwritable_output(tmp_path: Path) -> None:
     (tmp_path / "other.wav").mkdir()
     with pytest.raises(OutputError, match=r"other\.wav: got a directory"):
         write(tmp_path, random_stems(500))
+    with pytest.raises(OutputError, match="File name too long"):
+        write(tmp_path / ("x" * 300), random_stems(500))
     assert {path.name for path in tmp_path.iterdir()} == {"file", "other.wav"}
 
 
