@@ -150,6 +150,8 @@ class StemWriter:
             try:
                 self._claims.enter_context(claim(coded))
                 encode(draft, coded, self._encoding, gain=self._gain, tags=self._tags)
+            except (OSError, sf.LibsndfileError) as error:
+                raise _not_written(self._paths[source], error) from error
             finally:
                 draft.unlink()
 
