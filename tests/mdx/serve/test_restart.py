@@ -109,6 +109,23 @@ def test_invalid_options(
     )
 
 
+def test_without_a_home_a_folder_must_be_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mdx.cli.main import main
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert main(["serve", "--port", "0"]) == 1
+    assert capsys.readouterr().err == (
+        "error: folder: got no home folder, expected a place for songs and stems; "
+        "--folder names one\n"
+    )
+
+
 def test_a_name_that_looks_like_loopback_may_lead_anywhere() -> None:
     from mdx.serve.run import is_loopback
 
