@@ -28,7 +28,7 @@ GOODBYE = 2  # seconds for answers in progress when the server stops
 def run(settings: Settings, host: str, port: int, *, open_browser: bool = False) -> None:
     """Serve until a signal arrives.
 
-    Raises ConfigError for an address or a folder that cannot be had, or a system that is not.
+    Raises ConfigError for an address or a folder that cannot be used, or a system that is not here.
     """
     menu = Menu(settings)
     with (
