@@ -1,4 +1,7 @@
-"""Atomic writes: whatever happens meanwhile, the file is either the new one or the old one."""
+"""Atomic writes, and the user's cache.
+
+Whatever happens during a write, the file is either the new one or the old one.
+"""
 
 import os
 import secrets
@@ -10,6 +13,12 @@ from pathlib import Path
 from mdx.errors import OutputError
 
 DRAFT = ".part"  # suffix of a file or folder that is still being written
+
+
+def user_cache() -> Path:
+    """The folder for mdx in the user's cache; raises RuntimeError if there is no home folder."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "mdx"
 
 
 @contextmanager

@@ -28,14 +28,13 @@ def load_ladder(
 ) -> Ladder:  # fmt: skip
     """Load the quality levels of a system, whose weights are in `folder`.
 
-    Errors about what the system says begin with `where` it says so, which is its YAML.
-
-    Levels are those of mdx.limit.levels; a lower level that cannot be loaded is a warning.
+    Levels are those of mdx.limit.levels; a lower level that cannot be loaded is a warning. A
+    ConfigError about the system's description begins with `where`, the name or path of its YAML.
     Estimators are loaded as `stems` need them, by default all. Raises ConfigError, WeightsError or
     NetworkError.
     """
     stems = spec.stems if stems is None else stems
-    with _told(where):
+    with _errors_within(where):
         fixed = has_fixed_input(spec)
     if precision == "bf16" and not fixed:
         expected = "float32, int8 or auto: its networks take songs of any length"
@@ -56,7 +55,7 @@ def load_ladder(
                 if twin := _same_in_float32(part, level.precision, estimators):
                     estimators[key] = twin
                     continue
-                with _told(where):
+                with _errors_within(where):
                     found = load_estimator(part, folder, runtime, level.precision)
                 estimators[key] = with_batch(found, LIMITED_BATCH) if limited else found
         except (WeightsError, NetworkError) as error:
@@ -65,7 +64,7 @@ def load_ladder(
             log.warning("%s; the ladder goes without %s", error, level.label(top))
             continue
         kept.append(level)
-    with _told(where):
+    with _errors_within(where):
         combiners = _load_combiners(spec, folder, top)
     return Ladder(
         spec.stems, tuple(kept), estimators, combiners,
@@ -83,7 +82,7 @@ def _same_in_float32(
 
 
 @contextmanager
-def _told(where: object) -> Iterator[None]:
+def _errors_within(where: object) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:

@@ -1,6 +1,7 @@
 """Where the stems of a song are written."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mdx.errors import ConfigError, OutputError
@@ -19,11 +20,24 @@ def places_of(
 ) -> dict[str, Path]:
     """A path for each stem, in order; `out` is a folder, or a mapping with a path for each.
 
-    Raises ConfigError if it names other stems, OutputError if a stem would replace the song.
+    Raises ConfigError if it names other stems, or one file for two; OutputError if a stem would
+    replace the song.
     """
     paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out), stems, suffix)
     if set(paths) != set(stems) or len(set(stems)) != len(stems):
         raise ConfigError("stems", got=list(paths), expected=f"{', '.join(stems)}, each once")
-    if song.resolve() in {path.resolve() for path in paths.values()}:
+    if len(set(paths.values())) != len(paths):
+        got = sorted(map(str, paths.values()))
+        raise ConfigError("stems", got=got, expected="a file of its own for each")
+    if _is_one_of(song, paths.values()):
         raise OutputError(song, got="the song itself as a stem's place", expected="another folder")
     return {stem: paths[stem] for stem in stems}
+
+
+def _is_one_of(song: Path, places: Iterable[Path]) -> bool:
+    # Not by Path.resolve, which raises for a link to itself; that, and a name with a zero byte, is
+    # an error of the reader's.
+    try:
+        return os.path.realpath(song) in map(os.path.realpath, places)
+    except ValueError:
+        return False

@@ -150,6 +150,8 @@ class StemWriter:
             try:
                 self._claims.enter_context(claim(coded))
                 encode(draft, coded, self._encoding, gain=self._gain, tags=self._tags)
+            except (OSError, sf.LibsndfileError) as error:
+                raise _not_written(self._paths[source], error) from error
             finally:
                 draft.unlink()
 
@@ -217,8 +219,9 @@ class StemWriter:
 
 def _not_written(path: Path, error: Exception) -> OutputError:
     reason = getattr(error, "strerror", None) or str(error) or "a short write"
-    if path.parent.exists() and shutil.disk_usage(path.parent).free < ALMOST_NOTHING:
-        reason = "the disk is full"  # libsndfile only knows of a "System error."
+    with suppress(OSError):  # there is no such folder, or its name is too long
+        if shutil.disk_usage(path.parent).free < ALMOST_NOTHING:
+            reason = "the disk is full"  # libsndfile only knows of a "System error."
     return OutputError(
         path,
         got=f"an output that cannot be written ({reason})",

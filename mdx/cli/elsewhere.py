@@ -78,6 +78,9 @@ class Elsewhere:
             seconds = future.result()
         except MdxError as error:
             failed(path, error)
+        except Exception as error:  # whatever happened, go on with the other songs
+            reason = f"{type(error).__name__} {error}".strip()
+            failed(path, MdxError(path, got=reason, expected="stems"))
         else:
             done(path, places, seconds)
 

@@ -68,7 +68,9 @@ class Inputs:
                 self._add_path(Path(os.fsdecode(line)))
 
     def _add_path(self, path: Path) -> None:
-        if not path.is_dir():
+        # Path.is_dir raises for a name that is too long, or below a folder that may not be entered:
+        # whatever is wrong with one song, it is reported where that song is read.
+        if not os.path.isdir(path):  # noqa: PTH112
             self.songs.append(Song(path))
             return
         if _real(path) == self._out:

@@ -26,7 +26,9 @@ class Names:
         self._out, self._template, self._suffix = out, template, suffix
         self._system = system
         self._taken: dict[str, Path] = {}
-        fields = [field for _, field, _, _ in _parse(template) if field is not None]
+        parts = _parse(template)
+        fields = [field for _, field, _, _ in parts if field is not None]
+        fields += [spec for _, _, spec, _ in parts if spec and "{" in spec]  # a field in a field
         unknown = [field for field in fields if field not in FIELDS]
         if unknown:
             expected = ", ".join(f"{{{field}}}" for field in FIELDS)
@@ -34,9 +36,9 @@ class Names:
         if "stem" not in fields:
             raise ConfigError("--name", got=f"'{template}'", expected="{stem} in it",
                               hint="all stems of a song would have one name")  # fmt: skip
-        parts = template.split("/")
-        if template.startswith("/") or ".." in parts or Path(template).is_absolute():
-            raise ConfigError("--name", got=f"'{template}'", expected="a path below --out")
+        if template.startswith("/") or Path(template).is_absolute():
+            raise self._leading_out()
+        self._fill("", "song", "stem")  # a song of the command line itself has no folder
 
     def places(self, song: Song, stems: Sequence[str]) -> tuple[dict[str, Path], str | None]:
         """The path of each stem, and the song's new name if its own was taken, otherwise None.
@@ -61,9 +63,19 @@ class Names:
 
     def _place(self, folder: Path, song: str, stem: str) -> Path:
         below = "" if folder == Path() else str(folder)
-        values = {"folder": below, "song": song, "stem": stem, "system": self._system}
-        filled = self._template.format(**values)
-        return self._out / f"{filled.lstrip('/')}{self._suffix}"
+        return self._out / f"{self._fill(below, song, stem).lstrip('/')}{self._suffix}"
+
+    def _fill(self, folder: str, song: str, stem: str) -> str:
+        try:
+            filled = self._template.format(folder=folder, song=song, stem=stem, system=self._system)
+        except ValueError as error:  # a format or conversion that text does not have
+            raise _invalid(self._template, error) from error
+        if ".." in filled.split("/"):
+            raise self._leading_out()
+        return filled
+
+    def _leading_out(self) -> ConfigError:
+        return ConfigError("--name", got=f"'{self._template}'", expected="a path below --out")
 
 
 def song_name(path: Path) -> str:
@@ -81,7 +93,11 @@ def _parse(template: str) -> list[tuple[str, str | None, str | None, str | None]
     try:
         return list(string.Formatter().parse(template))
     except ValueError as error:
-        raise ConfigError("--name", got=f"'{template}' ({error})", expected=TEMPLATE) from error
+        raise _invalid(template, error) from error
+
+
+def _invalid(template: str, error: ValueError) -> ConfigError:
+    return ConfigError("--name", got=f"'{template}' ({error})", expected=TEMPLATE)
 
 
 def _key(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import time
 import traceback
 from collections.abc import Mapping
@@ -104,7 +105,9 @@ class Batch:
                     song.path,
                     other_name,
                 )
-            if self._args.skip_existing and all(path.is_file() for path in places.values()):
+            # Path.is_file would raise for a name that is too long, and end the batch.
+            there = map(os.path.isfile, places.values())
+            if self._args.skip_existing and all(there):
                 self._skip(song.path, "its stems exist")
             else:
                 found.append((song.path, places))

@@ -9,15 +9,14 @@ from typing import Any
 
 from mdx.cluster.files import checked, digest, has_digest, link, place_in
 from mdx.errors import OutputError
-from mdx.files import write_atomically
+from mdx.files import user_cache, write_atomically
 from mdx.systems.spec import MODELS
 
 
 def store() -> Path:
     """The folder where weights stay, in the user's cache or for want of that a temporary one."""
-    base = os.environ.get("XDG_CACHE_HOME")
     try:
-        folder = (Path(base) if base else Path.home() / ".cache") / "mdx" / "cluster"
+        folder = user_cache() / "cluster"
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # an existing folder may still be read-only
             return folder

@@ -32,13 +32,14 @@ def _step(samples: int, overlap: float) -> int:
 
 
 def uvr(size: StftSpec, overlap: float | None = None, trim: int | None = None) -> Geometry:
-    """Whole chunks overlap under a Hann window as long as what they hold of the song and its zeros.
+    """Whole chunks overlap under a Hann window; a chunk that is cut off has a shorter one.
 
     `overlap` is a share of the chunk, 0 for chunks side by side without a window; None: n_fft
     samples. Raises ConfigError where some samples would have no weight, or chunks hardly advance.
 
     Source: the MDX-Net separation of Ultimate Vocal Remover (chunks that lie behind the song's end
-    are not computed). There, sample 0 of the padded song is 0 / 0: here too it is never looked at.
+    are not computed). There, sample 0 of the padded song is 0 / 0, and cut away; here it is not
+    computed at all.
     """
     del trim  # there is none
     step = size.step if overlap is None else _step(size.chunk, overlap)
@@ -61,8 +62,9 @@ def mdx23c(size: StftSpec, overlap: float | None = None, trim: int | None = None
     The first ones begin before the song, the last ones end behind it, with zeros there. `overlap`
     is 1 - 1 / N, a share of the chunk; raises ConfigError for any other.
 
-    Source: the inference of kuielab/sdx23, and of MDX23C in Ultimate Vocal Remover. There sums are
-    divided by N, even those of N + 1 chunks, which there are where N does not divide a chunk.
+    Source: the inference of kuielab/sdx23, and of MDX23C in Ultimate Vocal Remover. There, every
+    sum is divided by N; if N does not divide the chunk, some samples are in N + 1 chunks, and too
+    loud.
     """
     del trim  # there is none
     share = overlap or 0.0

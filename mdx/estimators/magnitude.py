@@ -59,6 +59,7 @@ class MagnitudeOptions:
     window: int | None = None  # frames that are filtered separately; None: all of a call
 
     def __post_init__(self) -> None:
+        require(self.hop >= 1, "hop", self.hop, "samples, at least 1")
         require(self.segment >= 1, "segment", self.segment, "frames, at least 1")
         require(self.overlap in (0, 0.5), "overlap", self.overlap, "0 or 0.5 of a patch")
         known = f"one of {', '.join(FILTERS)}"

@@ -14,9 +14,8 @@ from mdx.estimators.protocol import Geometry
 from mdx.systems.spec import SAMPLE_RATE, QualityLevel
 
 log = logging.getLogger(__name__)
-SAFETY_MARGIN = (
-    0.1  # of the limit, for a last segment on a machine that has just become slow, and for files
-)
+# Of the limit, for a last segment on a machine that has just become slow, and for files.
+SAFETY_MARGIN = 0.1
 MARGIN = 1.15  # a level is started only if this multiple of its forecast fits
 OVERHEAD = 0.03  # seconds for reading, mixing and writing a second of audio, a safe estimate
 REMEMBERED = 5  # latest segments from which the machine's speed is estimated

@@ -22,9 +22,8 @@ class Ladder:
     """
 
     stems: tuple[str, ...]
-    levels: tuple[
-        QualityLevel, ...
-    ]  # each names its estimators; the first has every estimator that any of them has
+    # Each names its estimators; the first has every estimator that any of them has.
+    levels: tuple[QualityLevel, ...]
     estimators: Estimators
     combiners: tuple[Combiner, ...]
     needed: frozenset[str]  # estimators without which combiners that need all of them are left out

@@ -25,7 +25,11 @@ def write_quality(
             path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
         elif path.is_file():
             old = json.loads(path.read_text(encoding="utf-8"))
-            if "decisions" in old and set(old.get("sources", SOURCES)) <= set(stems):
+            if (
+                isinstance(old, dict)
+                and "decisions" in old
+                and set(old.get("sources", SOURCES)) <= set(stems)
+            ):
                 path.unlink()  # ours, about the stems that were here before
     except (OSError, ValueError, TypeError) as error:
         log.warning("%s: %s", path, error)

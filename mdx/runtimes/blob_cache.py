@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mdx.errors import OutputError
-from mdx.files import write_atomically
+from mdx.files import user_cache, write_atomically
 
 DIGESTS = "sha256.json"  # digests of the blobs in the same folder, by name
 LOCK = "lock"
@@ -78,10 +77,8 @@ def _locked(fcntl: Any, file: BinaryIO) -> bool:
 
 
 def _folder(key: str) -> Path | None:
-    base = os.environ.get("XDG_CACHE_HOME")
     try:
-        home = Path(base) if base else Path.home() / ".cache"
-        folder = home / "mdx" / "openvino" / key[:32]
+        folder = user_cache() / "openvino" / key[:32]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # an existing folder may still be read-only
             return folder

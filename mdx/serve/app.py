@@ -91,6 +91,7 @@ class Site:
 
     async def _events(self) -> AsyncIterator[str]:
         listener = self.queue.hub.listen()
+        await anext(listener)  # before the list is made: what changes while it is sent comes after
         yield _event("all", [self.view(job) for job in self.queue.jobs.values()])
         async for changed in listener:
             for job_id in changed:

@@ -32,10 +32,14 @@ class Hub:
             listener.wake()
 
     async def listen(self) -> AsyncIterator[list[str]]:
-        """Yield the ids of changed jobs, without repetitions; [] as a heartbeat."""
+        """Yield [] at once, then the ids of changed jobs, without repetitions; [] as a heartbeat.
+
+        Once the first [] is there, no change is missed.
+        """
         listener = Listener()
         self._listeners.add(listener)
         try:
+            yield []
             while not self._closed:
                 yield await listener.take()
         finally:

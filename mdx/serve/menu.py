@@ -27,7 +27,7 @@ class Menu:
     """The systems by name; a name from the page is looked up here and is never a path."""
 
     def __init__(self, settings: Settings) -> None:
-        """`settings.system` may be the path of a YAML; raises ConfigError for one that is not."""
+        """`settings.system` may be the path of a YAML; raises ConfigError without its weights."""
         own = list_system(settings.system)
         self._settings = settings
         self._systems = {listing.spec.name: listing for listing in list_systems()}

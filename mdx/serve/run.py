@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import socket
 import threading
@@ -27,16 +28,14 @@ GOODBYE = 2  # seconds for answers in progress when the server stops
 def run(settings: Settings, host: str, port: int, *, open_browser: bool = False) -> None:
     """Serve until a signal arrives.
 
-    Raises ConfigError for an address or a folder that cannot be had, or a system that is not.
+    Raises ConfigError for an address or a folder that cannot be used, or a system that is not here.
     """
     menu = Menu(settings)
-    listener = bind(host, port)
-    shelf = Shelf(settings.folder)
-    try:
-        with contextlib.closing(shelf):
-            asyncio.run(_serve(settings, menu, shelf, listener, open_browser=open_browser))
-    finally:
-        listener.close()
+    with (
+        bind(host, port) as listener,
+        contextlib.closing(Shelf(settings.folder)) as shelf,
+    ):
+        asyncio.run(_serve(settings, menu, shelf, listener, open_browser=open_browser))
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -70,7 +69,10 @@ def addresses(listener: socket.socket, token: str | None) -> list[str]:
 
 def is_loopback(host: str) -> bool:
     """Whether an address is reachable from this machine only."""
-    return host in LOOPBACK or host.startswith("127.")
+    try:
+        return host in LOOPBACK or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, which may lead anywhere even if it begins with 127
+        return False
 
 
 class Server(uvicorn.Server):

@@ -1,9 +1,10 @@
 """The settings of a server, and its bounds."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from mdx.errors import ConfigError
+from mdx.files import user_cache
 from mdx.systems.find import DEFAULT_SYSTEM
 
 
@@ -28,6 +29,11 @@ class Settings:
 
 
 def default_folder() -> Path:
-    """The default folder of songs and stems, below the user's cache."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "mdx" / "serve"
+    """The default folder of songs and stems; raises ConfigError if there is no home folder."""
+    try:
+        return user_cache() / "serve"
+    except RuntimeError as error:
+        raise ConfigError(
+            "folder", got="no home folder", expected="a place for songs and stems",
+            hint="--folder names one",
+        ) from error  # fmt: skip

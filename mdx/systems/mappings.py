@@ -19,6 +19,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
         values = deepcopy(_parse(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(path, got=error.strerror, expected="a readable YAML file") from error
+    except RecursionError as error:
+        raise ConfigError(path, got="lists in lists without end", expected="valid YAML") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: impossible bytes or dates
         raise ConfigError(path, got=error, expected="valid YAML") from error
     if not isinstance(values, dict):

@@ -14,7 +14,7 @@ def stems_of(
 ) -> tuple[tuple[str, ...], str | None]:
     """The stems that a system is to make, and the name of the remainder where it is wanted.
 
-    Raises ConfigError for a stem that the system has not.
+    Raises ConfigError for a stem that the system does not have.
     """
     wanted = [two_stems] if two_stems else sources or list(spec.stems)
     unknown = [stem for stem in wanted if stem not in spec.stems]

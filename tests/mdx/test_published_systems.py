@@ -161,6 +161,7 @@ def test_both_polarities_of_magnitudes_are_one(shelf: Callable[[str], Shelved]) 
         ("d3net", {"segment": 32}, "segment: got 32, expected a multiple of 12 frames"),
         ("d3net", {"overlap": 0.25}, r"overlap: got 0\.25, expected 0 or 0\.5"),
         ("d3net", {"wiener": "magic"}, "wiener: got 'magic', expected one of none, wiener"),
+        ("open_unmix", {"hop": 0}, "hop: got 0, expected samples, at least 1"),
         ("open_unmix", {"window": 7}, "window: got 7, expected a part of the segment of 24"),
         ("open_unmix", {"weights": {"bass": "x.onnx"}}, "expected one file for each of bass"),
         ("open_unmix", {"weights": {"bass": 1}}, "expected the name of a file for each stem"),

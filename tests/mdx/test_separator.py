@@ -114,6 +114,14 @@ def test_a_song_is_never_overwritten_by_its_own_stem(tiny: Separator, tmp_path: 
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_names_of_no_file_are_errors_of_the_song(tiny: Separator, tmp_path: Path) -> None:
+    loop = tmp_path / "loop.wav"
+    loop.symlink_to(loop)
+    for path in (loop, tmp_path / "zero\0byte.wav"):
+        with pytest.raises(AudioError, match=r"\.wav: got "):
+            tiny.separate_file(path, tmp_path / "out")
+
+
 def test_mono_becomes_stereo(tiny: Separator, tmp_path: Path) -> None:
     mono = noise(5000)[0]
     expected = tiny.separate(np.stack([mono, mono]), SAMPLE_RATE)
@@ -207,6 +215,8 @@ def test_misuse_is_refused(tiny: Separator, tiny_system: Path, song: Path, tmp_p
         tiny.separate_file(song, tmp_path / "out", subtype="PCM_8")
     with pytest.raises(ConfigError, match="bass"):
         tiny.separate_file(song, {"bass": tmp_path / "out" / "bass.wav"})
+    with pytest.raises(ConfigError, match="a file of its own for each"):
+        tiny.separate_file(song, dict.fromkeys(SOURCES, tmp_path / "out" / "all.wav"))
     for threads in (0, -1):
         with pytest.raises(ConfigError, match="threads"):
             Separator.load(tiny_system, threads=threads)

@@ -115,6 +115,21 @@ def test_a_rename_that_fails_puts_everything_back(
     }
 
 
+def test_a_stem_that_cannot_be_encoded_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(draft: Path, target: Path, *_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("mdx.audio.write.encode", fail)
+    writer = StemWriter(
+        stem_paths(tmp_path), sample_rate=44100, frames=500, encoding=Encoding("flac")
+    )
+    with pytest.raises(OutputError, match=r"bass\.wav: .*Input/output error"), writer:
+        writer.append(random_stems(500))
+    assert not list(tmp_path.iterdir())
+
+
 def test_unwritable_output(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
@@ -122,6 +137,8 @@ def test_unwritable_output(tmp_path: Path) -> None:
     (tmp_path / "other.wav").mkdir()
     with pytest.raises(OutputError, match=r"other\.wav: got a directory"):
         write(tmp_path, random_stems(500))
+    with pytest.raises(OutputError, match="File name too long"):
+        write(tmp_path / ("x" * 300), random_stems(500))
     assert {path.name for path in tmp_path.iterdir()} == {"file", "other.wav"}
 
 

@@ -133,11 +133,14 @@ def test_a_list_with_missing_songs(
     tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     song, missing = write_song(tmp_path / "song.wav"), tmp_path / "missing.wav"
-    (tmp_path / "list.txt").write_text(f"{missing}\n\n# a comment\n{song}\n")
-    assert run(tiny_system, "--list", tmp_path / "list.txt", "-o", tmp_path / "out") == 1
+    long = tmp_path / ("x" * 300)  # more than a file system allows
+    (tmp_path / "list.txt").write_text(f"{missing}\n{long}\n\n# a comment\n{song}\n")
+    options = ("-o", tmp_path / "out", "--skip-existing")
+    assert run(tiny_system, "--list", tmp_path / "list.txt", *options) == 1
     captured = capsys.readouterr()
     assert captured.out == f"{tmp_path / 'out' / 'song'}\n"
     assert f"error: {missing}: got no such file" in captured.err
+    assert f"error: {long}: got [Errno 36] File name too long" in captured.err
 
 
 def test_a_runtime_that_breaks_down_at_the_start_is_one_line(

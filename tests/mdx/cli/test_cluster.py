@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mdx.cli.elsewhere import Elsewhere
 from tests.lab import Lab
 from tests.mdx.cli.kit import RATE, events, run, write_song
 
@@ -40,3 +42,25 @@ def test_a_worker_makes_the_stems_that_this_machine_makes(
     assert run(tiny_system, *again) == 1
     done = [Path(event["song"]).name for event in events(capsys) if event["event"] == "done"]
     assert done == ["Ölwechsel.flac"] and len(list((there / "deep").rglob("*.flac"))) == 2
+
+
+def test_any_exception_in_a_song_leaves_the_others_separated(
+    tiny_system: Path, tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    lab.keep("one")
+    one = Elsewhere._one
+
+    def fail(self: Elsewhere, dispatcher: Any, pack: Any, path: Path, *more: Any) -> float:
+        if path.stem == "bad":
+            raise FileNotFoundError(2, "No such file or directory")
+        return one(self, dispatcher, pack, path, *more)
+
+    monkeypatch.setattr(Elsewhere, "_one", fail)
+    songs = [write_song(tmp_path / f"{name}.wav", RATE // 2) for name in ("bad", "good")]
+    options = ("-o", tmp_path / "out", "--json", "--cluster", lab.address)
+    assert run(tiny_system, *songs, *options) == 1
+    told = {event["event"]: event for event in events(capsys) if "song" in event}
+    assert told["done"]["song"] == str(songs[1])
+    assert told["failed"]["song"] == str(songs[0])
+    assert "got FileNotFoundError [Errno 2]" in told["failed"]["reason"]

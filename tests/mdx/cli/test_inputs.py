@@ -108,6 +108,10 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
         ("{artist}/{stem}", "'{artist}'"),
         ("{}/{stem}", "'{}'"),
         ("{stem", "expected"),
+        ("{song:d}/{stem}", "'d'"),
+        ("{song!x}/{stem}", "conversion"),
+        ("{song:{artist}}/{stem}", "{artist}"),
+        ("{folder}../{stem}", "below --out"),  # of a song without a folder
     ],
 )
 def test_an_invalid_template_is_refused(tmp_path: Path, template: str, message: str) -> None:

@@ -118,10 +118,11 @@ def test_a_file_of_that_name_which_is_not_ours_is_left_alone(
 ) -> None:
     theirs = tmp_path / "out" / "quality.json"
     theirs.parent.mkdir()
-    theirs.write_text('{"mine": 1}')
     separator = Separator.load(tiny_system, threads=1, limited=True)
-    separator.separate_file(song, tmp_path / "out")
-    assert theirs.read_text() == '{"mine": 1}'
+    for text in ('{"mine": 1}', '["decisions"]'):
+        theirs.write_text(text)
+        separator.separate_file(song, tmp_path / "out")
+        assert theirs.read_text() == text
     theirs.unlink()
     theirs.mkdir()  # cannot be written, but the stems are written all the same
     paths = separator.separate_file(song, tmp_path / "out", limit=Limit("fixed", 600))

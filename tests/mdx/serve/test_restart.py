@@ -90,6 +90,7 @@ def test_one_line_says_why_it_cannot_start(tiny_system: Path, tmp_path: Path) ->
     (("--host", "203.0.113.9"), "address 203.0.113.9:"),
     (("--port", "70000"), "--port: got 70000"),
     (("--keep", "0"), "--keep: got 0"),
+    (("--min-free", "nan"), "--min-free: got nan"),
     (("--token", "short"), "--token: got 5 characters"),
     (("--limit", "soon"), "--limit: got 'soon'"),
     (("--system", "demucs_v2"), "no weights here"),
@@ -106,6 +107,30 @@ def test_invalid_options(
     assert told in captured.err and captured.err.count("\n") == captured.err.count("error: ") + (
         "served to the network" in captured.err
     )
+
+
+def test_without_a_home_a_folder_must_be_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mdx.cli.main import main
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert main(["serve", "--port", "0"]) == 1
+    assert capsys.readouterr().err == (
+        "error: folder: got no home folder, expected a place for songs and stems; "
+        "--folder names one\n"
+    )
+
+
+def test_a_name_that_looks_like_loopback_may_lead_anywhere() -> None:
+    from mdx.serve.run import is_loopback
+
+    hosts = ["localhost", "127.0.0.1", "127.9.9.9", "::1", "127.example.org", "0.0.0.0", "::"]
+    assert [host for host in hosts if is_loopback(host)] == hosts[:4]
 
 
 def test_answers_do_not_wait_for_nagle() -> None:

@@ -154,7 +154,16 @@ def test_a_missing_key_is_named(tiny_copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["- a list", "a: [", "!!python/object/apply:os.getcwd []", "name: 2024-13-45", "", "\0"]
+    "text",
+    [
+        "- a list",
+        "a: [",
+        "!!python/object/apply:os.getcwd []",
+        "name: 2024-13-45",
+        "",
+        "\0",
+        "[" * 3000,
+    ],
 )
 def test_yaml_that_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.yaml"
