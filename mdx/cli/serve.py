@@ -108,8 +108,8 @@ def serve(args: argparse.Namespace) -> int:
         if not 0 < getattr(args, name) < 1e9:
             flag = f"--{name.replace('_', '-')}"
             raise ConfigError(flag, got=getattr(args, name), expected="more than 0")
-    if not 0 <= args.min_free < 1e9:
-        raise ConfigError("--min-free", got=args.min_free, expected="0 or more")
+    if not 0 <= args.min_free <= 1e12:
+        raise ConfigError("--min-free", got=args.min_free, expected="0 to 1e12 MB")
     if not 0 <= args.port < 1 << 16:
         raise ConfigError("--port", got=args.port, expected="0 to 65535")
     loopback = is_loopback(args.host)
