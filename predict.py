@@ -39,9 +39,9 @@ class Submission(MusicDemixingPredictor):
 
     Environment, besides the challenge's own: MDX_SYSTEM, MDX_PRECISION (default: float32),
     MDX_RUNTIME, MDX_PROVIDER, MDX_THREADS (default: every CPU), MDX_LIMIT (a policy, within
-    INFERENCE_PER_MUSIC_TIMEOUT_SECONDS), MDX_SPEND_BUDGET (1: slower and better), MDX_SUBTYPE
-    (default: PCM_16, as in the challenge), and MDX_AUDIT_PATH, a file to which the seconds and the
-    memory of the last song are written.
+    INFERENCE_PER_MUSIC_TIMEOUT_SECONDS unless it is none), MDX_SPEND_BUDGET (1: slower and better),
+    MDX_SUBTYPE (default: PCM_16, as in the challenge), and MDX_AUDIT_PATH, a file to which the
+    seconds and the memory of the last song are written.
     """
 
     def prediction_setup(self) -> None:

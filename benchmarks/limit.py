@@ -30,7 +30,7 @@ Draw = Callable[[np.random.Generator, float], tuple[Limit, str, Disturbance]]
 
 
 def draw(rng: np.random.Generator, duration: float) -> tuple[Limit, str, Disturbance]:
-    """A random limit, and what happens to the machine, in words and as a disturbance."""
+    """A random limit, and a random disturbance of the machine with its description."""
     limit = Limit("ratio", float(rng.uniform(0.15, 1.57)))
     seconds = limit.seconds(duration) or duration
     times = float(np.exp(rng.uniform(0, np.log(20))))

@@ -24,7 +24,9 @@ class _Parser(argparse.ArgumentParser):
 
 def get_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
-    parser = _Parser(prog="demo", description="Compose and render songs in MUSDB18-HQ layout.")
+    parser = _Parser(
+        prog="python -m demo", description="Compose and render songs in MUSDB18-HQ layout."
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--train", type=int, default=0, help="number of training songs")
     parser.add_argument("--test", type=int, default=4, help="number of test songs")

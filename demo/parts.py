@@ -89,7 +89,7 @@ class Band:
     def _draw_program(
         self, name: str, programs: tuple[int, ...], *, drums: bool = False
     ) -> int | None:
-        """The SoundFont program that plays a part; None if our instrument plays it."""
+        """The SoundFont program that plays a part; None if one of our instruments plays it."""
         if self.font is None:
             return None
         there = [program for program in programs if self.font.has(program, drums=drums)]

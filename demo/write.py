@@ -27,8 +27,8 @@ _FILES = (*(f"{stem}.wav" for stem in (*STEMS, "mixture")), FACTS)
 def write_songs(out: Path, requests: list[Request], *, jobs: int = 1) -> Iterator[Path]:
     """Render songs below `out` and yield each folder in turn; complete songs are left untouched.
 
-    If it is stopped early, only complete songs remain. Raises DemoError if `out` is not a folder or
-    contains other files.
+    If it is stopped early, only complete songs remain. Raises DemoError if `out` is not a folder,
+    or if a song's folder in it holds something else.
     """
     if out.exists() and not out.is_dir():
         raise DemoError(out, got="a file", expected="a folder")

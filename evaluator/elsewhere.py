@@ -33,7 +33,7 @@ class Withdrawn(Stop):
 
 
 def code() -> dict[str, str]:
-    """Hashes of the code that determines stems and scores; they must match on both sides."""
+    """Hashes of the code that determines stems and scores; client and worker must agree on them."""
     separation, scoring = _hashes()
     return {"separation code": separation[:SHOWN], "scoring code": scoring[:SHOWN]}
 

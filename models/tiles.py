@@ -51,10 +51,10 @@ def encode_tiles(graph: Graph, mix: str, net: Demucs) -> str:
 
 
 def decode_tiles(graph: Graph, mix: str, x: str, net: Demucs, lost: int) -> str:
-    """The outer levels of the decoder, which encode the mix once more for their skips.
+    """The decoder's outer levels, which recompute their skips from the mix.
 
-    Keeping the skips would take much memory; encoding again costs a tenth more time. `lost` is the
-    number of steps by which x is shorter than its skip.
+    Storing the skips would take much memory; recomputing them takes a tenth more time. `lost` is
+    the number of steps by which x is shorter than its skip.
 
     Shape: (1, 2, n), (1, width, 1, steps) -> (1, 8, 1, m)
     """

@@ -82,8 +82,8 @@ def write_variants(variants: Sequence[Variant], out: Path, *, jobs: int) -> Iter
     """Write the variants that are missing below `<out>/train`, and yield each folder in turn.
 
     A folder appears once it is complete. Each process holds one whole stem at a time, because the
-    library does not work in blocks. Raises OutputError before anything is written if the disk has
-    too little space for all of them; an MdxError if a stem cannot be read.
+    library does not work in blocks. Raises OutputError, before writing anything, if the disk
+    has too little space for all of them, and MdxError if a stem cannot be read.
     """
     target = out / "train"
     missing = [variant for variant in variants if not _is_complete(variant, target)]

@@ -25,7 +25,7 @@ Export = Callable[[SeparatorModule, float], None]  # (module, score in dB)
 
 
 class KeepBest(Callback):
-    """Keeps the best network by its SDR on validation songs, and the state after every round.
+    """Keeps the network with the highest validation SDR, and the training state after every round.
 
     The last checkpoint is written at the very end: a run that is killed before that repeats the
     round, which makes up for anything missing.

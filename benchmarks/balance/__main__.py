@@ -1,9 +1,9 @@
 """`python -m benchmarks.balance`: the cost of the paper's systems, as a table and a plot.
 
 Every system runs at its published size, with random weights, on one song of noise: as published
-(with overlaps, flips or shifts), and in one pass. Measurements are interleaved and kept in --json,
-from which the same command continues. The first call writes the networks, about 6 GB, which takes
-some minutes.
+(with overlaps, flips or shifts) and, if that differs, in a single pass. Measurements are
+interleaved and kept in --json, from which the same command continues. The first call writes the
+networks, about 6 GB, which takes some minutes.
 """
 
 import argparse

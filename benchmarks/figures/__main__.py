@@ -1,7 +1,7 @@
 """`python -m benchmarks.figures`: the paper's figures, drawn from this code and measured data.
 
 flow.svg: leaderboard A's system. u_net.svg: TFC-TDF-U-Net v2. results.svg: published results by
-source, together with those of --report. The configuration table of v1 and v2 is printed.
+source, together with those of --report. It prints the sizes of v1 and v2 as a table.
 """
 
 import argparse

@@ -126,7 +126,7 @@ def get_parser() -> argparse.ArgumentParser:
                         help="cpu tries everything in miniature")  # fmt: skip
     parser.add_argument("--minutes", type=float, default=9.0, help="in all (default: 9)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, metavar="PART",
-                        help=f"of {', '.join(PARTS)} (default: all)")  # fmt: skip
+                        help=f"of {', '.join(map(repr, PARTS))} (default: all)")  # fmt: skip
     parser.add_argument("--folder", type=Path, help="of the networks (default: out/gpu/DEVICE)")
     parser.add_argument("--json", type=Path, help="the figures (default: out/gpu/DEVICE.json)")
     return parser

@@ -23,7 +23,7 @@ def draw_lacking(split: str, rng: np.random.Generator) -> str | None:
 def draw_form(rng: np.random.Generator, n_bars: int, lacking: str | None) -> tuple[Section, ...]:
     """Divide a song of `n_bars` into sections of about four to eight bars, in which stems may rest.
 
-    Every stem except `lacking` plays in at least one section; every section has at least two.
+    Every stem except `lacking` plays in at least one section; in each section, at least two play.
     """
     n_sections = max(1, round(n_bars / 6))
     cuts = [2 * round(n_bars * k / n_sections / 2) for k in range(n_sections)] + [n_bars]

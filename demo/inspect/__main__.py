@@ -25,7 +25,7 @@ class _Parser(argparse.ArgumentParser):
 def get_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = _Parser(
-        prog="demo.inspect",
+        prog="python -m demo.inspect",
         description="Measure songs in MUSDB18-HQ layout and compare them with real stems.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="songs, or train/ and test/")

@@ -91,8 +91,9 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
     stems = group.add_mutually_exclusive_group()
     stems.add_argument(
         "--source", action="append", metavar="STEM",
-        help=f"write only this stem: {', '.join(SOURCES)}, or another that the system has; a "
-        "quarter of the time, without the Mixer; may be repeated (default: all stems)",
+        help=f"write only this stem: {', '.join(SOURCES)}, or another that the system has; faster, "
+        "but without the Mixer, if the system has a network for each stem, as demo has; may be "
+        "repeated (default: all stems)",
     )  # fmt: skip
     stems.add_argument(
         "--two-stems", metavar="STEM",

@@ -1,4 +1,4 @@
-"""A ratio mask on top of a network that estimates complex spectrograms of all stems.
+"""A ratio mask for the estimates of a network that makes complex spectrograms of all stems.
 
 Such estimates need not add up to the mixture, and what one stem gets wrong another may have right:
 the mask gives every bin of the mixture to the stems in proportion to their power.

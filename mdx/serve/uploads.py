@@ -9,7 +9,7 @@ from mdx.files import draft_of
 from mdx.serve.refusals import Refused
 
 PIECE = 1 << 20  # bytes per write
-SLOWEST = 1000  # bytes per second, on average, after PATIENCE
+SLOWEST = 1000  # bytes per second, on average, after GRACE
 GRACE = 60.0  # seconds
 
 

@@ -46,7 +46,7 @@ def weights_of(state: State) -> State:
 
 
 def reordered(name: str, value: Tensor) -> Tensor:
-    """A weight of the first or the last layer with complex channels in our order, others as is.
+    """A weight of the first or last layer with its channels in our order; other weights unchanged.
 
     Shape: (outputs, inputs, ...), or (outputs,) for a bias -> the same
     """

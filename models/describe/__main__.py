@@ -1,8 +1,8 @@
 """`python -m models.describe FILE`: describes an MDX-Net or MDX23C, and writes a system for it.
 
-Of an .onnx the graph tells bins and frames. n_fft, the stem and its gain come from the record of a
-model_data.json that has the file's hash, or from the options, which override it. A .ckpt of an
-MDX23C has its sizes in a YAML, which its record names; --write makes an .onnx of it as well.
+For an .onnx, bins and frames are read from the graph; n_fft, the stem and its gain come from the
+record with the file's hash in model_data.json, or from the options, which override it. For the
+.ckpt of an MDX23C, all sizes come from a YAML that its record names; --write makes its .onnx too.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """`python -m models.fetch SYSTEM...`: download a system's released weights and verify them.
 
-Nothing of a download is ever executed, and nothing takes its name before it is the file that the
-manifest means. Where there is no network, what to download by hand is printed.
+Nothing in a download is executed, and no file gets its final name before it is verified. Without a
+network, the command prints what to download by hand.
 """
 
 import argparse

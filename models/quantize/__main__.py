@@ -1,8 +1,8 @@
 """`python -m models.quantize SYSTEM --data FOLDER`: int8 versions of a system's networks.
 
-Every network is quantised on the songs' mixtures and compared with float32 by the SDR of its source
-on them, and by the noise it adds where the source is quiet. One that loses too much gets its worst
-layers back in float32, as few as it takes, or is refused.
+Every network is quantised on the songs' mixtures and compared with float32: by the SDR of its
+source, and by the noise that it adds where the source is quiet. If it loses too much, as few of its
+layers as possible stay in float32; a network that never passes is refused.
 """
 
 import argparse

@@ -146,8 +146,8 @@ def test_an_interrupted_run_keeps_only_whole_songs_and_continues(tmp_path: Path)
      (["--seed", "-3"], 1, "error: seed and number of a song: got -3, expected 0 or more"),
      (["--jobs", "0"], 1, "error: --jobs: got 0, expected 1 or more"),
      (["--soundfont", "missing.sf2"], 1, "error: missing.sf2: got no"),
-     (["--test", "two"], 2, "demo: error: argument --test: invalid int value: 'two'"),
-     (["--loud"], 2, "demo: error: unrecognized arguments: --loud")],
+     (["--test", "two"], 2, "python -m demo: error: argument --test: invalid int value: 'two'"),
+     (["--loud"], 2, "python -m demo: error: unrecognized arguments: --loud")],
 )  # fmt: skip
 def test_bad_arguments_are_one_line_and_write_nothing(
     arguments: list[str], code: int, message: str, tmp_path: Path,
