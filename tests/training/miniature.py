@@ -1,5 +1,6 @@
 """A training small enough for a test: songs of tones, a tiny network, a few steps."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import soundfile as sf
 import torch
 from torch import nn
 
+from mdx.errors import ConfigError, WeightsError
 from mdx.systems.manifest import register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training.config import SeparatorConfig
@@ -90,3 +92,16 @@ def load(path: Path) -> dict[str, Any]:
     """A checkpoint."""
     found: dict[str, Any] = torch.load(path, weights_only=True)
     return found
+
+
+def count_refused(path: Path, read: Callable[[], object], *, damages: int) -> int:
+    """Flip one byte of a file at a time; how often reading it is an error of ours."""
+    content = path.read_bytes()
+    refused = 0
+    for place in np.random.default_rng(0).integers(len(content), size=damages):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+        try:
+            read()
+        except (WeightsError, ConfigError):
+            refused += 1
+    return refused
