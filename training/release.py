@@ -29,8 +29,10 @@ def write_network(
     network = module.finished().cpu()
     try:
         error = export_onnx(network, weights / name, dim_f=config.dim_f, dim_t=config.frames)
-    except OSError as no:
-        raise OutputError(weights / name, got=no.strerror, expected="a writable file") from no
+    except OSError as failure:
+        raise OutputError(
+            weights / name, got=failure.strerror, expected="a writable file"
+        ) from failure
     rounded = None if score is None else round(score, 3)
     register_weights(weights, name, score=rounded, **vars(origin))
     write_state(weights / state_name(name), module.trained(), float(module.scale))
