@@ -155,7 +155,7 @@ def test_bad_options_are_one_line(option: list[str], capsys: pytest.CaptureFixtu
         main(["somewhere", *option])
     assert stop.value.code == 2
     err = capsys.readouterr().err
-    assert err.startswith("demo.inspect: ") and err.count("\n") == 1
+    assert err.startswith("python -m demo.inspect: ") and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("module", ["jinja2", "plotly.offline"])
