@@ -77,6 +77,8 @@ def test_other_files_or_another_procedure_are_not_comparable(
     assert (found["reason"] == "other weights") == (published.checkpoints[name][role] != UNKNOWN)
     found = check(replace(system, precision="int8"), ROWS[name], published)
     assert found["reason"] == "other weights"
+    found = check(replace(system, precision="bf16"), ROWS[name], published)
+    assert (found["status"], found["reason"]) == ("not comparable", "computed in bf16")
     (part,) = system.spec.estimators
     options = {**part.options, "context": 500}
     spec = replace(system.spec, estimators=(replace(part, options=options),))
