@@ -59,7 +59,7 @@ def recorded(path: Path, machine: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def history_table(now: Figures, before: dict[str, Any] | None) -> str:
-    """This run, and what it is in parts of the recorded one."""
+    """This run, and its ratio to the recorded one."""
     lines = []
     for key, value in now.items():
         ratio = value / before["figures"][key] if before and key in before["figures"] else None

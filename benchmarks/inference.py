@@ -1,8 +1,9 @@
 """`python -m benchmarks.inference`: this code and the released submission's method, file to files.
 
-It runs the paper's networks with random weights, or any `--system`. Methods are interleaved, every
-run is a separate process, and figures are medians. The original method runs the same weights in
-graphs like those of the released files, or the system's own graphs. The floor is the time that the
+It runs the paper's networks with random weights, or any `--system` of spectrogram networks. Methods
+are interleaved, every run is a separate process, and figures are medians. The original method runs
+the same weights in graphs like those of the released files, or the system's own graphs; it fails
+where a system does not have one network per source. The floor is the time that the
 networks' multiplications would take at the speed of a large matrix product on the same machine.
 """
 
@@ -13,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,10 @@ from benchmarks.one_source import compare_one_source, one_source_table
 from evaluator.children import Children
 from evaluator.json_files import write_json
 from evaluator.replay import Submission, separate_song
+from evaluator.stages import AFTER, BEFORE
 from evaluator.tables import markdown_table, replace_section
 from mdx.machine import available_cpus, cpu_model
 from mdx.systems.find import find_system
-from mdx.systems.spec import SOURCES
 
 METHODS = {  # runtime and precision; the released submission's method has neither
     "original": ("onnxruntime", "float32"),
@@ -54,13 +56,17 @@ def run_ours(system: Path, song: Path, out: Path, method: str) -> dict[str, Any]
     os.environ["MDX_RUNTIME"], precision = METHODS[method]
     submission = Submission(str(system), precision=precision)
     run = separate_song(submission, song.parent, out, Children())
-    stages = dict(run.stages)
-    networks = sum(stages.pop(source) for source in SOURCES)
     return {
         "seconds": run.setup_seconds + run.seconds,
         "peak_memory": run.peak_memory,
-        "stages": {**stages, "networks": networks},
+        "stages": add_networks(run.stages),
     }
+
+
+def add_networks(stages: Mapping[str, float]) -> dict[str, float]:
+    """Seconds by stage, with those of all networks as one; a network's stage may have any name."""
+    around = {stage: seconds for stage, seconds in stages.items() if stage in (*BEFORE, *AFTER)}
+    return {**around, "networks": sum(stages.values()) - sum(around.values())}
 
 
 def measure(

@@ -20,6 +20,7 @@ from evaluator.replay import SongFailed, Submission, separate_song
 from evaluator.scores import score_stems
 from evaluator.tables import markdown_table
 from evaluator.test_sets import DEMO_SONGS, Song, find_test_set
+from mdx.errors import AudioError
 from mdx.estimators.protocol import Geometry
 from mdx.limit.deadline import Deadline
 from mdx.limit.policy import Limit
@@ -52,12 +53,12 @@ def run_once(
     limit, words, disturbance = draw(rng, song.duration)
     row: dict[str, Any] = {"machine": words, "limit": str(limit)}
     submission = Submission(system, limit=limit, disturbance=disturbance)
+    stems = out / song.name
     try:
         run = separate_song(submission, song.folder, out, Children())
-    except SongFailed as error:
+        scores = score_stems(song.folder, stems, stems / "scores.json")
+    except (SongFailed, AudioError) as error:  # failed, or with stems that are not valid
         return {**row, "error": str(error)}
-    stems = out / song.name
-    scores = score_stems(song.folder, stems, stems / "scores.json")  # raises for invalid stems
     share = run.seconds / (limit.seconds(song.duration) or 1)
     return {
         **row,

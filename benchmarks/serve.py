@@ -32,7 +32,7 @@ def resident(pid: int) -> float:
     """MB of a process."""
     text = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+)", text)
-    return int(found[1]) / 1000 if found else 0.0
+    return int(found[1]) * 1024 / 1e6 if found else 0.0  # its kB are of 1024 bytes
 
 
 def measure_latency(song: Path, times: int) -> None:

@@ -4,11 +4,10 @@ Every case runs one song through the submission, as the grader would, and report
 remained under the limit.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from evaluator.children import Children
 from evaluator.disturbances import Disturbance, busy, frozen, slower
@@ -22,7 +21,6 @@ from mdx.limit.challenge import ROUND_1, ROUND_2
 from mdx.limit.policy import Limit
 from mdx.machine import available_cpus
 
-log = logging.getLogger(__name__)
 LIMITS = (ROUND_1, ROUND_2)
 FREEZE = 0.3  # fraction of the limit
 LOAD = 2  # busy processes per CPU
@@ -64,12 +62,19 @@ def make_cases(
     return cases
 
 
+class Audit(NamedTuple):
+    """The result of an audit."""
+
+    rows: Sequence[dict[str, Any]] = ()  # of the report, one per run
+    interrupted: bool = False  # by Ctrl-C
+
+
 def run_audit(
     systems: Sequence[System], songs: Sequence[Song], cases: Sequence[Case], out: Path,
     children: Children, progress: Callable[[], object],
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Run every case for every song and system; returns the report's rows, one per run."""
-    rows = []
+) -> Audit:  # fmt: skip
+    """Run every case for every song and system; Ctrl-C ends the audit early."""
+    rows: list[dict[str, Any]] = []
     try:
         for system in systems:
             for song in songs:
@@ -77,8 +82,8 @@ def run_audit(
                     rows.append(_run_case(system, song, case, out / system.name, children))
                     progress()
     except KeyboardInterrupt:  # still report the evaluation before it, and the finished cases
-        log.warning("interrupted: the audit contains the cases that are finished")
-    return rows
+        return Audit(rows, interrupted=True)
+    return Audit(rows)
 
 
 def _run_case(

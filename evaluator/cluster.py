@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from threading import BoundedSemaphore
 from typing import Any
 
 from evaluator.elsewhere import code
@@ -16,6 +17,7 @@ from mdx.cluster.pack import Pack, pack_system
 from mdx.cluster.version import versions
 from mdx.cluster.workers import HUNG
 from mdx.errors import AudioError, ConfigError
+from mdx.machine import available_cpus
 
 MOST_SONGS = 256  # in progress at once, each with a thread that waits for it
 SCORING = 900.0  # seconds for scoring and for everything outside the limit
@@ -46,6 +48,9 @@ class ClusterExecutor(Executor):
         """A worker that gives no sign of life for `hung` seconds is considered lost."""
         self._dispatcher = Dispatcher(cluster, "evaluate", {**versions(), **code()}, hung=hung)
         self._pool = ThreadPoolExecutor(MOST_SONGS)
+        # Every song that is scored here takes a CPU, and memory for all of its stems.
+        self._here = ThreadPoolExecutor(available_cpus())
+        self._scoring = BoundedSemaphore(available_cpus())
         self._packs: dict[str, Pack] = {}
 
     def submit(self, do: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
@@ -55,18 +60,23 @@ class ClusterExecutor(Executor):
             if job.entry not in self._packs:
                 self._packs[job.entry] = pack_system(job.system.given)
             return self._pool.submit(self._do, job, do)
-        return self._pool.submit(do, *args, **kwargs)
+        return self._here.submit(do, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Shut down; the `Stop` of each job withdraws the songs that are in progress."""
-        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+        for pool in (self._pool, self._here):
+            pool.shutdown(wait, cancel_futures=cancel_futures)
 
     def _do(self, job: SystemJob, do: Callable[[Job], Record]) -> Record:
         try:
             old = earlier_record(job).get("separation")
             if old and job.is_known(old):
-                return do(job)
-            with self._dispatcher.done(self._request(job), job.stop.requested) as answer:
+                with self._scoring:
+                    return do(job)
+            with (
+                self._dispatcher.done(self._request(job), job.stop.requested) as answer,
+                self._scoring,
+            ):
                 return _take(job, answer)
         except (SongLost, AudioError) as error:
             return keep_record(job, None, error=str(error))

@@ -49,7 +49,8 @@ def curve_lines(curves: Curves, name: str) -> str | None:
             continue
         steps, values = both[name]
         # Losses scale with the loudness of the source: only the shapes can be compared.
-        shown = [value / values[0] for value in values] if name == "loss" else values
+        first = (values[0] or 1.0) if name == "loss" else 1.0
+        shown = [value / first for value in values]
         traces.append(
             go.Scatter(
                 name=source, x=steps, y=shown, mode="lines+markers", marker_size=4,

@@ -79,14 +79,19 @@ def frozen(seconds: float, *, after: float) -> Disturbance:
 
 
 def busy(processes: int, *, after: float) -> Disturbance:
-    """Run other processes that never idle, from `after` seconds into the song."""
+    """Run other processes that never idle, from `after` seconds into the song, on its CPUs."""
 
-    def act(group: int, phase: Phase, ended: threading.Event) -> None:  # noqa: ARG001
+    def act(group: int, phase: Phase, ended: threading.Event) -> None:
         """Run the other processes until the end."""
         if not _reached(phase, after, ended):
             return
         command = [sys.executable, "-c", BUSY]
         others = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(processes)]
+        if hasattr(os, "sched_setaffinity"):  # on any other CPU they would disturb nothing
+            with suppress(OSError):  # the song has ended
+                cpus = os.sched_getaffinity(group)
+                for other in others:
+                    os.sched_setaffinity(other.pid, cpus)
         ended.wait()
         for other in others:
             other.kill()

@@ -85,8 +85,9 @@ def _stem_of(parts: Sequence[str], song: str | None) -> str:
     # The stem that a file's name states, in NAMES or not, once the song's name is removed.
     rests = [_whole(song).sub(" ", part) if song else part for part in reversed(parts)]
     rest = next((rest for rest in rests if _words(rest)), "")
-    if brackets := re.findall(r"\(([^()]+)\)", rest):  # tools put the stem's name in brackets
-        return " ".join(_words(brackets[-1]))
+    brackets = [words for text in re.findall(r"\(([^()]+)\)", rest) if (words := _words(text))]
+    if brackets:  # tools put the stem's name in brackets; browsers, the number of a copy
+        return " ".join(brackets[-1])
     words = _words(rest)
     named = {NAMES[word]: index for index, word in enumerate(words) if word in NAMES}
     if len(named) != 1:

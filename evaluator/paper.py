@@ -17,6 +17,7 @@ TOLERANCE = 0.1  # dB, for every source
 
 ON_TRUST = "no sha256 of the released files is known: these are assumed to be the same"
 # Marks of systems whose stems are not the usual ones.
+BF16 = "bf16"
 DEGRADED, BOTH_POLARITIES = "degraded by the limit", "polarity averaging"
 REPRODUCED, OUTSIDE, NOT_COMPARABLE = "reproduced", "outside", "not comparable"
 RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"}
@@ -55,7 +56,10 @@ def _check_row(
     made = [system for system in systems if _is_made_by(system, row.recipe, published)]
     if not made:
         return _not_comparable("other weights")
-    made = [system for system in made if _is_run_by(system, row.recipe, published)]
+    exact = [system for system in made if system.precision != BF16]  # which runs the same files
+    if not exact:
+        return _not_comparable("computed in bf16")
+    made = [system for system in exact if _is_run_by(system, row.recipe, published)]
     if not made:
         return _not_comparable(f"{row.recipe.system or 'Demucs-v2'} is run differently")
     entry = means[made[0].name]
@@ -97,7 +101,7 @@ def _is_made_by(system: System, recipe: Recipe, published: Published) -> bool:
         # int8 networks are made from float32 networks, not directly from checkpoints.
         return (
             whole
-            and system.precision == "float32"
+            and system.precision in ("float32", BF16)
             and all(sha256 in (UNKNOWN, system.origins[role]) for role, sha256 in known.items())
         )
     files = dict(published.released[recipe.weights]) if recipe.weights else {}

@@ -20,6 +20,7 @@ from evaluator.children import MARK, ROOT, Children, Killed, Limits
 from evaluator.disturbances import Disturbance
 from evaluator.quality import read_quality
 from mdx.errors import ConfigError, MdxError, OutputError
+from mdx.limit.challenge import ROUND_1
 from mdx.limit.policy import Limit, parse_limit
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def separate_song(
     """
     folder = results / song.name
     _clear(folder)
-    seconds = submission.limit.seconds(duration(song / "mixture.wav"))
+    seconds = _limit_of(submission, duration(song / "mixture.wav"))
     env = {**_environment(submission), **settings(submission, song, results, seconds)}
     events = Path(env["EVENTS_PATH"])
     name = "INFERENCE_SETUP_TIMEOUT_SECONDS"
@@ -108,6 +109,12 @@ def separate_song(
             raise kind.like(killed) from killed
         raise kind(song.name, got=_last_words(code, stderr), expected="four stems")
     return _separation(folder, seen, seconds)
+
+
+def _limit_of(submission: Submission, seconds: float) -> float | None:
+    # A ratio of an unknown duration would end the submission before it says what is wrong.
+    limit = submission.limit
+    return (limit if seconds or limit.kind != "ratio" else ROUND_1).seconds(seconds)
 
 
 def inherited_settings() -> dict[str, str]:

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))  # otherwise Python, running a file, searches only
 
 from tqdm import tqdm
 
-from evaluator.audit import LIMITS, Case, audit_table, make_cases, parse_numbers, run_audit
+from evaluator.audit import LIMITS, Audit, Case, audit_table, make_cases, parse_numbers, run_audit
 from evaluator.children import Children
 from evaluator.cluster import ClusterExecutor, longest_first, open_cluster
 from evaluator.curves import Curves, read_curves
@@ -61,33 +61,36 @@ def main(arguments: list[str] | None = None) -> int:
     """
     args = get_parser().parse_args(arguments)
     try:
-        if args.aggregate:
-            return _aggregate(args.aggregate)
-        test_set = find_test_set(
-            args.songs, args.out / "songs", subset=args.subset, tracks=args.tracks
-        )
-        default = [] if args.stems else [DEFAULT_SYSTEM]
-        systems = read_systems(args.systems or default, args.precision)
-        songs = [song.name for song in test_set.songs]
-        given = [find_given_stems(folder, songs) for folder in args.stems]
-        refuse_duplicates([*_names(systems), *_names(given)])
-        published = read_published()
-        cases = _cases(args) if args.audit else []
-        curves = read_curves(args.curves) if args.curves else None
-        with open_cluster(args.cluster, args.workers) as cluster:
-            _decode(test_set)
-            outcome, options = _evaluate(test_set, systems, given, args, cluster)
-        audit = _audit(test_set, systems, cases, args) if not outcome.interrupted else []
-        report = make_report(test_set, systems, given, outcome, options, published, audit)
-        write_json(args.out / "report.json", report)
-        if args.readme and report["complete"]:
-            update_readme(report, args.readme)
+        return _aggregate(args.aggregate) if args.aggregate else _run(args)
     except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # outside the songs, whose interruption is reported with the rest
+        print("interrupted: what is finished is kept; --resume continues", file=sys.stderr)
+        return 130
+
+
+def _run(args: argparse.Namespace) -> int:
+    test_set = find_test_set(args.songs, args.out / "songs", subset=args.subset, tracks=args.tracks)
+    default = [] if args.stems else [DEFAULT_SYSTEM]
+    systems = read_systems(args.systems or default, args.precision)
+    songs = [song.name for song in test_set.songs]
+    given = [find_given_stems(folder, songs) for folder in args.stems]
+    refuse_duplicates([*_names(systems), *_names(given)])
+    published = read_published()
+    cases = _cases(args) if args.audit else []
+    curves = read_curves(args.curves) if args.curves else None
+    with open_cluster(args.cluster, args.workers) as cluster:
+        _decode(test_set)
+        outcome, options = _evaluate(test_set, systems, given, args, cluster)
+    audit = _audit(test_set, systems, cases, args) if not outcome.interrupted else Audit()
+    report = make_report(test_set, systems, given, outcome, options, published, list(audit.rows))
+    write_json(args.out / "report.json", report)
+    if args.readme and report["complete"]:
+        update_readme(report, args.readme)
     _print_report(report, args)
     _write_page(report, test_set, given, args, curves)
-    return _exit_code(report, outcome, args)
+    return _exit_code(report, args, interrupted=outcome.interrupted or audit.interrupted)
 
 
 def _aggregate(folder: Path) -> int:
@@ -149,7 +152,7 @@ def _cases(args: argparse.Namespace) -> list[Case]:
 
 def _audit(
     test_set: TestSet, systems: list[System], cases: list[Case], args: argparse.Namespace
-) -> list[dict[str, Any]]:
+) -> Audit:
     total = len(cases) * len(test_set.songs) * len(systems)
     with tqdm(total=total, unit="run", desc="audit", disable=None if total else True) as bar:
         return run_audit(
@@ -209,12 +212,12 @@ def _write_page(
         print(f"To look at and listen to: {page}")
 
 
-def _exit_code(report: dict[str, Any], outcome: Outcome, args: argparse.Namespace) -> int:
+def _exit_code(report: dict[str, Any], args: argparse.Namespace, *, interrupted: bool) -> int:
     for error in failures(report):
         print(f"error: {error}", file=sys.stderr)
-    if outcome.interrupted:
+    if interrupted:
         print(
-            "interrupted: the report contains the songs that are finished; --resume continues",
+            "interrupted: the report contains what is finished; --resume continues",
             file=sys.stderr,
         )
         return 130

@@ -87,13 +87,19 @@ def score_scaled_mixture(song: Path) -> Scores:
 
 
 def mean_scores(songs: Sequence[Mapping[str, Any]]) -> Scores:
-    """The leaderboard's row: mean over songs of the global SDR, median of the framewise SDR."""
+    """The leaderboard's row: mean over songs of the global SDR, median of the framewise SDR.
+
+    Neither has a number for a source whose stem some of the songs lack.
+    """
     means = {key: _mean([song["sdr"][key] for song in songs]) for key in COLUMNS}
     medians = {}
     for source in SOURCES:
         values = [song["sdr_median_of_frames"][source] for song in songs]
+        # A song none of whose frames count is left out, as in museval; one that lacks the stem
+        # must not be, or the median of the others would pass for that of all.
         known = [value for value in values if value is not None]
-        medians[source] = float(np.median(known)) if known else None
+        whole = all(song["sdr"][source] is not None for song in songs)
+        medians[source] = float(np.median(known)) if known and whole else None
     return _rounded({"sdr": means, "sdr_median_of_frames": _with_mean(medians)})
 
 

@@ -19,13 +19,16 @@ EXPANSION = 7  # a decoded track is at most this much larger, at MUSDB18's 256 k
 def decode_track(archive: Path, folder: Path) -> None:
     """Write the five streams of a track atomically as `<folder>/<name>.wav`.
 
-    A folder newer than the archive is left as it is. The samples are exactly those of musdb, in 16
+    A folder newer than the archive is left as it is; an older one is removed first, since nothing
+    may be scored against it if the archive is broken. The samples are exactly those of musdb, in 16
     bits. Raises AudioError for a broken file, ConfigError without musdb or ffmpeg, OutputError if
     the folder cannot be written.
     """
     if folder.is_dir() and folder.stat().st_mtime >= archive.stat().st_mtime:
         return
     try:
+        if folder.exists():
+            shutil.rmtree(folder)
         with draft_of(folder) as draft:
             draft.mkdir()
             needed, free = EXPANSION * archive.stat().st_size, shutil.disk_usage(draft).free

@@ -95,7 +95,11 @@ def relation_lines(check: Mapping[str, Any]) -> list[str]:
 
 
 def stage_table(report: Mapping[str, Any], system: str) -> str:
-    """Seconds by song and stage, and the peak memory of each song."""
+    """Seconds by song and stage, and the peak memory of each song.
+
+    Stages are those of the last run, `all` the median of the runs, `spread` from the fastest to the
+    slowest.
+    """
     songs = _timing(report, system)["songs"]
     stages = list(dict.fromkeys(stage for song in songs for stage in song["stages"]))
     rows = []
@@ -107,7 +111,7 @@ def stage_table(report: Mapping[str, Any], system: str) -> str:
             f"{song['median']:.2f}", f"{song['spread']:.2f}",
             *(f"{100 * share:.1f} %" for share in shares), memory,
         ])  # fmt: skip
-    header = ["song", *stages, "all", "+-", *(f"of {limit}" for limit in _limits(report)), "MB"]
+    header = ["song", *stages, "all", "spread", *(f"of {limit}" for limit in _limits(report)), "MB"]
     return markdown_table(header, rows)
 
 
@@ -116,7 +120,8 @@ def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
     timing = _timing(report, system)
     if not timing["songs"]:
         return ["no song was timed"]
-    machine, song = report["timing"]["machine"], timing["songs"][0]
+    song = timing["songs"][0]
+    machine = song["machine"] or report["timing"]["machine"]  # a cluster's, or this one
     (worst,) = (row for row in timing["songs"] if row["song"] == timing["worst"])
     projection = timing["projection"]
     first, second = _limits(report)
@@ -221,13 +226,13 @@ def _decibel(value: float | None) -> str:
 
 
 def machine_table(report: Mapping[str, Any]) -> str:
-    """The songs and seconds of each machine and worker."""
-    found: dict[tuple[str, str, str], list[float]] = {}
+    """The songs of each machine and worker, and the seconds of all their runs."""
+    found: dict[tuple[str, str, str], list[float]] = {}  # by song
     for system in report["timing"]["systems"]:
         for song in system["songs"]:
             there = song["machine"] or {"host": "this machine", "worker": "-", "cpu": "-"}
             key = there["host"], there["worker"], there["cpu"]
-            found.setdefault(key, []).extend(song["seconds"])
+            found.setdefault(key, []).append(sum(song["seconds"]))
     rows = [[*key, str(len(seconds)), f"{sum(seconds):.1f}"] for key, seconds in found.items()]
     return markdown_table(
         ["machine", "worker", "CPU", "songs", "seconds"], sorted(rows), words=(1, 2)

@@ -20,6 +20,7 @@ SUBSETS = ("test", "train")
 DEMO_SONGS = Path("out/demo/songs/test")
 LAYOUTS = f"<track>/mixture.wav, or test/<track>{SUFFIX}, in it or in its folder test"
 MUSDB18_TESTS = ("MUSDB18 test", MUSDB18_TEST)  # both editions of the same songs
+DEMO = "demo songs"
 MUSDB18_TEST_SONGS = 50
 KNOWN_SHARE = 0.9  # fraction of the names that must be MUSDB18's; the rest may be spelt differently
 
@@ -64,7 +65,7 @@ class TestSet:
         count = f"{len(self.songs)} song" + "s" * (len(self.songs) != 1)
         if self.is_musdb18_test and not self.whole:
             return f"{count} of {self.name}, not comparable with figures on all 50"
-        if self.name == "demo songs":
+        if self.name == DEMO:
             return f"{count} composed by this repository, not comparable with MUSDB18"
         return f"{count} of {self.name}" if self.is_musdb18_test else f"{count} of '{self.name}'"
 
@@ -85,7 +86,7 @@ def find_test_set(
     name = _name(root, songs, subset)
     chosen = _choose(songs, tracks)
     whole = len(chosen) == len(songs)
-    if name.startswith("MUSDB18"):
+    if name in MUSDB18_TESTS:
         whole = len(chosen) == MUSDB18_TEST_SONGS
     return TestSet(name, tuple(chosen), whole)
 
@@ -142,9 +143,11 @@ def _choose(songs: list[Song], tracks: Sequence[str]) -> list[Song]:
 
 def _name(root: Path, songs: list[Song], subset: str) -> str:
     if all((song.folder / "song.json").is_file() for song in songs):
-        return "demo songs"
+        return DEMO
     known = Path(__file__).with_name("musdb18_test.txt").read_text(encoding="utf-8").splitlines()
     share = len({song.name for song in songs} & set(known)) / len(songs)
     if subset == "test" and share >= KNOWN_SHARE:
         return "MUSDB18 test" if songs[0].archive else "MUSDB18-HQ test"
-    return root.resolve().name
+    name = root.resolve().name
+    # Songs are known by their names: a folder's own name must not make others comparable.
+    return f"folder {name}" if name in (*MUSDB18_TESTS, DEMO) else name

@@ -25,7 +25,7 @@ def main() -> int:
     """Draw all figures and print the table; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="a folder")
-    parser.add_argument("--report", type=Path, help="a report.json with full metrics")
+    parser.add_argument("--report", type=Path, help="a report.json")
     parser.add_argument("--page", type=Path, help="put the table between this page's marks")
     args = parser.parse_args()
     try:

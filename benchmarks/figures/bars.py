@@ -39,16 +39,20 @@ def paper_table() -> Table:
 
 def measured_bars(report: Path, metric: str) -> list[Bars]:
     """Our own rows of a report.json in this metric; raises ConfigError where it has none."""
-    content: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    songs = content["test_set"]["description"]
-    found = [
-        Bars(f"{row['name']}\n({songs})", row["values"], measured=True)
-        for table in content["tables"] if table["metric"] == metric
-        for row in table["rows"] if row["kind"] == "run"
-    ]  # fmt: skip
+    try:
+        content: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+        songs = content["test_set"]["description"]
+        found = [
+            Bars(f"{row['name']}\n({songs})", row["values"], measured=True)
+            for table in content["tables"] if table["metric"] == metric
+            for row in table["rows"] if row["ours"]
+        ]  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            report, got=f"{type(error).__name__}: {error}", expected="a report of the evaluator"
+        ) from error
     if not found:
-        hint = "run the evaluator with --metrics full"
-        raise ConfigError(report, got=f"no run in {metric}", expected="at least one", hint=hint)
+        raise ConfigError(report, got="no scores", expected="a report of songs with true stems")
     return found
 
 

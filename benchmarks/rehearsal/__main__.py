@@ -99,8 +99,8 @@ def summary(out: Path, steps: Steps) -> str:
         state = "" if name in steps.done else " (not finished)"
         size = sum(path.stat().st_size for path in (out / name).rglob("*") if path.is_file())
         lines.append([name + state, f"{seconds / 60:.1f}", *cells, f"{size / 1e9:.1f}"])
-    header = ["step", "minutes", "songs", "of them separating", "nearest to 1.57 x", "MB of memory",
-              "MB of report.html", "GB on disk"]  # fmt: skip
+    header = ["step", "minutes", "songs", "minutes separating", "largest share of 1.57 x",
+              "MB of memory", "MB of report.html", "GB on disk"]  # fmt: skip
     return markdown_table(header, lines)
 
 

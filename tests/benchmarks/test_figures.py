@@ -10,9 +10,11 @@ from benchmarks.figures.bars import draw_bars, measured_bars, paper_table, publi
 from benchmarks.figures.flow import draw_flow
 from benchmarks.figures.sizes import sizes_table
 from benchmarks.figures.u_net import draw_u_net, level_sizes
+from evaluator.scores import METRICS
 from mdx.errors import ConfigError
 from mdx.systems.find import find_system
 from models.tfc_tdf import TfcTdfSpec
+from tests.evaluator.page_report import SYSTEMS, make_report
 
 
 def words(path: Path) -> list[str]:
@@ -56,17 +58,29 @@ def test_bars_are_the_rows_of_the_paper_the_best_first(tmp_path: Path) -> None:
 
 
 def test_our_own_bars_name_their_songs(tmp_path: Path) -> None:
-    report = tmp_path / "report.json"
-    values = {"song": 4.0, "bass": 1.0, "drums": 2.0, "other": None, "vocals": 3.0}
-    row = {"name": "demo", "kind": "run", "values": values}
-    tables = [{"metric": "sdr_median_of_frames", "rows": [row, {**row, "kind": "published"}]}]
-    report.write_text(json.dumps({"test_set": {"description": "demo songs"}, "tables": tables}))
-    (found,) = measured_bars(report, "sdr_median_of_frames")
-    assert found.measured and found.values == values
-    draw_bars([found], tmp_path / "bars.svg")
-    assert "(demo songs)" in " ".join(words(tmp_path / "bars.svg"))
-    with pytest.raises(ConfigError, match="--metrics full"):
-        measured_bars(report, "sdr")
+    report, content = tmp_path / "report.json", make_report()
+    report.write_text(json.dumps(content))
+    for metric in METRICS:  # the table that is somebody else's is in the first
+        found = measured_bars(report, metric)
+        assert [bars.name.splitlines()[0] for bars in found] == ["ScaledMixture", *SYSTEMS]
+        assert all(bars.measured for bars in found)
+        assert found[1].values == content["systems"][0]["mean"][metric]
+    draw_bars(found, tmp_path / "bars.svg")
+    assert "(5 songs of 'mine')" in " ".join(words(tmp_path / "bars.svg"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "got FileNotFoundError"), ("{half", "got JSONDecodeError"), ("[]", "got TypeError"),
+        (json.dumps(make_report() | {"tables": []}), "got no scores, expected a report of songs"),
+    ],
+)  # fmt: skip
+def test_a_report_without_bars_is_named(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "report.json").write_text(text)
+    with pytest.raises(ConfigError, match=rf"report\.json: {message}"):
+        measured_bars(tmp_path / "report.json", "sdr")
 
 
 def test_the_configuration_is_counted() -> None:

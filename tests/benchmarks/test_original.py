@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.full_size import as_released
-from benchmarks.inference import recall, section, table
+from benchmarks.inference import add_networks, recall, section, table
 from benchmarks.original import separate_whole
 from mdx.loading import load_ladder
 from mdx.runtimes.runtime import Runtime
@@ -43,6 +43,11 @@ def test_the_released_order_of_operations_is_the_same_function() -> None:
     with torch.no_grad():
         ours, theirs = network(example), as_released(network)(example)
     assert torch.equal(ours, theirs) and ours.abs().max() > 0
+
+
+def test_networks_of_any_name_are_counted() -> None:
+    stages = {"read": 0.5, "stft": 1.0, "vocals": 2.0, "all": 3.0, "write": 0.25}
+    assert add_networks(stages) == {"read": 0.5, "stft": 1.0, "write": 0.25, "networks": 5.0}
 
 
 def test_a_failed_method_is_reported_as_failed() -> None:

@@ -1,5 +1,6 @@
 """A soak continues after an interruption, and detects failures."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +19,10 @@ from benchmarks.soak.kills import (
     stems_in,
     try_kill,
 )
-from benchmarks.soak.late import draw, is_bad
-from evaluator.children import processes_of
+from benchmarks.soak.late import draw, is_bad, try_limit
+from evaluator.children import Children, processes_of
+from evaluator.replay import Separation, Submission
+from evaluator.test_sets import find_test_set
 
 # A stand-in for a separation that writes four stems one by one under their final names, which ours
 # never does, or first under other names and then renames them together.
@@ -93,6 +96,24 @@ def test_processes_that_survive_the_kill_are_found(tmp_path: Path) -> None:
 )
 def test_what_counts_as_late_or_invalid(row: dict[str, object], bad: bool) -> None:
     assert is_bad(row) == bad
+
+
+def test_invalid_stems_are_a_trial_that_went_wrong(
+    test_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    songs = list(find_test_set(test_set, tmp_path).songs)
+
+    def separate(submission: Submission, song: Path, results: Path, _: Children) -> Separation:
+        shutil.copytree(song, results / song.name)
+        (results / song.name / "bass.wav").write_bytes(b"no audio")
+        return Separation(
+            0.1, 0.1, {}, None, None, None, None, 9.0, ["float32"], degraded=False,
+            both_polarities=False,
+        )  # fmt: skip
+
+    monkeypatch.setattr("benchmarks.limit.separate_song", separate)
+    row = try_limit(0, system="demo", songs=songs, out=tmp_path / "out")
+    assert row["bad"] and "bass.wav: got no readable file" in row["error"]
 
 
 def test_machines_are_drawn_by_number() -> None:

@@ -189,7 +189,28 @@ def test_a_machine_loses_cpus_and_memory_during_a_song() -> None:
     assert run(code, Limits(disturbance=shrunk)) == (0, "refused")
 
 
-@posix
-def test_a_busy_machine_is_idle_again_afterwards() -> None:
-    assert run("import time; time.sleep(0.5)", Limits(disturbance=busy(1, after=0.0))) == (0, "")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_busy_machine_is_idle_again_afterwards(tmp_path: Path) -> None:
+    # The busy process is the other child of this one.
+    code = f"""
+import os, time
+children = "/proc/{os.getpid()}/task"
+time.sleep(0.5)
+pids = {{
+    int(pid) for task in os.listdir(children)
+    for pid in open(f"{{children}}/{{task}}/children").read().split()
+}}
+busy = [
+    pid for pid in pids - {{os.getpid()}}
+    if "while True" in open(f"/proc/{{pid}}/cmdline").read()
+]
+with open({str(tmp_path / "seen")!r}, "w") as file:
+    for pid in busy:
+        print(pid, len(os.sched_getaffinity(pid)), file=file)
+"""
+    assert run(code, Limits(cpus=1, disturbance=busy(1, after=0.0))) == (0, "")
+    (line,) = (tmp_path / "seen").read_text().splitlines()
+    pid, cpus = map(int, line.split())
+    assert cpus == 1  # those of the song, which it is to disturb
+    assert_ended({pid})
     assert not [thread for thread in threading.enumerate() if "act" in thread.name]

@@ -77,6 +77,8 @@ def test_other_files_or_another_procedure_are_not_comparable(
     assert (found["reason"] == "other weights") == (published.checkpoints[name][role] != UNKNOWN)
     found = check(replace(system, precision="int8"), ROWS[name], published)
     assert found["reason"] == "other weights"
+    found = check(replace(system, precision="bf16"), ROWS[name], published)
+    assert (found["status"], found["reason"]) == ("not comparable", "computed in bf16")
     (part,) = system.spec.estimators
     options = {**part.options, "context": 500}
     spec = replace(system.spec, estimators=(replace(part, options=options),))
@@ -92,9 +94,9 @@ def test_other_files_or_another_procedure_are_not_comparable(
 @pytest.mark.parametrize(
     ("row", "system", "reason"),
     [
-        ("ResUNetDecouple+", None, "vocals and accompaniment alone are public"),
-        ("TFC-TDF-U-Net v1", None, "the vocals alone are public"),
-        ("D3Net", "d3net", "its public weights are others: 5.32, 6.85, 4.82 and 7.14"),
+        ("ResUNetDecouple+", None, "only its weights for vocals and accompaniment are public"),
+        ("TFC-TDF-U-Net v1", None, "only its weights for vocals are public"),
+        ("D3Net", "d3net", "its public weights are not the paper's: 5.32, 6.85, 4.82 and 7.14 dB"),
         ("LaSAFT-GPoCM-Net of n_fft 4096", "lasaft_large", "whether these weights gave the row"),
         ("MMDenseLSTM", None, "no weights of its authors are public"),
     ],

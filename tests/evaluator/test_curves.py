@@ -46,6 +46,8 @@ def test_losses_are_drawn_relative_to_the_first(tmp_path: Path) -> None:
     assert (line["name"], line["x"], line["y"]) == ("bass", [50, 100], [1.0, 0.5])
     (line,) = json.loads(str(curve_lines(curves, "sdr")))["data"]
     assert (line["name"], line["y"]) == ("drums", [4.0])
+    (line,) = json.loads(str(curve_lines({"bass": {"loss": Curve([1], [0.0])}}, "loss")))["data"]
+    assert line["y"] == [0.0]  # of silence, to which nothing is relative
     assert curve_lines({"bass": {}}, "loss") is None
 
 

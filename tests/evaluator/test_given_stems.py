@@ -51,6 +51,8 @@ def find(folder: Path, *names: str) -> dict[str, dict[str, list[str]]]:
         ("vocals/Song.wav", "Song", "vocals"),
         ("夏_bass_02.wav", "夏", "bass"),
         ("a/voice.wav", "a", "vocals"),
+        ("a/vocals (1).wav", "a", "vocals"),
+        ("Song_(Drums)_model (2).wav", "Song", "drums"),
         ("a/01 Other.wav", "a", "other"),
     ],
 )

@@ -76,7 +76,9 @@ def test_an_error_in_the_published_numbers_is_found(
         read_published(tmp_path / "p.yaml")
 
 
-@pytest.mark.parametrize("name", ["MUSDB18 test", "MUSDB18-HQ test", "demo songs", "mine"])
+@pytest.mark.parametrize(
+    "name", ["MUSDB18 test", "MUSDB18-HQ test", "demo songs", "mine", "MDXDB21"]
+)
 @pytest.mark.parametrize("whole", [True, False])
 def test_no_table_mixes_test_sets_or_metrics(published: Published, name: str, whole: bool) -> None:
     test_set = TestSet(name, SONGS, whole)
@@ -164,6 +166,18 @@ def test_other_weights_are_not_comparable_whatever_their_name(published: Publish
         reasons = {row["reason"] for row in result["rows"]}
         never = {row.unrepeatable for table in published.tables for row in table.rows}
         assert reasons == {"other weights", *never} - {None}
+
+
+def test_bf16_is_not_the_released_computation(published: Published) -> None:
+    system = replace(make_system("ours", published), precision="bf16")
+    result = check_paper(MUSDB18, [system], [make_entry("ours", PAPER)], published)
+    row = next(row for row in result["rows"] if row["row"] == "TFC-TDF-U-Net v2 + Mixer")
+    assert (row["status"], row["reason"]) == ("not comparable", "computed in bf16")
+    exact = make_system("exact", published)  # beside it, another system is still compared
+    entries = [make_entry(name, PAPER) for name in ("ours", "exact")]
+    result = check_paper(MUSDB18, [system, exact], entries, published)
+    row = next(row for row in result["rows"] if row["row"] == "TFC-TDF-U-Net v2 + Mixer")
+    assert (row["status"], row["system"]) == ("reproduced", "exact")
 
 
 def test_relations_hold_or_not_and_say_by_how_much(published: Published) -> None:

@@ -174,7 +174,7 @@ def test_an_audit_reports_the_quality_on_every_machine(
     rows = run_audit(
         read_systems([str(tiny_system)]), songs, cases, tmp_path / "out", Children(),
         lambda: done.append(None),
-    )  # fmt: skip
+    ).rows  # fmt: skip
     free, degraded, late, frozen, jumping = rows
     assert len(done) == 5
     assert free["levels"] == ["float32"] and 0 < free["share"] < 1

@@ -15,7 +15,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from evaluator.page import write_page
-from evaluator.scores import METRICS
+from evaluator.scores import COLUMNS, METRICS
 from mdx.errors import ConfigError
 from tests.browser import console, open_browser, set_scheme, wait
 from tests.evaluator.page_report import ERROR, NASTY, STATES, make_report, write_files
@@ -124,6 +124,23 @@ def test_a_run_without_scores_or_times(tmp_path: Path) -> None:
     text = bare(tmp_path, report)
     assert "No song was scored" in text and "No song was timed" in text
     assert not re.search(r'class="(alarm|plot)"><h2', text) and "Plotly.react" in text
+
+
+def test_an_entry_without_all_stems_is_not_called_unscored(tmp_path: Path) -> None:
+    report = make_report()
+    report["systems"][0]["mean"]["sdr"] = dict.fromkeys(COLUMNS, None) | {"vocals": 7.0}
+    text = bare(tmp_path, report)
+    assert "no mean SDR: not every song has all four stems" in text
+    assert "no song was scored" not in text
+
+
+def test_the_machines_of_a_cluster_are_named(tmp_path: Path) -> None:
+    report = make_report()
+    assert "workers of a cluster" not in bare(tmp_path, report)
+    for song in report["timing"]["systems"][0]["songs"]:
+        song["machine"] = {"cpu": "another CPU"}
+    text = bare(tmp_path, report)
+    assert text.count("by the workers of a cluster, on: another CPU.</li>") == 1
 
 
 def test_the_same_report_makes_the_same_bytes(page: Path, tmp_path: Path) -> None:

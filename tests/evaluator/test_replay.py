@@ -18,6 +18,7 @@ from evaluator.replay import (
 )
 from evaluator.stop import Stop
 from mdx.errors import Cancelled
+from mdx.limit.challenge import ROUND_2
 
 
 def python(code: str) -> list[str]:
@@ -82,6 +83,15 @@ def test_a_child_that_is_killed_is_a_failed_song(
     submission = Submission(str(tiny_system))
     with pytest.raises(SongFailed, match="song 1: got an end by SIGKILL, expected four stems"):
         separate_song(submission, test_set / "song 1", tmp_path / "out", Killer())
+
+
+def test_an_unreadable_mixture_is_the_error_whatever_the_limit(
+    test_set: Path, tiny_system: Path, tmp_path: Path
+) -> None:
+    (test_set / "song 1" / "mixture.wav").write_bytes(b"no audio")
+    submission = Submission(str(tiny_system), limit=ROUND_2)  # a ratio of an unknown duration
+    with pytest.raises(SongFailed, match=r"song 1: got '.*mixture\.wav: got no audio"):
+        separate_song(submission, test_set / "song 1", tmp_path / "out", Children())
 
 
 def test_a_submission_that_does_not_start(test_set: Path, tmp_path: Path) -> None:

@@ -14,6 +14,31 @@ from tests.evaluator.runs import evaluate, read_report
 pytestmark = pytest.mark.usefixtures("no_grading")
 
 
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("where", ["_decode", "_write_page"])
+def test_ctrl_c_outside_the_songs_is_one_line(
+    finished: Finished, tiny_system: Path, where: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(f"evaluator.run.{where}", interrupt)
+    assert evaluate(finished.songs, tiny_system, finished.out, "--resume") == 130
+    assert capsys.readouterr().err.startswith("interrupted: what is finished is kept; --resume")
+
+
+def test_ctrl_c_in_an_audit_keeps_the_rest(
+    finished: Finished, tiny_system: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("evaluator.audit.separate_song", interrupt)
+    assert evaluate(finished.songs, tiny_system, finished.out, "--resume", "--audit") == 130
+    assert "interrupted: the report contains what is finished" in capsys.readouterr().err
+    report = read_report(finished.out)
+    assert report["complete"] and report["timing"]["audit"] == []
+
+
 def test_a_submission_that_cannot_be_set_up_ends_the_run_with_its_own_error(
     test_set: Path, tiny_copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

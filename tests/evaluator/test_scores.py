@@ -67,3 +67,19 @@ def test_the_mean_over_songs_is_the_leaderboard_s() -> None:
     found = mean["sdr_median_of_frames"]
     assert [found[c] for c in columns[1:]] == pytest.approx(expected, abs=1e-6)
     assert found["song"] == pytest.approx(sum(expected) / 4, abs=1e-6)
+
+
+def test_a_stem_that_some_songs_lack_has_no_mean_and_no_median() -> None:
+    scored = dict.fromkeys(("song", *SOURCES), 5.0)
+    without = {**scored, "song": None, "bass": None}
+    no_frames = dict.fromkeys(scored)
+    mean = mean_scores([
+        {"sdr": scored, "sdr_median_of_frames": scored},
+        {"sdr": scored, "sdr_median_of_frames": no_frames},  # silent: left out, as in museval
+    ])  # fmt: skip
+    assert mean["sdr_median_of_frames"] == scored
+    mean = mean_scores([
+        {"sdr": scored, "sdr_median_of_frames": scored},
+        {"sdr": without, "sdr_median_of_frames": without},
+    ])  # fmt: skip
+    assert mean == dict.fromkeys(("sdr", "sdr_median_of_frames"), without)
