@@ -37,7 +37,6 @@ class SpectrogramOptions:
     hidden_bins: int = 0  # the lowest ones, which are replaced by zeros in the network's input
     mask: float = 0.0  # share of the mixture under a ratio mask in what is returned
     first_bin: int = 0  # where the estimate's own band begins; another estimator makes the rest
-    below: float = 0.0  # factor of the bins below it: the share that this estimator keeps there
 
     def __post_init__(self) -> None:
         known = f"one of {', '.join(GEOMETRIES)}"
@@ -49,9 +48,6 @@ class SpectrogramOptions:
         require(self.hidden_bins >= 0, "hidden_bins", self.hidden_bins, "0 or more")
         require(0 <= self.mask <= 1, "mask", self.mask, "a share of 0 to 1")
         require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
-        require(0 <= self.below <= 1, "below", self.below, "a share of 0 to 1")
-        useful = self.below == 0 or self.first_bin > 0
-        require(useful, "below", self.below, "none without first_bin")
 
 
 class Spectrogram:
@@ -119,7 +115,7 @@ class Spectrogram:
             found = found.reshape(len(self.makes), *spectrogram.shape)
             if self._options.mask:
                 found = masked(found, spectrogram, self._options.mask)
-            found[:, :, : self._options.first_bin] *= np.float32(self._options.below)
+            found[:, :, : self._options.first_bin] = 0
         with stages.time("istft"):
             stems = np.stack([self._stft.inverse(stem) for stem in found])
         if self._options.gain != 1:

@@ -1,7 +1,5 @@
 """Two spectrogram networks, each of which makes one band of the same stem."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -21,10 +19,10 @@ def network(bins: int, frames: int = 16) -> FunctionNetwork:
     return FunctionNetwork(lambda values: values, (1, 4, bins, frames))
 
 
-def estimator(name: str, n_fft: int, bins: int, first: int = 0, **options: float) -> Spectrogram:
+def estimator(name: str, n_fft: int, bins: int, first: int = 0) -> Spectrogram:
     spec = EstimatorSpec("spectrogram", ("bass",), weights=name, name=name)
-    sizes = SpectrogramOptions(n_fft, n_fft // 4, first_bin=first)
-    return Spectrogram(spec, replace(sizes, **options), network(bins), workers=1)  # type: ignore[arg-type]
+    options = SpectrogramOptions(n_fft, n_fft // 4, first_bin=first)
+    return Spectrogram(spec, options, network(bins), workers=1)
 
 
 def run(mix: Audio, *estimators: Spectrogram) -> Audio:
@@ -59,22 +57,6 @@ def test_noise_comes_back_whole_but_for_the_seam() -> None:
     above = estimator("high", HIGH, HIGH // 2 + 1, first=2 * EDGE)
     error = run(mix, above, estimator("low", LOW, EDGE)) - mix
     assert np.mean(error**2) < 0.01 * np.mean(mix**2)
-
-
-def test_both_may_share_the_lower_band() -> None:
-    mix = sine(2000)
-    below = estimator("low", LOW, EDGE, gain=0.75)
-    above = estimator("high", HIGH, HIGH // 2 + 1, first=2 * EDGE, below=0.25)
-    assert level(run(mix, below)) == pytest.approx(0.75, abs=0.01)
-    assert level(run(mix, above)) == pytest.approx(0.25, abs=0.01)
-    assert run(mix, above, below)[:, 500:-500] == pytest.approx(mix[:, 500:-500], abs=0.01)
-
-
-def test_a_share_without_a_band_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"below: got 0.5, expected none without first_bin"):
-        SpectrogramOptions(LOW, below=0.5)
-    with pytest.raises(ConfigError, match=r"below: got 1.5, expected a share of 0 to 1"):
-        SpectrogramOptions(LOW, first_bin=3, below=1.5)
 
 
 @pytest.mark.parametrize(("first", "expected"), [(-1, "0 or more"), (EDGE, "less than dim_f")])
