@@ -10,10 +10,10 @@ from mdx.systems.find import DEFAULT_SYSTEM
 from mdx.systems.weights import PRECISIONS
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The options of a run."""
+def get_parser(prog: str) -> argparse.ArgumentParser:
+    """The options of a run; `prog` is what the user typed."""
     parser = argparse.ArgumentParser(
-        prog="evaluator/run.py",
+        prog=prog,
         description="Replay a test set through the submission and score the stems it writes.",
     )
     add = parser.add_argument
@@ -46,8 +46,8 @@ def get_parser() -> argparse.ArgumentParser:
     add("--repeat", type=_count, default=1, metavar="N",
         help="separate every song N times, to see how its time varies")
     add("--limit", metavar="LIMIT",
-        help="time limit per song: fixed:SECONDS, ratio:TIMES its duration, or none "
-        "(default: $MDX_LIMIT, $INFERENCE_PER_MUSIC_TIMEOUT_SECONDS, the system's own, or "
+        help="time limit per song: fixed:SECONDS, ratio:N for N times its duration, or "
+        "none (default: $MDX_LIMIT, $INFERENCE_PER_MUSIC_TIMEOUT_SECONDS, the system's own, or "
         f"{ROUND_1})")
     add("--spend-budget", action="store_true",
         help="where the limit allows, take twice the time for somewhat better stems")

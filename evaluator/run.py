@@ -54,12 +54,12 @@ from mdx.limit.policy import parse_limit
 from mdx.systems.find import DEFAULT_SYSTEM
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, prog: str = "evaluator/run.py") -> int:
     """Replay, score, print and write report.json, or aggregate; returns the exit code.
 
     0; 1 if a song failed, the run had to stop, or a check failed; 130 after Ctrl-C.
     """
-    args = get_parser().parse_args(arguments)
+    args = get_parser(prog).parse_args(arguments)
     try:
         return _aggregate(args.aggregate) if args.aggregate else _run(args)
     except (MdxError, OSError) as error:

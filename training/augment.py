@@ -21,7 +21,7 @@ import soundfile as sf
 from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.machine import available_cpus
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES
-from training.rules import describe_data
+from training.rules import FACTS, describe_data
 from training.songs import FULL_SCALE, VARIANT, Song, Stems, find_songs, split_songs, to_int16
 from training.stretch import stretch_stem
 
@@ -146,6 +146,9 @@ def _leave_interrupts_to_the_parent() -> None:
 def _write_variant(target: Path, drafts: Path, variant: Variant) -> Path:
     draft, folder = drafts / variant.name, target / variant.name
     draft.mkdir()
+    facts = variant.song.folder / FACTS
+    if facts.is_file():  # where its sound comes from, and whose licence it is under
+        shutil.copyfile(facts, draft / FACTS)
     stems, mixture = Stems(mapped=False), np.zeros(1, dtype=np.float32)
     for source in SOURCES:
         audio = stems.read(variant.song, source, 0, variant.song.samples)

@@ -15,6 +15,7 @@ DEMO_SONGS = "demo songs of the train split (python -m demo)"
 # CC BY requires naming the packs: see NOTICE.
 RECORDED_SONGS = "demo songs of the train split with the recordings of NOTICE (python -m demo)"
 SUBMISSION = ROOT / "aicrowd.json"
+FACTS = "song.json"  # beside the stems of a composed song
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def check_rules(data: TrainingData, submission: Path = SUBMISSION) -> None:
 
 def _demo_song(folder: Path) -> tuple[str, str] | None:
     # The split of a song composed by python -m demo, and the name of its data set.
-    path = folder / "song.json"
+    path = folder / FACTS
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         recorded = facts.get("packs") or facts.get("soundfont")

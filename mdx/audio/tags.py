@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 # Tags of the recording; those of the file, such as encoder or gain, do not apply to its stems.
 NAMES = (
@@ -13,6 +13,7 @@ NAMES = (
     "year", "genre", "track", "tracknumber", "disc", "discnumber", "comment", "copyright", "isrc",
 )  # fmt: skip
 CLOSED = {"protocol_whitelist": "none"}  # FFmpeg may open nothing but the file itself
+REPLACED = "\ufffd"  # what stands for bytes that are no UTF-8
 FRONT = 3  # the kind of picture that a cover is, in FLAC and Vorbis
 MIMES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -27,12 +28,10 @@ class Tags:
     @contextmanager
     def cover(self) -> Iterator[tuple[Any, bytes] | None]:
         """The stream and the bytes of the song's picture, while its file is open; or None."""
-        import av
-
         if self.path is None:
             yield None
             return
-        with self.path.open("rb") as file, av.open(file, "r", options=CLOSED) as container:
+        with self.path.open("rb") as file, _open(file) as container:
             stream = _picture_stream(container)
             packet = next(container.demux(stream), None) if stream else None
             content = bytes(packet) if packet is not None else b""
@@ -40,17 +39,20 @@ class Tags:
 
 
 def read_tags(path: Path) -> Tags:
-    """The tags of an audio file; none if it has none or they cannot be read."""
+    """The tags of an audio file; none if it has none or they cannot be read.
+
+    A tag in another encoding than the file's format has is left out, as its letters are unknown.
+    """
     import av  # not needed for stems in WAV
 
     found: dict[str, str] = {}
     with suppress(av.FFmpegError, OSError, ValueError), path.open("rb") as file:
-        with av.open(file, "r", options=CLOSED) as container:
+        with _open(file) as container:
             holders: list[Any] = [container, *container.streams.audio[:1]]
             for holder in holders:
                 found |= {key.lower(): value for key, value in holder.metadata.items()}
             covered = _picture_stream(container) is not None
-        text = {key: found[key] for key in NAMES if key in found}
+        text = {key: found[key] for key in NAMES if key in found and REPLACED not in found[key]}
         return Tags(text, path if covered else None)
     return Tags()
 
@@ -66,6 +68,12 @@ def picture_block(picture: bytes) -> str:
     numbers = (FRONT, len(mime), mime, 0, 0, 0, 0, 0, len(picture), picture)
     parts = (part if isinstance(part, bytes) else part.to_bytes(4) for part in numbers)
     return base64.b64encode(b"".join(parts)).decode()
+
+
+def _open(file: BinaryIO) -> Any:
+    import av
+
+    return av.open(file, "r", metadata_errors="replace", options=CLOSED)
 
 
 def _picture_stream(container: Any) -> Any:

@@ -104,5 +104,5 @@ def _run_elsewhere(name: str, arguments: Sequence[str]) -> int:
             f"mdx {name}", got=f"no {error.name} here", expected=f"it, to {purpose}",
             hint="clone the repository and install what its README names for this command",
         ) from error  # fmt: skip
-    code: int = found.main(arguments)
+    code: int = found.main(arguments, prog=f"mdx {name}")
     return code

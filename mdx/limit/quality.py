@@ -5,6 +5,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from mdx.errors import OutputError
+from mdx.files import write_atomically
 from mdx.limit.deadline import Deadline
 from mdx.limit.ladder import Ladder
 from mdx.systems.spec import SOURCES
@@ -22,7 +24,7 @@ def write_quality(
     try:
         if deadline is not None:
             summary = {"sources": stems, "levels": ladder.describe(), **deadline.summary()}
-            path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+            write_atomically(path, json.dumps(summary, indent=1) + "\n")
         elif path.is_file():
             old = json.loads(path.read_text(encoding="utf-8"))
             if (
@@ -31,5 +33,7 @@ def write_quality(
                 and set(old.get("sources", SOURCES)) <= set(stems)
             ):
                 path.unlink()  # ours, about the stems that were here before
+    except OutputError as error:
+        log.warning("%s", error)
     except (OSError, ValueError, TypeError) as error:
         log.warning("%s: %s", path, error)

@@ -165,9 +165,9 @@ def write(
     print(f"system      {path}: python predict.py SONG --system {path}")
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    parser = argparse.ArgumentParser(prog="python -m models.describe", description=__doc__)
+def get_parser(prog: str) -> argparse.ArgumentParser:
+    """The command's options; `prog` is what the user typed."""
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument(
         "file", type=Path, metavar="FILE", help="an MDX-Net as .onnx, or an MDX23C's .ckpt"
     )
@@ -191,10 +191,10 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, prog: str = "python -m models.describe") -> int:
     """Describe one network; returns the exit code."""
     try:
-        run(get_parser().parse_args(arguments))
+        run(get_parser(prog).parse_args(arguments))
     except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -125,9 +125,9 @@ def on_trust(files: Sequence[Wanted]) -> str:
     return "\n".join(lines)
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    parser = argparse.ArgumentParser(prog="python -m models.fetch", description=__doc__)
+def get_parser(prog: str) -> argparse.ArgumentParser:
+    """The command's options; `prog` is what the user typed."""
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument(
         "systems", nargs="+", metavar="SYSTEM", help="a system's name, or the path of its .yaml"
     )
@@ -138,10 +138,10 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m models.fetch") -> int:
     """Fetch missing files; returns the exit code: 1 if a file could not be fetched."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    args = get_parser().parse_args(arguments)
+    args = get_parser(prog).parse_args(arguments)
     try:
         wanted = {item.path: item for name in args.systems for item in find_wanted(name)}
         if not wanted:

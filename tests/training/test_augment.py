@@ -13,6 +13,7 @@ from mdx.errors import ConfigError, OutputError
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training import augment
 from training.augment import Variant, main, make_grid, write_variants
+from training.rules import describe_data
 from training.songs import Song, find_songs, split_songs
 
 Disk = namedtuple("Disk", "total used free")  # noqa: PYI024
@@ -73,6 +74,17 @@ def test_a_variant_is_a_song_at_another_pitch_and_tempo(
     peaks = np.abs(np.fft.rfft(middle[:, 0] * np.hanning(len(middle)))).argmax()
     assert abs(peaks * SAMPLE_RATE / len(middle) - 1000 * 2 ** (2 / 12)) < 3
     assert abs(np.abs(middle[:, 0]).max() / np.abs(middle[:, 1]).max() - 2) < 0.02
+
+
+def test_a_variant_keeps_the_facts_about_its_recordings(
+    songs: tuple[Song, ...], tmp_path: Path
+) -> None:
+    facts = '{"split": "train", "packs": {"rumpf_kit": "1"}}'
+    (songs[0].folder / "song.json").write_text(facts)
+    (folder,) = write_variants([Variant(songs[0], 1, 0)], tmp_path, jobs=1)
+    assert (folder / "song.json").read_text() == facts
+    (written,) = find_songs(tmp_path)
+    assert describe_data([written]) == describe_data([songs[0]])
 
 
 def test_validation_tracks_have_no_variants(

@@ -1,6 +1,7 @@
 """Stems in formats other than WAV: tags, cover, and leftovers of killed runs."""
 
 import logging
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -100,6 +101,18 @@ def test_songs_without_tags_have_none(tmp_path: Path) -> None:
         assert tags == Tags()
         with tags.cover() as cover:
             assert cover is None
+
+
+def test_a_tag_in_another_encoding_costs_no_other(tmp_path: Path) -> None:
+    sf.write(tmp_path / "song.wav", tone(1).T, RATE)
+    values = {b"INAM": "Jóga".encode("latin-1") + b"\0\0", b"IPRD": b"Homogenic\0"}
+    items = b"".join(key + struct.pack("<I", len(text)) + text for key, text in values.items())
+    with (tmp_path / "song.wav").open("r+b") as file:
+        file.seek(0, 2)
+        file.write(b"LIST" + struct.pack("<I", 4 + len(items)) + b"INFO" + items)
+        file.seek(4)
+        file.write(struct.pack("<I", (tmp_path / "song.wav").stat().st_size + len(items) + 4))
+    assert read_tags(tmp_path / "song.wav").text == {"album": "Homogenic"}
 
 
 def test_bit_rates_are_kept(tmp_path: Path) -> None:
