@@ -11,7 +11,7 @@ TRAIN := out/train-demo
 demo: $(VENV)/.inference
 	$(BIN)/python -m demo --out $(DEMO)/songs --test 4 --seconds 20
 	$(BIN)/python evaluator/run.py --songs $(DEMO)/songs/test --out $(DEMO) \
-		--system demo --system synthetic_no_mixer --system synthetic
+		--system demo_no_mixer --system demo --system synthetic
 
 # The paper's two steps in miniature, in about an hour on two CPU cores: songs, four separators, the
 # Mixer, and their scores on held-out songs. After an interruption the same command continues.
