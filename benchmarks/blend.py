@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.demucs_v2 import make_weights
 from benchmarks.full_size import (
     FOLDER,
@@ -105,4 +106,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

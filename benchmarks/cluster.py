@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
+from benchmarks.command import errors_in_one_line
 from evaluator.cluster import ClusterExecutor, longest_first
 from evaluator.evaluation import make_jobs, run_jobs
 from evaluator.jobs import Options, SystemJob
@@ -164,4 +165,5 @@ def _print_model(model: Model, songs: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.memory import write_song
 from evaluator.tables import markdown_table
 from mdx.systems.spec import SOURCES
@@ -121,4 +122,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -25,6 +25,7 @@ import numpy as np
 import soundfile as sf
 import yaml
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.memory import write_song
 from evaluator.metrics import global_sdr
 from evaluator.tables import markdown_table, replace_section
@@ -231,4 +232,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

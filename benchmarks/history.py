@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.floor import float32_speed
 from benchmarks.memory import ROOT, Usage, measure_command, write_song
 from benchmarks.startup import first_chunk_seconds
@@ -88,4 +89,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.floor import float32_speed, int8_speed, song_operations
 from benchmarks.full_size import make_full_size
 from benchmarks.memory import ROOT, write_song
@@ -156,7 +157,9 @@ def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def get_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inference", description=__doc__)
-    parser.add_argument("--system", type=Path, help="the YAML of a system (default: full size)")
+    parser.add_argument(
+        "--system", type=Path, help="a system's name or its YAML (default: full size)"
+    )
     parser.add_argument("--song-seconds", default="60", help="comma-separated lengths")
     parser.add_argument("--methods", default=",".join(METHODS), help="(default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3)
@@ -198,4 +201,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.command import errors_in_one_line
 from evaluator.children import Children
 from evaluator.disturbances import Disturbance, busy, frozen, slower, together
 from evaluator.replay import SongFailed, Submission, separate_song
@@ -24,6 +25,7 @@ from mdx.errors import AudioError
 from mdx.estimators.protocol import Geometry
 from mdx.limit.deadline import Deadline
 from mdx.limit.policy import Limit
+from mdx.systems.find import find_system
 from mdx.systems.spec import LAST_RESORT, SOURCES, QualityLevel
 
 CHECKS = 20_000
@@ -110,6 +112,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    find_system(args.system)  # an error before anything is measured
     print(f"looking at the clock takes {1e6 * check_cost():.1f} microseconds a segment")
     rng = np.random.default_rng(args.seed)
     rows = []
@@ -126,4 +129,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import soundfile as sf
 
+from benchmarks.command import errors_in_one_line
+from mdx.systems.find import find_system
 from mdx.systems.spec import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +78,7 @@ def main() -> None:
     parser.add_argument("--system", default="demo")
     parser.add_argument("--song-seconds", default="60,1800", help="comma-separated lengths")
     args = parser.parse_args()
+    find_system(args.system)  # an error before anything is measured
     print("| song, s | peak memory, MB | above the first, MB |")
     print("| ------: | --------------: | ------------------: |")
     first = None
@@ -89,4 +92,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.memory import measure_command
 from evaluator.bss_eval import framewise_metrics
 from evaluator.metrics import framewise_sdr
@@ -104,4 +105,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime as ort
 import soundfile as sf
 
+from benchmarks.command import errors_in_one_line
 from mdx.combine.mixer import Mixer, read_mixer
 from mdx.estimators.stft import Stft, StftSpec
 from mdx.machine import peak_memory
@@ -61,4 +62,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

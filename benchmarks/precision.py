@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from benchmarks.command import errors_in_one_line
 from evaluator.tables import markdown_table
 from evaluator.test_sets import DEMO_SONGS
 from mdx.separator import Separator
@@ -52,4 +53,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

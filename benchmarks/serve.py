@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.page_server import FINISHED, ROOT, serving
 from mdx.systems.spec import SAMPLE_RATE
 
@@ -188,4 +189,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -11,7 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.memory import ROOT, write_song
+from mdx.systems.find import find_system
 
 CHILD = """
 import os, sys, time
@@ -25,7 +27,7 @@ def stop(network, values, out=None):
 
 OnnxNetwork.__call__ = OpenVinoNetwork.__call__ = stop
 song, out, system = sys.argv[1:]
-predict.main([song, "-o", out, "--system", system])
+sys.exit(predict.main([song, "-o", out, "--system", system]))
 """
 
 
@@ -35,7 +37,7 @@ def first_chunk_seconds(system: str, song: Path, out: Path) -> float:
     child = subprocess.run(
         [sys.executable, "-c", CHILD, str(song), str(out), system],
         cwd=ROOT,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--system", default="demo")
     parser.add_argument("--runs", type=int, default=9)
     args = parser.parse_args()
+    find_system(args.system)  # an error before anything is measured
     with tempfile.TemporaryDirectory() as folder:
         song = Path(folder) / "song.wav"
         write_song(song, 30)
@@ -61,4 +64,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

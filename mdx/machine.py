@@ -79,14 +79,20 @@ def _cpu_words(info: Path) -> set[str]:
         return set()
 
 
-def cpu_model() -> str:
-    """The CPU's model name, or the architecture if the system hides it."""
-    info = Path("/proc/cpuinfo")
+def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
+    """The CPU's model name, or the architecture if the system hides it.
+
+    On x86 its family and model follow, since virtual machines may hide the generation in the name.
+    """
+    fields: dict[str, str] = {}
     if info.exists():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+            key, _, value = line.partition(":")
+            fields.setdefault(key.strip(), value.strip())
+    if "model name" not in fields:
+        return platform.processor() or platform.machine()
+    generation = [f"{key} {fields[key]}" for key in ("cpu family", "model") if key in fields]
+    return ", ".join([fields["model name"], *generation]).replace("cpu family", "family")
 
 
 def peak_memory() -> int | None:

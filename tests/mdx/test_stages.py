@@ -39,6 +39,19 @@ def test_a_separation_tells_all_its_stages(tiny: Separator, song: Path, tmp_path
     assert (tiny.threads, tiny.precision) == (1, "float32")
 
 
+def test_a_cpu_is_named_with_its_generation(tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    second = "processor\t: 1\nmodel\t: 99\n"
+    info.write_text(
+        f"cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC: 2\n\n{second}", encoding="utf-8"
+    )
+    assert cpu_model(info) == "AMD EPYC: 2, family 25, model 17"
+    info.write_text("model name\t: Cortex\n", encoding="utf-8")
+    assert cpu_model(info) == "Cortex"
+    info.write_text("Features\t: fp\n", encoding="utf-8")
+    assert cpu_model(info) == cpu_model(tmp_path / "none") != ""
+
+
 def test_the_machine_is_described() -> None:
     assert available_cpus() >= 1 and cpu_model()
     peak = peak_memory()
