@@ -7,6 +7,7 @@ from benchmarks.command import errors_in_one_line
 from evaluator.tables import markdown_table
 from evaluator.test_sets import DEMO_SONGS
 from mdx.separator import Separator
+from mdx.systems.find import find_system
 from mdx.systems.spec import SAMPLE_RATE, Audio
 from models.quantize.int8_loss import measure_loss
 from models.quantize.songs import Excerpt, read_excerpts
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0, help="of each song at most")
     parser.add_argument("--runtime", default="auto")
     args = parser.parse_args()
+    find_system(args.system)  # an error before anything is measured
     songs = read_excerpts(args.songs, count=args.count, seconds=args.seconds, subset="test")
     found: dict[str, Stems] = {}
     for precision in ("float32", *args.precisions):
