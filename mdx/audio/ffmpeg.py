@@ -3,9 +3,9 @@
 Importing this module imports PyAV: mdx.audio.choice does so only for a file that needs it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -26,6 +26,14 @@ EXACT = {"mov"}  # to a sample: what exceeds it is the encoder's padding
 PADDING = 1 << 13  # samples that such an excess has at most
 
 
+def open_container(file: BinaryIO, options: Mapping[str, str] | None = None) -> Any:
+    """Open a file for FFmpeg, which may read nothing else; U+FFFD stands for bytes of no UTF-8.
+
+    Raises av.FFmpegError or ValueError for what FFmpeg cannot open.
+    """
+    return av.open(file, options={**CLOSED, **(options or {})}, metadata_errors="replace")
+
+
 class FfmpegDecoder:
     """One audio stream of a file; encoder delay and padding are dropped if the file states them."""
 
@@ -37,9 +45,7 @@ class FfmpegDecoder:
         self._file = open_for_ffmpeg(path)  # by descriptor: a name may be in any encoding
         try:
             options = {"ignore_length": "1"} if has_unknown_length(path) else {}
-            self._container: Any = av.open(
-                self._file, options=CLOSED | options, metadata_errors="replace"
-            )
+            self._container: Any = open_container(self._file, options)
             self._open_stream(path, stream)
         except (av.FFmpegError, ValueError, OverflowError) as error:
             self._file.close()

@@ -5,15 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 # Tags of the recording; those of the file, such as encoder or gain, do not apply to its stems.
 NAMES = (
     "title", "artist", "album", "album_artist", "albumartist", "composer", "performer", "date",
     "year", "genre", "track", "tracknumber", "disc", "discnumber", "comment", "copyright", "isrc",
 )  # fmt: skip
-CLOSED = {"protocol_whitelist": "none"}  # FFmpeg may open nothing but the file itself
-REPLACED = "\ufffd"  # what stands for bytes that are no UTF-8
+REPLACED = "\ufffd"  # what stands in metadata for bytes that are no UTF-8
 FRONT = 3  # the kind of picture that a cover is, in FLAC and Vorbis
 MIMES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -28,10 +27,12 @@ class Tags:
     @contextmanager
     def cover(self) -> Iterator[tuple[Any, bytes] | None]:
         """The stream and the bytes of the song's picture, while its file is open; or None."""
+        from mdx.audio.ffmpeg import open_container
+
         if self.path is None:
             yield None
             return
-        with self.path.open("rb") as file, _open(file) as container:
+        with self.path.open("rb") as file, open_container(file) as container:
             stream = _picture_stream(container)
             packet = next(container.demux(stream), None) if stream else None
             content = bytes(packet) if packet is not None else b""
@@ -45,9 +46,11 @@ def read_tags(path: Path) -> Tags:
     """
     import av  # not needed for stems in WAV
 
+    from mdx.audio.ffmpeg import open_container
+
     found: dict[str, str] = {}
     with suppress(av.FFmpegError, OSError, ValueError), path.open("rb") as file:
-        with _open(file) as container:
+        with open_container(file) as container:
             holders: list[Any] = [container, *container.streams.audio[:1]]
             for holder in holders:
                 found |= {key.lower(): value for key, value in holder.metadata.items()}
@@ -68,12 +71,6 @@ def picture_block(picture: bytes) -> str:
     numbers = (FRONT, len(mime), mime, 0, 0, 0, 0, 0, len(picture), picture)
     parts = (part if isinstance(part, bytes) else part.to_bytes(4) for part in numbers)
     return base64.b64encode(b"".join(parts)).decode()
-
-
-def _open(file: BinaryIO) -> Any:
-    import av
-
-    return av.open(file, "r", metadata_errors="replace", options=CLOSED)
 
 
 def _picture_stream(container: Any) -> Any:
