@@ -91,8 +91,9 @@ def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
             fields.setdefault(key.strip(), value.strip())
     if "model name" not in fields:
         return platform.processor() or platform.machine()
-    generation = [f"{key} {fields[key]}" for key in ("cpu family", "model") if key in fields]
-    return ", ".join([fields["model name"], *generation]).replace("cpu family", "family")
+    generation = {"family": fields.get("cpu family"), "model": fields.get("model")}
+    known = [f"{key} {value}" for key, value in generation.items() if value]
+    return ", ".join([fields["model name"], *known])
 
 
 def peak_memory() -> int | None:
