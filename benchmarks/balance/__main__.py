@@ -7,15 +7,14 @@ networks, about 6 GB, which takes some minutes.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from benchmarks.balance.contenders import CONTENDERS
 from benchmarks.balance.figure import draw_balance
 from benchmarks.balance.measure import Figures, all_runs, measure
 from benchmarks.balance.tables import balance_section
+from benchmarks.command import errors_in_one_line
 from evaluator.tables import replace_section
-from mdx.errors import MdxError
 
 SECTION = "balance"  # of the page
 
@@ -34,24 +33,20 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> int:
-    """Measure, print the table and draw the plot; returns the exit code."""
+def main() -> None:
+    """Measure, print the table and draw the plot."""
     args = get_parser().parse_args()
-    try:
-        figures = Figures(args.json, args.seconds)
-        runs = all_runs(args.systems)
-        measure(runs, args.networks, figures, args.seconds, args.runs)
-        told = balance_section(figures, runs)
-        print(told)
-        if args.page:
-            replace_section(args.page, SECTION, told)
-        if args.svg:
-            draw_balance(figures, runs, args.svg)
-    except MdxError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    figures = Figures(args.json, args.seconds)
+    runs = all_runs(args.systems)
+    measure(runs, args.networks, figures, args.seconds, args.runs)
+    told = balance_section(figures, runs)
+    print(told)
+    if args.page:
+        replace_section(args.page, SECTION, told)
+    if args.svg:
+        draw_balance(figures, runs, args.svg)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with errors_in_one_line():
+        main()

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from benchmarks.command import errors_in_one_line
 from tests.predicting import ROOT
 
 
@@ -15,3 +16,10 @@ def test_an_unknown_system_takes_one_line(name: str) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: system: got 'nosuch', expected one of ")
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_command_that_failed_is_named() -> None:
+    command = [sys.executable, "-c", "raise SystemExit(3)"]
+    named = r"error: .* -c 'raise SystemExit\(3\)': exit code 3"
+    with pytest.raises(SystemExit, match=named), errors_in_one_line():
+        subprocess.run(command, check=True)
