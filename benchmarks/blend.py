@@ -25,7 +25,8 @@ from benchmarks.full_size import (
 from benchmarks.memory import write_song
 from evaluator.children import Children
 from evaluator.replay import Submission, separate_song
-from evaluator.tables import markdown_table, replace_section
+from evaluator.sections import page_with, replace_section
+from evaluator.tables import markdown_table
 from mdx.machine import available_cpus, cpu_model
 from mdx.systems.manifest import int8_name
 from mdx.systems.spec import SOURCES
@@ -84,7 +85,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.blend", description=__doc__)
     parser.add_argument("--seconds", type=int, default=240, help="of the song (default: 240)")
-    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
+    parser.add_argument(
+        "--page", type=page_with(SECTION), help="put the table between this page's marks"
+    )
     args = parser.parse_args()
     make_weights_once()
     rows = []

@@ -14,7 +14,7 @@ def errors_in_one_line() -> Iterator[None]:
     """Leave the program with an error's line on stderr and exit code 1, without a traceback."""
     try:
         yield
-    except MdxError as error:
+    except (MdxError, OSError) as error:
         sys.exit(f"error: {error}")
     except subprocess.CalledProcessError as error:  # it has said why
         sys.exit(f"error: {shlex.join(error.cmd)}: exit code {error.returncode}")

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.held_out import score, score_with_mixer, write_system
 from benchmarks.pace import measure_paces
 from evaluator.json_files import write_json
-from evaluator.tables import replace_section
-from mdx.errors import MdxError
+from evaluator.sections import page_with, replace_section
 from mdx.machine import available_cpus
 from training.config import SeparatorConfig, read_config
 from training.fit import fit
@@ -174,9 +174,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/comparison"))
     parser.add_argument("--minutes", type=float, default=20.0, help="of each training")
     parser.add_argument("--jobs", type=int, default=available_cpus(), help="trainings at a time")
-    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
+    parser.add_argument(
+        "--page", type=page_with(SECTION), help="put the table between this page's marks"
+    )
     args = parser.parse_args()
-    try:
+    with errors_in_one_line():
         jobs = plan(args.out, 60 * args.minutes)
         done = run_all(jobs, args.data, args.out, args.jobs)
         scores: dict[str, Scores] = {variant: {s: [] for s in SOURCES} for variant in VARIANTS}
@@ -189,9 +191,6 @@ def main() -> int:
         )
         if args.page:
             replace_section(args.page, SECTION, told)
-    except MdxError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     print(told)
     return 0
 

@@ -28,7 +28,8 @@ import yaml
 from benchmarks.command import errors_in_one_line
 from benchmarks.memory import write_song
 from evaluator.metrics import global_sdr
-from evaluator.tables import markdown_table, replace_section
+from evaluator.sections import page_with, replace_section
+from evaluator.tables import markdown_table
 from mdx.machine import available_cpus, cpu_model, peak_memory
 from mdx.separator import Separator
 from mdx.systems.manifest import int8_name, register_weights
@@ -188,7 +189,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batches", default="1,2,4", help="(default: %(default)s)")
     parser.add_argument("--precisions", default="float32,int8", help="(default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
+    parser.add_argument(
+        "--page", type=page_with(SECTION), help="put the table between this page's marks"
+    )
     return parser
 
 

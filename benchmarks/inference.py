@@ -26,8 +26,9 @@ from benchmarks.one_source import compare_one_source, one_source_table
 from evaluator.children import Children
 from evaluator.json_files import write_json
 from evaluator.replay import Submission, separate_song
+from evaluator.sections import page_with, replace_section
 from evaluator.stages import AFTER, BEFORE
-from evaluator.tables import markdown_table, replace_section
+from evaluator.tables import markdown_table
 from mdx.machine import available_cpus, cpu_model
 from mdx.systems.find import find_system
 
@@ -171,7 +172,9 @@ def get_parser() -> argparse.ArgumentParser:
         "--json", type=Path, default=Path("out/inference.json"),
         help="the figures; those of other lengths of songs in it stay (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--page", type=Path, help="put the tables between this page's marks")
+    parser.add_argument(
+        "--page", type=page_with(SECTION), help="put the tables between this page's marks"
+    )
     return parser
 
 

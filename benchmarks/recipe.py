@@ -18,10 +18,11 @@ from typing import Any
 
 import torch
 
+from benchmarks.command import errors_in_one_line
 from benchmarks.pace import measure_paces
 from evaluator.json_files import write_json
-from evaluator.tables import markdown_table, replace_section
-from mdx.errors import MdxError
+from evaluator.sections import page_with, replace_section
+from evaluator.tables import markdown_table
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.spec import SOURCES
@@ -150,18 +151,17 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/recipe"))
     parser.add_argument("--minutes", type=float, default=20.0, help="of one CPU, for each training")
     parser.add_argument("--jobs", type=int, default=available_cpus(), help="trainings at a time")
-    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
+    parser.add_argument(
+        "--page", type=page_with(SECTION), help="put the table between this page's marks"
+    )
     args = parser.parse_args()
-    try:
+    with errors_in_one_line():
         steps = plan(args.out, 60 * args.minutes)
         found = run_all(steps, args)
         done = {variant: found[variant] for variant in VARIANTS}
         told = f"Minutes of one CPU each: {args.minutes:g}; one seed; mean over four sources:\n\n"
         if args.page:
             replace_section(args.page, SECTION, told + table(done, steps, 1))
-    except MdxError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     print(told + table(done, steps, len(args.test)))
     return 0
 

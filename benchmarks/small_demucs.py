@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mdx.errors import MdxError
+from benchmarks.command import errors_in_one_line
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.demucs import SOURCES as ORDER
 from models.demucs import Demucs, DemucsSpec, centre, random_demucs
@@ -90,11 +90,8 @@ def get_parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Train and export; returns the exit code."""
     args = get_parser().parse_args()
-    try:
+    with errors_in_one_line():
         export_demucs(train(args.songs, args.channels, args.steps), args.out)
-    except (MdxError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     print(args.out)
     return 0
 

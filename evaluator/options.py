@@ -4,6 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
+from evaluator.sections import page_with
+from evaluator.tables import README_SECTION
 from evaluator.test_sets import DEMO_SONGS, SUBSETS
 from mdx.limit.challenge import ROUND_1
 from mdx.systems.find import DEFAULT_SYSTEM
@@ -70,7 +72,8 @@ def get_parser(prog: str) -> argparse.ArgumentParser:
         help="audio of every song in report.html, 0 for none (default: 8)")
     add("--curves", type=Path, metavar="DIR",
         help="also plot the training curves of the separators, DIR/<source>/curve.csv")
-    add("--readme", type=Path, metavar="FILE", help="also put the results into this README")
+    add("--readme", type=page_with(README_SECTION), metavar="FILE",
+        help="also put the results into this README")
     add("--aggregate", type=Path, metavar="DIR",
         help="only read museval's score files, and print the median over frames, then over tracks")
     # fmt: on

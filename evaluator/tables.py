@@ -9,12 +9,12 @@ from evaluator.paper import NOT_COMPARABLE, OUTSIDE, REPRODUCED
 from evaluator.score_files import METRICS as MUSEVAL_METRICS
 from evaluator.score_files import Medians
 from evaluator.scores import COLUMNS
-from mdx.errors import ConfigError
-from mdx.files import write_atomically
+from evaluator.sections import replace_section
 from mdx.limit.policy import parse_limit
 from mdx.systems.spec import SOURCES
 
 HEADER = [f"SDR_{column}" for column in COLUMNS]
+README_SECTION = "results"
 ACCOMPANIMENT = "accompaniment"  # museval's and SiSEC's name for everything but the vocals
 TITLES = {
     "sdr": "Global SDR in dB (the challenge's metric), mean over songs",
@@ -170,20 +170,7 @@ def update_readme(report: Mapping[str, Any], readme: Path) -> None:
     for table in report["tables"]:
         if table["comparable"]:
             parts += [f"{TITLES[table['metric']]}:", board_table(table)]
-    replace_section(readme, "results", "\n\n".join(parts))
-
-
-def replace_section(readme: Path, name: str, section: str) -> None:
-    """Replace the section of a README between the comments `name: begin` and `name: end`.
-
-    Raises ConfigError if they are missing.
-    """
-    text = readme.read_text(encoding="utf-8")
-    marks = [f"<!-- {name}: {edge} -->" for edge in ("begin", "end")]
-    begin, end = (text.find(mark) for mark in marks)
-    if not 0 <= begin < end:
-        raise ConfigError(readme, got=f"no marks for {name}", expected=" and ".join(marks))
-    write_atomically(readme, f"{text[: begin + len(marks[0])]}\n{section}\n{text[end:]}")
+    replace_section(readme, README_SECTION, "\n\n".join(parts))
 
 
 def decibels(values: Mapping[str, float | None]) -> list[str]:

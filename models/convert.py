@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from mdx.errors import MdxError, WeightsError
+from mdx.systems.find import WEIGHTS
 from mdx.systems.manifest import (
     MANIFEST,
     WeightsEntry,
@@ -28,7 +29,7 @@ from mdx.systems.manifest import (
     weights_path,
     write_entry,
 )
-from mdx.systems.spec import MODELS, SAMPLE_RATE
+from mdx.systems.spec import SAMPLE_RATE
 from mdx.systems.weights import weights_file
 from models.checkpoints.convert import convert_checkpoint
 from models.checkpoints.formats import architecture_of
@@ -40,7 +41,6 @@ from models.dynamic_int8 import quantise_lstms
 from models.export_demucs import export_demucs
 
 log = logging.getLogger("convert")
-WEIGHTS = MODELS / "weights"  # of the systems that come with the repository
 PLAIN = "a plain state dict: tensors of floats by name"
 WIDTH = "encoder.0.0.weight"  # its size is the channels of the first level
 COMMAND = "python -m models.convert"  # for the manifest: without local paths

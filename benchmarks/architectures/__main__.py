@@ -19,9 +19,10 @@ import torch
 
 from benchmarks.architectures.contestants import CHUNK, CONTESTANTS
 from benchmarks.architectures.race import Race, run_race
+from benchmarks.command import errors_in_one_line
 from evaluator.json_files import write_json
-from evaluator.tables import markdown_table, replace_section
-from mdx.errors import MdxError
+from evaluator.sections import page_with, replace_section
+from evaluator.tables import markdown_table
 from mdx.machine import available_cpus
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training.config import ALL
@@ -114,7 +115,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0, help=f"of {CPUS} CPUs, each")
     parser.add_argument("--jobs", type=int, default=available_cpus(), help="trainings at a time")
     parser.add_argument("--sizes", action="store_true", help="print the sizes, and train nothing")
-    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
+    parser.add_argument(
+        "--page", type=page_with(SECTION), help="put the table between this page's marks"
+    )
     args = parser.parse_args()
     names = args.names or list(CONTESTANTS)
     if unknown := set(names) - set(CONTESTANTS):
@@ -122,7 +125,7 @@ def main() -> int:
     if args.sizes:
         print(sizes_table())
         return 0
-    try:
+    with errors_in_one_line():
         todo = races(names, args.minutes)
         run_all(todo, args.data, args.out, args.jobs)
         words = f"Minutes of {CPUS} CPUs for each source: {args.minutes:g}; mean SDR of the test "
@@ -131,9 +134,6 @@ def main() -> int:
         )
         if args.page:
             replace_section(args.page, SECTION, told)
-    except MdxError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     print(told)
     return 0
 

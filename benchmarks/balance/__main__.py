@@ -14,7 +14,7 @@ from benchmarks.balance.figure import draw_balance
 from benchmarks.balance.measure import Figures, all_runs, measure
 from benchmarks.balance.tables import balance_section
 from benchmarks.command import errors_in_one_line
-from evaluator.tables import replace_section
+from evaluator.sections import page_with, replace_section
 
 SECTION = "balance"  # of the page
 
@@ -29,7 +29,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--networks", type=Path, default=Path("out/balance"), metavar="FOLDER")
     parser.add_argument("--json", type=Path, default=Path("out/balance.json"))
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw SDR against the limit")
-    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
+    parser.add_argument(
+        "--page", type=page_with(SECTION), help="put the table between this page's marks"
+    )
     return parser
 
 

@@ -12,7 +12,7 @@ from benchmarks.figures.bars import draw_bars, measured_bars, paper_table, publi
 from benchmarks.figures.flow import draw_flow
 from benchmarks.figures.sizes import sizes_table
 from benchmarks.figures.u_net import draw_u_net
-from evaluator.tables import replace_section
+from evaluator.sections import page_with, replace_section
 from mdx.systems.find import find_system
 from models.tfc_tdf import TfcTdfSpec
 
@@ -25,7 +25,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="a folder")
     parser.add_argument("--report", type=Path, help="a report.json")
-    parser.add_argument("--page", type=Path, help="put the table between this page's marks")
+    parser.add_argument(
+        "--page", type=page_with(SECTION), help="put the table between this page's marks"
+    )
     args = parser.parse_args()
     table = paper_table()
     ours = measured_bars(args.report, table.metric) if args.report else []

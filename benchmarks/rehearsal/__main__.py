@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -80,15 +81,19 @@ class Steps:
             write_json(self._path, {"seconds": self.seconds, "done": self.done})
 
 
+def _timed_songs(report: Path) -> list[dict[str, Any]]:
+    # Those that were separated, which may be none.
+    systems = json.loads(report.read_text(encoding="utf-8"))["timing"]["systems"]
+    return [song for system in systems for song in system["songs"]]
+
+
 def summary(out: Path, steps: Steps) -> str:
     """The time of every step, and the time, memory, disk space and report of each evaluation."""
     lines = []
     for name, seconds in steps.seconds.items():
         cells = ["-"] * 5
         report = out / name / "report.json"
-        if report.exists():
-            (timing,) = json.loads(report.read_text(encoding="utf-8"))["timing"]["systems"]
-            songs = timing["songs"]
+        if report.exists() and (songs := _timed_songs(report)):
             page = report.with_name("report.html")
             cells = [
                 f"{len(songs)}", f"{sum(song['median'] for song in songs) / 60:.0f}",

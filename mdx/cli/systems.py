@@ -2,9 +2,8 @@
 
 import textwrap
 
-from mdx.systems.find import DEFAULT_SYSTEM, find_system, system_names
-from mdx.systems.listing import entry_of
-from mdx.systems.manifest import WeightsEntry, read_manifest, weights_path
+from mdx.systems.find import DEFAULT_SYSTEM
+from mdx.systems.listing import Listing, list_system, list_systems
 
 WIDTH = 100  # of the table and of a system's text, in characters
 COLUMNS = ("name", "stems", "here", "MB", "trained on")
@@ -22,7 +21,7 @@ MEANINGS = (
 
 def systems_table() -> str:
     """A table of the systems, at most WIDTH characters wide; long training data is shortened."""
-    rows = [COLUMNS, *(_row(name) for name in system_names())]
+    rows = [COLUMNS, *map(_row, list_systems())]
     widths = [max(len(row[index]) for row in rows) for index in range(len(COLUMNS) - 1)]
     lines = []
     for *cells, last in rows:
@@ -37,19 +36,18 @@ def system_text(name: str) -> str:
 
     Raises ConfigError if there is no such system.
     """
-    spec, folder = find_system(name)
-    entries = read_manifest(folder)
+    listing = list_system(name)
+    spec = listing.spec
     lines = [
         ("name", spec.name),
         ("what it is", spec.description),
         ("stems", ", ".join(spec.stems)),
         ("trained on", "; ".join(spec.training_data) or "nothing yet"),
         ("leaderboard", spec.leaderboard),
-        ("licence", spec.licence or ("MIT" if name in system_names() else "not stated")),
+        ("licence", listing.licence),
     ]
-    for file in spec.files:
-        entry = entry_of(entries, file)
-        there = "here" if weights_path(folder, file).is_file() else "not here"
+    for file, entry, is_here in zip(spec.files, listing.entries, listing.there, strict=True):
+        there = "here" if is_here else "not here"
         size = f", {entry.bytes / 1e6:.1f} MB" if entry and entry.bytes else ""
         origin = f", {entry.made_by}" if entry and entry.made_by else ""
         lines.append(("weights", f"{file}: {there}{size}{origin}"))
@@ -62,23 +60,19 @@ def system_text(name: str) -> str:
     )  # fmt: skip
 
 
-def _row(name: str) -> tuple[str, ...]:
-    spec, folder = find_system(name)
-    entries = read_manifest(folder)
-    found = [entry_of(entries, file) for file in spec.files]
-    known = [entry.bytes for entry in found if entry is not None and entry.bytes is not None]
-    more = "" if len(known) == len(found) else "+"  # some sizes are unknown
+def _row(listing: Listing) -> tuple[str, ...]:
+    name, stems = listing.spec.name, listing.spec.stems
+    known = [entry.bytes for entry in listing.entries if entry and entry.bytes is not None]
+    more = "" if len(known) == len(listing.entries) else "+"  # some sizes are unknown
     size = f"{sum(known) / 1e6:.3g}{more}" if known else ""
-    there = [weights_path(folder, file).is_file() for file in spec.files]
-    data = "; ".join(spec.training_data)
+    data = "; ".join(listing.spec.training_data)
     label = f"{name} {DEFAULT}" if name == DEFAULT_SYSTEM else name
-    return label, ", ".join(spec.stems), _whereabouts(found, there), size, data
+    return label, ", ".join(stems), _whereabouts(listing), size, data
 
 
-def _whereabouts(found: list[WeightsEntry | None], there: list[bool]) -> str:
-    if any(there):
-        return HERE if all(there) else PARTLY
-    entries = [entry for entry in found if entry is not None]
-    if len(entries) < len(found):
+def _whereabouts(listing: Listing) -> str:
+    if any(listing.there):
+        return HERE if listing.here else PARTLY
+    if None in listing.entries:
         return NOWHERE
-    return FETCH if all(entry.is_known for entry in entries) else BY_HAND
+    return FETCH if listing.fetched else BY_HAND

@@ -15,6 +15,7 @@ from mdx.systems.spec import (
     require,
 )
 
+SYSTEMS, WEIGHTS = MODELS / "systems", MODELS / "weights"
 DEFAULT_SYSTEM = "synthetic"  # where nobody names one: it is here, and makes all four stems
 # Former keys of systems, and their replacements.
 OLD_KEYS = {
@@ -34,17 +35,19 @@ Values = Mapping[str, Any]
 
 def system_names() -> list[str]:
     """Names of the systems that come with the repository, sorted."""
-    return sorted(path.stem for path in (MODELS / "systems").glob("*.yaml"))
+    return sorted(path.stem for path in SYSTEMS.glob("*.yaml"))
 
 
 def find_system(system: str | Path) -> tuple[SystemSpec, Path]:
     """Read a system by its name, or by the path of a YAML file of your own.
 
-    Returns the system and the folder of its weights: `models/weights` for a name, the YAML's own
-    folder for a path. Raises ConfigError if there is no such system or it is not valid.
+    Returns the system and the folder of its weights: `models/weights` for a system that comes with
+    the repository, otherwise the YAML's own folder.
+    Raises ConfigError if there is no such system or it is not valid.
     """
     if Path(system).suffix in (".yaml", ".yml"):
-        return read_system(Path(system)), Path(system).resolve().parent
+        folder = Path(system).resolve().parent
+        return read_system(Path(system)), WEIGHTS if folder == SYSTEMS.resolve() else folder
     if str(system) not in system_names():
         raise ConfigError(
             "system",
@@ -52,7 +55,7 @@ def find_system(system: str | Path) -> tuple[SystemSpec, Path]:
             expected=f"one of {', '.join(system_names())}",
             hint="or give the path of a system's .yaml file",
         )
-    return read_system(MODELS / "systems" / f"{system}.yaml"), MODELS / "weights"
+    return read_system(SYSTEMS / f"{system}.yaml"), WEIGHTS
 
 
 def read_system(path: Path) -> SystemSpec:

@@ -20,8 +20,8 @@ class Listing:
     """A system in a list."""
 
     spec: SystemSpec
+    entries: tuple[WeightsEntry | None, ...]  # what the manifest says of each file
     there: tuple[bool, ...]  # whether each file is here
-    fetched: bool  # whether `mdx fetch` knows all files
     licence: str  # of the code and the weights, as text
     int8: bool  # whether the int8 versions of all networks are here
 
@@ -29,6 +29,11 @@ class Listing:
     def here(self) -> bool:
         """Whether it can be run."""
         return all(self.there)
+
+    @property
+    def fetched(self) -> bool:
+        """Whether `mdx fetch` downloads all files."""
+        return all(entry is not None and entry.is_known for entry in self.entries)
 
 
 def list_systems() -> list[Listing]:
@@ -40,18 +45,17 @@ def list_system(system: str | Path) -> Listing:
     """One system, by name or by the path of its YAML; raises ConfigError as find_system does."""
     spec, folder = find_system(system)
     entries = read_manifest(folder)
-    found = [entry_of(entries, file) for file in spec.files]
     quantised = [int8_name(name) for name in spec.networks.values()]
     return Listing(
         spec=spec,
+        entries=tuple(_entry_of(entries, file) for file in spec.files),
         there=tuple(weights_path(folder, file).is_file() for file in spec.files),
-        fetched=all(entry is not None and entry.is_known for entry in found),
         licence=spec.licence or ("MIT" if str(system) in system_names() else "not stated"),
         int8=bool(quantised)
         and all(name in entries and weights_path(folder, name).is_file() for name in quantised),
     )
 
 
-def entry_of(entries: Mapping[str, WeightsEntry], file: str) -> WeightsEntry | None:
+def _entry_of(entries: Mapping[str, WeightsEntry], file: str) -> WeightsEntry | None:
     """The manifest's entry of a file, or of the checkpoint from which it is converted."""
     return entries.get(file) or entries.get(checkpoint_of(entries, file) or "")

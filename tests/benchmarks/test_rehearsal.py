@@ -72,3 +72,12 @@ def test_the_summary_reads_the_reports(tmp_path: Path) -> None:
     steps.run(name, lambda: None)
     cells = [cell.strip() for cell in summary(tmp_path, steps).splitlines()[-1].split("|")]
     assert cells[1] == name and cells[3:7] == ["2", "2", "50 %", "2000"]
+
+
+def test_an_evaluation_in_which_every_song_failed_has_a_row(tmp_path: Path) -> None:
+    name = next(iter(RUNS))
+    write_json(tmp_path / name / "report.json", {"timing": {"systems": []}})
+    steps = Steps(tmp_path / "steps.json")
+    steps.run(name, lambda: None)
+    cells = [cell.strip() for cell in summary(tmp_path, steps).splitlines()[-1].split("|")]
+    assert cells[1] == name and cells[3:8] == ["-"] * 5

@@ -182,3 +182,18 @@ def test_a_readme_without_marks_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(MdxError, match="no marks"):
         update_readme({"test_set": {"description": "songs"}, "tables": []}, readme)
     assert readme.read_text() == "nothing here\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), (b"nothing here\n", "no marks for results")]
+)
+def test_a_readme_without_marks_is_refused_before_the_songs(
+    content: bytes | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    if content is not None:
+        readme.write_bytes(content)
+    with pytest.raises(SystemExit):
+        main(["--readme", str(readme), "--out", str(tmp_path / "out")])
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ import yaml
 
 from mdx.errors import ConfigError
 from mdx.separator import Separator
-from mdx.systems.find import find_system, read_system, system_names
+from mdx.systems.find import SYSTEMS, find_system, read_system, system_names
 from mdx.systems.mappings import read_mapping
 from mdx.systems.spec import track_name
 from tests.tiny import edit_system, noise
@@ -19,6 +19,10 @@ def test_every_included_system_is_valid_and_has_its_file_s_name() -> None:
     for name in system_names():
         spec, _ = find_system(name)
         assert spec.name == name
+
+
+def test_the_yaml_of_an_included_system_has_the_same_weights_as_its_name() -> None:
+    assert find_system(SYSTEMS / "demo.yaml") == find_system("demo")
 
 
 def test_unknown_system_lists_the_known_ones() -> None:
