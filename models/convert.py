@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -35,13 +34,12 @@ from models.checkpoints.convert import convert_checkpoint
 from models.checkpoints.formats import architecture_of
 from models.checkpoints.hdf5 import is_hdf5
 from models.checkpoints.load import check_names
-from models.checkpoints.read import listed, read_checkpoint
+from models.checkpoints.read import read_checkpoint
 from models.demucs import Demucs, DemucsSpec
 from models.dynamic_int8 import quantise_lstms
 from models.export_demucs import export_demucs
 
 log = logging.getLogger("convert")
-PLAIN = "a plain state dict: tensors of floats by name"
 WIDTH = "encoder.0.0.weight"  # its size is the channels of the first level
 COMMAND = "python -m models.convert"  # for the manifest: without local paths
 HEARD = 5 * SAMPLE_RATE  # samples of noise for the comparison of int8
@@ -68,7 +66,7 @@ def convert(checkpoint: Path, folder: Path, name: str, *, source: str | None = N
     if source is not None or _is_of_the_comparison(checkpoint):
         error = convert_checkpoint(checkpoint, target, source=source)
     else:
-        net = network_of(read_state(checkpoint), checkpoint)
+        net = network_of(read_checkpoint(checkpoint), checkpoint)
         log.info("%s: %s channels, %s", checkpoint, net.spec.channels, found)
         error = export_demucs(net, target)
     command = f"{COMMAND} {checkpoint.name} --out {name}"
@@ -81,10 +79,7 @@ def _is_of_the_comparison(checkpoint: Path) -> bool:
     # Whether it is a released checkpoint of another system than Demucs-v2.
     if is_hdf5(checkpoint):
         return True
-    try:
-        return architecture_of(read_checkpoint(checkpoint)) is not None
-    except WeightsError:
-        return False  # reading it as Demucs-v2 reports the error
+    return architecture_of(read_checkpoint(checkpoint)) is not None
 
 
 def quantise(folder: Path, name: str) -> float:
@@ -101,42 +96,6 @@ def quantise(folder: Path, name: str) -> float:
     command = f"{COMMAND} --int8 {name}"
     _register(folder, int8_name(name), origin, parent=origin.sha256, command=command)
     return snr
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name, in float32; no code of a pickle is run.
-
-    Raises WeightsError for anything but a plain state dict. Shape: those of the checkpoint
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of a dozen classes, depending on the damage
-        if isinstance(error, UnpicklingError) or "weights_only" in str(error):
-            # Torch's message also advises running the pickle anyway.
-            got = "a pickle of other things than tensors, which could run code"
-            raise WeightsError(path, got=got, expected=PLAIN, hint="it was not run") from error
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise WeightsError(path, got=f"{type(error).__name__}: {reason}", expected=PLAIN) from error
-    if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
-        raise WeightsError(path, got=type(state).__name__, expected=PLAIN)
-    if isinstance(state.get("compressed"), bytes):
-        raise WeightsError(
-            path, got="weights quantised by DiffQ and compressed", expected=PLAIN,
-            hint="that kind is not supported: convert 'demucs' or 'demucs_extra'",
-        )  # fmt: skip
-    others = [key for key, value in state.items() if not _is_plain(value)]
-    if others or not state:
-        raise WeightsError(path, got=listed(others) or "an empty dict", expected=PLAIN)
-    return {key: value.float() for key, value in state.items()}
-
-
-def _is_plain(value: object) -> bool:
-    return (
-        isinstance(value, Tensor)
-        and value.is_floating_point()
-        and value.layout == torch.strided
-        and value.device.type == "cpu"
-    )
 
 
 def network_of(state: dict[str, Tensor], where: object) -> Demucs:

@@ -46,6 +46,11 @@ def read_checkpoint(path: Path) -> State:
             break
     if not isinstance(content, dict | OrderedDict) or not content:
         raise WeightsError(path, got=_kind_of(content), expected=PLAIN)
+    if isinstance(content.get("compressed"), bytes):
+        raise WeightsError(
+            path, got="weights quantised by DiffQ and compressed", expected=PLAIN,
+            hint="fetch the weights that are not quantised",
+        )  # fmt: skip
     others = [str(key) for key, value in content.items() if not _is_plain(key, value)]
     if others:
         raise WeightsError(path, got=listed(others), expected=PLAIN)
