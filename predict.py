@@ -10,9 +10,11 @@ from pathlib import Path
 try:
     from evaluator.music_demixing import MusicDemixingPredictor
     from mdx.cli.environment import (
+        choice_of_environment,
         flag_of_environment,
         system_of_environment,
         threads_of_environment,
+        warn_of_unknown_variables,
     )
     from mdx.cli.process import Stopped, complain, print_any_name, stopping_cleanly
     from mdx.errors import ConfigError, MdxError
@@ -29,8 +31,8 @@ except ModuleNotFoundError as missing:
     if __name__ != "__main__":
         raise
     sys.exit(  # the Python of the system, most often
-        f"error: {sys.executable}: got no package '{missing.name}', expected a Python with the "
-        "submission's; make demo installs them for .venv/bin/python, pip install . for another one"
+        f"error: {sys.executable}: got no package '{missing.name}', expected a Python in which the "
+        "submission is installed; make demo makes one, .venv/bin/python, or pip install . in yours"
     )
 
 
@@ -46,6 +48,7 @@ class Submission(MusicDemixingPredictor):
 
     def prediction_setup(self) -> None:
         """Load the separators and the Mixer, and time them if there is a limit."""
+        warn_of_unknown_variables()
         system = system_of_environment()
         spec = find_system(system)[0]
         if spec.stems != SOURCES:
@@ -63,9 +66,9 @@ class Submission(MusicDemixingPredictor):
         save_memory(give_back=is_heavy(spec))
         self.separator = Separator.load(
             system,
-            runtime=os.environ.get("MDX_RUNTIME", "auto"),
-            provider=os.environ.get("MDX_PROVIDER", "cpu"),
-            precision=os.environ.get("MDX_PRECISION", "float32"),
+            runtime=choice_of_environment("runtime"),
+            provider=choice_of_environment("provider"),
+            precision=choice_of_environment("precision"),
             threads=threads_of_environment(),
             limited=self.limit.kind != "none",
             spend_budget=flag_of_environment("MDX_SPEND_BUDGET"),

@@ -145,9 +145,13 @@ class MusicDemixingPredictor:
         seconds = time.monotonic() - started
         self._event(f"{what}_done", seconds=round(seconds, 3), limit=limit, **song)
         if seconds > limit:
+            variable = "INFERENCE_SETUP_TIMEOUT_SECONDS"
+            if song:
+                variable = "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"
             raise MdxError(
-                song.get("song", what), got=f"{seconds:.1f} s", expected=f"at most {limit} s"
-            )
+                song.get("song", what), got=f"{seconds:.1f} s",
+                expected=f"at most {limit} s ({variable})",
+            )  # fmt: skip
 
     def _event(self, name: str, **facts: object) -> None:
         if self.events_path:

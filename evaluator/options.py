@@ -1,7 +1,6 @@
 """The command line of evaluator/run.py."""
 
 import argparse
-import os
 from pathlib import Path
 
 from evaluator.sections import page_with
@@ -29,12 +28,12 @@ def get_parser(prog: str) -> argparse.ArgumentParser:
         help="only this track, or those of a pattern such as 'BKS*'; may be given several times")
     add("--system", action="append", dest="systems", metavar="NAME",
         help="a system to run; may be given several times "
-        f"(default: {DEFAULT_SYSTEM}, but none with --stems)")
+        f"(default: $MDX_SYSTEM, or {DEFAULT_SYSTEM}, but none with --stems)")
     add("--stems", action="append", default=[], type=Path, metavar="DIR",
         help="also score stems that another tool made: WAV or FLAC files below DIR, such as "
         "<song>/vocals.wav or '<song>_(Vocals).flac'; may be given several times")
-    add("--precision", choices=PRECISIONS, default=os.environ.get("MDX_PRECISION", "float32"),
-        help="precision of the networks (default: %(default)s)")
+    add("--precision", choices=PRECISIONS, 
+        help="precision of the networks (default: $MDX_PRECISION, or float32)")
     add("--out", type=Path, default=Path("out/evaluation"), metavar="DIR",
         help="where everything is kept (default: %(default)s)")
     add("--resume", action="store_true",
@@ -48,7 +47,7 @@ def get_parser(prog: str) -> argparse.ArgumentParser:
     add("--repeat", type=_count, default=1, metavar="N",
         help="separate every song N times, to see how its time varies")
     add("--limit", metavar="LIMIT",
-        help="time limit per song: fixed:SECONDS, ratio:N for N times its duration, or "
+        help="time limit per song: SECONDS, ratio:N for N times its duration, or "
         "none (default: $MDX_LIMIT, $INFERENCE_PER_MUSIC_TIMEOUT_SECONDS, the system's own, or "
         f"{ROUND_1})")
     add("--spend-budget", action="store_true",

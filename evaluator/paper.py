@@ -51,43 +51,54 @@ def _check_row(
     table: Table, row: Row, test_set: TestSet, systems: list[System],
     means: dict[str, dict[str, Any]], published: Published,
 ) -> dict[str, Any]:  # fmt: skip
+    told: dict[str, Any] = {
+        "published": {source: row.values[source] for source in SOURCES},
+        "status": NOT_COMPARABLE, "reason": row.unrepeatable, "system": None, "found": None,
+    }  # fmt: skip
     if row.recipe is None:
-        return _not_comparable(row.unrepeatable)
-    made = [system for system in systems if _is_made_by(system, row.recipe, published)]
-    if not made:
-        return _not_comparable("other weights")
-    exact = [system for system in made if system.precision != BF16]  # which runs the same files
-    if not exact:
-        return _not_comparable("computed in bf16")
-    made = [system for system in exact if _is_run_by(system, row.recipe, published)]
-    if not made:
-        return _not_comparable(f"{row.recipe.system or 'Demucs-v2'} is run differently")
-    entry = means[made[0].name]
+        return told
+    system, obstacle = _find_system(row.recipe, systems, published)
+    obstacles = [] if obstacle is None else [obstacle]
     if table.test_set != test_set.name or not test_set.whole:
-        return _not_comparable("other test set")
-    if not entry["mean"] or entry["mean"]["songs"] < len(test_set.songs):
-        return _not_comparable("songs are missing")
-    if _is_unusual(entry):
-        return _not_comparable("; ".join(entry["marks"]))
-    found = entry["mean"][table.metric]
-    values = {
-        source: {"published": row.values[source], "found": found[source]} for source in SOURCES
-    }
-    within = all(
-        pair["found"] is not None and abs(pair["found"] - pair["published"]) <= TOLERANCE
-        for pair in values.values()
-    )
-    status = REPRODUCED if within else OUTSIDE
+        obstacles.insert(0, "other test set")
+    elif system is not None:
+        obstacles = _obstacles_of(means[system.name], len(test_set.songs))
+    if obstacles or system is None:
+        return {**told, "reason": "; ".join(obstacles)}
+    scores = means[system.name]["mean"][table.metric]
+    found = {source: scores[source] for source in SOURCES}
+    status = REPRODUCED if _is_within(told["published"], found) else OUTSIDE
     if row.recipe.differs:
         status = NOT_COMPARABLE
     reason = row.recipe.differs or (ON_TRUST if _is_on_trust(row.recipe, published) else None)
-    return {
-        "status": status, "reason": reason, "system": made[0].name, "values": values,
-    }  # fmt: skip
+    return {**told, "status": status, "reason": reason, "system": system.name, "found": found}
 
 
-def _not_comparable(reason: str | None) -> dict[str, Any]:
-    return {"status": NOT_COMPARABLE, "reason": reason, "system": None, "values": None}
+def _find_system(
+    recipe: Recipe, systems: list[System], published: Published
+) -> tuple[System | None, str | None]:
+    # The system of the run that a recipe describes, or why there is none.
+    made = [system for system in systems if _is_made_by(system, recipe, published)]
+    if not made:
+        return None, "other weights"
+    exact = [system for system in made if system.precision != BF16]  # which runs the same files
+    if not exact:
+        return None, "computed in bf16"
+    same = [system for system in exact if _is_run_by(system, recipe, published)]
+    if not same:
+        return None, f"{recipe.system or 'Demucs-v2'} is run differently"
+    return same[0], None
+
+
+def _obstacles_of(entry: dict[str, Any], songs: int) -> list[str]:
+    if not entry["mean"] or entry["mean"]["songs"] < songs:
+        return ["songs are missing"]
+    return list(entry["marks"]) if _is_unusual(entry) else []
+
+
+def _is_within(published: dict[str, float], found: dict[str, float | None]) -> bool:
+    pairs = ((published[source], found[source]) for source in SOURCES)
+    return all(now is not None and abs(now - then) <= TOLERANCE for then, now in pairs)
 
 
 def _is_on_trust(recipe: Recipe, published: Published) -> bool:

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ sys.path.insert(0, str(ROOT))  # otherwise Python, running a file, searches only
 
 from tqdm import tqdm
 
-from evaluator.audit import LIMITS, Audit, Case, audit_table, make_cases, parse_numbers, run_audit
+from evaluator.audit import LIMITS, Audit, Case, make_cases, parse_numbers, run_audit
 from evaluator.children import Children
 from evaluator.cluster import ClusterExecutor, longest_first, open_cluster
 from evaluator.curves import Curves, read_curves
@@ -31,27 +32,15 @@ from evaluator.score_files import aggregate
 from evaluator.scores import BASELINE
 from evaluator.stem_mp4 import decode_track
 from evaluator.stop import Stop
-from evaluator.systems import System, read_systems, refuse_duplicates
-from evaluator.tables import (
-    TITLES,
-    board_table,
-    limit_words,
-    machine_table,
-    median_table,
-    paper_table,
-    relation_lines,
-    song_table,
-    stage_table,
-    timing_lines,
-    update_readme,
-    verdict_line,
-)
+from evaluator.systems import System, read_systems, refuse_duplicates, refuse_missing_weights
+from evaluator.tables import median_table, update_readme
+from evaluator.terminal import print_report
 from evaluator.test_sets import TestSet, find_test_set
+from mdx.cli.environment import VARIABLES, choice_of_environment, system_of_environment
 from mdx.cluster.connect import Cluster
 from mdx.cluster.dispatch import remove_drafts
-from mdx.errors import AudioError, MdxError
+from mdx.errors import AudioError, MdxError, OutputError
 from mdx.limit.policy import parse_limit
-from mdx.systems.find import DEFAULT_SYSTEM
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "evaluator/run.py") -> int:
@@ -72,23 +61,29 @@ def main(arguments: list[str] | None = None, *, prog: str = "evaluator/run.py") 
 
 def _run(args: argparse.Namespace) -> int:
     test_set = find_test_set(args.songs, args.out / "songs", subset=args.subset, tracks=args.tracks)
-    default = [] if args.stems else [DEFAULT_SYSTEM]
-    systems = read_systems(args.systems or default, args.precision)
+    given_systems = args.systems or ([] if args.stems else [system_of_environment()])
+    precision = args.precision or choice_of_environment("precision")
+    systems = read_systems(given_systems, precision)
+    refuse_missing_weights(systems)
     songs = [song.name for song in test_set.songs]
     given = [find_given_stems(folder, songs) for folder in args.stems]
     refuse_duplicates([*_names(systems), *_names(given)])
     published = read_published()
     cases = _cases(args) if args.audit else []
+    if args.limit is not None:
+        parse_limit(args.limit, "--limit")  # an error before anything runs
+    _make_folder(args.out)
     curves = read_curves(args.curves) if args.curves else None
     with open_cluster(args.cluster, args.workers) as cluster:
         _decode(test_set)
+        _warn_of_missing_stems(test_set)
         outcome, options = _evaluate(test_set, systems, given, args, cluster)
     audit = _audit(test_set, systems, cases, args) if not outcome.interrupted else Audit()
     report = make_report(test_set, systems, given, outcome, options, published, list(audit.rows))
     write_json(args.out / "report.json", report)
     if args.readme and report["complete"]:
         update_readme(report, args.readme)
-    _print_report(report, args)
+    print_report(report, args)
     _write_page(report, test_set, given, args, curves)
     return _exit_code(report, args, interrupted=outcome.interrupted or audit.interrupted)
 
@@ -110,6 +105,23 @@ def _decode(test_set: TestSet) -> None:
             print(f"error: {error}", file=sys.stderr)
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError("--out", got=f"'{folder}', {error.strerror}",
+                          expected="a folder to write to") from error  # fmt: skip
+
+
+def _warn_of_missing_stems(test_set: TestSet) -> None:
+    for song in test_set.songs:
+        if missing := song.missing_references:
+            print(
+                f"warning: {song.folder}: no {', '.join(f'{name}.wav' for name in missing)}: "
+                "the song cannot be scored, and will be an error at the end", file=sys.stderr,
+            )  # fmt: skip
+
+
 def _evaluate(
     test_set: TestSet, systems: list[System], given: list[GivenStems], args: argparse.Namespace,
     cluster: Cluster | None,
@@ -120,6 +132,8 @@ def _evaluate(
     )  # fmt: skip
     names = [*_names(systems), *_names(given)]
     print(f"{test_set.description}; {', '.join(names)}", flush=True)
+    if told := [f"{name}={os.environ[name]}" for name in VARIABLES if os.environ.get(name)]:
+        print(f"unless an option says otherwise: {', '.join(told)}", flush=True)
     stop = Stop.inside(args.out)
     jobs = make_jobs(test_set, systems, given, args.out, options, stop)
     executor: Callable[[int], Executor] = ThreadPoolExecutor
@@ -158,43 +172,6 @@ def _audit(
         return run_audit(
             systems, test_set.songs, cases, args.out / "audit", Children(), lambda: bar.update()
         )
-
-
-def _print_report(report: dict[str, Any], args: argparse.Namespace) -> None:
-    limits = {entry["system"]: entry["limit"] for entry in report["timing"]["systems"]}
-    for entry in report["systems"]:
-        marks = "".join(f" ({mark})" for mark in entry["marks"])
-        limit = limit_words(limits[entry["system"]])
-        print(f"\n{entry['system']}{marks}: global SDR in dB; {limit}")
-        print(song_table(report, entry["system"]))
-        if args.timing and limits[entry["system"]]:
-            print("\nSeconds by stage, and MB of memory at the peak:")
-            print(stage_table(report, entry["system"]))
-            print("\n".join(timing_lines(report, entry["system"])))
-    if args.cluster:
-        print("\nSongs by machine:")
-        print(machine_table(report))
-    for table in report["tables"]:
-        boards = {entry["leaderboard"] for entry in report["systems"]}
-        if table["comparable"]:
-            print(f"\n{TITLES[table['metric']]}. {table['test_set']}:")
-            print(board_table(table))
-        elif table["board"] in boards:
-            print(f"\nFor orientation, not comparable: {table['title']}, {table['test_set']}:")
-            print(board_table(table))
-    if report["timing"]["audit"]:
-        print("\nThe time limit, on machines that are slower, smaller or disturbed:")
-        print(audit_table(report["timing"]["audit"]))
-    if args.check == "paper":
-        print(f"\nThe paper's rows, published -> found, within {report['paper']['tolerance']} dB:")
-        print(paper_table(report["paper"]))
-        print(verdict_line(report["paper"]))
-        print("\n".join(relation_lines(report["paper"])))
-    for entry in report["systems"]:
-        for warning in entry["warnings"]:
-            print(f"warning: {warning}", file=sys.stderr)
-    print(f"\nStems: {args.out / 'stems'}   Report: {args.out / 'report.json'}")
-    print(f"Framewise scores, as museval reads them: {args.out / 'scores'}/<system>")
 
 
 def _write_page(

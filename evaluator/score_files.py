@@ -61,7 +61,10 @@ def aggregate(folder: Path) -> tuple[int, Medians]:
     twins = sorted({name for name in names if names.count(name) > 1})
     if not paths or twins:
         got = f"two tracks '{twins[0]}'" if twins else "no score file"
-        raise AudioError(folder, got=got, expected="museval's .json files, one per track")
+        raise AudioError(
+            folder, got=got, expected="museval's .json files, one per track",
+            hint="of an evaluation's own folder, name scores/SYSTEM",
+        )  # fmt: skip
     tracks = [_read_track(path) for path in paths]
     targets = sorted({target for track in tracks for target in track})
     medians: Medians = {

@@ -13,7 +13,7 @@ from mdx.errors import ConfigError
 from mdx.systems.find import find_system
 from mdx.systems.manifest import int8_name, read_manifest
 from mdx.systems.spec import SOURCES, SystemSpec
-from mdx.systems.weights import name_for
+from mdx.systems.weights import name_for, require_files
 
 MIXER = "mixer"
 DEMUCS = "demucs_v2"  # the name of the estimator that makes all stems of the waveform
@@ -109,6 +109,14 @@ def read_systems(given: list[str], precision: str = "float32") -> list[System]:
     systems = [_read_system(name, precision) for name in given]
     refuse_duplicates([system.name for system in systems])
     return systems
+
+
+def refuse_missing_weights(systems: Iterable[System]) -> None:
+    """Raise WeightsError, which says how to get them, if a system's weights are not here."""
+    for system in systems:
+        spec, folder = find_system(system.given)
+        if None in system.weights.values():
+            require_files(spec.name, folder, spec.files)
 
 
 def refuse_duplicates(names: Iterable[str]) -> None:

@@ -61,17 +61,19 @@ def label(row: Mapping[str, Any]) -> str:
     return f"{row['name']} ({', '.join(row['marks'])})" if row["marks"] else str(row["name"])
 
 
-def paper_table(check: Mapping[str, Any]) -> str:
-    """The paper's rows: published -> found, and the verdict."""
-    rows = []
+def paper_tables(check: Mapping[str, Any]) -> str:
+    """The published rows, table by table: published -> found, and the verdict."""
+    tables: dict[str, list[list[str]]] = {}
     for row in check["rows"]:
-        cells = ["-"] * len(SOURCES)
-        if row["values"]:
-            pairs = (row["values"][source] for source in SOURCES)
-            cells = [f"{pair['published']:.2f} -> {_decibel(pair['found'])}" for pair in pairs]
+        found = row["found"] or dict.fromkeys(SOURCES)
+        cells = [f"{_decibel(row['published'][s])} -> {_decibel(found[s])}" for s in SOURCES]
         verdict = f"{row['status']}: {row['reason']}" if row["reason"] else row["status"]
-        rows.append([row["row"], row["test_set"], *cells, verdict])
-    return markdown_table(["row", "test set", *SOURCES, "verdict"], rows, words=(1, -1))
+        title = f"{row['table']}, {row['test_set']}"
+        tables.setdefault(title, []).append([row["row"], *cells, verdict])
+    header = ["row", *SOURCES, "verdict"]
+    return "\n\n".join(
+        f"{title}:\n{markdown_table(header, rows, words=(-1,))}" for title, rows in tables.items()
+    )
 
 
 def verdict_line(check: Mapping[str, Any]) -> str:
@@ -82,7 +84,7 @@ def verdict_line(check: Mapping[str, Any]) -> str:
 
 
 def relation_lines(check: Mapping[str, Any]) -> list[str]:
-    """The relations that must hold on any test set, one per line."""
+    """The relations that the paper found, one per line."""
     lines = [
         f"{relation['relation']}: {'holds' if relation['holds'] else 'does NOT hold'} "
         f"({relation['better']} - {relation['base']}: {relation['difference']:+.2f} dB, "

@@ -39,6 +39,12 @@ class Song:
         return any((self.folder / f"{source}.wav").exists() for source in SOURCES)
 
     @property
+    def missing_references(self) -> list[str]:
+        """The true stems that are missing where others exist."""
+        there = [source for source in SOURCES if (self.folder / f"{source}.wav").exists()]
+        return [source for source in SOURCES if source not in there] if there else []
+
+    @property
     def duration(self) -> float:
         """Seconds; 0 if the mixture cannot be read, which the submission will report."""
         return duration(self.folder / "mixture.wav")
@@ -80,6 +86,8 @@ def find_test_set(
     song, two of one name, or a name that no song has.
     """
     root = root or Path(os.environ.get("MUSDB_PATH") or DEMO_SONGS)
+    if not root.is_dir():
+        raise AudioError(root, got="no such folder", expected=f"one with {LAYOUTS}")
     songs = _list_songs(_folder_of(root, subset), decoded / subset)
     if not songs:
         raise AudioError(root, got="no song", expected=LAYOUTS)
@@ -135,7 +143,9 @@ def _choose(songs: list[Song], tracks: Sequence[str]) -> list[Song]:
         found = {s.name for s in songs if s.name == track or fnmatchcase(s.name, track)}
         if not found:
             raise AudioError(
-                "tracks", got=f"'{track}'", expected=f"a name or pattern such as '{songs[0].name}'"
+                "tracks",
+                got=f"'{track}', which matches no song",
+                expected=f"a name or a pattern of {len(songs)} songs, the first '{songs[0].name}'",
             )
         chosen |= found
     return [song for song in songs if song.name in chosen]

@@ -15,6 +15,7 @@ from mdx.limit.ladder import Ladder
 from mdx.limit.levels import choose_levels
 from mdx.runtimes.runtime import Runtime
 from mdx.systems.spec import EstimatorSpec, QualityLevel, SystemSpec
+from mdx.systems.weights import name_for, require_files
 
 log = logging.getLogger(__name__)
 # Segments in one call under a time limit, at most: the limit is kept between calls, which should
@@ -44,6 +45,7 @@ def load_ladder(
         bf16=fixed and runtime.computes_bf16,
     )  # fmt: skip
     top = levels[0]
+    _require_networks(spec, folder, top)
     estimators: dict[tuple[str, str], Estimator] = {}
     kept: list[QualityLevel] = []
     for level in levels:
@@ -70,6 +72,13 @@ def load_ladder(
         spec.stems, tuple(kept), estimators, combiners,
         needed=frozenset(spec.names) - spec.set_aside,
     )  # fmt: skip
+
+
+def _require_networks(spec: SystemSpec, folder: Path, level: QualityLevel) -> None:
+    running = (part for part in spec.estimators if part.name in (level.estimators or ()))
+    names = (name for part in running for name in part.networks.values())
+    files = [name_for(level.precision, folder, name) for name in names]
+    require_files(spec.name, folder, files)
 
 
 def _same_in_float32(

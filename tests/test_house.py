@@ -59,7 +59,9 @@ CLUSTER = {
     for name in ("connect", "dispatch", "files", "pack", "there", "version", "workers")
 }
 MAY_SEE = {
-    "evaluator": SYSTEMS | {"mdx.limit.challenge", "mdx.limit.policy"} | CLUSTER,
+    "evaluator": SYSTEMS | {
+        "mdx.cli.environment", "mdx.limit.challenge", "mdx.limit.policy",
+    } | CLUSTER,
     "models": SYSTEMS | {
         "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.chunks",
         "mdx.estimators.spectrogram",

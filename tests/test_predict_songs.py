@@ -97,7 +97,7 @@ def _directory(path: Path) -> None:
 BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: path.unlink(), "no such file"),
     "no audio": (lambda path: path.write_text("hello " * 99), "got no audio"),
-    "zero bytes": (lambda path: path.write_bytes(b""), "got no audio"),
+    "zero bytes": (lambda path: path.write_bytes(b""), "an empty file"),
     "zero samples": (lambda path: sf.write(path, np.zeros((0, 2)), 44100), "0 samples"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:99_999]), "truncated"),
     "nan": (_nan, "NaN or infinity at sample 299999"),

@@ -57,10 +57,11 @@ class Encoding:
             raise ConfigError("format", got=f"'{self.format}'", expected=expected)
         subtypes, (low, high) = self.kind.subtypes, self.kind.bit_rates
         if self.subtype is not None and self.subtype not in subtypes:
-            expected = f"one of {', '.join(subtypes)}" if subtypes else "a bit rate: it is lossy"
+            expected = f"one of {', '.join(subtypes)}" if subtypes else "a lossless format for it"
             raise ConfigError(f"format {self.format}", got=self.subtype, expected=expected)
         if self.bit_rate is not None and not low <= self.bit_rate <= high:
-            expected = f"{low} to {high} kbit/s" if high else "a bit depth: it is lossless"
+            lossy = ", ".join(name for name, kind in FORMATS.items() if kind.bit_rate)
+            expected = f"{low} to {high} kbit/s" if high else f"a bit rate only with {lossy}"
             got = f"{self.bit_rate} kbit/s"
             raise ConfigError(f"format {self.format}", got=got, expected=expected)
 

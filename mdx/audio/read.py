@@ -233,8 +233,13 @@ def _check_file(path: Path, name: object) -> None:
         if path.is_file():
             if not os.access(path, os.R_OK):
                 raise AudioError(name, got="no permission to read it", expected="a readable file")
+            if not path.stat().st_size:  # PyAV would print a traceback
+                raise AudioError(
+                    name, got="an empty file", expected="an audio file",
+                    hint="copy or download it again",
+                )  # fmt: skip
             return
-        missing = "no regular file" if path.exists() else "no such file"
+        missing = "no regular file" if path.exists() else "no such file or folder"
         got = "a directory" if path.is_dir() else missing
     except (OSError, ValueError) as error:  # a name too long, or with a zero byte
         raise AudioError(name, got=error, expected="an audio file") from error

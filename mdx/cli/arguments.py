@@ -1,15 +1,13 @@
 """The options of `mdx separate`."""
 
 import argparse
-import os
 from pathlib import Path
 
 from mdx.audio.formats import FORMATS
-from mdx.cli.environment import system_of_environment
 from mdx.cli.names import FIELDS, TEMPLATE
 from mdx.runtimes.onnx import PROVIDERS
 from mdx.runtimes.runtime import RUNTIMES
-from mdx.systems.find import system_names
+from mdx.systems.find import DEFAULT_SYSTEM, system_names
 from mdx.systems.spec import SOURCES
 from mdx.systems.weights import PRECISIONS
 
@@ -20,16 +18,19 @@ EXAMPLES = """examples:
                                              a folder and its subfolders; done songs are skipped
   mdx separate --list songs.txt --name '{folder}/{song} ({stem})' --format mp3 --bit-rate 192
   mdx separate music/ --json                 one line per event, for another program
-
-exit code: 0 if every song was separated, 1 if one failed, 2 for invalid options, and 129, 130
-or 143 if SIGHUP, SIGINT (Ctrl-C) or SIGTERM ended the command; no half-written stem is left behind.
+"""
+EXIT_CODES = """exit code: 0 if every song was separated, 1 if one failed or a setting cannot
+be used, 2 for unknown options, and 129, 130 or 143 if SIGHUP, SIGINT (Ctrl-C) or SIGTERM ended
+the command; no half-written stem is left behind.
 """
 
 
 def add_separate_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options for separating songs."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EXAMPLES
+    parser.usage = "mdx separate [options] FILE..."
+    parser.description = f"{parser.description}\n\n{EXAMPLES}"
+    parser.epilog = EXIT_CODES
     parser.add_argument(
         "files", nargs="*", metavar="FILE",
         help="a song in any format, a folder of songs, a pattern such as '*.mp3', or - to read a "
@@ -56,7 +57,7 @@ def _add_results(group: "argparse._ArgumentGroup") -> None:
         f"{', '.join(f'{{{f}}}' for f in FIELDS)} (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
-        "--format", choices=FORMATS, default="wav",
+        "--format", type=str.lower, choices=FORMATS, default="wav",
         help="wav and flac are lossless, the others are lossy and smaller; all but wav keep the "
         "song's tags and cover (default: %(default)s)",
     )  # fmt: skip
@@ -84,9 +85,9 @@ def _add_results(group: "argparse._ArgumentGroup") -> None:
 
 def _add_separation(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "--system", default=system_of_environment(),
+        "--system", metavar="SYSTEM",
         help=f"{', '.join(system_names())}, or the path of a .yaml file; `mdx systems` describes "
-        "them (default: %(default)s)",
+        f"them (default: $MDX_SYSTEM, or {DEFAULT_SYSTEM})",
     )  # fmt: skip
     stems = group.add_mutually_exclusive_group()
     stems.add_argument(
@@ -100,14 +101,14 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
         help="write this stem and a second one with everything else; the two add up to the song",
     )  # fmt: skip
     group.add_argument(
-        "--precision", choices=PRECISIONS, default=os.environ.get("MDX_PRECISION", "float32"),
+        "--precision", choices=PRECISIONS,
         help="bf16, on CPUs that support it, and int8 take less time, half and a third for the "
         "paper's networks, and cost a few hundredths of a decibel or less; auto chooses int8 if "
-        "the system has it, otherwise bf16 if the CPU does (default: %(default)s)",
+        "the system has it, otherwise bf16 if the CPU does (default: $MDX_PRECISION, or float32)",
     )  # fmt: skip
     group.add_argument(
         "--limit", metavar="LIMIT",
-        help="time limit for each song: fixed:SECONDS, ratio:N for N times its duration, or none; "
+        help="time limit for each song: SECONDS, ratio:N for N times its duration, or none; "
         "the best quality that fits is chosen (default: $MDX_LIMIT, "
         "$INFERENCE_PER_MUSIC_TIMEOUT_SECONDS, or the system's own)",
     )  # fmt: skip
@@ -130,13 +131,14 @@ def add_runtime_arguments(group: "argparse._ArgumentGroup") -> None:
         help="number of threads (default: $MDX_THREADS, or one per CPU available to the process)",
     )  # fmt: skip
     group.add_argument(
-        "--runtime", choices=RUNTIMES, default=os.environ.get("MDX_RUNTIME", "auto"),
+        "--runtime", choices=RUNTIMES,
         help="runtime for the networks; auto is OpenVINO for bf16, and for int8 on CPUs with VNNI, "
-        "otherwise onnxruntime (default: %(default)s)",
+        "otherwise onnxruntime (default: $MDX_RUNTIME, or auto)",
     )  # fmt: skip
     group.add_argument(
-        "--provider", choices=PROVIDERS, default=os.environ.get("MDX_PROVIDER", "cpu"),
-        help="onnxruntime's device; it is an error if it is unavailable (default: %(default)s)",
+        "--provider", choices=PROVIDERS,
+        help="onnxruntime's device; it is an error if it is unavailable (default: $MDX_PROVIDER, "
+        "or cpu)",
     )  # fmt: skip
 
 

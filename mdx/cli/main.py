@@ -37,7 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with stopping_cleanly():
             if arguments and arguments[0] in ELSEWHERE:
                 return _run_elsewhere(arguments[0], arguments[1:])
-            args = get_parser().parse_args(arguments)
+            parser = get_parser()
+            if not arguments:
+                parser.print_help()
+                return 2
+            if _is_song(arguments[0]):
+                parser.error(f"got '{arguments[0]}', expected a command; mdx separate separates it")
+            args = parser.parse_args(arguments)
             command: Callable[[argparse.Namespace], int] = args.command
             return command(args)
     except MdxError as error:
@@ -79,6 +85,10 @@ def get_parser() -> argparse.ArgumentParser:
     for name, (_, purpose) in ELSEWHERE.items():
         commands.add_parser(name, help=purpose, add_help=False)
     return parser
+
+
+def _is_song(argument: str) -> bool:
+    return not argument.startswith("-") and Path(argument).exists()
 
 
 def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from mdx.cli.process import complain, say
 
+BAR = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}<{remaining}"  # of a song; the rest is jargon
+
 
 class Report(Protocol):
     """Receives the events of a batch."""
@@ -47,12 +49,12 @@ class Lines:
         from tqdm import tqdm  # which the challenge does not need
 
         name = printable(song.name)
-        self._bar = tqdm(desc=name, unit="chunk", disable=self._quiet or None, leave=False)
+        self._bar = tqdm(desc=name, bar_format=BAR, disable=self._quiet or None, leave=False)
 
-    def progress(self, done: int, total: int, stage: str) -> None:
+    def progress(self, done: int, total: int, stage: str) -> None:  # noqa: ARG002
         """Move the bar."""
         self._bar.total, self._bar.n = total, done
-        self._bar.set_postfix_str(stage)
+        self._bar.update(0)
 
     def done(self, song: Path, stems: Mapping[str, Path], seconds: float) -> None:  # noqa: ARG002
         """Print where the stems are."""

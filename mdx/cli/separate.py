@@ -13,11 +13,17 @@ from typing import Any
 from mdx.audio.drafts import remove_leftovers
 from mdx.audio.encode import check_encoder
 from mdx.audio.formats import Encoding
-from mdx.cli.environment import check_threads, flag_of_environment, threads_of_environment
+from mdx.cli.environment import (
+    apply_environment,
+    check_threads,
+    flag_of_environment,
+    threads_of_environment,
+    warn_of_unknown_variables,
+)
 from mdx.cli.inputs import Inputs, Song
 from mdx.cli.names import Names
 from mdx.cli.report import EventHandler, Events, Lines, Report
-from mdx.errors import MdxError
+from mdx.errors import ConfigError, MdxError
 from mdx.estimators.front_ends import is_heavy
 from mdx.limit.policy import Limit, find_limit
 from mdx.runtimes.memory import save_memory
@@ -51,8 +57,12 @@ class Batch:
 
     def __init__(self, args: argparse.Namespace, report: Report) -> None:
         """Raises ConfigError for options that contradict each other."""
+        warn_of_unknown_variables()
+        apply_environment(args)
         self._args, self._report = args, report
         self._counts = {"separated": 0, "skipped": 0, "failed": 0}
+        if args.out.is_file():
+            raise ConfigError("--out", got=f"'{args.out}', a file", expected="a folder")
         self._encoding = Encoding(args.format, args.subtype, args.bit_rate, args.rescale)
         check_encoder(self._encoding)
         spec = self._spec = find_system(args.system)[0]

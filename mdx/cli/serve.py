@@ -8,10 +8,10 @@ from pathlib import Path
 from shlex import quote
 
 from mdx.cli.arguments import add_runtime_arguments
-from mdx.cli.environment import check_threads, system_of_environment, threads_of_environment
+from mdx.cli.environment import apply_environment, check_threads, threads_of_environment
 from mdx.cli.process import Stopped, say
 from mdx.errors import ConfigError
-from mdx.systems.find import system_names
+from mdx.systems.find import DEFAULT_SYSTEM, system_names
 
 PORT = 8639
 SHORTEST_TOKEN = 16  # characters
@@ -78,13 +78,14 @@ def _add_keeping(group: "argparse._ArgumentGroup") -> None:
 
 def _add_separation(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "--system", default=system_of_environment(),
+        "--system", metavar="SYSTEM",
         help=f"system selected at first: {', '.join(system_names())}, or the path of a .yaml file "
-        "(default: %(default)s)",
+        f"(default: $MDX_SYSTEM, or {DEFAULT_SYSTEM})",
     )  # fmt: skip
     group.add_argument(
-        "--precision", choices=("float32", "bf16", "int8"), default="float32",
-        help="precision selected at first; bf16 is for CPUs that support it (default: %(default)s)",
+        "--precision", choices=("float32", "bf16", "int8"),
+        help="precision selected at first; bf16 is for CPUs that support it (default: "
+        "$MDX_PRECISION, or float32)",
     )  # fmt: skip
     group.add_argument(
         "--limit", metavar="LIMIT",
@@ -102,7 +103,7 @@ def serve(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise ConfigError(
             "mdx serve", got=f"no {error.name} here", expected="what the page needs",
-            hint=f"{quote(sys.executable)} -m pip install 'kuielab-mdx-net[serve]'",
+            hint=f"in a clone of the repository: {quote(sys.executable)} -m pip install '.[serve]'",
         ) from error  # fmt: skip
     for name in ("keep", "max_upload", "max_hours", "max_songs"):
         if not 0 < getattr(args, name) < 1e9:
@@ -112,6 +113,7 @@ def serve(args: argparse.Namespace) -> int:
         raise ConfigError("--min-free", got=args.min_free, expected="0 to 1e12 MB")
     if not 0 <= args.port < 1 << 16:
         raise ConfigError("--port", got=args.port, expected="0 to 65535")
+    apply_environment(args)
     loopback = is_loopback(args.host)
     threads = args.threads
     settings = Settings(

@@ -164,7 +164,7 @@ def _be_quiet() -> None:
     except ModuleNotFoundError as error:
         raise ClusterError(
             "--cluster", got=f"no {error.name} here", expected="it, for other machines",
-            hint="pip install 'kuielab-mdx-net[cluster]'",
+            hint="in a clone of the repository: pip install '.[cluster]'",
         ) from error  # fmt: skip
     dask.config.set(QUIET)
     # Their messages about lost connections, with tracebacks, are replaced by one line here.

@@ -35,7 +35,7 @@ def parse_limit(text: str, what: str = "limit") -> Limit:
         value = -1.0
     if kind not in (("fixed", "ratio") if colon else ("",)) or not 0 < value < float("inf"):
         raise ConfigError(
-            what, got=f"'{text}'", expected="fixed:SECONDS, ratio:N, none, or seconds"
+            what, got=f"'{text}'", expected="SECONDS, ratio:N or none, with numbers above 0"
         )
     return Limit(kind or "fixed", value)
 

@@ -1,6 +1,7 @@
 """Systems by name, or by the path of a YAML file."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,15 @@ def find_system(system: str | Path) -> tuple[SystemSpec, Path]:
     if Path(system).suffix in (".yaml", ".yml"):
         folder = Path(system).resolve().parent
         return read_system(Path(system)), WEIGHTS if folder == SYSTEMS.resolve() else folder
-    if str(system) not in system_names():
-        raise ConfigError(
-            "system",
-            got=f"'{system}'",
-            expected=f"one of {', '.join(system_names())}",
-            hint="or give the path of a system's .yaml file",
+    names = system_names()
+    if str(system) not in names:
+        close = "".join(
+            f"did you mean {name}? " for name in get_close_matches(str(system), names, 1)
         )
+        raise ConfigError(
+            "system", got=f"'{system}'", expected=f"one of {', '.join(names)}",
+            hint=f"{close}or give the path of a system's .yaml file",
+        )  # fmt: skip
     return read_system(SYSTEMS / f"{system}.yaml"), WEIGHTS
 
 

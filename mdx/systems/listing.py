@@ -50,7 +50,7 @@ def list_system(system: str | Path) -> Listing:
         spec=spec,
         entries=tuple(_entry_of(entries, file) for file in spec.files),
         there=tuple(weights_path(folder, file).is_file() for file in spec.files),
-        licence=spec.licence or ("MIT" if str(system) in system_names() else "not stated"),
+        licence=spec.licence or "not stated",
         int8=bool(quantised)
         and all(name in entries and weights_path(folder, name).is_file() for name in quantised),
     )

@@ -1,7 +1,7 @@
 """YAML files that contain one mapping, and dataclasses made from mappings."""
 
 from copy import deepcopy
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from functools import lru_cache
 from pathlib import Path
 from types import UnionType
@@ -44,7 +44,9 @@ def build(cls: type[T], values: object, where: str) -> T:
     known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
     unknown = [key for key in values if key not in known]
     if unknown:
-        raise ConfigError(where, got=f"unknown key '{unknown[0]}'", expected=f"{sorted(known)}")
+        raise ConfigError(
+            where, got=f"unknown key '{unknown[0]}'", expected=f"one of {', '.join(sorted(known))}"
+        )
     for key, value in values.items():
         kind: Any = known[key].type
         # Generics such as Mapping[...] are checked where they are constructed.
@@ -54,9 +56,13 @@ def build(cls: type[T], values: object, where: str) -> T:
         if plain and not (exact and isinstance(value, number)):
             expected = getattr(kind, "__name__", kind)
             raise ConfigError(f"{where}: {key}", got=repr(value), expected=f"of type {expected}")
+    required = [
+        name for name, field in known.items()
+        if field.init and field.default is MISSING and field.default_factory is MISSING
+    ]  # fmt: skip
+    if missing := [name for name in required if name not in values]:
+        raise ConfigError(where, got=f"no key '{missing[0]}'", expected=", ".join(required))
     try:
         return cls(**values)
     except ConfigError as error:
         raise (error if str(error).startswith(where) else error.within(where)) from error
-    except TypeError as error:
-        raise ConfigError(where, got=error, expected=f"the keys {sorted(known)}") from error

@@ -22,6 +22,7 @@ def stems_of(
         raise ConfigError(
             f"system {spec.name}", got=f"the stem '{unknown[0]}'",
             expected=f"one of {', '.join(spec.stems)}",
+            hint="--two-stems vocals makes it" if unknown[0] == "instrumental" else "",
         )  # fmt: skip
     if two_stems is None:
         return tuple(stem for stem in spec.stems if stem in wanted), None

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from mdx.systems.manifest import (
 
 log = logging.getLogger(__name__)
 QUANTISE = "python -m models.quantize SYSTEM --data FOLDER"
-FETCH = "python -m models.fetch SYSTEM"
+FETCH = "mdx fetch {system}"
 CONVERT = "python -m models.convert {checkpoint} --out {name}"
 QUANTISE_CONVERTED = "python -m models.convert --int8 {name}"
 PRECISIONS = ("float32", "bf16", "int8", "auto")
@@ -79,6 +79,17 @@ def _identity(now: os.stat_result) -> tuple[int, ...]:
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
+def require_files(system: str, folder: Path, names: Iterable[str]) -> None:
+    """Raise WeightsError if a file of a system is not here; it says how to get the system's."""
+    missing = [name for name in names if not weights_path(folder, name).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise WeightsError(
+            f"system {system}", got=f"no {missing[0]}{more}", expected=f"its weights in {folder}",
+            hint=_remedy(folder, missing[0], system),
+        )  # fmt: skip
+
+
 def _missing(folder: Path, name: str, error: OSError) -> WeightsError:
     hint = _remedy(folder, name)
     path = weights_path(folder, name)
@@ -106,13 +117,14 @@ def _check(folder: Path, name: str, found: WeightsEntry, head: bytes) -> None:
         )  # fmt: skip
 
 
-def _remedy(folder: Path, name: str) -> str:
-    entries = read_manifest(folder)
+def _remedy(folder: Path, name: str, system: str = "SYSTEM") -> str:
+    entries, fetch = read_manifest(folder), FETCH.format(system=system)
     if name in entries and entries[name].url:
-        return f"'{FETCH}' brings it"
+        return f"'{fetch}' downloads it"
     if checkpoint := checkpoint_of(entries, name):
+        verb = "downloads" if entries[checkpoint].is_known else "says where to find"
         command = CONVERT.format(checkpoint=folder / checkpoint, name=name)
-        return f"make it by '{FETCH}' and then '{command}'"
+        return f"'{fetch}' {verb} a checkpoint, from which '{command}' makes it"
     return "put the file there"
 
 

@@ -94,7 +94,7 @@ def by_hand(files: Sequence[Wanted], systems: Sequence[str]) -> str:
     """Instructions for a manual download: the URLs, and where each file belongs."""
     lines = [
         "to do it by hand, download these into a folder, and then: "
-        f"python -m models.fetch {' '.join(systems)} --from FOLDER"
+        f"mdx fetch {' '.join(systems)} --from FOLDER"
     ]
     for url in dict.fromkeys(item.url for item in files):
         lines.append(f"  {url}")

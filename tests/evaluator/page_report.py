@@ -104,16 +104,20 @@ def _published() -> dict[str, Any]:
 
 
 def _paper() -> list[dict[str, Any]]:
-    row = {"table": "The paper's table", "test_set": "MUSDB18 test", "superseded": False}
-    none = {"reason": "other weights", "system": None, "values": None}
+    row: dict[str, Any] = {
+        "table": "The paper's table",
+        "test_set": "MUSDB18 test",
+        "superseded": False,
+    }
+    row["published"] = dict.fromkeys(SOURCES, 7.5)
+    none = {"reason": "other weights", "system": None, "found": None}
     rows: list[dict[str, Any]] = [{**row, "row": "one", "status": "not comparable", **none}]
     for name, status, found in (("two", "reproduced", 7.55), ("three", "outside", 8.0)):
-        values = {source: {"published": 7.5, "found": found} for source in SOURCES}
-        made = {"reason": None, "system": "last", "values": values}
+        made = {"reason": None, "system": "last", "found": dict.fromkeys(SOURCES, found)}
         rows.append({**row, "row": name, "status": status, **made})
     aside = {**rows[-1], "row": "four", "status": "not comparable", "reason": "another training"}
-    values = {source: {"published": 6.5, "found": 4.5} for source in SOURCES}
-    return [*rows, {**aside, "values": values}]
+    other = {"published": dict.fromkeys(SOURCES, 6.5), "found": dict.fromkeys(SOURCES, 4.5)}
+    return [*rows, {**aside, **other}]
 
 
 def _audit() -> list[dict[str, Any]]:

@@ -106,7 +106,7 @@ def test_what_cannot_be_compared_says_why(
 ) -> None:
     found = check(released(system or "x_umx", published), row, published)
     assert found["status"] == "not comparable" and reason in found["reason"]
-    assert bool(found["values"]) == (system is not None)  # shown side by side, where they can be
+    assert bool(found["found"]) == (system is not None)  # shown side by side, where they can be
 
 
 def test_the_published_checkpoints_are_those_of_the_manifest(published: Published) -> None:

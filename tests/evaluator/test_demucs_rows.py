@@ -8,7 +8,7 @@ import pytest
 from evaluator.paper import check_paper, outside
 from evaluator.published import Published, read_published
 from evaluator.systems import System, read_systems
-from evaluator.tables import paper_table
+from evaluator.tables import paper_tables
 from mdx.systems.find import find_system
 from mdx.systems.manifest import read_manifest
 from mdx.systems.spec import SOURCES
@@ -59,10 +59,10 @@ def test_a_blend_is_compared_with_rows_of_blends_only(published: Published, mixe
     names = {True: "KUIELab-MDX-Net", False: "TFC-TDF-U-Net v2 + Demucs"}
     bare = rows(system, published)
     found = rows(with_demucs(system, "ours"), published)
-    compared = {name for name, row in found.items() if row["values"]}
+    compared = {name for name, row in found.items() if row["found"]}
     drafts = {True: {"KUIELab-MDX-Net + Demucs-v2 (draft)"}, False: set()}
     assert compared == {names[mixer]} | drafts[mixer]
-    assert not compared & {name for name, row in bare.items() if row["values"]}
+    assert not compared & {name for name, row in bare.items() if row["found"]}
     assert found[names[True]]["status"] == ("reproduced" if mixer else "not comparable")
 
 
@@ -109,11 +109,11 @@ def test_another_demucs_is_other_weights(published: Published, origins: dict[str
 
 def test_demucs_alone_is_shown_with_its_row_but_never_judged(published: Published) -> None:
     result = check_paper(MUSDB18, [by_itself()], [make_entry("demucs_v2", PAPER)], published)
-    (row,) = (row for row in result["rows"] if row["values"])
+    (row,) = (row for row in result["rows"] if row["found"])
     assert (row["row"], row["status"]) == ("Demucs-v2", "not comparable")
     assert "three other trainings" in row["reason"] and outside(result) == 0
-    assert row["values"]["bass"] == {"published": 7.01, "found": 7.86}
-    assert "7.01 -> 7.86" in paper_table(result)
+    assert (row["published"]["bass"], row["found"]["bass"]) == (7.01, 7.86)
+    assert "7.01 -> 7.86" in paper_tables(result)
 
 
 def test_the_included_systems_are_those_of_the_recipes(published: Published) -> None:

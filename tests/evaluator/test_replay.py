@@ -96,7 +96,7 @@ def test_an_unreadable_mixture_is_the_error_whatever_the_limit(
 
 def test_a_submission_that_does_not_start(test_set: Path, tmp_path: Path) -> None:
     submission = Submission("nosuch")
-    with pytest.raises(SetupFailed, match=r"song 1: got 'system: got 'nosuch', expected one of"):
+    with pytest.raises(SetupFailed, match=r"song 1: got 'MDX_SYSTEM: system: got 'nosuch', "):
         separate_song(submission, test_set / "song 1", tmp_path / "out", Children())
 
 

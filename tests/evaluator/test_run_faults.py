@@ -68,8 +68,8 @@ def test_a_bad_reference_is_named_and_does_not_affect_other_songs(
             48000 if damage == "rate" else rate,
         )
     assert evaluate(test_set, tiny_system, out, "--resume") == 1
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: {path}: got ") and error.count("\n") == 1
+    *warnings, error = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {path}: got ") and len(warnings) == (damage == "missing")
     report = read_report(out)
     (entry,) = report["systems"]
     assert [row["state"] for row in entry["songs"]] == ["scored", "failed"]
@@ -143,3 +143,39 @@ def test_silence_has_no_frames_that_count(
         assert mean["sdr"]["bass"] < 0
     else:
         assert mean["sdr"] == dict.fromkeys(("song", *SOURCES), 0.0)  # all error is the reference
+
+
+def test_a_missing_true_stem_is_told_before_the_songs(
+    finished: Finished, tiny_system: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (finished.songs / "song 2" / "drums.wav").unlink()
+    monkeypatch.setattr("evaluator.run._evaluate", interrupt)
+    assert evaluate(finished.songs, tiny_system, finished.out, "--resume") == 130
+    assert "song 2: no drums.wav: the song cannot be scored" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--limit", "banana"], "--limit: got 'banana'"),
+        (["--tracks", "nosuch"], "got 'nosuch', which matches no song"),
+        (["--songs", "nosuch"], "nosuch: got no such folder"),
+        (["--system", "leaderboard_a"], "hint 'mdx fetch leaderboard_a' downloads it"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_the_title(
+    test_set: Path, tiny_system: Path, tmp_path: Path, options: list[str], said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert evaluate(test_set, tiny_system, tmp_path / "out", *options) == 1
+    told = capsys.readouterr()
+    assert said.removeprefix("hint ") in told.err and told.err.count("\n") == 1 and not told.out
+
+
+def test_a_file_as_the_folder_of_results_is_refused(
+    test_set: Path, tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").touch()
+    assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
+    assert capsys.readouterr().err.startswith("error: --out: got '")

@@ -118,7 +118,7 @@ def test_an_interrupted_download_is_continued(
         patch.setattr(command._Bar, "update", interrupt)
         assert main([str(system)]) == 130
     assert files_of(system.parent) == {"mine/nets.zip.part", "mine/nets.zip.part.tag"}
-    with pytest.raises(WeightsError, match=r"'python -m models\.fetch SYSTEM' brings it"):
+    with pytest.raises(WeightsError, match=r"'mdx fetch SYSTEM' downloads it"):
         read_weights(system.parent, "mine/bass.onnx")
     assert main([str(system)]) == 0
     assert files_of(system.parent) == WHOLE

@@ -20,12 +20,12 @@ export function setUpWish(facts) {
 }
 
 export function stemChoices(system) {
-  const all = make("option", { value: "" }, system.stems.length > 2 ? "all of them" : system.stems.join(", "));
+  const all = make("option", { value: "" }, system.stems.length > 2 ? "all" : system.stems.join(", "));
   if (system.stems.length <= 2) return [all];
   return [all, ...system.stems.map((stem) => make("option", { value: stem }, `${stem} and the rest`))];
 }
 
 export function precisionChoices(system, preferred) {
-  const words = { float32: "float32: best", bf16: "bf16: faster", int8: "int8: fastest" };
+  const words = { float32: "best (float32)", bf16: "faster (bf16)", int8: "fastest (int8)" };
   return system.precisions.map((it) => make("option", { value: it, selected: it === preferred }, words[it]));
 }

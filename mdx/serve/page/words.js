@@ -32,7 +32,7 @@ export function stateWords(job, before) {
     case "uploading": return `Uploading, ${percent(share(job))}`;
     case "queued": return before ? `Waiting for ${before} other song${before > 1 ? "s" : ""}` : "Next";
     case "working": {
-      const stage = STAGES[job.stage] ?? `Separating: ${job.stage}, ${percent(share(job))}`;
+      const stage = STAGES[job.stage] ?? `Separating, ${percent(share(job))}`;
       const left = job.seconds_left && job.stage !== "done" ? `, ${span(job.seconds_left)} left` : "";
       return stage + left;
     }

@@ -85,9 +85,19 @@ def test_pcm_is_read_where_pyav_cannot_be_loaded(
         read(tmp_path / "a.mp3")
 
 
-@pytest.mark.parametrize("content", [b"", b"no audio at all " * 100])
-def test_a_file_without_audio_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "x.wav").write_bytes(content)
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "m4a"])
+def test_an_empty_file_is_called_empty(
+    tmp_path: Path, suffix: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"x.{suffix}"
+    path.touch()
+    with pytest.raises(AudioError, match="got an empty file, expected an audio file"):
+        read(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_without_audio_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_bytes(b"no audio at all " * 100)
     with pytest.raises(AudioError, match=r"x\.wav: got no audio"):
         read(tmp_path / "x.wav")
 

@@ -101,9 +101,12 @@ def test_quiet_says_nothing_and_verbose_no_less(
     [
         (["--name", "{song}"], "--name: got '{song}', expected {stem} in it"),
         (["--format", "flac", "--float32"], "format flac: got FLOAT, expected one of PCM_16"),
-        (["--format", "mp3", "--int24"], "format mp3: got PCM_24, expected a bit rate"),
+        (["--format", "mp3", "--int24"], "format mp3: got PCM_24, expected a lossless format"),
         (["--format", "mp3", "--bit-rate", "999"], "got 999 kbit/s, expected 32 to 320"),
-        (["--bit-rate", "128"], "format wav: got 128 kbit/s, expected a bit depth"),
+        (
+            ["--bit-rate", "128"],
+            "format wav: got 128 kbit/s, expected a bit rate only with mp3",
+        ),
         (["--source", "guitar"], "got the stem 'guitar', expected one of bass, drums"),
         (["--two-stems", "guitar"], "got the stem 'guitar', expected one of bass, drums"),
         (["--threads", "1000000"], "--threads: got 1000000, expected 1 to"),
@@ -233,3 +236,58 @@ def test_nothing_slow_is_imported_before_it_is_needed() -> None:
     )
     slow = {"scipy", "openvino", "av", "shtab", "importlib.metadata", "tqdm", "torch", "numpy.f2py"}
     assert "numpy" in done.stdout.split() and not slow & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("MDX_SYSTEM", "demoo", "MDX_SYSTEM: system: got 'demoo', expected one of "),
+        ("MDX_PRECISION", "int4", "MDX_PRECISION: got 'int4', expected one of float32, bf16"),
+        ("MDX_RUNTIME", "tvm", "MDX_RUNTIME: got 'tvm', expected one of auto"),
+        ("MDX_PROVIDER", "npu", "MDX_PROVIDER: got 'npu', expected one of cpu"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    variable: str, value: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv(variable, value)
+    assert main(["separate", str(write_song(tmp_path / "song.wav")), "-o", str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {said}")
+
+
+def test_an_option_wins_over_its_variable(
+    tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MDX_SYSTEM", "nosuch")
+    monkeypatch.setenv("MDX_PRECISION", "int4")
+    song = write_song(tmp_path / "song.wav")
+    assert run(tiny_system, song, "-o", tmp_path, "--precision", "float32") == 0
+
+
+def test_a_misspelt_variable_is_a_warning(
+    tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("MDX_SYTEM", "demo")
+    assert run(tiny_system, write_song(tmp_path / "song.wav"), "-o", tmp_path) == 0
+    assert "MDX_SYTEM is not read; the variables are MDX_SYSTEM, " in capsys.readouterr().err
+
+
+def test_a_song_in_place_of_a_command_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song = write_song(tmp_path / "song.wav")
+    with pytest.raises(SystemExit):
+        main([str(song)])
+    assert f"got '{song}', expected a command; mdx separate separates it" in capsys.readouterr().err
+    assert main([]) == 2 and "mdx separate song.mp3" in capsys.readouterr().out
+
+
+def test_a_file_as_the_output_folder_is_refused(
+    tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song = write_song(tmp_path / "song.wav")
+    assert run(tiny_system, song, "-o", song) == 1
+    assert "--out: got" in capsys.readouterr().err and song.is_file()

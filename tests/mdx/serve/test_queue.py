@@ -191,5 +191,5 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == (
         f"error: mdx serve: got no {package} here, expected what the page needs; "
-        f"{quote(sys.executable)} -m pip install 'kuielab-mdx-net[serve]'\n"
+        f"in a clone of the repository: {quote(sys.executable)} -m pip install '.[serve]'\n"
     )

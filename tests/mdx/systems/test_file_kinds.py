@@ -137,5 +137,5 @@ def test_what_came_instead_is_called_what_it_is(tmp_path: Path, content: bytes, 
                  lambda: weights_file(tmp_path, "a.onnx").__enter__()):  # fmt: skip
         with pytest.raises(WeightsError, match=f"a.onnx: got an? .*{kind.split()[-1]}") as caught:
             read()
-        assert "'python -m models.fetch SYSTEM' brings it" in str(caught.value)
+        assert "'mdx fetch SYSTEM' downloads it" in str(caught.value)
     assert kind_of(b"\x08\x09") is None

@@ -54,7 +54,7 @@ def test_entries_of_released_files_are_kept(folder: Path) -> None:
 
 def test_a_file_that_can_be_fetched_or_made_says_how(folder: Path) -> None:
     write_entry(folder, "b.onnx", WeightsEntry("0c3e77b9", url="https://a.org/b.zip"))
-    with pytest.raises(WeightsError, match=r"'python -m models\.fetch SYSTEM' brings it"):
+    with pytest.raises(WeightsError, match=r"'mdx fetch SYSTEM' downloads it"):
         read_weights(folder, "b.onnx")
     write_entry(folder, "c.th", WeightsEntry("0c3e77b9", becomes="d/c.onnx"))
     with pytest.raises(WeightsError, match=r"models\.convert .*w/c\.th --out d/c\.onnx"):
