@@ -108,3 +108,8 @@ def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
 def test_weights_in_git_are_small(folder: str, files: int, most: int) -> None:
     sizes = [path.stat().st_size for path in (MODELS / "weights" / folder).iterdir()]
     assert len(sizes) == files and sum(sizes) <= most * 1_000_000
+
+
+@pytest.mark.parametrize("name", system_names())
+def test_every_system_states_its_licence(name: str) -> None:
+    assert find_system(name)[0].licence

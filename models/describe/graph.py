@@ -66,5 +66,10 @@ def read_graph(content: bytes, path: Path) -> Graph:
             if domain in (b"", b"ai.onnx") and isinstance(version, int):
                 opset = version
     origin = " ".join(" ".join(producer).split())  # one line, whatever it contains
+    if len(network.output.shape) == 5:
+        raise NetworkError(
+            path, got="a network of several stems", expected="one stem, as UVR's have",
+            hint="docs/own-networks.md describes how to write the system of another",
+        )  # fmt: skip
     dim_f, dim_t = check_layout(str(path), network)
     return Graph(dim_f, dim_t, network.precision, opset, origin)

@@ -48,6 +48,12 @@ def test_int8_and_another_opset_are_seen() -> None:
     assert read_graph(network(opset=17), path).opset == 17
 
 
+def test_a_network_of_several_stems_has_another_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(MODELS / "weights" / "synthetic" / "all.onnx")]) == 1
+    told = capsys.readouterr().err
+    assert "got a network of several stems, expected one stem" in told and "own-networks" in told
+
+
 def test_without_n_fft_the_likely_ones_are_named(
     onnx_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

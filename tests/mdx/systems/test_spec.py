@@ -25,6 +25,11 @@ def test_the_yaml_of_an_included_system_has_the_same_weights_as_its_name() -> No
     assert find_system(SYSTEMS / "demo.yaml") == find_system("demo")
 
 
+def test_a_misspelt_system_gets_a_suggestion() -> None:
+    with pytest.raises(ConfigError, match=r"; did you mean open_unmix\? or give the path"):
+        find_system("openunmix")
+
+
 def test_unknown_system_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"got 'nosuch', expected one of .*demo, demo_no_mixer"):
         find_system("nosuch")
@@ -55,6 +60,14 @@ def test_a_wrong_system_is_refused(
     tiny_copy.write_text(yaml.safe_dump(system | change))
     with pytest.raises(ConfigError, match=message):
         read_system(tiny_copy)
+
+
+def test_a_missing_option_is_named(tiny_copy: Path) -> None:
+    system = yaml.safe_load(tiny_copy.read_text())
+    del system["estimators"][0]["n_fft"]
+    tiny_copy.write_text(yaml.safe_dump(system))
+    with pytest.raises(ConfigError, match=r"got no key 'n_fft', expected n_fft$"):
+        Separator.load(tiny_copy)
 
 
 @pytest.mark.parametrize(
