@@ -88,13 +88,9 @@ class Separator:
         return cls(ladder, threads=backend.workers, sources=sources, costs=costs)
 
     def separate(
-        self,
-        mix: Audio,
-        sample_rate: int,
-        *,
-        progress: Progress | None = None,
+        self, mix: Audio, sample_rate: int, *, progress: Progress | None = None,
         cancel: threading.Event | None = None,
-    ) -> dict[str, Audio]:
+    ) -> dict[str, Audio]:  # fmt: skip
         """Separate an array: stems by source name, at the same rate and of the same length.
 
         Full scale is -1 to 1. Shape: mix (2, samples), or (samples,) for mono -> (2, samples)
@@ -128,20 +124,12 @@ class Separator:
         return {source: stems[index, :, :samples] for index, source in enumerate(self.sources)}
 
     def separate_file(
-        self,
-        path: str | Path,
-        out: str | Path | Mapping[str, Path],
-        *,
-        subtype: str = "PCM_16",
-        encoding: Encoding | None = None,
-        rest: str | None = None,
-        downmix: bool = False,
-        stream: int | None = None,
-        progress: Progress | None = None,
-        cancel: threading.Event | None = None,
-        stages: Stages | None = None,
+        self, path: str | Path, out: str | Path | Mapping[str, Path], *, subtype: str = "PCM_16",
+        encoding: Encoding | None = None, rest: str | None = None, downmix: bool = False,
+        stream: int | None = None, progress: Progress | None = None,
+        cancel: threading.Event | None = None, stages: Stages | None = None,
         limit: Limit | None = None,
-    ) -> dict[str, Path]:
+    ) -> dict[str, Path]:  # fmt: skip
         """Separate an audio file into a file a stem, in constant memory; returns their paths.
 
         `out` is a folder, or a path for each stem; `subtype` of a WAV is PCM_16 (as the challenge
@@ -162,7 +150,7 @@ class Separator:
             SongReader(file, downmix=downmix, stream=stream, name=path) as song,
         ):
             rate, frames = song.sample_rate, song.count()
-            deadline = self._deadline(limit, frames / rate, started)
+            deadline = self._deadline(path, limit, frames / rate, started)
             monitor = Monitor(path, progress=progress, cancel=cancel, stages=stages)
             normalisations = self._normalise_file(song, monitor)
             remainder = Remainder() if rest else None
@@ -206,14 +194,16 @@ class Separator:
         mixture = monitor.stages.each("read", resample(checked(), sample_rate, SAMPLE_RATE))
         return measure(mixture, self.ladder.normalise_by)
 
-    def _deadline(self, limit: Limit | None, duration: float, started: float) -> Deadline | None:
+    def _deadline(
+        self, song: object, limit: Limit | None, duration: float, started: float
+    ) -> Deadline | None:
         seconds = limit.seconds(duration) if limit else None
         if seconds is None:
             return None
         if self._costs is None:
             raise ConfigError("limit", got=str(limit), expected="none", hint="load with limited")
         levels, geometries = self.ladder.levels, self.ladder.geometries
-        return Deadline(seconds, levels, self._costs, geometries, started=started)
+        return Deadline(seconds, levels, self._costs, geometries, started=started, song=song)
 
     def _open(
         self, samples: int, monitor: Monitor, normalisations: Mapping[str, Normalisation],

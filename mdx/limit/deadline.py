@@ -39,12 +39,13 @@ class Deadline:
         *,
         started: float,
         clock: Callable[[], float] = time.monotonic,
+        song: object = "song",
     ) -> None:
-        """`started` is the clock's reading when the song's time began.
+        """`started` is the clock's reading when the song's time began; `song` names it in warnings.
 
         Every level names its estimators, and the last has none; `geometries` has all of them.
         """
-        self._clock = clock
+        self._clock, self._song = clock, song
         self._started = started
         self._seconds = seconds
         self._levels, self._index = levels, -1
@@ -87,7 +88,7 @@ class Deadline:
         level, seconds = self._levels[self._index], position / SAMPLE_RATE
         log.log(
             logging.INFO if first and not self._index else logging.WARNING,
-            "from %.1f s: %s, %s", seconds, self._label(level), self._reason(first),
+            "%s, from %.1f s: %s, %s", self._song, seconds, self._label(level), self._reason(first),
         )  # fmt: skip
         self._decisions.append({
             "position": round(seconds, 6),  # of the song
