@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.disturbances import Disturbance, disturbed
+from mdx.cli.environment import MARK
 from mdx.errors import Cancelled, MdxError
 from mdx.machine import total_memory
 
@@ -24,7 +25,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 10.0  # seconds that a child may take to clean up
 POLL = 0.05  # seconds between two polls of a child
 MEMORY_POLL = 0.5  # seconds between two polls of its group's memory, which are slower
-MARK = "MDX_CHILD"  # the environment variable that marks orphan processes
 MEMORY_SHARE = 0.9  # fraction of the machine's memory that one group may use
 
 

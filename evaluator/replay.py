@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.audio_files import duration
-from evaluator.children import MARK, ROOT, Children, Killed, Limits
+from evaluator.children import ROOT, Children, Killed, Limits
 from evaluator.disturbances import Disturbance
 from evaluator.quality import read_quality
+from mdx.cli.environment import MARK
 from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.limit.challenge import ROUND_1
 from mdx.limit.policy import Limit, parse_limit

@@ -14,10 +14,11 @@ import numpy as np
 
 from benchmarks.memory import ROOT
 from benchmarks.soak.journal import Row
-from evaluator.children import MARK, kill_group, processes_of
+from evaluator.children import kill_group, processes_of
 from evaluator.fingerprints import hash_file
 from evaluator.test_sets import Song
 from mdx.audio.drafts import LEFTOVER
+from mdx.cli.environment import MARK
 from mdx.systems.spec import SOURCES
 
 FRESH = 4  # one trial in this many begins in an empty folder, the others where kills left off

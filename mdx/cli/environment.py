@@ -24,7 +24,7 @@ VARIABLES = (
     "MDX_SYSTEM", *(variable for variable, _, _ in CHOICES.values()), "MDX_THREADS", "MDX_LIMIT",
     "MDX_SPEND_BUDGET", "MDX_SUBTYPE", "MDX_AUDIT_PATH",
 )  # fmt: skip
-
+MARK = "MDX_CHILD"  # by which the evaluator recognises its children
 WORDS: Mapping[str, bool] = MappingProxyType({
     "": False, "0": False, "no": False, "false": False, "off": False,
     "1": True, "yes": True, "true": True, "on": True,
@@ -63,7 +63,7 @@ def apply_environment(args: argparse.Namespace) -> None:
 def warn_of_unknown_variables() -> None:
     """Warn of variables that look like ours but are never read, such as misspelt ones."""
     for name in sorted(os.environ):
-        if name.startswith("MDX_") and name not in VARIABLES:
+        if name.startswith("MDX_") and name not in (*VARIABLES, MARK):
             log.warning("%s is not read; the variables are %s", name, ", ".join(VARIABLES))
 
 
