@@ -68,7 +68,7 @@ def test_it_runs_as_a_file_from_anywhere(tmp_path: Path) -> None:
         check=False,
     )
     assert child.returncode == 1
-    assert child.stderr.startswith("error: nosuch: got no song, expected <track>/mixture.wav")
+    assert child.stderr.startswith("error: nosuch: got no such folder, expected one with <track>")
     assert child.stderr.count("\n") == 1
 
 
@@ -155,7 +155,7 @@ def test_an_output_that_cannot_be_written(
     (tmp_path / "out").write_text("a file")
     assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
     error = capsys.readouterr().err
-    assert "expected a writable" in error and error.count("\n") == 1
+    assert "expected a folder to write to" in error and error.count("\n") == 1
 
 
 def test_unknown_system(test_set: Path, capsys: pytest.CaptureFixture[str]) -> None:

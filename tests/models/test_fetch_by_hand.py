@@ -1,4 +1,4 @@
-"""`python -m models.fetch`: files that were downloaded by hand, and instructions for that."""
+"""`mdx fetch`: files that were downloaded by hand, and instructions for that."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_without_a_network_manual_instructions_are_printed(
     (system.parent / "manifest.yaml").write_text(text.replace(shelf.root, gone.root))
     assert main([str(system)]) == 1
     said = capsys.readouterr().err
-    assert "refused" in said and f"python -m models.fetch {system} --from FOLDER" in said
+    assert "refused" in said and f"mdx fetch {system} --from FOLDER" in said
     for name in WHOLE:
         assert f"-> {system.parent / name}" in said
     assert f"bass.onnx in it, sha256 {digest(NETS['bass'])} ({len(NETS['bass'])} bytes)" in said

@@ -181,7 +181,7 @@ def test_precision_that_is_not_there(tiny_copy: Path, caplog: pytest.LogCaptureF
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("nothing", "got no song"),
+        ("nothing", "got no such folder"),
         ("silence", "none with bass"),
         ("missing", "drums.wav: got"),
         ("length", "drums.wav: got shape"),
