@@ -32,7 +32,7 @@ venv/bin/mdx describe venv/lib/python3.*/site-packages/mdx/_repository/models/we
 for stem in bass drums other vocals; do
     test -s "separated/song/$stem.flac" || { echo "error: no $stem.flac" >&2; exit 1; }
 done
-venv/bin/mdx serve 2>&1 | grep -q "pip install 'kuielab-mdx-net\[serve\]'"
+venv/bin/mdx serve 2>&1 | grep -q "pip install '[.]\[serve\]'"
 cd - >/dev/null
 pip install --no-compile --constraint constraints.txt "$(ls "$work"/kuielab_mdx_net-*.whl)[serve]"
 cd "$work"
