@@ -21,6 +21,7 @@ PAGE = "Serve a web page on which to separate songs and listen to their stems."
 EPILOG = """mdx separate song.mp3          writes separated/song/{bass,drums,other,vocals}.wav
 mdx COMMAND --help             the options of a command, with examples
 """
+OWN = ("separate", "systems", "serve")  # a file in the current folder may have such a name
 # Commands of the repository's other packages: module and purpose.
 ELSEWHERE: Mapping[str, tuple[str, str]] = MappingProxyType({
     "fetch": ("models.fetch.__main__", "download a system's released weights and verify them"),
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not arguments:
                 parser.print_help()
                 return 2
-            if _is_song(arguments[0]):
+            if arguments[0] not in OWN and _is_song(arguments[0]):
                 parser.error(f"got '{arguments[0]}', expected a command; mdx separate separates it")
             args = parser.parse_args(arguments)
             command: Callable[[argparse.Namespace], int] = args.command

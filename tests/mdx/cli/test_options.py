@@ -276,12 +276,19 @@ def test_a_misspelt_variable_is_a_warning(
 
 
 def test_a_song_in_place_of_a_command_is_explained(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     song = write_song(tmp_path / "song.wav")
     with pytest.raises(SystemExit):
         main([str(song)])
     assert f"got '{song}', expected a command; mdx separate separates it" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    for name in ("separate", "systems", "serve"):  # as folders of songs may be called
+        (tmp_path / name).mkdir()
+        with pytest.raises(SystemExit) as ended:
+            main([name, "--help"])
+        assert ended.value.code == 0
+    capsys.readouterr()
     assert main([]) == 2 and "mdx separate song.mp3" in capsys.readouterr().out
 
 
