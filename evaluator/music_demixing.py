@@ -145,12 +145,10 @@ class MusicDemixingPredictor:
         seconds = time.monotonic() - started
         self._event(f"{what}_done", seconds=round(seconds, 3), limit=limit, **song)
         if seconds > limit:
-            variable = "INFERENCE_SETUP_TIMEOUT_SECONDS"
-            if song:
-                variable = "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"
+            phase = "PER_MUSIC" if song else "SETUP"
             raise MdxError(
                 song.get("song", what), got=f"{seconds:.1f} s",
-                expected=f"at most {limit} s ({variable})",
+                expected=f"at most {limit} s (INFERENCE_{phase}_TIMEOUT_SECONDS)",
             )  # fmt: skip
 
     def _event(self, name: str, **facts: object) -> None:

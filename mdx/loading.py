@@ -45,7 +45,7 @@ def load_ladder(
         bf16=fixed and runtime.computes_bf16,
     )  # fmt: skip
     top = levels[0]
-    _require_networks(spec, folder, top)
+    _require_weights(spec, folder, top)
     estimators: dict[tuple[str, str], Estimator] = {}
     kept: list[QualityLevel] = []
     for level in levels:
@@ -74,11 +74,12 @@ def load_ladder(
     )  # fmt: skip
 
 
-def _require_networks(spec: SystemSpec, folder: Path, level: QualityLevel) -> None:
+def _require_weights(spec: SystemSpec, folder: Path, level: QualityLevel) -> None:
     running = (part for part in spec.estimators if part.name in (level.estimators or ()))
     names = (name for part in running for name in part.networks.values())
     files = [name_for(level.precision, folder, name) for name in names]
-    require_files(spec.name, folder, files)
+    mixer = [spec.mixer] if spec.mixer is not None and level.mixer else []
+    require_files(spec.name, folder, [*files, *mixer])
 
 
 def _same_in_float32(
