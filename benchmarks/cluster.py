@@ -77,7 +77,7 @@ def run(name: str, test_set: TestSet, system: str, out: Path, address: str | Non
 
     def timed(executor: Callable[[int], Executor]) -> Run:
         started = time.perf_counter()
-        outcome = run_jobs(jobs, stop, lambda _: None, executor=executor)
+        outcome = run_jobs(jobs, stop, lambda *_: None, executor=executor)
         seconds = time.perf_counter() - started
         records = {song: record for (_, song), record in outcome.records.items()}
         work = {

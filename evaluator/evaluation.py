@@ -49,10 +49,10 @@ def make_jobs(
 
 
 def run_jobs(
-    jobs: Sequence[Job], stop: Stop, advance: Callable[[Job], object], *, workers: int = 1,
+    jobs: Sequence[Job], stop: Stop, advance: Callable[[Job, Record], object], *, workers: int = 1,
     executor: Callable[[int], Executor] = ThreadPoolExecutor,
 ) -> Outcome:  # fmt: skip
-    """Do all jobs; `advance` is called after each.
+    """Do all jobs; `advance` is called with each job that is done, and its record.
 
     `executor` is called with the number of workers, which may be threads, processes or other
     machines. A song that fails is recorded with its error. Ctrl-C ends the run early. Raises
@@ -65,8 +65,7 @@ def run_jobs(
         for job in jobs:
             waiting[pool.submit(do_song, job)] = job
         for future in as_completed(waiting):
-            future.result()  # raises what ends the run
-            advance(waiting[future])
+            advance(waiting[future], future.result())  # which raises what ends the run
     except KeyboardInterrupt:
         interrupted = True
     finally:

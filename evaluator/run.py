@@ -21,15 +21,15 @@ from evaluator.cluster import ClusterExecutor, longest_first, open_cluster
 from evaluator.curves import Curves, read_curves
 from evaluator.evaluation import Outcome, make_jobs, run_jobs
 from evaluator.given_stems import GivenStems, find_given_stems
-from evaluator.jobs import Job, Options
+from evaluator.jobs import Options
 from evaluator.json_files import write_json
 from evaluator.options import get_parser
 from evaluator.page import write_page
 from evaluator.paper import outside
+from evaluator.progress import Progress
 from evaluator.published import read_published
 from evaluator.report import failures, make_report
 from evaluator.score_files import aggregate
-from evaluator.scores import BASELINE
 from evaluator.stem_mp4 import decode_track
 from evaluator.stop import Stop
 from evaluator.systems import System, read_systems, refuse_duplicates, refuse_missing_weights
@@ -140,22 +140,13 @@ def _evaluate(
     if cluster is not None:
         remove_drafts(args.out)
         jobs, executor = longest_first(jobs), lambda _: ClusterExecutor(cluster)
-    # In seconds of audio, so that the time left is right for songs of different lengths.
-    with tqdm(total=round(sum(map(_audio, jobs))), unit="s", desc="audio", disable=None) as bar:
-        outcome = run_jobs(
-            jobs, stop, lambda job: bar.update(_audio(job)), workers=options.workers,
-            executor=executor,
-        )  # fmt: skip
+    with Progress(jobs) as progress:
+        outcome = run_jobs(jobs, stop, progress.advance, workers=options.workers, executor=executor)
     return outcome, options
 
 
 def _names(entries: Sequence[System | GivenStems]) -> list[str]:
     return [entry.name for entry in entries]
-
-
-def _audio(job: Job) -> float:
-    # Seconds of audio; the time for a baseline is negligible.
-    return 0.0 if job.entry == BASELINE else job.song.duration
 
 
 def _cases(args: argparse.Namespace) -> list[Case]:

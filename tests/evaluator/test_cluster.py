@@ -13,7 +13,7 @@ import pytest
 import mdx.cluster.connect
 from evaluator.cluster import ClusterExecutor, open_cluster
 from evaluator.evaluation import Outcome, make_jobs, run_jobs
-from evaluator.jobs import Job, Options
+from evaluator.jobs import Job, Options, Record
 from evaluator.stop import Stop
 from evaluator.systems import read_systems
 from evaluator.test_sets import find_test_set
@@ -42,7 +42,7 @@ class Run:
     def _run(self) -> None:
         with Cluster(str(self._lab.address)) as cluster:
             outcome = run_jobs(
-                self._jobs, self._stop, lambda job: None,
+                self._jobs, self._stop, lambda *_: None,
                 executor=lambda _: ClusterExecutor(cluster, hung=self._hung),
             )  # fmt: skip
             self._outcome.append(outcome)
@@ -185,7 +185,7 @@ def test_ctrl_c_cancels_running_songs(
     test_set = find_test_set(finished_once.songs, out / "songs")
     jobs = make_jobs(test_set, read_systems([str(tiny_system)]), [], out, Options(), stop)
 
-    def interrupt(job: Job) -> None:
+    def interrupt(job: Job, record: Record) -> None:
         if job.entry == "tiny":
             raise KeyboardInterrupt
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evaluator.evaluation import make_jobs, run_jobs
-from evaluator.jobs import Job, Options, SystemJob, do_song
+from evaluator.jobs import Job, Options, Record, SystemJob, do_song
 from evaluator.stop import Stop
 from evaluator.systems import read_systems
 from evaluator.test_sets import find_test_set
@@ -44,7 +44,7 @@ def test_a_job_is_a_value(test_set: Path, tiny_system: Path, tmp_path: Path) -> 
 def test_a_spawned_process_does_the_same(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
     stop = Stop.inside(tmp_path)
     baseline, job = jobs_of(test_set, tiny_system, tmp_path / "there", stop)[:2]
-    outcome = run_jobs([baseline, job], stop, lambda job: None, executor=SPAWNED)
+    outcome = run_jobs([baseline, job], stop, lambda *_: None, executor=SPAWNED)
     there = outcome.records["tiny", "song 1"]
     here = do_song(jobs_of(test_set, tiny_system, tmp_path / "here", stop)[1])
     assert there["error"] is here["error"] is None
@@ -80,7 +80,7 @@ def test_an_error_that_ends_a_run_stops_the_songs_in_progress(
     stop = Stop.inside(tmp_path)
     jobs = jobs_of(test_set, tiny_system, tmp_path / "out", stop)
 
-    def interrupt(job: Job) -> None:
+    def interrupt(job: Job, record: Record) -> None:
         raise KeyboardInterrupt
 
     outcome = run_jobs(jobs, stop, interrupt, workers=2)

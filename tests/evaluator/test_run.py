@@ -51,7 +51,9 @@ def test_a_run_scores_what_was_written(
         expected = entry["mean"]["sdr_median_of_frames"][source]
         assert medians[source]["SDR"] == pytest.approx(expected, abs=1e-5)  # museval's rounding
         assert None not in medians[source].values()
-    printed = capsys.readouterr().out
+    printed, told = capsys.readouterr()
+    for number, row in enumerate(entry["songs"], 1):  # without a terminal, a line for each song
+        assert f"{number} of 2: tiny, {row['song']}: {row['sdr']['song']:.2f} dB\n" in told
     table = board_table(report["tables"][0])
     assert "song 1" in printed and "of limit" in printed and table in printed
     text = readme.read_text()

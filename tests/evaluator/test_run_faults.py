@@ -25,7 +25,8 @@ def test_ctrl_c_outside_the_songs_is_one_line(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(f"evaluator.run.{where}", interrupt)
     assert evaluate(finished.songs, tiny_system, finished.out, "--resume") == 130
-    assert capsys.readouterr().err.startswith("interrupted: what is finished is kept; --resume")
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("interrupted: what is finished is kept; --resume")
 
 
 def test_ctrl_c_in_an_audit_keeps_the_rest(
@@ -68,8 +69,9 @@ def test_a_bad_reference_is_named_and_does_not_affect_other_songs(
             48000 if damage == "rate" else rate,
         )
     assert evaluate(test_set, tiny_system, out, "--resume") == 1
-    *warnings, error = capsys.readouterr().err.splitlines()
-    assert error.startswith(f"error: {path}: got ") and len(warnings) == (damage == "missing")
+    *warnings, _, failed, error = capsys.readouterr().err.splitlines()
+    assert failed == "2 of 2: tiny, song 2: failed" and len(warnings) == (damage == "missing")
+    assert error.startswith(f"error: {path}: got ")
     report = read_report(out)
     (entry,) = report["systems"]
     assert [row["state"] for row in entry["songs"]] == ["scored", "failed"]
