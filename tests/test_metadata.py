@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -103,11 +104,28 @@ def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
 
 
 @pytest.mark.parametrize(("folder", "files", "most"), [
-    ("demo", 9, 8), ("synthetic", 2, 15), ("synthetic_low", 3, 22),
+    ("demo", 9, 9), ("synthetic", 2, 15), ("synthetic_low", 3, 22),
 ])  # fmt: skip
 def test_weights_in_git_are_small(folder: str, files: int, most: int) -> None:
     sizes = [path.stat().st_size for path in (MODELS / "weights" / folder).iterdir()]
     assert len(sizes) == files and sum(sizes) <= most * 1_000_000
+
+
+def test_weights_in_git_name_a_clean_commit() -> None:
+    entries = read_manifest(MODELS / "weights")
+    made_here = {name: entry for name, entry in entries.items() if name.startswith(OURS)}
+    trained = {name: entry.commit for name, entry in made_here.items() if not entry.parent}
+    assert len(trained) >= 8
+    for name, commit in trained.items():
+        assert commit and re.fullmatch("[0-9a-f]{40}", commit), f"{name}: {commit}"
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the history, not only the files")
+def test_the_commits_of_weights_in_git_are_ancestors_of_this_one() -> None:
+    entries = read_manifest(MODELS / "weights").values()
+    for commit in {entry.commit for entry in entries if entry.commit}:
+        command = ["git", "-C", str(ROOT), "merge-base", "--is-ancestor", commit, "HEAD"]
+        assert subprocess.run(command, check=False).returncode == 0, commit
 
 
 @pytest.mark.parametrize("name", system_names())
