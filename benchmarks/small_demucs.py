@@ -83,7 +83,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--songs", type=Path, required=True, help="in MUSDB18-HQ layout")
     parser.add_argument("--out", type=Path, default=OUT, help="(default: %(default)s)")
     parser.add_argument("--channels", type=int, default=8, help="(default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=600, help="(default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=200, help="(default: %(default)s)")
     return parser
 
 
