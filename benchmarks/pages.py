@@ -19,7 +19,6 @@ from evaluator.children import ROOT
 from evaluator.tables import markdown_table
 
 SONGS = "out/demo/songs/test"
-PERFORMANCE = ("--page", "docs/performance.md")
 LONG = "out/demucs/long"
 
 
@@ -57,7 +56,7 @@ PARTS = {
         "-m benchmarks.small_demucs --songs out/demucs/songs/train",
         f"-m benchmarks.demucs_v2 --judge out/demucs/small.onnx {LONG}/test/test-4-000/mixture.wav "
         "--seconds 120 --segments 20,40 --overlaps 0.5,0.25 --batches 1,2 --runs 1 "
-        f"{' '.join(PERFORMANCE)}",
+        "--page docs/performance.md",
     )),
     "limit": Part("docs/time-limit.md, by hand", 17, ("-m benchmarks.limit",)),
     "audit": Part("docs/time-limit.md, by hand", 17, (
