@@ -1,15 +1,21 @@
 """A plot of published SDR against the share of the time limit."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.balance.contenders import Run, published_sdr
 from benchmarks.balance.measure import SONGS, Figures, title_of
 from benchmarks.balance.tables import is_published, shares
 from benchmarks.figures.style import figure, save
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import BboxBase
+
 OURS = "#1f6fb4"
 OTHERS = "#8a8a8a"
 LIMIT = "#c0392b"
+SIDES = (("left", 1, 1), ("left", 1, -1), ("right", -1, 1), ("right", -1, -1))  # of a point
 
 
 def draw_balance(figures: Figures, runs: list[Run], path: Path) -> None:
@@ -19,20 +25,38 @@ def draw_balance(figures: Figures, runs: list[Run], path: Path) -> None:
     """
     measured, longest = figures.values["machine"]["seconds"], max(SONGS.values())
     canvas, axes = figure(width=7.2, height=4.4)
+    axes.set_xscale("log")
+    points = []
     for run in runs:
         known, sdr = figures.of(run), published_sdr(run.system)
         if not known["runs"] or sdr is None or not is_published(run):
             continue
         _, share = shares(known, measured, longest)
         ours = run.system in ("mdx_net", "mdx_net_no_mixer", "leaderboard_a")
-        colour = OURS if ours else OTHERS
-        axes.plot(share, sdr, "o", color=colour, markersize=7)
-        axes.annotate(title_of(run), (share, sdr), (6, 5), textcoords="offset points", fontsize=8)
+        axes.plot(share, sdr, "o", color=OURS if ours else OTHERS, markersize=7)
+        points.append((title_of(run), share, sdr))
     axes.axvline(1, color=LIMIT, linewidth=1.2)
     axes.annotate("the limit", (1, axes.get_ylim()[0]), (4, 4), textcoords="offset points",
                   color=LIMIT, fontsize=8)  # fmt: skip
-    axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("share of the time limit (1.57 x the duration), measured here")
     axes.set_ylabel("published SDR, mean of four sources (dB)")
+    canvas.draw_without_rendering()  # the layout, by which names are placed
+    _name_points(axes, points)
     save(canvas, path)
+
+
+def _name_points(axes: "Axes", points: list[tuple[str, float, float]]) -> None:
+    # The first side of a point on which its name covers no point and no other name, or the last.
+    taken: list[BboxBase] = [line.get_window_extent() for line in axes.lines[:-1]]  # the limit
+    for name, share, sdr in points:
+        for side, across, down in SIDES:
+            label = axes.annotate(
+                name, (share, sdr), (6 * across, 5 * down), textcoords="offset points",
+                fontsize=8, ha=side, va="bottom" if down > 0 else "top",
+            )  # fmt: skip
+            box = label.get_window_extent()
+            if not any(box.overlaps(other) for other in taken) or (across, down) == SIDES[-1][1:]:
+                taken.append(box)
+                break
+            label.remove()
