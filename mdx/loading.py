@@ -11,10 +11,11 @@ from mdx.combine.rest import Rest
 from mdx.errors import ConfigError, NetworkError, WeightsError
 from mdx.estimators.front_ends import front_end_of, has_fixed_input, load_estimator
 from mdx.estimators.protocol import Estimator, with_batch
+from mdx.estimators.stem_filter import load_filter
 from mdx.limit.ladder import Ladder
 from mdx.limit.levels import choose_levels
 from mdx.runtimes.runtime import Runtime
-from mdx.systems.spec import EstimatorSpec, QualityLevel, SystemSpec
+from mdx.systems.spec import FILTER, EstimatorSpec, QualityLevel, SystemSpec
 from mdx.systems.weights import name_for, require_files
 
 log = logging.getLogger(__name__)
@@ -68,9 +69,13 @@ def load_ladder(
         kept.append(level)
     with _errors_within(where):
         combiners = _load_combiners(spec, folder, top)
+        last = None
+        if spec.filter is not None and set(top.estimators or ()) == set(spec.names):
+            last = load_filter(spec.filter, spec.stems, workers=runtime.workers)
     return Ladder(
         spec.stems, tuple(kept), estimators, combiners,
         needed=frozenset(spec.names) - spec.set_aside,
+        filter=last,
     )  # fmt: skip
 
 
@@ -102,7 +107,8 @@ def _errors_within(where: object) -> Iterator[None]:
 def _load_combiners(spec: SystemSpec, folder: Path, top: QualityLevel) -> tuple[Combiner, ...]:
     # A Mixer that no level uses need not be there.
     unused = spec.mixer is not None and not top.mixer
-    steps = [step for step in spec.combine if step.kind != "mixer" or not unused]
+    left_out = {FILTER, "mixer"} if unused else {FILTER}
+    steps = [step for step in spec.combine if step.kind not in left_out]
     combiners = [load_combiner(step, folder, spec.stems) for step in steps]
     # Under a time limit, stems may lack an estimator.
     rest = [] if any(step.kind == Rest.kind for step in steps) else [Rest(spec.stems)]

@@ -44,11 +44,15 @@ class Pipeline:
         estimators: Sequence[Estimator],
         combiners: Sequence[Combiner],
         *,
+        last: Estimator | None = None,
         listeners: Sequence[SegmentListener] = (),
         stages: Stages | None = None,
         normalisations: Mapping[str, Normalisation] | None = None,
     ) -> None:
-        """`combiners` must end with all `stems`; `normalisations` are the song's, by kind."""
+        """`combiners` must end with all `stems`; `normalisations` are the song's, by kind.
+
+        `last` is the filter that all stems go through in the end, together with the mixture.
+        """
         self._stems = tuple(stems)
         self._combiners = tuple(combiners)
         self._stages = stages or Stages()
@@ -62,6 +66,9 @@ class Pipeline:
             )
             for estimator in estimators
         }  # fmt: skip
+        self._filter = None
+        if last is not None:
+            self._filter = OverlapAdd(last, listeners=listeners, stages=self._stages)
         self._leader = _find_leader(estimators)
         self._ahead = Fifo()  # mixture that is buffered for the leader
         self._waiting = {name: Fifo() for name in (None, *self._streams)}  # None: the mixture
@@ -85,7 +92,10 @@ class Pipeline:
         for name, stream in self._streams.items():
             if name != self._leader:
                 self._waiting[name].put(stream.finish())
-        return np.concatenate([*found, self._take()], axis=2)
+        found.append(self._take())
+        if self._filter is not None:
+            found.append(self._filter.finish())
+        return np.concatenate(found, axis=2)
 
     def _follow(self, estimates: Audio) -> Audio:
         # The leader's finished stems in, then the others run. Shape: (makes, 2, n) -> (stems, 2, m)
@@ -104,13 +114,13 @@ class Pipeline:
                 self._waiting[name].put(stream.push(mix))
 
     def _take(self) -> Audio:
-        # What is ready in all streams. Shape: (stems, 2, n)
+        # What is ready in all streams, or in the filter behind them. Shape: (stems, 2, n)
         ready = min(fifo.samples for fifo in self._waiting.values())
         pieces = [self._combine(min(PIECE, ready - at)) for at in range(0, ready, PIECE)]
         return np.concatenate([self._nothing(), *pieces], axis=2)
 
     def _combine(self, samples: int) -> Audio:
-        # Shape: (stems, 2, samples)
+        # Shape: (stems, 2, samples), or what the filter makes of them
         found = {name: fifo.take(samples) for name, fifo in self._waiting.items()}
         mix = found[None]
         parts = {
@@ -127,6 +137,8 @@ class Pipeline:
                 aside = None if step.estimator is None else parts.get(step.estimator)
                 stems = step(stems, aside, mix)
         together = np.stack([stems[stem] for stem in self._stems])
+        if self._filter is not None:
+            together = self._filter.push(np.concatenate([*together, mix]))
         check_finite(together)
         return together
 

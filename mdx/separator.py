@@ -85,6 +85,9 @@ class Separator:
         costs = None
         if limited:
             costs = {key: segment_cost(part) for key, part in ladder.estimators.items()}
+            if ladder.filter is not None:
+                seconds = segment_cost(ladder.filter)
+                costs |= {(it.precision, ladder.filter.name): seconds for it in ladder.levels}
         return cls(ladder, threads=backend.workers, sources=sources, costs=costs)
 
     def separate(

@@ -9,7 +9,7 @@ from mdx.combine.protocol import Combiner
 from mdx.combine.rest import Rest
 from mdx.combine.sum import Sum
 from mdx.errors import ConfigError
-from mdx.systems.spec import SOURCES, CombinerSpec, require
+from mdx.systems.spec import FILTER, SOURCES, CombinerSpec, require
 from mdx.systems.weights import read_weights
 
 Open = Callable[[CombinerSpec, Path, Sequence[str]], Combiner]
@@ -46,6 +46,7 @@ def _open_sum(spec: CombinerSpec, folder: Path, stems: Sequence[str]) -> Combine
     return Sum(spec.estimator)
 
 
+# Steps that take any block of samples. A filter, which takes segments, is an estimator's relative.
 COMBINERS: Mapping[str, Open] = {
     "mixer": _open_mixer, "blend": _open_blend, "sum": _open_sum, "rest": _open_rest,
 }  # fmt: skip
@@ -57,7 +58,7 @@ def load_combiner(spec: CombinerSpec, folder: Path, stems: Sequence[str]) -> Com
     Raises ConfigError for unknown kinds and options, WeightsError.
     """
     if spec.kind not in COMBINERS:
-        known = f"one of {', '.join(COMBINERS)}"
+        known = f"one of {', '.join((*COMBINERS, FILTER))}"
         raise ConfigError("combine: kind", got=f"'{spec.kind}'", expected=known)
     return COMBINERS[spec.kind](spec, folder, stems)
 

@@ -46,7 +46,10 @@ class OverlapAdd:
         self._weights: Audio = np.zeros(0, dtype=np.float32)
 
     def push(self, block: Audio) -> Audio:
-        """Take the next samples of the song. Shape: (2, n) -> (stems, 2, m), finished by them."""
+        """Take the next samples of the song.
+
+        Shape: (channels, n) -> (stems, 2, m), finished by them
+        """
         self._blocks.append(self._normalisation.apply(block) if self._normalisation else block)
         self._end += block.shape[1]
         finished = [self._nothing]

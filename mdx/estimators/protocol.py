@@ -9,7 +9,7 @@ import numpy as np
 from mdx.errors import ConfigError
 from mdx.runtimes.network import Network, PolarityAverage
 from mdx.stages import Stages
-from mdx.systems.spec import Audio
+from mdx.systems.spec import CHANNELS, Audio
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Geometry:
     grain: int = 1  # the unit in which time grows with length: one patch of a network, in samples
     passes: int = 1  # calls for the same segment, whose estimates are averaged
     skip_silence: bool = True  # digital silence skips the network and is silent in every stem
+    channels: int = CHANNELS  # of what is cut: the song's, or more where stems come with it
 
     def __post_init__(self) -> None:
         if not 1 <= self.step <= self.segment:
@@ -73,7 +74,8 @@ class Estimator(Protocol):
         """Estimate the stems of segments with their context; `rng` is the song's own.
 
         The caller may write to the result.
-        Shape: (batch, 2, before + n + after) -> (batch, len(makes), 2, n), n at most `segment`
+        Shape: (batch, channels, before + n + after) -> (batch, len(makes), 2, n), n at most
+        `segment`, channels 2 except where the geometry has others
         """
         ...
 

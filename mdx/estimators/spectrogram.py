@@ -11,7 +11,6 @@ import numpy as np
 
 from mdx.errors import NetworkError
 from mdx.estimators.chunks import GEOMETRIES
-from mdx.estimators.ratio_mask import masked
 from mdx.estimators.stft import Stft, StftSpec
 from mdx.runtimes.network import FLOAT32, Network
 from mdx.stages import Stages
@@ -35,7 +34,6 @@ class SpectrogramOptions:
     trim: int | None = None  # kuielab: samples that a chunk loses at either end; None: n_fft / 2
     gain: float = 1.0  # of the estimate
     hidden_bins: int = 0  # the lowest ones, which are replaced by zeros in the network's input
-    mask: float = 0.0  # share of the mixture under a ratio mask in what is returned
     first_bin: int = 0  # where the estimate's own band begins; another estimator makes the rest
 
     def __post_init__(self) -> None:
@@ -46,7 +44,6 @@ class SpectrogramOptions:
         require(self.trim is None or self.trim >= 0, "trim", self.trim, "samples, 0 or more")
         require(0 < self.gain < np.inf, "gain", self.gain, "a number above 0")
         require(self.hidden_bins >= 0, "hidden_bins", self.hidden_bins, "0 or more")
-        require(0 <= self.mask <= 1, "mask", self.mask, "a share of 0 to 1")
         require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
 
 
@@ -70,8 +67,6 @@ class Spectrogram:
         impossible sizes.
         """
         assert spec.weights is not None
-        several = options.mask == 0 or len(spec.makes) > 1
-        require(several, f"{spec.name}: mask", options.mask, "none for a network of one stem")
         self.name, self.makes = spec.name, spec.makes
         self.network: Network | None = network
         dim_f, dim_t = check_layout(spec.weights, network, len(spec.makes))
@@ -113,8 +108,6 @@ class Spectrogram:
             assert self.network is not None
             found = self.network(spectrogram[np.newaxis])[0]
             found = found.reshape(len(self.makes), *spectrogram.shape)
-            if self._options.mask:
-                found = masked(found, spectrogram, self._options.mask)
             found[:, :, : self._options.first_bin] = 0
         with stages.time("istft"):
             stems = np.stack([self._stft.inverse(stem) for stem in found])

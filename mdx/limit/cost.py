@@ -6,7 +6,7 @@ import numpy as np
 
 from mdx.estimators.protocol import Estimator
 from mdx.stages import Stages
-from mdx.systems.spec import CHANNELS, SAMPLE_RATE
+from mdx.systems.spec import SAMPLE_RATE
 
 ENOUGH = 0.1  # seconds over which a cost is measured; at least one call
 PROBE = 2 * SAMPLE_RATE  # samples that suffice if time grows with length
@@ -21,7 +21,7 @@ def segment_cost(estimator: Estimator) -> float:
     probe = -(-PROBE // geometry.grain) * geometry.grain
     length = geometry.segment if estimator.fixed_length else min(geometry.segment, probe)
     rng = np.random.default_rng(0)
-    shape = (geometry.batch, CHANNELS, geometry.before + length + geometry.after)
+    shape = (geometry.batch, geometry.channels, geometry.before + length + geometry.after)
     segments = rng.uniform(-0.1, 0.1, shape).astype(np.float32)
     fastest, started = float("inf"), time.monotonic()
     while fastest == float("inf") or time.monotonic() - started < ENOUGH:

@@ -43,7 +43,8 @@ class Deadline:
     ) -> None:
         """`started` is the clock's reading when the song's time began; `song` names it in warnings.
 
-        Every level names its estimators, and the last has none; `geometries` has all of them.
+        Every level names its estimators, and the last has none. `geometries` has all of them, and
+        a filter behind them, which runs at levels with all estimators of the first.
         """
         self._clock, self._song = clock, song
         self._started = started
@@ -155,5 +156,6 @@ class Deadline:
 
     def _plan(self, samples: int) -> None:
         self._samples = samples
-        names = self._levels[self._index].estimators or ()
-        self._segments = {name: self._geometries[name].count(samples) for name in names}
+        names, every = (self._levels[at].estimators or () for at in (self._index, 0))
+        running = self._geometries if names == every else names
+        self._segments = {name: self._geometries[name].count(samples) for name in running}

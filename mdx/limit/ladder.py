@@ -27,10 +27,21 @@ class Ladder:
     estimators: Estimators
     combiners: tuple[Combiner, ...]
     needed: frozenset[str]  # estimators without which combiners that need all of them are left out
+    # What all stems go through in the end, together with the mixture, if every estimator runs.
+    filter: Estimator | None = None
 
     def running(self, level: QualityLevel) -> list[Estimator]:
         """The estimators of a level."""
         return [self.estimators[level.precision, name] for name in level.estimators or ()]
+
+    def filter_of(self, level: QualityLevel) -> Estimator | None:
+        """The filter, at levels with all estimators of the best one."""
+        return self.filter if level.estimators == self.levels[0].estimators else None
+
+    def parts(self, level: QualityLevel) -> list[Estimator]:
+        """The estimators of a level, and its filter if it has one."""
+        last = self.filter_of(level)
+        return self.running(level) if last is None else [*self.running(level), last]
 
     def open(
         self,
@@ -47,13 +58,13 @@ class Ladder:
         if level.both_polarities:
             estimators = [polarity_averaged(estimator) for estimator in estimators]
         return Pipeline(
-            self.stems, estimators, combiners,
+            self.stems, estimators, combiners, last=self.filter_of(level),
             listeners=listeners, stages=stages, normalisations=normalisations,
         )  # fmt: skip
 
     def count_segments(self, level: QualityLevel, samples: int) -> int:
-        """Number of segments of all estimators of a level for so many samples."""
-        return sum(part.geometry.count(samples) for part in self.running(level))
+        """Number of segments of all parts of a level for so many samples."""
+        return sum(part.geometry.count(samples) for part in self.parts(level))
 
     def describe(self) -> list[dict[str, Any]]:
         """Each level as plain fields, with a label for people."""
@@ -77,8 +88,8 @@ class Ladder:
 
     @property
     def geometries(self) -> dict[str, Geometry]:
-        """How each estimator cuts a song, whatever the precision."""
-        return {part.name: part.geometry for part in self.running(self.levels[0])}
+        """How each estimator and the filter cut a song, whatever the precision."""
+        return {part.name: part.geometry for part in self.parts(self.levels[0])}
 
     @property
     def normalise_by(self) -> frozenset[str]:

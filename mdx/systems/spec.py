@@ -23,6 +23,7 @@ LEADERBOARDS = ("A", "B", "none")
 # Training data that the challenge's rules mention; any other is named in free words.
 MUSDB18_TRAIN = "MUSDB18-HQ train"
 MUSDB18_TEST = "MUSDB18-HQ test"
+FILTER = "wiener"  # the kind of the only step that works on segments: the last one, if any
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,10 @@ class SystemSpec:
                 expected = "one estimator a stem, or a blend or sum of both"
                 require(stem not in made, estimator.name, twice, expected)
                 made[stem] = estimator.name
+        kinds = [step.kind for step in self.combine]
+        fine = FILTER not in kinds[:-1]
+        expected = f"{FILTER} as the last step alone"
+        require(fine, "combine", f"the steps {', '.join(kinds)}", expected)
         rest = any(step.kind == "rest" for step in self.combine)
         missing = [stem for stem in self.stems if stem not in made]
         expected = "an estimator for every stem, or the combiner rest"
@@ -175,6 +180,11 @@ class SystemSpec:
     def mixer(self) -> str | None:
         """Name of the Mixer in the manifest; None if the system has none."""
         return next((step.weights for step in self.combine if step.kind == "mixer"), None)
+
+    @property
+    def filter(self) -> CombinerSpec | None:
+        """The filter that all stems go through in the end; None if the system has none."""
+        return next((step for step in self.combine if step.kind == FILTER), None)
 
     @property
     def files(self) -> list[str]:

@@ -130,6 +130,32 @@ def test_both_polarities_cost_twice() -> None:
     assert deadline.forecast() == pytest.approx(32 + 10 * OVERHEAD)
 
 
+def test_a_filter_counts_where_all_estimators_run() -> None:
+    clock = Clock()
+    costs = {**COSTS, ("float32", "wiener"): 0.3, ("int8", "wiener"): 0.3}
+    geometries = {**GEOMETRIES, "wiener": Geometry(6 * SAMPLE_RATE, 5 * SAMPLE_RATE, nested=False)}
+    deadline = Deadline(1000, LEVELS, costs, geometries, started=clock.now, clock=clock)
+    for networks, filters in ((16, 2), (4, 2), (1, 0)):
+        deadline.begin(11 * SAMPLE_RATE)  # two segments of the filter, three of each network
+        assert deadline.forecast() == pytest.approx(networks * 1.5 + filters * 0.3 + 11 * OVERHEAD)
+    for _ in range(3):
+        deadline.skip_segment("vocals", count=1)
+    assert deadline.forecast() == 0
+
+
+def test_the_last_seconds_wait_for_the_filter() -> None:
+    clock = Clock()
+    costs = {("float32", "vocals"): 1.0, ("float32", "wiener"): 1.0}
+    geometries = dict.fromkeys(("vocals", "wiener"), GEOMETRIES["vocals"])
+    levels = (QualityLevel(estimators=("vocals",)), LAST_RESORT)
+    deadline = Deadline(10, levels, costs, geometries, started=clock.now, clock=clock)
+    deadline.begin(5 * SAMPLE_RATE)
+    work(deadline, clock, "vocals", 1)
+    clock.now += 8
+    with pytest.raises(TooSlow):
+        deadline.before_segment("wiener")
+
+
 def test_a_call_may_have_several_segments() -> None:
     clock = Clock()
     deadline = make(1000, clock)

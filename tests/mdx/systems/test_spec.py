@@ -96,7 +96,13 @@ def test_a_wrong_estimator_is_refused(
 @pytest.mark.parametrize(
     ("combine", "message"),
     [
-        ([{"kind": "magic"}], "kind: got 'magic', expected one of mixer, blend, sum, rest"),
+        ([{"kind": "magic"}], "kind: got 'magic', expected one of mixer, blend, sum, rest, wiener"),
+        (
+            [{"kind": "wiener"}, {"kind": "rest"}],
+            "combine: got the steps wiener, rest, expected wiener as the last step alone",
+        ),
+        ([{"kind": "wiener"}, {"kind": "wiener"}], "got the steps wiener, wiener"),
+        ([{"kind": "wiener", "n_fft": 64}], "wiener: .*hop"),
         ([{"weights": "mixer.npz"}], "the key 'kind'"),
         ([{"kind": "mixer"}], "mixer: got no weights"),
         ([{"kind": "mixer", "weights": "mixer.npz", "gain": 2}], "unknown key"),

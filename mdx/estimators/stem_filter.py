@@ -1,0 +1,150 @@
+"""The multichannel Wiener filter behind a system: its stems claim their shares of the mixture.
+
+Estimates need not add up to the mixture, and what one stem gets wrong another may have right. The
+filter models every stem as Gaussian, with its estimated power in each bin and frame, and with one
+spatial covariance for each bin: where the stem lies between left and right.
+
+Source: Nugraha et al., "Multichannel music separation with deep neural networks" (EUSIPCO 2016),
+one EM iteration, as in mdx.estimators.wiener; but estimates here have phases of their own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mdx.estimators.protocol import Geometry
+from mdx.estimators.stft import Stft, StftSpec
+from mdx.runtimes.network import Network
+from mdx.stages import Stages
+from mdx.systems.mappings import build
+from mdx.systems.spec import CHANNELS, FILTER, Audio, CombinerSpec, require
+
+Complex = npt.NDArray[np.complex64]
+BLOCK = 512  # bins that are filtered at a time: these fit into the CPU's cache
+# What is added to the mixture's covariance, which two channels that are alike make singular:
+REGULARISATION = 1e-4  # of its trace
+FLOOR = 1e-18  # far below the power of 16 bits; its square is still a normal float32
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """The options of the step in a system."""
+
+    n_fft: int  # samples
+    hop: int  # samples
+    segment: int  # frames over which the spatial covariances are computed
+    share: float = 1.0  # of the filtered stems in what is returned; the rest is the estimates
+
+    def __post_init__(self) -> None:
+        require(0 < self.share <= 1, "wiener: share", self.share, "a number above 0, at most 1")
+
+
+class StemFilter:
+    """The last step of a system; an Estimator whose segments hold its stems and the mixture.
+
+    Neighbouring segments overlap by n_fft samples, over which one fades into the next.
+    """
+
+    name = FILTER
+    normalise: str | None = None
+    fixed_length = True
+    network: Network | None = None
+
+    def __init__(self, options: FilterOptions, stems: Sequence[str], *, workers: int) -> None:
+        """`workers` are threads of the STFT; raises ConfigError for impossible sizes."""
+        self.makes = tuple(stems)
+        size = StftSpec(options.n_fft, options.hop, options.n_fft // 2 + 1, options.segment)
+        self.geometry = Geometry(
+            size.chunk, size.step, window="triangle", nested=False,
+            channels=CHANNELS * (len(self.makes) + 1),
+        )  # fmt: skip
+        self._stft = Stft(size, workers=workers)
+        self._share = np.float32(options.share)
+
+    def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
+        """See mdx.estimators.protocol.Estimator; the mixture's channels come last.
+
+        Shape: (batch, 2 * stems + 2, n) -> (batch, stems, 2, n)
+        """
+        del rng
+        return np.stack([self._filter(segment, stages) for segment in segments])
+
+    def _filter(self, segment: Audio, stages: Stages) -> Audio:
+        # Shape: (2 * stems + 2, n) -> (stems, 2, n)
+        held = segment.shape[1]
+        padded = np.pad(segment, ((0, 0), (0, self._stft.spec.chunk - held)))
+        signals = padded.reshape(-1, CHANNELS, self._stft.spec.chunk)
+        with stages.time("stft"):
+            spectra = self._forward(signals)
+        with stages.time(self.name):
+            for start in range(0, spectra.shape[2], BLOCK):
+                part = spectra[:, :, start : start + BLOCK]
+                part[:-1] = wiener(part[:-1], part[-1])
+        with stages.time("istft"):
+            stems = signals[:-1].copy()
+            for stem, spectrum in zip(stems, spectra, strict=False):  # without the mixture
+                stem += self._share * (self._inverse(spectrum) - stem)
+        return stems[:, :, :held]
+
+    def _forward(self, signals: Audio) -> Complex:
+        # Real and imaginary parts to complex numbers. Shape: (n, 2, chunk) -> (n, 2, F, T)
+        size = self._stft.spec
+        shape = (len(signals), CHANNELS, size.dim_f, size.dim_t)
+        spectra: Complex = _bins_contiguous(shape, np.complex64)
+        for signal, spectrum in zip(signals, spectra, strict=True):
+            parts = self._stft.forward(signal).reshape(CHANNELS, 2, size.dim_f, size.dim_t)
+            spectrum.real, spectrum.imag = parts[:, 0], parts[:, 1]
+        return spectra
+
+    def _inverse(self, spectrum: Complex) -> Audio:
+        # Shape: (2, F, T) -> (2, chunk)
+        size = self._stft.spec
+        parts = _bins_contiguous((CHANNELS, 2, size.dim_f, size.dim_t), np.float32)
+        parts[:, 0], parts[:, 1] = spectrum.real, spectrum.imag
+        return self._stft.inverse(parts.reshape(2 * CHANNELS, size.dim_f, size.dim_t))
+
+
+def wiener(estimates: Complex, mix: Complex) -> Complex:
+    """Every stem's expected part of a mixture, whose parts add up to it where any stem sounds.
+
+    Shape: (stems, 2, F, T), (2, F, T) -> (stems, 2, F, T)
+    """
+    power = np.square(estimates.real).sum(axis=1) + np.square(estimates.imag).sum(axis=1)
+    # Spatial covariances with trace 1, each (stems, F, 1).
+    total = power.sum(axis=-1, keepdims=True) + np.float32(FLOOR)
+    left = np.square(np.abs(estimates[:, 0])).sum(axis=-1, keepdims=True) / total
+    right = np.square(np.abs(estimates[:, 1])).sum(axis=-1, keepdims=True) / total
+    cross = (estimates[:, 0] * estimates[:, 1].conj()).sum(axis=-1, keepdims=True) / total
+    # The mixture's covariance, each (F, T).
+    both_left, both_right = (power * left).sum(axis=0), (power * right).sum(axis=0)
+    floor = np.float32(REGULARISATION) * (both_left + both_right) + np.float32(FLOOR)
+    both_left, both_right, both_cross = (
+        both_left + floor, both_right + floor, (power * cross).sum(axis=0)
+    )  # fmt: skip
+    determinant = both_left * both_right - np.square(np.abs(both_cross))
+    # The mixture under the inverse of its covariance.
+    first = (both_right * mix[0] - both_cross * mix[1]) / determinant
+    second = (both_left * mix[1] - both_cross.conj() * mix[0]) / determinant
+    found = np.empty_like(estimates)
+    found[:, 0] = power * (left * first + cross * second)
+    found[:, 1] = power * (cross.conj() * first + right * second)
+    return found
+
+
+def load_filter(spec: CombinerSpec, stems: Sequence[str], *, workers: int) -> StemFilter:
+    """The filter of a system that makes these stems; raises ConfigError for wrong options.
+
+    `workers` are threads of its STFT.
+    """
+    for key, got in (("weights", spec.weights), ("estimator", spec.estimator)):
+        require(got is None, f"{spec.kind}: {key}", f"'{got}'", "none: it filters all stems")
+    return StemFilter(build(FilterOptions, spec.options, spec.kind), stems, workers=workers)
+
+
+def _bins_contiguous(shape: tuple[int, ...], dtype: type) -> npt.NDArray[Any]:
+    # In memory as Stft has its spectrograms. Shape: (..., F, T)
+    *axes, bins, frames = shape
+    return np.empty((*axes, frames, bins), dtype).swapaxes(-1, -2)
