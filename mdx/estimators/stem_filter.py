@@ -79,13 +79,13 @@ class StemFilter:
         signals = padded.reshape(-1, CHANNELS, self._stft.spec.chunk)
         with stages.time("stft"):
             spectra = self._forward(signals)
-        with stages.time(self.name):
+        with stages.time("combine"):
             for start in range(0, spectra.shape[2], BLOCK):
                 part = spectra[:, :, start : start + BLOCK]
                 part[:-1] = wiener(part[:-1], part[-1])
         with stages.time("istft"):
             stems = signals[:-1].copy()
-            for stem, spectrum in zip(stems, spectra, strict=False):  # without the mixture
+            for stem, spectrum in zip(stems, spectra[:-1], strict=True):
                 stem += self._share * (self._inverse(spectrum) - stem)
         return stems[:, :, :held]
 
@@ -141,6 +141,7 @@ def load_filter(spec: CombinerSpec, stems: Sequence[str], *, workers: int) -> St
     """
     for key, got in (("weights", spec.weights), ("estimator", spec.estimator)):
         require(got is None, f"{spec.kind}: {key}", f"'{got}'", "none: it filters all stems")
+    require(len(stems) > 1, spec.kind, "one stem", "several, which share the mixture")
     return StemFilter(build(FilterOptions, spec.options, spec.kind), stems, workers=workers)
 
 

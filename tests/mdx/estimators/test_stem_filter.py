@@ -155,3 +155,8 @@ def test_its_segments_are_those_of_its_frames() -> None:
 def test_a_filter_that_does_not_fit_is_refused(step: CombinerSpec, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_filter(step, NAMES, workers=1)
+
+
+def test_one_stem_has_nothing_to_share() -> None:
+    with pytest.raises(ConfigError, match="wiener: got one stem, expected several"):
+        load_filter(options(), ("vocals",), workers=1)
