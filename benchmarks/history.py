@@ -1,6 +1,6 @@
 """`python -m benchmarks.history`: changes in speed and memory since the last recorded run.
 
-It runs a few commands with the demo system and prints medians of interleaved runs, relative to the
+It runs a few commands with the default system and prints medians of interleaved runs, relative to the
 latest recorded run on the same kind of CPU. `--record` adds this run to benchmarks/history.jsonl.
 The exit code is always 0: machines are shared, and a person must interpret the ratios.
 """
@@ -20,6 +20,7 @@ from benchmarks.startup import first_chunk_seconds
 from evaluator.tables import markdown_table
 from mdx.files import write_atomically
 from mdx.machine import available_cpus, cpu_model
+from mdx.systems.find import DEFAULT_SYSTEM
 from training.origin import git_commit
 
 PATH = Path(__file__).with_name("history.jsonl")
@@ -40,7 +41,7 @@ def measure(runs: int) -> Figures:
                 usage = separate(song, Path(name) / "out", precision)
                 row[f"{precision}, time"] = usage.seconds / unit
                 row[f"{precision}, MB"] = usage.megabytes
-            row["start to first chunk"] = first_chunk_seconds("demo", song, Path(name)) / unit
+            row["start to first chunk"] = first_chunk_seconds(DEFAULT_SYSTEM, song, Path(name)) / unit
             found.append(row)
     return {key: median(row[key] for row in found) for key in found[0]}
 
