@@ -1,7 +1,8 @@
 """`python -m benchmarks.history`: changes in speed and memory since the last recorded run.
 
-It runs a few commands with the default system and prints medians of interleaved runs, relative to the
-latest recorded run on the same kind of CPU. `--record` adds this run to benchmarks/history.jsonl.
+It runs a few commands with the default system and prints medians of interleaved runs, relative to
+the latest recorded run on the same kind of CPU. `--record` adds this run to
+benchmarks/history.jsonl.
 The exit code is always 0: machines are shared, and a person must interpret the ratios.
 """
 
@@ -41,7 +42,8 @@ def measure(runs: int) -> Figures:
                 usage = separate(song, Path(name) / "out", precision)
                 row[f"{precision}, time"] = usage.seconds / unit
                 row[f"{precision}, MB"] = usage.megabytes
-            row["start to first chunk"] = first_chunk_seconds(DEFAULT_SYSTEM, song, Path(name)) / unit
+            start = first_chunk_seconds(DEFAULT_SYSTEM, song, Path(name))
+            row["start to first chunk"] = start / unit
             found.append(row)
     return {key: median(row[key] for row in found) for key in found[0]}
 

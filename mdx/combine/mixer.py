@@ -17,6 +17,9 @@ from mdx.systems.spec import CHANNELS, SOURCES, Audio
 ROWS = len(SOURCES) * CHANNELS
 COLUMNS = ROWS + CHANNELS  # the mixture's two channels come last
 KEY = "weight"  # of the array in a .npz
+# Samples in one product: so few that no BLAS divides them among threads, which would make the
+# rounding depend on the number of CPUs.
+BLOCK = 2048
 TORCH_STORAGE = re.compile(r"[^/]+/data/\d+")
 TORCH_KEYS = (b"linear.weight", b"mixing_layer.weight")
 
@@ -31,7 +34,11 @@ class Mixer:
 
     def __call__(self, stems: Audio, mix: Audio) -> Audio:
         """Shape: stems (4, 2, samples), mix (2, samples) -> (4, 2, samples)."""
-        mixed: Audio = self.matrix @ np.concatenate([stems.reshape(ROWS, -1), mix])
+        columns = np.concatenate([stems.reshape(ROWS, -1), mix])
+        mixed = np.empty((ROWS, columns.shape[1]), dtype=np.float32)
+        for start in range(0, columns.shape[1], BLOCK):
+            block = slice(start, start + BLOCK)
+            np.matmul(self.matrix, columns[:, block], out=mixed[:, block])
         return mixed.reshape(stems.shape)
 
 

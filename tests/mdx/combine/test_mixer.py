@@ -4,6 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from mdx.combine.mixer import Mixer, read_mixer
 from mdx.errors import WeightsError
@@ -27,6 +28,20 @@ def checkpoint(state: dict[str, torch.Tensor]) -> bytes:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("samples", [1, 2047, 2048, 2049, 2**17 + 77])
+def test_the_number_of_cpus_does_not_change_its_rounding(samples: int) -> None:
+    rng = np.random.default_rng(samples)
+    stems = rng.standard_normal((4, 2, samples)).astype(np.float32)
+    mix = rng.standard_normal((2, samples)).astype(np.float32)
+    mixer, found = Mixer(random_matrix()), []
+    for threads in (1, 2, 4):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(mixer(stems, mix))
+    assert all(np.array_equal(other, found[0]) for other in found)
+    expected = random_matrix().astype(float) @ np.concatenate([stems.reshape(8, -1), mix])
+    assert found[0].reshape(8, -1) == pytest.approx(expected, abs=1e-5)
 
 
 def test_equals_the_module_in_torch() -> None:
