@@ -46,6 +46,7 @@ PARTS = {
     "start": Part("docs/performance.md, by hand", 1, (
         "-m benchmarks.startup --system synthetic", "-m benchmarks.startup --system demo",
     )),
+    "cluster": Part("docs/cluster.md, by hand", 3, ("-m benchmarks.cluster",)),
     "demo_songs": Part("docs/demo-songs-and-packs.md, by hand", 4, (
         "-m demo --out out/inspect --train 36 --test 12 --seconds 30 --seed 1",
         "-m demo.inspect out/inspect",
