@@ -16,6 +16,9 @@ from models.onnx_graph import onnx_graph
 from models.prepare import split_normalisation
 
 MAX_RELATIVE_ERROR = 1e-4  # of the output's peak: float32 rounding through a hundred layers
+# More for each bin of each frame under instance norms, whose sums over all of them onnxruntime
+# rounds at every term: 1.1e-4 was measured for 4096 bins of 256 frames, 5.2e-4 for 1024 frames.
+ERROR_OF_A_TERM = 1.5e-10
 
 
 def export_network(
@@ -25,7 +28,7 @@ def export_network(
 
     `shape` is the input's without the batch; with `dynamic` its last axis may have any length.
     Returns the largest difference between onnxruntime and torch on random input, relative to the
-    output's peak. Raises NetworkError, and keeps no file, where that exceeds MAX_RELATIVE_ERROR.
+    output's peak. Raises NetworkError, and keeps no file, where that exceeds `allowed_error`.
     """
     net = net.eval()
     with draft_of(path) as draft:
@@ -33,8 +36,18 @@ def export_network(
         split_normalisation(model)
         onnx.save(model, draft)
         error = _difference(net, draft, shape)
-        check_equal(path, error, MAX_RELATIVE_ERROR)
+        check_equal(path, error, allowed_error(model, shape))
     return error
+
+
+def allowed_error(model: onnx.ModelProto, shape: tuple[int, ...]) -> float:
+    """The largest difference from torch that is float32 rounding, relative to the output's peak.
+
+    `shape` is the input's without the batch; bins and frames are its last axes.
+    """
+    kinds = {node.op_type for node in model.graph.node}
+    terms = shape[-2] * shape[-1] if "InstanceNormalization" in kinds else 0
+    return max(MAX_RELATIVE_ERROR, terms * ERROR_OF_A_TERM)
 
 
 def run_onnx(graph: Path | bytes, mix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from onnx import helper
 
 from mdx.errors import NetworkError, WeightsError
 from mdx.systems.manifest import WeightsEntry, describe_file, read_manifest, write_entry
@@ -19,7 +20,7 @@ from models.checkpoints.formats import FORMATS
 from models.convert import main as convert_command
 from models.d3net import D3NetSpec
 from models.d3net_blocks import BandSpec
-from models.export_network import export_network, run_onnx
+from models.export_network import allowed_error, export_network, run_onnx
 from models.lasaft import LasaftSpec
 from models.mm_dense import MMDenseSpec
 from models.mm_dense_bands import DenseBandSpec
@@ -207,6 +208,17 @@ def test_a_graph_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(NetworkError, match=r"error of 1\.0e\+00 .* at most 1e-04; .* not kept"):
         export_network(net, tmp_path / "wrong.onnx", shape=(2, 9, 8))
     assert not list(tmp_path.iterdir())
+
+
+def test_instance_norms_of_large_planes_may_round_more() -> None:
+    norm = helper.make_node("InstanceNormalization", ["x", "s", "b"], ["y"])
+    relu = helper.make_node("Relu", ["x"], ["y"])
+    plain, normed = (
+        helper.make_model(helper.make_graph([node], "g", [], [])) for node in (relu, norm)
+    )
+    assert allowed_error(plain, (4, 4096, 1024)) == 1e-4
+    assert allowed_error(normed, (4, 1024, 256)) == 1e-4
+    assert 5.2e-4 < allowed_error(normed, (4, 4096, 1024)) < 7e-4
 
 
 def test_bass_has_longer_patches() -> None:
