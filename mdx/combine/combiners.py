@@ -46,7 +46,7 @@ def _open_sum(spec: CombinerSpec, folder: Path, stems: Sequence[str]) -> Combine
     return Sum(spec.estimator)
 
 
-# Steps that take any block of samples. A filter, which takes segments, is an estimator's relative.
+# Steps that take any block of samples; the filter takes segments: see mdx.estimators.stem_filter.
 COMBINERS: Mapping[str, Open] = {
     "mixer": _open_mixer, "blend": _open_blend, "sum": _open_sum, "rest": _open_rest,
 }  # fmt: skip

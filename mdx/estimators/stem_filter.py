@@ -26,7 +26,7 @@ Complex = npt.NDArray[np.complex64]
 BLOCK = 512  # bins that are filtered at a time: these fit into the CPU's cache
 # What is added to the mixture's covariance, which two channels that are alike make singular:
 REGULARISATION = 1e-4  # of its trace
-FLOOR = 1e-18  # far below the power of 16 bits; its square is still a normal float32
+FLOOR = 1e-18  # far below the power of any bin at full scale; its square is a normal float32
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,11 @@ class StemFilter:
 
     def _filter(self, segment: Audio, stages: Stages) -> Audio:
         # Shape: (2 * stems + 2, n) -> (stems, 2, n)
-        held = segment.shape[1]
-        padded = np.pad(segment, ((0, 0), (0, self._stft.spec.chunk - held)))
-        signals = padded.reshape(-1, CHANNELS, self._stft.spec.chunk)
+        held, chunk = segment.shape[1], self._stft.spec.chunk
+        # Squares of powers would leave the range of float32; a power of two changes no rounding.
+        scale = np.float32(2.0 ** np.frexp(np.abs(segment).max())[1])
+        signals = np.zeros((len(segment) // CHANNELS, CHANNELS, chunk), dtype=np.float32)
+        np.divide(segment.reshape(-1, CHANNELS, held), scale, out=signals[:, :, :held])
         with stages.time("stft"):
             spectra = self._forward(signals)
         with stages.time("combine"):
@@ -87,7 +89,8 @@ class StemFilter:
             stems = signals[:-1].copy()
             for stem, spectrum in zip(stems, spectra[:-1], strict=True):
                 stem += self._share * (self._inverse(spectrum) - stem)
-        return stems[:, :, :held]
+        found: Audio = scale * stems[:, :, :held]
+        return found
 
     def _forward(self, signals: Audio) -> Complex:
         # Real and imaginary parts to complex numbers. Shape: (n, 2, chunk) -> (n, 2, F, T)

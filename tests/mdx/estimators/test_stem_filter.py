@@ -112,6 +112,12 @@ def test_true_stems_of_one_sound_each_stay_as_they_are() -> None:
     assert np.abs(left).max() < 0.02 * np.abs(stems).max()
 
 
+@pytest.mark.parametrize("exponent", [-100, -40, 20, 100])
+def test_the_level_of_a_song_does_not_matter(exponent: int) -> None:
+    signal, scale = noise(700), np.float32(2.0**exponent)
+    assert np.array_equal(filtered(scale * signal, []), scale * filtered(signal, []))
+
+
 def test_a_share_is_left_to_the_estimates() -> None:
     signal, whole = noise(700), FilterOptions(n_fft=64, hop=16, segment=17)
     estimates = signal[:-2].reshape(STEMS, 2, -1)
