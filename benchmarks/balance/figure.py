@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 OURS = "#1f6fb4"
 OTHERS = "#8a8a8a"
 LIMIT = "#c0392b"
-SIDES = (("left", 1, 1), ("left", 1, -1), ("right", -1, 1), ("right", -1, -1))  # of a point
+# Places for a name: how it is aligned, and its steps to the right of the point and above it.
+PLACES = (("left", 1, 1), ("left", 1, -1), ("right", -1, 1), ("right", -1, -1))
 
 
 def draw_balance(figures: Figures, runs: list[Run], path: Path) -> None:
@@ -47,16 +48,17 @@ def draw_balance(figures: Figures, runs: list[Run], path: Path) -> None:
 
 
 def _name_points(axes: "Axes", points: list[tuple[str, float, float]]) -> None:
-    # The first side of a point on which its name covers no point and no other name, or the last.
+    # The first place in which a name covers no point and no other name, or else the last.
     taken: list[BboxBase] = [line.get_window_extent() for line in axes.lines[:-1]]  # the limit
     for name, share, sdr in points:
-        for side, across, down in SIDES:
+        for place in PLACES:
+            side, right, up = place
             label = axes.annotate(
-                name, (share, sdr), (6 * across, 5 * down), textcoords="offset points",
-                fontsize=8, ha=side, va="bottom" if down > 0 else "top",
+                name, (share, sdr), (6 * right, 5 * up), textcoords="offset points",
+                fontsize=8, ha=side, va="bottom" if up > 0 else "top",
             )  # fmt: skip
             box = label.get_window_extent()
-            if not any(box.overlaps(other) for other in taken) or (across, down) == SIDES[-1][1:]:
+            if place == PLACES[-1] or not any(box.overlaps(other) for other in taken):
                 taken.append(box)
                 break
             label.remove()
