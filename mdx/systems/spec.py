@@ -117,6 +117,7 @@ class SystemSpec:
         allowed = f"one of {', '.join(LEADERBOARDS)}"
         require(self.leaderboard in LEADERBOARDS, "leaderboard", self.leaderboard, allowed)
         self._check_estimators()
+        self._check_filter()
         self._check_ladder()
         if self.leaderboard == "A" and set(self.training_data) != {MUSDB18_TRAIN}:
             raise ConfigError(
@@ -145,14 +146,16 @@ class SystemSpec:
                 expected = "one estimator a stem, or a blend or sum of both"
                 require(stem not in made, estimator.name, twice, expected)
                 made[stem] = estimator.name
-        kinds = [step.kind for step in self.combine]
-        fine = FILTER not in kinds[:-1]
-        expected = f"{FILTER} as the last step alone"
-        require(fine, "combine", f"the steps {', '.join(kinds)}", expected)
         rest = any(step.kind == "rest" for step in self.combine)
         missing = [stem for stem in self.stems if stem not in made]
         expected = "an estimator for every stem, or the combiner rest"
         require(rest or not missing, "estimators", f"none for {missing}", expected)
+
+    def _check_filter(self) -> None:
+        kinds = [step.kind for step in self.combine]
+        expected = f"{FILTER} as the last step alone"
+        fine = FILTER not in kinds[:-1]
+        require(fine, "combine", f"the steps {', '.join(kinds)}", expected)
 
     def _check_ladder(self) -> None:
         require(bool(self.ladder), "ladder", [], "quality levels, the best first")
