@@ -26,6 +26,7 @@ import soundfile as sf
 
 from benchmarks.command import errors_in_one_line
 from benchmarks.page_server import FINISHED, ROOT, serving
+from mdx.systems.find import DEFAULT_SYSTEM
 from mdx.systems.spec import SAMPLE_RATE
 
 
@@ -40,7 +41,8 @@ def measure_latency(song: Path, times: int) -> None:
     """Print seconds from drop to samples of all stems, and of `mdx separate`, in alternation."""
     content = song.read_bytes()
     page, command = [], []
-    with tempfile.TemporaryDirectory() as work, serving("demo", Path(work, "folder")) as server:
+    folder = tempfile.TemporaryDirectory()
+    with folder as work, serving(DEFAULT_SYSTEM, Path(work, "folder")) as server:
         server.separate(content, song.name)  # warms up the worker, as for most songs
         for _ in range(times):
             started = time.perf_counter()

@@ -36,11 +36,14 @@ from evaluator.systems import System, read_systems, refuse_duplicates, refuse_mi
 from evaluator.tables import median_table, update_readme
 from evaluator.terminal import print_report
 from evaluator.test_sets import TestSet, find_test_set
-from mdx.cli.environment import VARIABLES, choice_of_environment, system_of_environment
+from mdx.cli.environment import choice_of_environment, system_of_environment
 from mdx.cluster.connect import Cluster
 from mdx.cluster.dispatch import remove_drafts
 from mdx.errors import AudioError, MdxError, OutputError
 from mdx.limit.policy import parse_limit
+
+# Variables that a run reads where an option is not given; all others are decided by options.
+DEFAULTS = ("MDX_SYSTEM", "MDX_PRECISION", "MDX_RUNTIME", "MDX_PROVIDER", "MDX_LIMIT")
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "evaluator/run.py") -> int:
@@ -132,7 +135,7 @@ def _evaluate(
     )  # fmt: skip
     names = [*_names(systems), *_names(given)]
     print(f"{test_set.description}; {', '.join(names)}", flush=True)
-    if told := [f"{name}={os.environ[name]}" for name in VARIABLES if os.environ.get(name)]:
+    if told := [f"{name}={os.environ[name]}" for name in DEFAULTS if os.environ.get(name)]:
         print(f"unless an option says otherwise: {', '.join(told)}", flush=True)
     stop = Stop.inside(args.out)
     jobs = make_jobs(test_set, systems, given, args.out, options, stop)

@@ -94,10 +94,13 @@ def test_a_failing_song_does_not_affect_others(
 
 
 def test_a_late_song_is_recorded_and_the_next_one_run(
-    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     monkeypatch.setenv("MDX_LIMIT", "0.001")
+    monkeypatch.setenv("MDX_SPEND_BUDGET", "1")  # which only an option of a run can ask for
     assert evaluate(test_set, tiny_system, tmp_path / "out") == 1
+    assert "unless an option says otherwise: MDX_LIMIT=0.001\n" in capsys.readouterr().out
     (entry,) = read_report(tmp_path / "out")["systems"]
     for row in entry["songs"]:
         assert row["state"] == "failed" and "0.001 s" in row["error"]
