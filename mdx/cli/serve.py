@@ -98,7 +98,8 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
 def serve(args: argparse.Namespace) -> int:
     """Serve the page until a signal arrives; returns the exit code."""
     try:
-        from mdx.serve.run import is_loopback, run
+        from mdx.serve.guard import is_loopback
+        from mdx.serve.run import run
         from mdx.serve.settings import Settings, default_folder
     except ModuleNotFoundError as error:
         raise ConfigError(

@@ -199,8 +199,12 @@ class Site:
         """Receive a true stem's bytes."""
         job = self.job(request)
         size = int(request.headers.get("content-length", "0"))
-        await self.truths.take(job, request.path_params["name"], size, request.stream())
-        self.queue.note_truth(job)
+        source = request.path_params["name"]
+        self.truths.check(job, source, size)
+        try:
+            await self.truths.take(job, source, size, request.stream())
+        finally:
+            self.queue.note_truth(job)
         return Response(status_code=204)
 
     async def score(self, request: Request) -> Response:

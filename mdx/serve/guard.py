@@ -90,9 +90,17 @@ def check_host(host: str, *, loopback: bool) -> None:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         name = ""
-    if name in LOOPBACK or (not loopback and (_is_address(name) or name in _own_names())):
+    if is_loopback(name) or (not loopback and (_is_address(name) or name in _own_names())):
         return
     raise Refused(421, f"got the Host '{host}', expected {', '.join(LOOPBACK)}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reachable from this machine only."""
+    try:
+        return host in LOOPBACK or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, which may lead anywhere even if it begins with 127
+        return False
 
 
 def check_initiator(headers: Headers, method: str, path: str) -> None:

@@ -33,6 +33,7 @@ class Queue:
         self._news = asyncio.Event()
         self._cancels: dict[str, asyncio.Event] = {}  # of jobs in progress
         self._uploads: set[str] = set()  # ids of jobs whose upload is in progress
+        self._latest_upload = 0.0  # when it ended
         for job in shelf.load():
             self.jobs[job.id] = job
             if job.state == "uploading":
@@ -78,6 +79,7 @@ class Queue:
             raise
         finally:
             self._uploads.discard(job.id)
+            self._latest_upload = time.time()
         if job.id not in self.jobs or self.jobs[job.id].state != "uploading":
             raise Refused(410, f"{job.id}: it was cancelled meanwhile")
         return self._put(self.jobs[job.id], state="queued", received=job.bytes)
@@ -139,10 +141,12 @@ class Queue:
     def tidy_once(self, now: float) -> None:
         """Remove jobs and uploads that have expired at a time."""
         for job in list(self.jobs.values()):
-            patience = now - job.created > 2 * self.settings.patience
+            # A page enters all its songs at once, and sends them one after another.
+            since = max(job.created, self._latest_upload)
+            overdue = not self._uploads and now - since > 2 * self.settings.patience
             if job.is_finished and now - (job.ended or 0) > 3600 * self.settings.keep_hours:
                 self.remove(job)
-            elif job.state == "uploading" and job.id not in self._uploads and patience:
+            elif job.state == "uploading" and overdue:
                 self._fail_upload(job.id, "upload: it never came; send the song again")
 
     async def warm_up(self) -> None:

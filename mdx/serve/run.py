@@ -2,19 +2,19 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 import threading
 import webbrowser
 from types import FrameType
+from urllib.parse import urlencode
 
 import uvicorn
 
 from mdx.errors import ConfigError
 from mdx.serve.app import make_app
 from mdx.serve.connections import MOST_HEADER_BYTES, TimedProtocol
-from mdx.serve.guard import LOOPBACK
+from mdx.serve.guard import is_loopback
 from mdx.serve.menu import Menu
 from mdx.serve.page import Page
 from mdx.serve.queue import Queue
@@ -63,16 +63,8 @@ def addresses(listener: socket.socket, token: str | None) -> list[str]:
     names = [host]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - the user asked for it
         names = ["localhost", socket.gethostname()]
-    query = f"?token={token}" if token else ""
+    query = f"?{urlencode({'token': token})}" if token else ""
     return [f"http://{f'[{name}]' if ':' in name else name}:{port}/{query}" for name in names]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is reachable from this machine only."""
-    try:
-        return host in LOOPBACK or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name, which may lead anywhere even if it begins with 127
-        return False
 
 
 class Server(uvicorn.Server):

@@ -7,9 +7,11 @@ from typing import Any
 from mdx.errors import MdxError
 from mdx.serve.children import run_child
 from mdx.serve.jobs import Job
+from mdx.serve.peaks import peaks_path
 from mdx.serve.refusals import Refused
 from mdx.serve.settings import Settings
 from mdx.serve.shelf import Shelf
+from mdx.serve.spectra import spectrum_path
 from mdx.serve.uploads import Bounds, receive
 from mdx.systems.spec import MODELS, SOURCES
 
@@ -29,18 +31,25 @@ class Truths:
         folder = self._shelf.truth(job)
         return [source for source in SOURCES if (folder / f"{source}.wav").is_file()]
 
-    async def take(self, job: Job, source: str, size: int, body: AsyncIterator[bytes]) -> None:
-        """Receive a true stem; raises Refused, or AudioError if it does not fit the song."""
+    def check(self, job: Job, source: str, size: int) -> None:
+        """Raise Refused for a true stem of another name, or of an impossible size in bytes."""
         if source not in SOURCES:
             raise Refused(404, f"{job.id}: got '{source}', expected one of {SOURCES}")
         if not 0 < size <= self._settings.most_upload:
             raise Refused(413, f"{source}: got {size} bytes, expected a true stem")
+
+    async def take(self, job: Job, source: str, size: int, body: AsyncIterator[bytes]) -> None:
+        """Receive a true stem that check lets pass; without the new one, there is no old one.
+
+        Raises Refused, or AudioError if it does not fit the song.
+        """
         bounds = Bounds(
             size=size, reserve=self._settings.reserve, free=self._shelf.free,
             patience=self._settings.patience,
         )  # fmt: skip
         upload, target = self._upload(job, source), self._shelf.truth(job) / f"{source}.wav"
-        target.unlink(missing_ok=True)
+        for old in (target, peaks_path(target), spectrum_path(target)):
+            old.unlink(missing_ok=True)
         await receive(body, upload, bounds, lambda _: None)
         try:
             found = await run_child(DECODER, {

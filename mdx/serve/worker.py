@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mdx.audio.drafts import remove_leftovers
+from mdx.audio.soundfiles import open_sound
 from mdx.errors import Cancelled, MdxError
 from mdx.estimators.front_ends import is_heavy
 from mdx.limit.policy import Limit
 from mdx.runtimes.memory import save_memory
 from mdx.separator import Separator
-from mdx.serve.originals import write_original
-from mdx.serve.peaks import write_peaks
+from mdx.serve.originals import Original, write_original
+from mdx.serve.peaks import peaks_path, write_peaks
 from mdx.systems.find import find_system
 
 Orders = queue.SimpleQueue[tuple[dict[str, Any], threading.Event]]
@@ -111,12 +112,7 @@ def _separate(
 ) -> dict[str, Any]:
     upload, mixture, out = (Path(order[key]) for key in PATHS)
     speaker.say("progress", done=0, total=0, stage="reading")
-    if not mixture.is_file():
-        original = write_original(
-            upload, mixture, most_seconds=order["most_seconds"], cancel=cancel
-        )
-        write_peaks(mixture)
-        speaker.say("original", **original._asdict())
+    speaker.say("original", **prepare(upload, mixture, order["most_seconds"], cancel)._asdict())
     remove_leftovers(out)
     limit = Limit(*order["limit"]) if order["limit"] else None
     stems = separator.separate_file(
@@ -126,6 +122,19 @@ def _separate(
     for path in stems.values():
         write_peaks(path)
     return {"stems": list(stems), "degraded": degraded(out / "quality.json")}
+
+
+def prepare(upload: Path, mixture: Path, most_seconds: float, cancel: threading.Event) -> Original:
+    """Decode a song for playback, once; its peaks come last, so an interrupted one begins again.
+
+    Raises as write_original does.
+    """
+    if peaks_path(mixture).is_file():
+        with open_sound(mixture) as file:
+            return Original(file.samplerate, file.frames)
+    original = write_original(upload, mixture, most_seconds=most_seconds, cancel=cancel)
+    write_peaks(mixture)
+    return original
 
 
 def degraded(path: Path) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def test_another_page_is_refused(server: Server, headers: dict[str, str]) -> Non
 
 
 def test_the_own_page_is_not_refused(server: Server) -> None:
-    for host in ("localhost", "127.0.0.1", "[::1]"):
+    for host in ("localhost", "127.0.0.1", "127.0.1.1", "[::1]"):
         own = f"{host}:{server.port}"
         headers = {"Host": own, "Origin": f"http://{own}", "Sec-Fetch-Site": "same-origin"}
         status, answered, _ = server.ask("GET", "/", None, headers)

@@ -4,6 +4,7 @@ import asyncio
 import builtins
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,10 +20,14 @@ from mdx.serve.children import run_child
 from mdx.serve.crew import Crew, Setup, Worker
 from mdx.serve.jobs import Job, Wish
 from mdx.serve.menu import Menu
+from mdx.serve.originals import Original, write_original
+from mdx.serve.peaks import peaks_path
 from mdx.serve.queue import Queue
 from mdx.serve.refusals import Refused
 from mdx.serve.settings import Settings
 from mdx.serve.shelf import Shelf
+from mdx.serve.worker import prepare
+from tests.mdx.cli.kit import RATE, write_song
 
 HOUR = 3600.0
 
@@ -70,6 +75,43 @@ def test_finished_songs_are_deleted_after_their_time(tiny_system: Path, shelf: S
         assert not [*(shelf.root / "songs").iterdir(), *(shelf.root / "jobs").iterdir()]
 
     asyncio.run(scene())
+
+
+def test_songs_that_wait_for_their_turn_do_not_expire(tiny_system: Path, shelf: Shelf) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        begun.set()
+        await go_on.wait()
+        yield b"song"
+
+    async def scene() -> None:
+        queue = make_queue(tiny_system, shelf)
+        first, second = (queue.reserve(f"{name}.wav", 4, Wish("tiny")) for name in "ab")
+        upload = asyncio.create_task(queue.receive(first, slow()))
+        await begun.wait()
+        queue.tidy_once(time.time() + HOUR / 2)
+        assert queue.jobs[second.id].state == "uploading"
+        go_on.set()
+        await upload
+        queue.tidy_once(time.time() + 10)
+        assert queue.jobs[second.id].state == "uploading"
+        queue.tidy_once(time.time() + HOUR / 2)
+        assert "it never came" in queue.jobs[second.id].error
+
+    asyncio.run(scene())
+
+
+def test_an_interrupted_song_is_prepared_again(tmp_path: Path) -> None:
+    upload, mixture = write_song(tmp_path / "upload.wav", 1000), tmp_path / "mixture.wav"
+    write_original(upload, mixture, most_seconds=1, cancel=threading.Event())  # and no peaks
+
+    def prepared() -> Original:
+        return prepare(upload, mixture, 1, threading.Event())
+
+    assert prepared() == (RATE, 1000) and peaks_path(mixture).is_file()
+    upload.unlink()
+    assert prepared() == (RATE, 1000)  # another separation of the same song
 
 
 def test_a_job_that_cannot_be_stored_continues(

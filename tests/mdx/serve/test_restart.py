@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import soundfile as sf
@@ -127,10 +128,19 @@ def test_without_a_home_a_folder_must_be_named(
 
 
 def test_a_name_that_looks_like_loopback_may_lead_anywhere() -> None:
-    from mdx.serve.run import is_loopback
+    from mdx.serve.guard import is_loopback
 
     hosts = ["localhost", "127.0.0.1", "127.9.9.9", "::1", "127.example.org", "0.0.0.0", "::"]
     assert [host for host in hosts if is_loopback(host)] == hosts[:4]
+
+
+def test_the_printed_address_contains_the_token_as_it_is() -> None:
+    from mdx.serve.run import addresses, bind
+
+    token = "correct+horse&battery#staple %3D"
+    with bind("127.0.0.1", 0) as listener:
+        (address,) = addresses(listener, token)
+    assert parse_qs(urlsplit(address).query) == {"token": [token]}
 
 
 def test_answers_do_not_wait_for_nagle() -> None:

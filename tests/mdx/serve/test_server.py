@@ -179,6 +179,15 @@ def test_true_stems_are_scored(server: Server, test_set: Path) -> None:
     assert server.jobs()[job["id"]]["scores"] == scores
     heard = samples(server.get(f"{root}/sound/truth/bass")) / 32768
     assert np.abs(heard - true).max() < 2 / 32768
+    picture = server.get(f"{root}/spectrum/truth/bass")
+    vocals = (folder / "vocals.wav").read_bytes()
+    assert server.ask("PUT", f"{root}/truth/bass", vocals)[0] == 204
+    assert server.get(f"{root}/spectrum/truth/bass") != picture
+    assert server.ask("POST", f"{root}/scores")[0] == 200
+    assert server.ask("PUT", f"{root}/truth/tuba", vocals)[0] == 404  # which changes nothing
+    assert server.jobs()[job["id"]]["scores"]
+    assert server.ask("PUT", f"{root}/truth/bass", b"no audio")[0] == 400
+    assert server.jobs()[job["id"]]["scores"] is None
 
 
 def test_true_stems_that_do_not_fit_are_refused(
