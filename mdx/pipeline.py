@@ -95,6 +95,7 @@ class Pipeline:
         found.append(self._take())
         if self._filter is not None:
             found.append(self._filter.finish())
+            check_finite(found[-1])
         return np.concatenate(found, axis=2)
 
     def _follow(self, estimates: Audio) -> Audio:

@@ -141,8 +141,10 @@ def loudness(x: Tensor) -> Tensor:
     Shape: (batch, 4, dim_f, T) -> (batch, 1, 1, 1)
     """
     power = x.square().mean(dim=(1, 2), keepdim=True)
-    total = power.sum(dim=-1, keepdim=True).clamp(min=QUIETEST**2)  # which silence is divided by
-    return (power.square().sum(dim=-1, keepdim=True) / total).sqrt().clamp(min=QUIETEST)
+    most = power.amax(dim=-1, keepdim=True).clamp(min=QUIETEST**2)  # which silence is divided by
+    share = power / most  # whose squares stay in range
+    total = share.sum(dim=-1, keepdim=True).clamp(min=1)
+    return (most * share.square().sum(dim=-1, keepdim=True) / total).sqrt().clamp(min=QUIETEST)
 
 
 class TfcTdfV3UNet(nn.Module):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mdx.audio.places import places_of
 from mdx.audio.read import SongReader
 from mdx.audio.spool import song_file
 from mdx.cluster.connect import Cluster
@@ -16,6 +17,7 @@ from mdx.cluster.dispatch import Dispatcher, Request, move_all, remove_drafts
 from mdx.cluster.pack import Pack, pack_system
 from mdx.cluster.version import versions
 from mdx.errors import AudioError, MdxError
+from mdx.limit.quality import QUALITY, remove_quality
 
 log = logging.getLogger(__name__)
 MOST_SONGS = 256  # in progress at once, each with a thread that waits for it
@@ -88,6 +90,7 @@ class Elsewhere:
         self, dispatcher: Dispatcher, pack: Pack, path: Path, places: Mapping[str, Path],
         stop: threading.Event,
     ) -> float:  # fmt: skip
+        places = places_of(places, path, tuple(places), self.suffix)
         with song_file(path) as file:
             request = Request(
                 name=str(path), song=file, song_name=f"song{_ending(file)}", system=pack,
@@ -101,10 +104,13 @@ class Elsewhere:
                 if answer.value["error"]:
                     raise AudioError.like(answer.value["error"])
                 found = {answer.folder / f"{stem}{self.suffix}": to for stem, to in places.items()}
-                quality = answer.folder / "quality.json"
+                quality = answer.folder / QUALITY
+                old = next(iter(places.values())).parent / QUALITY
                 if quality.is_file():
-                    found[quality] = next(iter(places.values())).parent / quality.name
+                    found[quality] = old
                 move_all(found)
+                if quality not in found:
+                    remove_quality(old, tuple(places))
                 log.info("%s: on %s, %s", path, answer.machine["host"], answer.machine["cpu"])
             return time.monotonic() - started
 

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -89,7 +90,8 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def _is_song(argument: str) -> bool:
-    return not argument.startswith("-") and Path(argument).exists()
+    # Path.exists raises for a name that is too long.
+    return not argument.startswith("-") and os.path.exists(argument)  # noqa: PTH110
 
 
 def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:

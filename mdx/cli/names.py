@@ -46,20 +46,20 @@ class Names:
         Raises ConfigError for a song whose name cannot be a folder's.
         """
         name = song_name(song.path)
-        number = 1
+        number, before = 1, None
         while True:
             called = name if number == 1 else f"{name} ({number})"
             paths = {stem: self._place(song.folder, called, stem) for stem in stems}
+            if paths == before:  # the number is not in them
+                raise ConfigError(
+                    song.path, got=f"a second song for {next(iter(paths.values()))}",
+                    expected="the whole {song} in --name",
+                )  # fmt: skip
             keys = {_key(path): path for path in paths.values()}
             if not keys.keys() & self._taken.keys():
                 self._taken |= keys
                 return paths, None if number == 1 else called
-            number += 1
-            if "{song}" not in self._template:
-                raise ConfigError(
-                    song.path, got=f"a second song for {next(iter(paths.values()))}",
-                    expected="{song} in --name",
-                )  # fmt: skip
+            number, before = number + 1, paths
 
     def _place(self, folder: Path, song: str, stem: str) -> Path:
         below = "" if folder == Path() else str(folder)

@@ -61,7 +61,8 @@ class Batch:
         apply_environment(args)
         self._args, self._report = args, report
         self._counts = {"separated": 0, "skipped": 0, "failed": 0}
-        if args.out.is_file():
+        # Path.is_file would raise where nothing may be read.
+        if os.path.isfile(args.out):  # noqa: PTH113
             raise ConfigError("--out", got=f"'{args.out}', a file", expected="a folder")
         self._encoding = Encoding(args.format, args.subtype, args.bit_rate, args.rescale)
         check_encoder(self._encoding)

@@ -202,10 +202,13 @@ def remove_drafts(out: Path) -> None:
 
 
 def move_all(places: Mapping[Path, Path]) -> None:
-    """Replace files or folders by others: all of them, or none if one fails.
+    """Replace files or folders by others: all of them, or none if one has no place.
 
     Raises OutputError.
     """
+    for source, target in places.items():
+        if target.is_dir() and not source.is_dir():
+            raise OutputError(target, got="a directory", expected="the name of a file")
     try:
         with ExitStack() as drafts:
             for source, target in places.items():

@@ -12,6 +12,7 @@ from mdx.limit.ladder import Ladder
 from mdx.systems.spec import SOURCES
 
 log = logging.getLogger(__name__)
+QUALITY = "quality.json"
 
 
 def write_quality(
@@ -21,19 +22,27 @@ def write_quality(
 
     A file that cannot be written causes a warning: the stems are already there.
     """
+    if deadline is None:
+        remove_quality(path, stems)
+        return
+    summary = {"sources": stems, "levels": ladder.describe(), **deadline.summary()}
     try:
-        if deadline is not None:
-            summary = {"sources": stems, "levels": ladder.describe(), **deadline.summary()}
-            write_atomically(path, json.dumps(summary, indent=1) + "\n")
-        elif path.is_file():
-            old = json.loads(path.read_text(encoding="utf-8"))
-            if (
-                isinstance(old, dict)
-                and "decisions" in old
-                and set(old.get("sources", SOURCES)) <= set(stems)
-            ):
-                path.unlink()  # ours, about the stems that were here before
+        write_atomically(path, json.dumps(summary, indent=1) + "\n")
     except OutputError as error:
         log.warning("%s", error)
+
+
+def remove_quality(path: Path, stems: Sequence[str]) -> None:
+    """Remove an outdated file about stems that have been replaced; if that fails, warn."""
+    try:
+        if not path.is_file():
+            return
+        old = json.loads(path.read_text(encoding="utf-8"))
+        if (
+            isinstance(old, dict)
+            and "decisions" in old
+            and set(old.get("sources", SOURCES)) <= set(stems)
+        ):
+            path.unlink()  # ours, about the stems that were here before
     except (OSError, ValueError, TypeError) as error:
         log.warning("%s: %s", path, error)

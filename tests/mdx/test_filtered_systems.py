@@ -7,6 +7,7 @@ import pytest
 import soundfile as sf
 import yaml
 
+from mdx.errors import NetworkError
 from mdx.limit.policy import Limit
 from mdx.separator import Separator
 from mdx.systems.spec import LAST_RESORT, SAMPLE_RATE, SOURCES
@@ -64,6 +65,15 @@ def test_a_limit_is_kept_with_it(filtered: Path, tmp_path: Path, seconds: float)
         expected = whole[source] if seconds == 60 else mix / 4
         got = sf.read(paths[source])[0].T
         assert np.abs(got - expected).max() < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_it_makes_of_an_overflow_is_an_error(filtered: Path, tmp_path: Path) -> None:
+    song = tmp_path / "huge.wav"
+    sf.write(song, noise(1_000).T * 1e38, SAMPLE_RATE, subtype="FLOAT")  # one segment, the last
+    with pytest.raises(NetworkError, match="NaN or infinity"):
+        Separator.load(filtered, threads=1).separate_file(song, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_progress_counts_its_segments(filtered: Path) -> None:

@@ -1,5 +1,6 @@
 """`mdx separate --cluster`: the same stems and the same errors as on one machine."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from mdx.cli.elsewhere import Elsewhere
+from mdx.systems.spec import SOURCES
 from tests.lab import Lab
 from tests.mdx.cli.kit import RATE, events, run, write_song
 
@@ -42,6 +44,27 @@ def test_a_worker_makes_the_stems_that_this_machine_makes(
     assert run(tiny_system, *again) == 1
     done = [Path(event["song"]).name for event in events(capsys) if event["event"] == "done"]
     assert done == ["Ölwechsel.flac"] and len(list((there / "deep").rglob("*.flac"))) == 2
+
+
+def test_the_song_itself_is_not_overwritten(
+    tiny_system: Path, tmp_path: Path, lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.keep("one")
+    song = write_song(tmp_path / "vocals.wav", RATE // 2)
+    content = song.read_bytes()
+    old = {"decisions": [], "sources": list(SOURCES)}
+    (tmp_path / "out").mkdir()
+    for folder in (tmp_path, tmp_path / "out"):
+        (folder / "quality.json").write_text(json.dumps(old))  # of an earlier run with a limit
+    options = ("--name", "{stem}", "--cluster", lab.address)
+    assert run(tiny_system, song, "-o", tmp_path, *options) == 1
+    assert "got the song itself as a stem's place" in capsys.readouterr().err
+    assert song.read_bytes() == content and not (tmp_path / "bass.wav").exists()
+    assert (tmp_path / "quality.json").exists()
+    assert run(tiny_system, song, "-o", tmp_path / "out", *options) == 0
+    assert sorted(it.name for it in (tmp_path / "out").iterdir()) == sorted(
+        f"{source}.wav" for source in SOURCES
+    )
 
 
 def test_any_exception_in_a_song_leaves_the_others_separated(

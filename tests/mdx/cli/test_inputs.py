@@ -92,10 +92,11 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
     given = ["a/Song.wav", "b/song.flac", "c/SONG.mp3", "d/song (2).wav"]
     called = [names.places(Song(Path(path)), STEMS)[1] for path in given]
     assert called == [None, "song (2)", "SONG (3)", "song (2) (2)"]  # some disks ignore case
-    fixed = Names(tmp_path, "{stem}", "demo", ".wav")
-    fixed.places(Song(Path("a.wav")), STEMS)
-    with pytest.raises(ConfigError, match=r"a second song for .*, expected \{song\} in --name"):
-        fixed.places(Song(Path("b.wav")), STEMS)
+    for template in ("{stem}", "{{song}} {stem}", "{song:.0}{stem}"):
+        fixed = Names(tmp_path, template, "demo", ".wav")
+        fixed.places(Song(Path("a.wav")), STEMS)
+        with pytest.raises(ConfigError, match=r"a second song for .*, expected the whole {song} in"):
+            fixed.places(Song(Path("b.wav")), STEMS)
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,12 @@ def test_results_come_together_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(MdxError, match="expected a place to write to"):
         move_all({there / name: here / name for name in ("a", "b")})
     assert sorted(path.read_text() for path in here.iterdir()) == ["old", "old"]
-    (there / "a").write_text("new")
+    for name in ("a", "b"):
+        (there / name).write_text("new")
+    (here / "c").mkdir()
+    with pytest.raises(MdxError, match="got a directory, expected the name of a file"):
+        move_all({there / "a": here / "a", there / "b": here / "c"})
+    (here / "c").rmdir()
+    assert sorted(path.read_text() for path in here.iterdir()) == ["old", "old"]
     move_all({there / "a": here / "a"})
     assert (here / "a").read_text() == "new" and len(list(here.iterdir())) == 2
