@@ -19,6 +19,7 @@ try:
     from mdx.cli.process import Stopped, complain, print_any_name, stopping_cleanly
     from mdx.errors import ConfigError, MdxError
     from mdx.estimators.front_ends import is_heavy
+    from mdx.files import write_atomically
     from mdx.limit.challenge import ROUND_1
     from mdx.limit.policy import find_limit, parse_limit
     from mdx.machine import peak_memory
@@ -102,7 +103,7 @@ class Submission(MusicDemixingPredictor):
                 "stages": stages.seconds,
                 "peak_memory": peak_memory(),
             }
-            Path(audit).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+            write_atomically(Path(audit), json.dumps(facts) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> int:

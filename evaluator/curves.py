@@ -11,6 +11,8 @@ from mdx.errors import ConfigError
 from mdx.systems.spec import SOURCES
 
 FILE = "curve.csv"  # <runs>/<source>/curve.csv: step, name (loss or sdr), value
+ALL = "all"  # in place of a source: one network for all of them
+GREY = "#777777"
 TITLES = {"loss": "loss, relative to its first value", "sdr": "SDR of validation songs, dB"}
 
 
@@ -25,12 +27,18 @@ Curves = Mapping[str, Mapping[str, Curve]]  # by source, then loss or sdr
 
 
 def read_curves(folder: Path) -> Curves:
-    """Read the curves of a folder of runs; raises ConfigError if there is no folder or no curve."""
+    """Read the curves of a folder of runs; raises ConfigError if there is no folder or no curve.
+
+    A network for all sources has one loss, and an SDR for each of them.
+    """
     found = {
-        source: _read(folder / source / FILE)
-        for source in SOURCES
-        if (folder / source / FILE).is_file()
+        run: _read(folder / run / FILE)
+        for run in (*SOURCES, ALL)
+        if (folder / run / FILE).is_file()
     }
+    for source in SOURCES:
+        if (sdr := found.get(ALL, {}).pop(f"sdr {source}", None)) is not None:
+            found.setdefault(source, {}).setdefault("sdr", sdr)
     if not found:
         raise ConfigError(
             folder, got="no training curves", expected=f"<source>/{FILE} in it",
@@ -54,7 +62,7 @@ def curve_lines(curves: Curves, name: str) -> str | None:
         traces.append(
             go.Scatter(
                 name=source, x=steps, y=shown, mode="lines+markers", marker_size=4,
-                line_color=COLOURS[source], hovertemplate="%{y:.3f}, step %{x}",
+                line_color=COLOURS.get(source, GREY), hovertemplate="%{y:.3f}, step %{x}",
             )
         )  # fmt: skip
     if not traces:

@@ -56,6 +56,11 @@ class Job:
     options: Options
     scoring_code: str  # a hash of it
 
+    @property
+    def frames(self) -> Path:
+        """Where the framewise scores are written."""
+        return self.out / "scores" / self.entry / "test" / f"{self.song.name}.json"
+
     def separate(self, known: Record | None) -> Record | None:  # noqa: ARG002
         """Make the stems unless they are still those of `known`; None if none are to be made."""
         return None
@@ -71,7 +76,7 @@ class Job:
 
     def score_files(self, files: Mapping[str, Path], known: Record | None) -> Record:
         """Score one file for each source, as `score` does."""
-        frames = self.out / "scores" / self.entry / "test" / f"{self.song.name}.json"
+        frames = self.frames
         hashes = {source: hash_file(path) for source, path in files.items()}
         key = hash_facts(self.references_key(), hashes, self.options.full)
         if known and known["key"] == key and frames.exists():
@@ -209,7 +214,12 @@ def finish_song(job: Job, separation: Record | None, scores: Record | None) -> R
 def keep_record(
     job: Job, separation: Record | None, *, scores: Record | None = None, error: str | None = None
 ) -> Record:
-    """Write the record of a song; returns it. Raises OutputError."""
+    """Write the record of a song; returns it. Raises OutputError.
+
+    A song that failed has no framewise scores any more, by which an aggregate would count it.
+    """
+    if error is not None:
+        job.frames.unlink(missing_ok=True)
     record = {"version": VERSION, "separation": separation, "scores": scores, "error": error}
     write_json(_path(job), record)
     return record

@@ -1,5 +1,6 @@
 """MUSDB18's `.stem.mp4`: mixture and four stems in one file, decoded by musdb to WAV files."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,26 +8,29 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
+from evaluator.json_files import write_json
 from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.files import draft_of
 from mdx.systems.spec import SAMPLE_RATE
 
 SUFFIX = ".stem.mp4"
 STREAMS = ("mixture", "drums", "bass", "other", "vocals")  # MUSDB18's order, not KUIELab's
+FACTS = "archive.json"  # in the folder, about the file that it was decoded from
 EXPANSION = 7  # a decoded track is at most this much larger, at MUSDB18's 256 kbit/s a stream
 
 
 def decode_track(archive: Path, folder: Path) -> None:
     """Write the five streams of a track atomically as `<folder>/<name>.wav`.
 
-    A folder newer than the archive is left as it is; an older one is removed first, since nothing
-    may be scored against it if the archive is broken. The samples are exactly those of musdb, in 16
-    bits. Raises AudioError for a broken file, ConfigError without musdb or ffmpeg, OutputError if
-    the folder cannot be written.
+    A folder that was decoded from this very file is left as it is; any other is removed first,
+    since nothing may be scored against it if the archive is broken. The samples are exactly those
+    of musdb, in 16 bits. Raises AudioError for a broken file, ConfigError without musdb or ffmpeg,
+    OutputError if the folder cannot be written.
     """
-    if folder.is_dir() and folder.stat().st_mtime >= archive.stat().st_mtime:
-        return
     try:
+        facts = _facts(archive)
+        if _decoded_from(folder) == facts:
+            return
         if folder.exists():
             shutil.rmtree(folder)
         with draft_of(folder) as draft:
@@ -39,8 +43,22 @@ def decode_track(archive: Path, folder: Path) -> None:
                 )  # fmt: skip
             for index, name in enumerate(STREAMS):
                 sf.write(draft / f"{name}.wav", _read_stream(archive, index), SAMPLE_RATE)
+            write_json(draft / FACTS, facts)
     except (OSError, sf.LibsndfileError) as error:
         raise OutputError(folder, got=error, expected="a folder that can be written") from error
+
+
+def _facts(archive: Path) -> dict[str, int]:
+    there = archive.stat()
+    return {"size": there.st_size, "modified": there.st_mtime_ns}
+
+
+def _decoded_from(folder: Path) -> object:
+    # The facts of the archive; None if there are none, or no folder.
+    try:
+        return json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _read_stream(archive: Path, index: int) -> npt.NDArray[np.int16]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mdx.audio.formats import Encoding
+from mdx.audio.formats import SLOWEST_ENCODER, Encoding
 from mdx.audio.places import places_of
 from mdx.audio.read import BLOCK, SongReader, check_sample_rate
 from mdx.audio.remainder import Remainder
-from mdx.audio.resample import resample
+from mdx.audio.resample import fit_to, resample
 from mdx.audio.spool import song_file
 from mdx.audio.tags import read_tags
 from mdx.audio.write import StemWriter
@@ -153,7 +153,8 @@ class Separator:
             SongReader(file, downmix=downmix, stream=stream, name=path) as song,
         ):
             rate, frames = song.sample_rate, song.count()
-            deadline = self._deadline(path, limit, frames / rate, started)
+            coding = 0 if encoding.is_draft else frames / rate * len(stems) * SLOWEST_ENCODER
+            deadline = self._deadline(path, limit, frames / rate, started, coding)
             monitor = Monitor(path, progress=progress, cancel=cancel, stages=stages)
             normalisations = self._normalise_file(song, monitor)
             remainder = Remainder() if rest else None
@@ -198,15 +199,19 @@ class Separator:
         return measure(mixture, self.ladder.normalise_by)
 
     def _deadline(
-        self, song: object, limit: Limit | None, duration: float, started: float
+        self, song: object, limit: Limit | None, duration: float, started: float, encoding: float
     ) -> Deadline | None:
         seconds = limit.seconds(duration) if limit else None
         if seconds is None:
             return None
         if self._costs is None:
             raise ConfigError("limit", got=str(limit), expected="none", hint="load with limited")
-        levels, geometries = self.ladder.levels, self.ladder.geometries
-        return Deadline(seconds, levels, self._costs, geometries, started=started, song=song)
+        levels = self.ladder.levels
+        return Deadline(
+            seconds, levels, self._costs, self.ladder.geometries, started=started, song=song,
+            once={part.name for part in self.ladder.parts(levels[0]) if part.network is None},
+            encoding=encoding,
+        )  # fmt: skip
 
     def _open(
         self, samples: int, monitor: Monitor, normalisations: Mapping[str, Normalisation],
@@ -238,16 +243,3 @@ class Separator:
             yield stream.finish()[kept]
 
         return resample(stems(), SAMPLE_RATE, sample_rate)
-
-
-def fit_to(parts: Iterable[Audio], song: SongReader, stems: int) -> Iterator[Audio]:
-    """Cut a song's stems, or pad them with silence, to the number of samples that were read.
-
-    Resampled there and back, a song may differ from itself by a sample. Shape: (stems, 2, n) each
-    """
-    done = 0
-    for part in parts:
-        fitting = part[:, :, : song.position - done]
-        done += fitting.shape[2]
-        yield fitting
-    yield np.zeros((stems, CHANNELS, song.position - done), dtype=np.float32)

@@ -112,11 +112,16 @@ def _is_complete(variant: Variant, target: Path) -> bool:
         found = sf.info(path).frames
     except (sf.LibsndfileError, OSError):
         found = 0
+    other = "it was made of another song: choose another --out"
     if abs(found - expected) > 1:
         raise OutputError(
             path, got=f"{found} samples", expected=f"{expected}, from {variant.song.folder}",
-            hint="it was made of another song: choose another --out",
+            hint=other,
         )  # fmt: skip
+    facts = variant.song.folder / FACTS
+    copy = path.with_name(FACTS)
+    if facts.is_file() and not (copy.is_file() and copy.read_bytes() == facts.read_bytes()):
+        raise OutputError(copy, got="other facts", expected=f"those of {facts}", hint=other)
     return True
 
 

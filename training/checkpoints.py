@@ -14,6 +14,8 @@ from mdx.errors import ConfigError, WeightsError
 from mdx.files import write_atomically
 from training.config import SeparatorConfig
 
+SONGS = "songs"  # key of a run's data sets
+
 
 class SafeCheckpointIO(TorchCheckpointIO):
     """Lightning's checkpoints, each of which replaces the previous one once it is complete."""
@@ -28,9 +30,14 @@ class SafeCheckpointIO(TorchCheckpointIO):
         write_atomically(Path(path), content.getvalue(), durable=True)
 
 
-def describe_run(config: SeparatorConfig, source: str, seed: int) -> dict[str, Any]:
-    """Everything that determines a run's weights, as a flat mapping for a checkpoint."""
-    values = {"source": source, "seed": seed, **asdict(config)}
+def describe_run(
+    config: SeparatorConfig, source: str, seed: int, songs: str | None
+) -> dict[str, Any]:
+    """What determines a run's weights, as a flat mapping for a checkpoint.
+
+    `songs` names the data sets, of which there may be more songs when a run is resumed.
+    """
+    values = {"source": source, "seed": seed, SONGS: songs, **asdict(config)}
     data = values.pop("data")
     # The length of a run affects its steps only if the learning rate has a schedule.
     values.pop("patience")
@@ -52,6 +59,7 @@ def check_run(path: Path, run: Mapping[str, Any]) -> None:
         ) from error
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise WeightsError(path, got=f"a {type(found).__name__} for its run", expected=expected)
+    found.setdefault(SONGS, run.get(SONGS))  # checkpoints from before this key have none
     for key in sorted({*run, *found}, key=lambda key: (key != "architecture", key)):
         if found.get(key) != run.get(key):
             raise ConfigError(

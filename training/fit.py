@@ -51,7 +51,7 @@ def fit(
     if not train_songs or not valid_songs:
         got = f"{len(train_songs)} for training, {len(valid_songs)} for validation"
         raise ConfigError("songs", got=got, expected="at least one each")
-    run = describe_run(config, source, seed)
+    run = describe_run(config, source, seed, origin.data)
     checkpoint = _find_checkpoint(out, resume=resume)
     if checkpoint:
         check_run(checkpoint, run)

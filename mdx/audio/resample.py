@@ -1,11 +1,12 @@
-"""Resampling a stream of blocks."""
+"""Resampling a stream of blocks, and the samples that it gains or loses."""
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 import soxr
 
-from mdx.systems.spec import Audio
+from mdx.audio.read import SongReader
+from mdx.systems.spec import CHANNELS, Audio
 
 
 def resample(blocks: Iterable[Audio], source_rate: int, target_rate: int) -> Iterator[Audio]:
@@ -29,3 +30,16 @@ def resample(blocks: Iterable[Audio], source_rate: int, target_rate: int) -> Ite
     if stream is not None:
         frames = stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
         yield frames.T.reshape(*lead, -1)
+
+
+def fit_to(parts: Iterable[Audio], song: SongReader, stems: int) -> Iterator[Audio]:
+    """Cut a song's stems, or pad them with silence, to the number of samples that were read.
+
+    Resampled there and back, a song may differ from itself by a sample. Shape: (stems, 2, n) each
+    """
+    done = 0
+    for part in parts:
+        fitting = part[:, :, : song.position - done]
+        done += fitting.shape[2]
+        yield fitting
+    yield np.zeros((stems, CHANNELS, song.position - done), dtype=np.float32)

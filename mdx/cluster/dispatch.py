@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import secrets
 import shutil
 import threading
@@ -146,7 +147,7 @@ class Dispatcher:
                 request.song, got=error.strerror, expected="a readable file"
             ) from error
         question = {
-            "song": {"path": seen_at(request.song), "sha256": sha256},
+            "song": {"path": song_seen_at(request.song), "sha256": sha256},
             "out": {"folder": seen_at(shared), "probe": probe},
             "system": request.system.message,
         }
@@ -160,7 +161,7 @@ class Dispatcher:
         return {
             "request": dict(request.details),
             "system": request.system.message,
-            "shared_song": seen_at(request.song) if found["song"] else None,
+            "shared_song": song_seen_at(request.song) if found["song"] else None,
             "song_name": request.song_name,
             "shared_out": seen_at(shared) if found["out"] else None,
             "threads": request.threads,
@@ -189,8 +190,13 @@ def _final(request: Request, address: str, error: WorkerLost) -> MdxError:
 
 
 def seen_at(path: Path) -> str:
-    """The path at which a worker looks for a file or folder of a shared file system."""
+    """The path at which a worker looks for a folder of a shared file system."""
     return str(path.resolve())
+
+
+def song_seen_at(path: Path) -> str:
+    """The path at which a worker looks for a song; links keep their names, which are the song's."""
+    return os.path.abspath(path)  # noqa: PTH100
 
 
 def remove_drafts(out: Path) -> None:

@@ -7,7 +7,7 @@ interrupted: a segment that would be late is not started.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from mdx.estimators.protocol import Geometry
@@ -40,9 +40,13 @@ class Deadline:
         started: float,
         clock: Callable[[], float] = time.monotonic,
         song: object = "song",
+        once: Collection[str] = (),
+        encoding: float = 0.0,
     ) -> None:
         """`started` is the clock's reading when the song's time began; `song` names it in warnings.
 
+        `once` has the estimators that take no longer for both polarities, and the filter;
+        `encoding` is how many seconds the stems take once the last segment is done.
         Every level names its estimators, and the last has none. `geometries` has all of them, and
         a filter behind them, which runs at levels with all estimators of the first.
         """
@@ -50,7 +54,8 @@ class Deadline:
         self._started = started
         self._seconds = seconds
         self._levels, self._index = levels, -1
-        self._costs, self._geometries = costs, geometries
+        self._costs, self._geometries, self._once = costs, geometries, once
+        self._encoding = encoding
         self._slowness: deque[float] = deque([1.0], REMEMBERED)
         self._samples = 0  # still to come, at the current level
         self._segments: dict[str, int] = {}  # still to come, by estimator
@@ -115,7 +120,8 @@ class Deadline:
         networks = sum(
             count * self._cost(name) for name, count in self._segments.items() if count > 0
         )
-        return (networks + self._samples / SAMPLE_RATE * OVERHEAD) * self.slowness
+        files = self._samples / SAMPLE_RATE * OVERHEAD + self._encoding
+        return (networks + files) * self.slowness
 
     def before_segment(self, estimator: str) -> None:
         """Raise TooSlow if the current level would come too close to the limit."""
@@ -152,7 +158,8 @@ class Deadline:
 
     def _cost(self, estimator: str) -> float:
         level = self._levels[self._index]
-        return self._costs[level.precision, estimator] * (2 if level.both_polarities else 1)
+        twice = level.both_polarities and estimator not in self._once
+        return self._costs[level.precision, estimator] * (2 if twice else 1)
 
     def _plan(self, samples: int) -> None:
         self._samples = samples

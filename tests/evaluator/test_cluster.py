@@ -103,12 +103,30 @@ def test_two_workers_give_the_results_of_one_machine(
     assert stems == {path: path.stat().st_mtime_ns for path in stems}
 
 
+def test_songs_may_be_links(
+    finished_once: Finished, tiny_system: Path, tmp_path: Path, lab: Lab
+) -> None:
+    lab.keep("one")
+    songs, pool = tmp_path / "songs", tmp_path / "pool"
+    shutil.copytree(finished_once.songs / "song 1", pool / "0001")
+    songs.mkdir()
+    (songs / "song 1").symlink_to(pool / "0001")
+    (songs / "song 2").mkdir()
+    for number, path in enumerate(sorted((finished_once.songs / "song 2").iterdir())):
+        shutil.copy(path, pool / f"object-{number}")
+        (songs / "song 2" / path.name).symlink_to(pool / f"object-{number}")
+    assert evaluate(songs, tiny_system, tmp_path / "out", "--cluster", lab.address) == 0
+    expected = [row["sdr"] for row in scores_of(finished_once.out)]
+    assert [row["sdr"] for row in scores_of(tmp_path / "out")] == expected
+
+
 def test_without_a_shared_folder_files_are_sent_and_weights_only_once(
     finished_once: Finished, tiny_system: Path, tmp_path: Path, lab: Lab, brought: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     lab.keep("one")
-    monkeypatch.setattr("mdx.cluster.dispatch.seen_at", lambda path: f"/nowhere{path}")
+    for name in ("seen_at", "song_seen_at"):
+        monkeypatch.setattr(f"mdx.cluster.dispatch.{name}", lambda path: f"/nowhere{path}")
     monkeypatch.setattr("mdx.cluster.remote.CHUNK", 50_000)
     shutil.rmtree(lab.cache, ignore_errors=True)
     out = tmp_path / "out"

@@ -26,6 +26,19 @@ def test_curves_are_read_by_source(tmp_path: Path) -> None:
     }
 
 
+def test_a_network_for_all_sources_has_their_scores(tmp_path: Path) -> None:
+    rows = "50,loss,0.5\n50,sdr,4\n50,sdr bass,3\n50,sdr drums,6\n50,sdr other,2\n50,sdr vocals,5\n"
+    write_curve(tmp_path, "all", f"step,name,value\n{rows}")
+    curves = read_curves(tmp_path)
+    assert curves["all"] == {"loss": Curve([50], [0.5]), "sdr": Curve([50], [4.0])}
+    assert curves["drums"] == {"sdr": Curve([50], [6.0])}
+    lines = json.loads(str(curve_lines(curves, "sdr")))["data"]
+    assert {line["name"]: line["y"] for line in lines} == {
+        "all": [4.0], "bass": [3.0], "drums": [6.0], "other": [2.0], "vocals": [5.0],
+    }  # fmt: skip
+    assert len({line["line"]["color"] for line in lines}) == 5
+
+
 @pytest.mark.parametrize(
     "text", ["step,name,value\nx,loss,1\n", "step,name\n1,loss\n", "step,name,value\n1,loss\n"]
 )

@@ -91,6 +91,8 @@ def test_a_failing_song_does_not_affect_others(
     (entry,) = read_report(out)["systems"]
     assert [row["state"] for row in entry["songs"]] == ["failed", "scored"]
     assert not list((out / "stems").rglob("song 1/*.wav"))
+    # Earlier scores of a song that fails now would count in an aggregate.
+    assert [it.stem for it in (out / "scores" / "tiny" / "test").iterdir()] == ["song 2"]
 
 
 def test_a_late_song_is_recorded_and_the_next_one_run(

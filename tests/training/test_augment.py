@@ -85,6 +85,10 @@ def test_a_variant_keeps_the_facts_about_its_recordings(
     assert (folder / "song.json").read_text() == facts
     (written,) = find_songs(tmp_path)
     assert describe_data([written]) == describe_data([songs[0]])
+    # Composed anew in place, from other recordings.
+    (songs[0].folder / "song.json").write_text(facts.replace("rumpf_kit", "fluid"))
+    with pytest.raises(OutputError, match="got other facts, expected those of"):
+        list(write_variants([Variant(songs[0], 1, 0)], tmp_path, jobs=1))
 
 
 def test_validation_tracks_have_no_variants(

@@ -15,7 +15,7 @@ import torch
 
 from mdx.errors import ConfigError, OutputError, WeightsError
 from tests.training.miniature import CONFIG, V1, count_refused, load, run, skip_export
-from training.checkpoints import check_run
+from training.checkpoints import check_run, describe_run
 
 ROOT = Path(__file__).resolve().parents[2]
 RICH = replace(CONFIG, accumulate=2, ema=0.5, optimizer="adam", schedule="one_cycle", clip=0.1)
@@ -128,6 +128,17 @@ def test_the_checkpoint_of_another_run_is_refused(
     run(root, replace(CONFIG, steps=1))
     with pytest.raises(ConfigError, match=rf"last\.ckpt: got a checkpoint with {told}"):
         run(root, resume=True, **other)
+
+
+def test_a_run_stays_with_its_data_sets(tmp_path: Path) -> None:
+    run = {name: describe_run(CONFIG, "bass", 0, name) for name in ("ours", "theirs")}
+    torch.save({"run": run["ours"]}, tmp_path / "x.ckpt")
+    check_run(tmp_path / "x.ckpt", run["ours"])
+    with pytest.raises(ConfigError, match="got a checkpoint with songs ours, expected theirs"):
+        check_run(tmp_path / "x.ckpt", run["theirs"])
+    old = {key: value for key, value in run["ours"].items() if key != "songs"}
+    torch.save({"run": old}, tmp_path / "x.ckpt")
+    check_run(tmp_path / "x.ckpt", run["theirs"])  # from before there was this key
 
 
 class Shell:

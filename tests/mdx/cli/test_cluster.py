@@ -20,7 +20,8 @@ def test_a_worker_makes_the_stems_that_this_machine_makes(
 ) -> None:  # fmt: skip
     lab.keep("one")
     if not shared:
-        monkeypatch.setattr("mdx.cluster.dispatch.seen_at", lambda path: f"/nowhere{path}")
+        for name in ("seen_at", "song_seen_at"):
+            monkeypatch.setattr(f"mdx.cluster.dispatch.{name}", lambda path: f"/nowhere{path}")
     songs = tmp_path / "songs"
     write_song(songs / "deep" / "Ölwechsel.flac", RATE // 2, seed=1)
     write_song(songs / "long; $(touch x).wav", RATE, seed=2)

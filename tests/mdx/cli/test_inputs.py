@@ -95,7 +95,9 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
     for template in ("{stem}", "{{song}} {stem}", "{song:.0}{stem}"):
         fixed = Names(tmp_path, template, "demo", ".wav")
         fixed.places(Song(Path("a.wav")), STEMS)
-        with pytest.raises(ConfigError, match=r"a second song for .*, expected the whole {song} in"):
+        with pytest.raises(
+            ConfigError, match=r"a second song for .*, expected the whole {song} in"
+        ):
             fixed.places(Song(Path("b.wav")), STEMS)
 
 

@@ -128,6 +128,23 @@ def test_both_polarities_cost_twice() -> None:
     deadline = Deadline(1000, levels, COSTS, GEOMETRIES, started=clock.now, clock=clock)
     deadline.begin(10 * SAMPLE_RATE)
     assert deadline.forecast() == pytest.approx(32 + 10 * OVERHEAD)
+    once = {"vocals", "bass"}  # magnitudes, for instance
+    deadline = Deadline(1000, levels, COSTS, GEOMETRIES, started=clock.now, clock=clock, once=once)
+    deadline.begin(10 * SAMPLE_RATE)
+    assert deadline.forecast() == pytest.approx(24 + 10 * OVERHEAD)
+
+
+def test_time_for_encoding_is_left_until_the_end() -> None:
+    clock = Clock()
+    deadline = Deadline(
+        100, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock, encoding=30.0
+    )  # fmt: skip
+    assert deadline.begin(10 * SAMPLE_RATE) is LEVELS[0]  # 16 s of networks
+    for source in SOURCES * 2:
+        work(deadline, clock, source, 2)
+    assert deadline.forecast() == pytest.approx(30)
+    late = Deadline(50, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock, encoding=30.0)
+    assert late.begin(10 * SAMPLE_RATE) is LEVELS[1]
 
 
 def test_a_filter_counts_where_all_estimators_run() -> None:
