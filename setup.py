@@ -20,6 +20,8 @@ class BuildWithModels(build_py):
 
     def run(self) -> None:
         """Build; an editable install finds them in the checkout."""
+        if not self.editable_mode:  # what an older build left would be taken into the wheel
+            shutil.rmtree(Path(self.build_lib, "mdx"), ignore_errors=True)
         super().run()
         if self.editable_mode:
             return

@@ -5,7 +5,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from threadpoolctl import threadpool_limits
 
 from demo.dsp import SAMPLE_RATE
 from demo.errors import DemoError
@@ -48,6 +47,18 @@ def _workers(jobs: int) -> Iterator[Any]:
         yield pool.imap
 
 
+def _one_thread() -> AbstractContextManager[object]:
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise DemoError(
+            "songs", got=f"no {error.name}", expected="it, which gives each song one thread",
+            hint="pip install -e '.[demo]'",
+        ) from error  # fmt: skip
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
+
+
 def _settle_in() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
 
@@ -62,7 +73,7 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
         return folder
     # Two threads would round sums differently from one. When other processes compete for the
     # CPUs, threads that wait for each other also take many times as long.
-    with threadpool_limits(1):
+    with _one_thread():
         stems, facts = render_song(request)
     mixture = sum((x.astype(np.int32) for x in stems.values()), start=np.zeros(1, np.int32))
     draft = drafts / folder.name

@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
+try:
+    import torch
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    sys.exit(f"error: got no package {missing.name}, expected torch; pip install -e '.[train]'")
 from torch import Tensor
 
 from mdx.errors import MdxError, WeightsError
@@ -57,11 +62,11 @@ def convert(checkpoint: Path, folder: Path, name: str, *, source: str | None = N
         found = describe_file(checkpoint)
     except OSError as no:
         raise WeightsError(checkpoint, got=no.strerror, expected="a readable file") from no
-    origin = _entry_of(checkpoint, folder) or _published_as(name, folder, found)
+    origin = _entry_of(checkpoint, folder) or _published_as(name, folder)
     if origin is not None and origin.is_known and not origin.fits(found):
         raise WeightsError(
             checkpoint, got=found, expected=f"{origin} as in {MANIFEST}",
-            hint="the file is damaged or not the one named: fetch it again",
+            hint="the file is damaged, or another one: give its network another name by --out",
         )  # fmt: skip
     if source is not None or _is_of_the_comparison(checkpoint):
         error = convert_checkpoint(checkpoint, target, source=source)
@@ -120,12 +125,10 @@ def _entry_of(path: Path, folder: Path) -> WeightsEntry | None:
     return read_manifest(folder).get(path.relative_to(folder).as_posix())
 
 
-def _published_as(name: str, folder: Path, found: WeightsEntry) -> WeightsEntry | None:
-    # The manifest's entry for a checkpoint in another folder, identified by its sha256, or by the
-    # user if none is known.
+def _published_as(name: str, folder: Path) -> WeightsEntry | None:
+    # The manifest's entry for the checkpoint that becomes this network, in whatever folder it is.
     entries = read_manifest(folder)
-    entry = entries.get(checkpoint_of(entries, name) or "")
-    return entry if entry is not None and (not entry.is_known or entry.fits(found)) else None
+    return entries.get(checkpoint_of(entries, name) or "")
 
 
 def _register(folder: Path, name: str, origin: WeightsEntry, *, parent: str, command: str) -> None:

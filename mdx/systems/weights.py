@@ -112,8 +112,7 @@ def _check(folder: Path, name: str, found: WeightsEntry, head: bytes) -> None:
             weights_path(folder, name),
             got=found if kind is None else f"{kind}, {found}",
             expected=f"{entry} as in {MANIFEST}",
-            hint="the file is damaged or not the one named: fetch it again"
-            if kind is None else _remedy(folder, name),
+            hint=f"the file is damaged, or another one: move it away, and {_remedy(folder, name)}",
         )  # fmt: skip
 
 
@@ -125,15 +124,17 @@ def _remedy(folder: Path, name: str, system: str = "SYSTEM") -> str:
         verb = "downloads" if entries[checkpoint].is_known else "says where to find"
         command = CONVERT.format(checkpoint=folder / checkpoint, name=name)
         return f"'{fetch}' {verb} a checkpoint, from which '{command}' makes it"
-    return "put the file there"
+    if float32 := next((one for one in entries if int8_name(one) == name), None):
+        return f"'{_maker(entries, float32)}' makes it"
+    return "put the right one there"
 
 
 def name_for(precision: str, folder: Path, name: str) -> str:
     """The network to load in place of the float32 network `name`.
 
-    `precision` is float32, bf16 (which runs the same file), int8, or auto: int8 if it was made from
-    this very float32 file. Raises ConfigError for another word; WeightsError if int8 is missing or
-    was made from another file.
+    `precision` is float32, bf16 (which runs the same file), int8, or auto: int8 if it is there and
+    was made from this very float32 file. Raises ConfigError for another word; WeightsError if int8
+    is missing or was made from another file.
     """
     if precision not in PRECISIONS:
         expected = f"one of {', '.join(PRECISIONS)}"
@@ -141,6 +142,8 @@ def name_for(precision: str, folder: Path, name: str) -> str:
     if precision in ("float32", "bf16"):
         return name
     entries, int8 = read_manifest(folder), int8_name(name)
+    if precision == "auto" and not weights_path(folder, int8).is_file():
+        return name
     if int8 not in entries:
         if precision == "auto":
             return name

@@ -21,7 +21,7 @@ def read_hdf5(path: Path) -> State:
         import h5py
     except ImportError as error:
         raise WeightsError(
-            path, got="no h5py", expected="it for an HDF5 file", hint="pip install 'mdx[convert]'"
+            path, got="no h5py", expected="it for an HDF5 file", hint="pip install -e '.[convert]'"
         ) from error
     state: State = {}
 
@@ -35,8 +35,8 @@ def read_hdf5(path: Path) -> State:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(keep)
-    except OSError as error:
-        raise WeightsError(path, got=str(error), expected=EXPECTED) from error
+    except (OSError, RuntimeError, KeyError, ValueError) as error:  # depending on the damage
+        raise WeightsError(path, got=" ".join(str(error).split()), expected=EXPECTED) from error
     if not state:
         raise WeightsError(path, got="an empty file", expected=EXPECTED)
     return state

@@ -198,6 +198,11 @@ def main(arguments: list[str] | None = None, *, prog: str = "python -m models.de
     except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:  # of what only checkpoints need
+        hint = "in a clone of the repository: pip install -e '.[train]'"
+        found = f"got no package {error.name}, expected it to read a checkpoint; {hint}"
+        print(f"error: {found}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from mdx.errors import DownloadError, MdxError, WeightsError
 from mdx.systems.weights import CONVERT
-from models.fetch.download import discard, download
+from models.fetch.download import alone, discard, download
 from models.fetch.place import check_archive, is_there, settle, take_from, unpack
 from models.fetch.wanted import Wanted, find_wanted
 
@@ -33,19 +33,20 @@ def fetch(files: Sequence[Wanted]) -> None:
     name = first.download_name if first.entry.member else first.path.name
     part = first.path.with_name(f"{name}.part")
     size = first.entry.archive_bytes if first.entry.member else first.entry.bytes
-    try:
-        with _Bar(name) as bar:
-            download(first.url, part, size=size, progress=bar.update)
-        if first.entry.member is None:
-            settle(part, first)
-        else:
-            check_archive(part, first)
-            for wanted in files:
-                unpack(part, wanted)
-    except WeightsError:
-        discard(part)  # continuing from it would fail again
-        raise
-    discard(part)
+    with alone(part):
+        try:
+            with _Bar(name) as bar:
+                download(first.url, part, size=size, progress=bar.update)
+            if first.entry.member is None:
+                settle(part, first)
+            else:
+                check_archive(part, first)
+                for wanted in files:
+                    unpack(part, wanted)
+        except WeightsError:
+            discard(part)  # continuing from it would fail again
+            raise
+        discard(part)
 
 
 def bring(files: Iterable[Wanted], folder: Path | None) -> list[Wanted]:

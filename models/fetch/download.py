@@ -2,11 +2,14 @@
 
 import http.client
 import logging
+import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from mdx.errors import DownloadError, WeightsError
 from models.fetch.web import Broken, OutOfRange, blocks, open_url
@@ -40,6 +43,46 @@ def download(url: str, part: Path, *, size: int | None, progress: Progress) -> N
                 raise DownloadError(url, got=error, expected="the file") from error
             log.info("%s: %s; once more in %g s", url, error, wait)
             time.sleep(wait)
+
+
+@contextmanager
+def alone(part: Path) -> Iterator[None]:
+    """Keep other processes from the same partial file; an empty one is removed in the end.
+
+    Raises DownloadError if another process has it; OSError if it cannot be written.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows, where an open file could not get its final name either
+        yield
+        return
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with part.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _busy(part) from error
+        except OSError:
+            log.debug("%s: a file system without locks", part)
+        if not _is_still(part, file):
+            raise _busy(part)
+        try:
+            yield
+        finally:
+            if _is_still(part, file) and not _size(part):
+                part.unlink()
+
+
+def _busy(part: Path) -> DownloadError:
+    return DownloadError(
+        part, got="another process that downloads it", expected="one at a time",
+        hint="wait for it, and give the command again",
+    )  # fmt: skip
+
+
+def _is_still(part: Path, file: BinaryIO) -> bool:
+    # Another process may have finished, and given the file its final name.
+    return part.exists() and os.path.samestat(part.stat(), os.fstat(file.fileno()))
 
 
 def discard(part: Path) -> None:

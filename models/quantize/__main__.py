@@ -12,7 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnx
+try:
+    import onnx
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    sys.exit(f"error: got no package {missing.name}, expected it; pip install -e '.[quantize]'")
 
 from mdx.errors import AudioError, ConfigError, MdxError
 from mdx.files import write_atomically

@@ -87,10 +87,26 @@ def test_another_file_than_the_manifest_s_is_refused(
     write_entry(tmp_path, "demucs_v2/demucs.th", WeightsEntry("0" * 64, bytes=5))
     assert main([str(checkpoint), "--out", "demucs.onnx"]) == 1
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "expected sha256 000" in error and "fetch it again" in error
+    assert error.count("\n") == 1 and "expected sha256 000" in error and "by --out" in error
     assert not (tmp_path / "demucs.onnx").exists() and list(manifest(tmp_path)) == [
         "demucs_v2/demucs.th"
     ]
+
+
+def test_another_checkpoint_does_not_replace_a_published_network(
+    checkpoint: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    write_entry(tmp_path, "x/known.th", WeightsEntry("0" * 64, bytes=5, becomes="x/known.onnx"))
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "known.onnx").write_bytes(b"the published one")
+    mine = tmp_path_factory.mktemp("downloads") / "mine.th"
+    mine.write_bytes(checkpoint.read_bytes())
+    arguments = [str(mine), "--folder", str(tmp_path), "--out"]
+    assert main([*arguments, "x/known.onnx"]) == 1
+    assert "another name by --out" in capsys.readouterr().err
+    assert (tmp_path / "x" / "known.onnx").read_bytes() == b"the published one"
+    assert main([*arguments, "x/mine.onnx"]) == 0
 
 
 def touch(path: Path) -> None:

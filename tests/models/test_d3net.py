@@ -1,5 +1,6 @@
 """D3Net: published sizes and MACs, an independent implementation, released files, export."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,21 @@ def test_a_released_file_is_the_original_network(tmp_path: Path) -> None:
         got = net(mix.permute(0, 2, 3, 1))
     assert got.shape == (2, 1, 2, 27, 8)
     torch.testing.assert_close(got[:, 0].permute(0, 3, 1, 2), expected)
+
+
+def test_a_damaged_file_is_one_error(tmp_path: Path) -> None:
+    path = written(tmp_path, {f"vocals/{name}/W": torch.ones(3, 4) for name in "abcdefgh"})
+    content, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(200):
+        damaged = bytearray(content)
+        for at in rng.integers(8, len(content), 40):  # behind the signature
+            damaged[at] = rng.integers(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(WeightsError):
+            read_hdf5(path)
+            refused -= 1
+        refused += 1
+    assert refused > 50
 
 
 def test_bins_that_are_not_modelled_are_the_mixtures() -> None:

@@ -2,6 +2,8 @@
 
 import io
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 from errno import ENOSPC
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from mdx.errors import DownloadError, WeightsError
 from models.fetch import download as download_module
+from models.fetch.download import alone
 from models.fetch.web import BLOCK
 from tests.models.downloading import CONTENT, CUT, get, ranges
 from tests.models.shelf import Shelf
@@ -44,6 +47,26 @@ def test_a_later_call_continues_too(
     assert get(server, part)[0][0] > CUT  # progress counts what was there
     assert part.read_bytes() == CONTENT
     assert server.asked[1][1]["If-Range"] == '"one"'
+
+
+def test_one_process_at_a_time_has_a_partial_file(part: Path) -> None:
+    script = "import sys, pathlib; from models.fetch.download import alone\n"
+    script += "with alone(pathlib.Path(sys.argv[1])): print('has it', flush=True); input()"
+    command = [sys.executable, "-c", script, str(part)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with other:
+        assert other.stdout is not None and other.stdout.readline() == "has it\n"
+        with pytest.raises(DownloadError, match="another process that downloads it"), alone(part):
+            pass
+        assert part.exists()
+        other.communicate("\n")
+    assert not part.exists()  # empty, as nothing came
+    with alone(part):
+        part.write_bytes(b"some")
+    assert part.read_bytes() == b"some"
+    with alone(part):
+        part.rename(part.with_name("whole"))
+    assert part.with_name("whole").read_bytes() == b"some" and not part.exists()
 
 
 def test_as_long_as_it_gets_further_it_tries_again(server: Shelf, part: Path) -> None:
