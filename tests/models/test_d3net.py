@@ -1,6 +1,5 @@
 """D3Net: published sizes and MACs, an independent implementation, released files, export."""
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +70,15 @@ def test_a_released_file_is_the_original_network(tmp_path: Path) -> None:
     torch.testing.assert_close(got[:, 0].permute(0, 3, 1, 2), expected)
 
 
+def is_readable(path: Path) -> bool:
+    """Whether a file is read; any error but the one that users see is raised."""
+    try:
+        read_hdf5(path)
+    except WeightsError:
+        return False
+    return True
+
+
 def test_a_damaged_file_is_one_error(tmp_path: Path) -> None:
     path = written(tmp_path, {f"vocals/{name}/W": torch.ones(3, 4) for name in "abcdefgh"})
     content, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
@@ -79,10 +87,7 @@ def test_a_damaged_file_is_one_error(tmp_path: Path) -> None:
         for at in rng.integers(8, len(content), 40):  # behind the signature
             damaged[at] = rng.integers(256)
         path.write_bytes(damaged)
-        with contextlib.suppress(WeightsError):
-            read_hdf5(path)
-            refused -= 1
-        refused += 1
+        refused += not is_readable(path)
     assert refused > 50
 
 
