@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.command import errors_in_one_line
+from benchmarks.command import errors_in_one_line, keep_settings
 from benchmarks.held_out import score, score_with_mixer, write_system
 from benchmarks.pace import measure_paces
 from evaluator.json_files import write_json
@@ -179,12 +179,14 @@ def main() -> int:
     )
     args = parser.parse_args()
     with errors_in_one_line():
-        jobs = plan(args.out, 60 * args.minutes)
-        done = run_all(jobs, args.data, args.out, args.jobs)
+        out = args.out / f"{args.minutes:g}"  # networks of other minutes have the same names
+        keep_settings(out, data=str(args.data.resolve()))
+        jobs = plan(out, 60 * args.minutes)
+        done = run_all(jobs, args.data, out, args.jobs)
         scores: dict[str, Scores] = {variant: {s: [] for s in SOURCES} for variant in VARIANTS}
         for job in jobs:
             scores[job.variant][job.source].append(done[job])
-        told = table({**scores, **mix_all(jobs, args.data, args.out)}, jobs)
+        told = table({**scores, **mix_all(jobs, args.data, out)}, jobs)
         told = (
             f"Minutes of one CPU each: {args.minutes:g}; mean SDR of the test songs, mean over "
             f"{len(SEEDS)} seeds (lowest to highest):\n\n{told}"

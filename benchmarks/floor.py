@@ -9,10 +9,12 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper
 
+from mdx.estimators.chunks import GEOMETRIES
+from mdx.estimators.spectrogram import SpectrogramOptions
 from mdx.estimators.stft import StftSpec
 from mdx.machine import available_cpus
 from mdx.systems.find import find_system
-from mdx.systems.spec import SAMPLE_RATE
+from mdx.systems.spec import SAMPLE_RATE, require
 from mdx.systems.weights import read_weights
 from models.macs import count_macs
 from models.quantize.graph import read_graph
@@ -47,15 +49,23 @@ def int8_speed() -> float:
 
 
 def song_operations(system: str | Path, seconds: int) -> int:
-    """Multiplications and additions of a system's networks over a song."""
+    """Multiplications and additions of a system's networks over a song.
+
+    Raises ConfigError for networks of another kind than spectrogram.
+    """
     spec, folder = find_system(system)
     total = 0
     for part in spec.estimators:
-        assert part.kind == "spectrogram" and part.weights is not None
+        if not part.networks:
+            continue
+        require(part.kind == "spectrogram", part.name, f"kind {part.kind}", "spectrogram")
+        assert part.weights is not None
+        options = SpectrogramOptions(**part.options)
         graph = read_graph(read_weights(folder, part.weights))
         _, _, bins, frames = (d.dim_value for d in graph.graph.input[0].type.tensor_type.shape.dim)
-        stft = StftSpec(part.options["n_fft"], part.options["hop"], bins, frames)
-        total += operations(graph) * -(-seconds * SAMPLE_RATE // stft.step)
+        stft = StftSpec(options.n_fft, options.hop, bins, frames)
+        geometry = GEOMETRIES[options.geometry](stft, options.overlap, options.trim)
+        total += operations(graph) * geometry.count(seconds * SAMPLE_RATE)
     return total
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.command import errors_in_one_line
+from benchmarks.command import errors_in_one_line, keep_settings
 from benchmarks.pace import measure_paces
 from evaluator.json_files import write_json
 from evaluator.sections import page_with, replace_section
@@ -156,6 +156,10 @@ def main() -> int:
     )
     args = parser.parse_args()
     with errors_in_one_line():
+        keep_settings(
+            args.out, data=str(args.data.resolve()), test=[str(it.resolve()) for it in args.test],
+            configuration=repr(config_of(BASE)),
+        )  # fmt: skip
         steps = plan(args.out, 60 * args.minutes)
         found = run_all(steps, args)
         done = {variant: found[variant] for variant in VARIANTS}

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.architectures.contestants import CHUNK, CONTESTANTS
 from benchmarks.architectures.race import Race, run_race
-from benchmarks.command import errors_in_one_line
+from benchmarks.command import errors_in_one_line, keep_settings
 from evaluator.json_files import write_json
 from evaluator.sections import page_with, replace_section
 from evaluator.tables import markdown_table
@@ -126,6 +126,7 @@ def main() -> int:
         print(sizes_table())
         return 0
     with errors_in_one_line():
+        keep_settings(args.out, data=str(args.data.resolve()))
         todo = races(names, args.minutes)
         run_all(todo, args.data, args.out, args.jobs)
         words = f"Minutes of {CPUS} CPUs for each source: {args.minutes:g}; mean SDR of the test "

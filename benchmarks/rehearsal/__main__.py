@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from benchmarks.blend import make_weights_once, write_system
+from benchmarks.command import errors_in_one_line, keep_settings
 from benchmarks.full_size import FOLDER
 from benchmarks.memory import ROOT
 from benchmarks.rehearsal.songs import compose, pack
@@ -118,20 +119,23 @@ def main() -> int:
     parser.add_argument("--runs", nargs="*", choices=RUNS, default=list(RUNS), metavar="RUN")
     args = parser.parse_args()
     out = args.out.resolve()
+    with errors_in_one_line():
+        keep_settings(out, songs=args.songs, scale=args.scale)
+        return _run(args.runs, out, args.songs, args.scale)
+
+
+def _run(runs: list[str], out: Path, songs: int, scale: float) -> int:
     steps = Steps(out / "steps.json")
     try:
-        steps.run("composed", lambda: compose(out, args.songs, args.scale))
+        steps.run("composed", lambda: compose(out, songs, scale))
         steps.run("mp4", lambda: pack(out))
         steps.run("weights", make_weights_once)
-        for name in args.runs:
-            songs, precision, blended = RUNS[name]
+        for name in runs:
+            test_set, precision, blended = RUNS[name]
             if precision == "bf16" and not has_bf16():
                 continue
             system = system_of(blended)
-            steps.run(name, lambda: evaluate(out / name, out / songs, precision, system))  # noqa: B023
-    except subprocess.CalledProcessError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+            steps.run(name, lambda: evaluate(out / name, out / test_set, precision, system))  # noqa: B023
     except KeyboardInterrupt:
         print("interrupted: the same command goes on", file=sys.stderr)
         return 130

@@ -1,11 +1,13 @@
-"""Benchmarks that cannot measure end with one line."""
+"""Benchmarks that cannot measure end with one line, and mix no results."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from benchmarks.command import errors_in_one_line
+from benchmarks.command import errors_in_one_line, keep_settings
+from mdx.errors import ConfigError
 from tests.predicting import ROOT
 
 
@@ -23,3 +25,10 @@ def test_a_command_that_failed_is_named() -> None:
     named = r"error: .* -c 'raise SystemExit\(3\)': exit code 3"
     with pytest.raises(SystemExit, match=named), errors_in_one_line():
         subprocess.run(command, check=True)
+
+
+def test_results_of_other_settings_are_not_reused(tmp_path: Path) -> None:
+    keep_settings(tmp_path / "out", data="a", songs=2)
+    keep_settings(tmp_path / "out", data="a", songs=2)
+    with pytest.raises(ConfigError, match=r"got results of .*'a'.*, expected those of .*'b'"):
+        keep_settings(tmp_path / "out", data="b", songs=2)

@@ -107,8 +107,8 @@ def test_finished_trainings_are_not_repeated(
     page.write_text("<!-- comparison: begin --><!-- comparison: end -->")
     paces = {(variant, source): 60.0 for variant in VARIANTS for source in SOURCES}
     monkeypatch.setattr(comparison, "measure_pace", lambda: paces)
-    for job in plan(out, 60):
-        path = out / "results" / f"{job.system}-{job.source}-1.json"
+    for job in plan(out / "1", 60):
+        path = out / "1" / "results" / f"{job.system}-{job.source}-1.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"sdr": float(job.seed)}))
 

@@ -5,14 +5,17 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
+import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.floor import operations, song_operations
 from benchmarks.limit import check_cost, curve
+from mdx.errors import ConfigError
 from mdx.systems.find import find_system
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from models.quantize.graph import read_graph
-from tests.tiny import TINY
+from tests.tiny import TINY, edit_system
 
 
 def test_operations_by_hand() -> None:
@@ -45,6 +48,17 @@ def test_a_song_takes_a_whole_number_of_chunks(tiny_system: Path) -> None:
     }
     expected = sum(chunk[source] * -(-2 * SAMPLE_RATE // TINY[source].step) for source in SOURCES)
     assert song_operations(tiny_system, 2) == expected
+
+
+def test_overlapping_chunks_are_counted(tiny_copy: Path) -> None:
+    plain = song_operations(tiny_copy, 2)
+    edit_system(tiny_copy, **{source: {"overlap": 0.5} for source in SOURCES})
+    assert 1.9 * plain < song_operations(tiny_copy, 2) <= 2.1 * plain
+    values = yaml.safe_load(tiny_copy.read_text())
+    values["estimators"][0]["kind"] = "waveform"
+    tiny_copy.write_text(yaml.safe_dump(values))
+    with pytest.raises(ConfigError, match="got kind waveform, expected spectrogram"):
+        song_operations(tiny_copy, 2)
 
 
 def test_the_curve_leaves_failed_runs_out() -> None:
