@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from mdx.errors import ConfigError
-from mdx.systems.spec import require
 
 SOURCES = ("vocals", "drums", "bass", "other")  # of the released networks, in order
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -22,8 +21,6 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,  # as in v2: three quarters of the time of a step on CPUs
 }
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
-LEVELLINGS = ("none", "chunk")
-QUIETEST = 1e-3  # of the scale: fainter chunks, such as dither, are not made as loud as music
 # Checkpoints of the community may also have these, with a number in the name.
 GROUP_NORM = re.compile(r"group([1-9]\d{0,3})")
 ELU = re.compile(r"elu(\d{1,3}(?:\.\d{1,6})?)")
@@ -42,7 +39,6 @@ class TfcTdfV3Spec:
     subbands: int = 4  # equal bands of frequency that become channels (k)
     norm: str = "instance"  # a key of NORMS, or group and the number of groups
     activation: str = "gelu"  # a key of ACTIVATIONS, or elu and its alpha
-    levelling: str = "none"  # as published, or chunk: every chunk is brought to the same loudness
     strides: tuple[int, int] = (2, 2)  # by which a level divides frames and bins
     sources: int = 4  # stems that come out together; 1: a network of one source
     channels: int = 4  # L.re, L.im, R.re, R.im
@@ -72,10 +68,6 @@ class TfcTdfV3Spec:
             if got not in known and not numbered.fullmatch(got):
                 expected = f"one of {', '.join(known)}, or {more}"
                 raise ConfigError(f"TFC-TDF-U-Net v3: {key}", got=f"'{got}'", expected=expected)
-        require(
-            self.levelling in LEVELLINGS, "TFC-TDF-U-Net v3: levelling", f"'{self.levelling}'",
-            f"one of {', '.join(LEVELLINGS)}",
-        )  # fmt: skip
         if (found := GROUP_NORM.fullmatch(self.norm)) and any(
             channels % int(found[1]) for channels in (self.width, self.growth)
         ):
@@ -134,27 +126,12 @@ def _blocks(before: int, after: int, bins: int, spec: TfcTdfV3Spec) -> nn.Sequen
     return nn.Sequential(*(TfcTdfV3Block(a, b, bins, spec) for a, b in pairwise(widths)))
 
 
-def loudness(x: Tensor) -> Tensor:
-    """Root of the mean power of each chunk's frames, weighted with that power; at least QUIETEST.
-
-    Without the weights, silence beside the music would make the music louder.
-    Shape: (batch, 4, dim_f, T) -> (batch, 1, 1, 1)
-    """
-    power = x.square().mean(dim=(1, 2), keepdim=True)
-    most = power.amax(dim=-1, keepdim=True).clamp(min=QUIETEST**2)  # which silence is divided by
-    share = power / most  # whose squares stay in range
-    total = share.sum(dim=-1, keepdim=True).clamp(min=1)
-    return (most * share.square().sum(dim=-1, keepdim=True) / total).sqrt().clamp(min=QUIETEST)
-
-
 class TfcTdfV3UNet(nn.Module):
     """TFC-TDF-U-Net v3: a spectrogram of the mixture in, spectrograms of all sources out.
 
     Instance norms average over a whole chunk, so it is trained and run on chunks of similar length.
     It divides its input by `scale`, the standard deviation of the spectra it was trained on, and
-    multiplies its output by it. As a product of two paths, the output is no multiple of the input:
-    with batch norms, music twice as loud has stems up to four times as loud. With levelling, the
-    scale follows the chunk's loudness, and the output the input.
+    multiplies its output by it.
 
     Shape: (batch, 4, dim_f, T) -> (batch, sources, 4, dim_f, T), or as the input for one source;
     T a multiple of strides[0]**n_levels.
@@ -195,15 +172,12 @@ class TfcTdfV3UNet(nn.Module):
         batch, channels, dim_f, frames = x.shape
         bands = channels * self.spec.subbands
         bands_first = (batch, bands, dim_f // self.spec.subbands, frames)
-        scale = self.scale
-        if self.spec.levelling == "chunk":
-            scale = scale * loudness(x / scale)
         # (batch, bands, T, F): linear layers act on F.
-        mix = (x / scale).reshape(bands_first).transpose(-1, -2)
+        mix = (x / self.scale).reshape(bands_first).transpose(-1, -2)
         first = self.first(mix)
         x = self.between(first)
         # The product lets the network mask the first layer's output.
-        x = self.last(torch.cat([mix, x * first], dim=1)).transpose(-1, -2) * scale
+        x = self.last(torch.cat([mix, x * first], dim=1)).transpose(-1, -2) * self.scale
         stems = (self.spec.sources,) if self.spec.sources > 1 else ()
         return x.reshape(batch, *stems, channels, dim_f, frames)
 

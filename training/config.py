@@ -27,7 +27,7 @@ SEPARATOR_CHOICES = {
     "precision": ("32-true", "bf16-mixed"),
 }
 # Keys of a size that not every architecture has.
-OPTIONAL_SIZES = ("width", "subbands", "norm", "activation", "levelling")
+OPTIONAL_SIZES = ("width", "subbands", "norm", "activation")
 SEPARATOR_COUNTS = (
     "train_frames", "frames", "n_blocks", "n_layers", "growth", "bottleneck", "steps", "batch",
     "accumulate", "validate_every", "held_out", "sources",
@@ -69,7 +69,6 @@ class SeparatorConfig:
     subbands: int | None = None  # frequency bands that become channels
     norm: str | None = None
     activation: str | None = None
-    levelling: str | None = None
     data: DataConfig = field(default_factory=DataConfig)
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from mdx.stages import Stages
 from mdx.systems.spec import CHANNELS, Audio, EstimatorSpec, require
 
 PARTS = 2 * CHANNELS
+QUIETEST = 1e-3  # of a loudness: fainter chunks, such as dither, are not made as loud as music
 LAYOUT = f"float32 (batch, {PARTS}, F, T) in, the same out or (batch, stems, {PARTS}, F, T)"
 
 
@@ -33,6 +34,7 @@ class SpectrogramOptions:
     overlap: float | None = None
     trim: int | None = None  # kuielab: samples that a chunk loses at either end; None: n_fft / 2
     gain: float = 1.0  # of the estimate
+    loudness: float | None = None  # that chunks are brought to, see loudness_of; None: not at all
     hidden_bins: int = 0  # the lowest ones, which are replaced by zeros in the network's input
     first_bin: int = 0  # where the estimate's own band begins; another estimator makes the rest
 
@@ -43,6 +45,8 @@ class SpectrogramOptions:
         require(untrimmed, "trim", self.trim, "none but with the geometry kuielab")
         require(self.trim is None or self.trim >= 0, "trim", self.trim, "samples, 0 or more")
         require(0 < self.gain < np.inf, "gain", self.gain, "a number above 0")
+        fine = self.loudness is None or 0 < self.loudness < np.inf
+        require(fine, "loudness", self.loudness, "a number above 0")
         require(self.hidden_bins >= 0, "hidden_bins", self.hidden_bins, "0 or more")
         require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
 
@@ -104,6 +108,7 @@ class Spectrogram:
         with stages.time("stft"):
             spectrogram = self._stft.forward(chunk)
             spectrogram[:, : self._options.hidden_bins] = 0
+            gain = self._bring_to_loudness(spectrogram)
         with stages.time(self.name):
             assert self.network is not None
             found = self.network(spectrogram[np.newaxis])[0]
@@ -111,9 +116,29 @@ class Spectrogram:
             found[:, :, : self._options.first_bin] = 0
         with stages.time("istft"):
             stems = np.stack([self._stft.inverse(stem) for stem in found])
-        if self._options.gain != 1:
-            stems *= np.float32(self._options.gain)
+        if (gain := gain * self._options.gain) != 1:
+            stems *= np.float32(gain)
         return stems[:, :, self.geometry.before : held - self.geometry.after]
+
+    def _bring_to_loudness(self, spectrogram: Audio) -> float:
+        # In place; returns the factor that brings the estimates back.
+        if self._options.loudness is None:
+            return 1.0
+        factor = max(loudness_of(spectrogram) / self._options.loudness, QUIETEST)
+        spectrogram /= np.float32(factor)
+        return factor
+
+
+def loudness_of(spectrogram: Audio) -> float:
+    """Root of the mean power of a chunk's frames, weighted with that power; 0 for silence.
+
+    Without the weights, silence beside the music would make the music louder.
+    Shape: (4, F, T)
+    """
+    power = np.einsum("pft,pft->t", spectrogram, spectrogram, dtype=np.float64)
+    power /= spectrogram[..., 0].size
+    total = power.sum()
+    return float(np.sqrt((power**2).sum() / total)) if total else 0.0
 
 
 def check_layout(name: str, network: Network, stems: int = 1) -> tuple[int, int]:
