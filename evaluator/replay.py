@@ -23,7 +23,6 @@ from mdx.cli.environment import MARK
 from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.limit.challenge import ROUND_1
 from mdx.limit.policy import Limit, parse_limit
-from mdx.limit.quality import QUALITY
 
 log = logging.getLogger(__name__)
 NO_LIMIT = Limit()
@@ -148,7 +147,7 @@ def _clear(folder: Path) -> None:
 def _separation(folder: Path, events: dict[str, dict[str, Any]], limit: float | None) -> Separation:
     facts = _read_audit(folder / AUDIT)
     try:
-        quality = read_quality(folder / QUALITY)
+        quality = read_quality(folder / "quality.json")
     except ConfigError as error:
         raise SongFailed.like(error) from error
     return Separation(

@@ -1,13 +1,15 @@
 """Which quality levels of a system a song may be separated with, best first."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mdx.systems.manifest import int8_name
+from mdx.systems.manifest import int8_name, weights_path
 from mdx.systems.spec import LAST_RESORT, QualityLevel, SystemSpec, require
 from mdx.systems.weights import name_for
 
+log = logging.getLogger(__name__)
 SLOWEST_FIRST = ("float32", "bf16", "int8")
 
 
@@ -57,6 +59,11 @@ def _resolve(
     # "auto" stays if only some of the networks have an int8 version.
     names = _weights(level, spec)
     quantised = [name_for(level.precision, folder, name) == int8_name(name) for name in names]
+    if level.precision == "auto" and any(quantised):
+        files = [weights_path(folder, int8_name(name)) for name in names]
+        if not any(file.is_file() for file in files):
+            log.warning("no int8 network of %s is here; auto goes without them", spec.name)
+            quantised = [False] * len(names)
     if level.precision != "auto" or (any(quantised) and not all(quantised)):
         return level
     plain = "bf16" if bf16 else "float32"

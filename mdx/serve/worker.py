@@ -23,7 +23,6 @@ from mdx.audio.soundfiles import open_sound
 from mdx.errors import Cancelled, MdxError
 from mdx.estimators.front_ends import is_heavy
 from mdx.limit.policy import Limit
-from mdx.limit.quality import QUALITY
 from mdx.runtimes.memory import save_memory
 from mdx.separator import Separator
 from mdx.serve.originals import Original, write_original
@@ -122,7 +121,7 @@ def _separate(
     )  # fmt: skip
     for path in stems.values():
         write_peaks(path)
-    return {"stems": list(stems), "degraded": degraded(out / QUALITY)}
+    return {"stems": list(stems), "degraded": degraded(out / "quality.json")}
 
 
 def prepare(upload: Path, mixture: Path, most_seconds: float, cancel: threading.Event) -> Original:

@@ -132,8 +132,8 @@ def _remedy(folder: Path, name: str, system: str = "SYSTEM") -> str:
 def name_for(precision: str, folder: Path, name: str) -> str:
     """The network to load in place of the float32 network `name`.
 
-    `precision` is float32, bf16 (which runs the same file), int8, or auto: int8 if it is there and
-    was made from this very float32 file. Raises ConfigError for another word; WeightsError if int8
+    `precision` is float32, bf16 (which runs the same file), int8, or auto: int8 if it was made from
+    this very float32 file. Raises ConfigError for another word; WeightsError if int8
     is missing or was made from another file.
     """
     if precision not in PRECISIONS:
@@ -142,8 +142,6 @@ def name_for(precision: str, folder: Path, name: str) -> str:
     if precision in ("float32", "bf16"):
         return name
     entries, int8 = read_manifest(folder), int8_name(name)
-    if precision == "auto" and not weights_path(folder, int8).is_file():
-        return name
     if int8 not in entries:
         if precision == "auto":
             return name

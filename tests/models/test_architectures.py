@@ -114,14 +114,14 @@ def test_a_network_has_the_licence_of_the_file_that_it_was_made_from(
         place.mkdir()
     path = downloads / "x.pth"
     torch.save(published(monkeypatch, "x_umx", "x_umx").state_dict(), path)
-    for sha256, licence in (("unknown", "theirs"), ("0" * 64, None)):
-        origin = WeightsEntry(sha256, url="https://somewhere", licence="theirs", becomes="x.onnx")
-        write_entry(folder, "released.pth", origin)
-        assert convert_command([str(path), "--out", "x.onnx", "--folder", str(folder)]) == 0
-        entry = read_manifest(folder)["x.onnx"]
+    origin = WeightsEntry("unknown", url="https://somewhere", licence="theirs", becomes="x.onnx")
+    write_entry(folder, "released.pth", origin)
+    for name, licence in (("x.onnx", "theirs"), ("mine.onnx", None)):
+        assert convert_command([str(path), "--out", name, "--folder", str(folder)]) == 0
+        entry = read_manifest(folder)[name]
         assert (entry.licence, entry.url, entry.becomes) == (licence, None, None)
         assert entry.parent == describe_file(path).sha256
-        assert read_weights(folder, "x.onnx")
+        assert read_weights(folder, name)
 
 
 def original_files(folder: Path, sources: tuple[str, ...]) -> tuple[Path, Any, Any]:

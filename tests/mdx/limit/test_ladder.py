@@ -38,6 +38,16 @@ def test_auto_gives_the_levels_of_the_chosen_precision(
     assert levels(tiny_system, limited=True, precision="auto") == ["float32", "scaled mixture"]
 
 
+def test_auto_goes_without_int8_networks_of_which_none_is_here(
+    quantised_copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in quantised_copy.parent.glob("*.int8.onnx"):
+        path.unlink()
+    separator = Separator.load(quantised_copy, precision="auto", runtime="onnxruntime", threads=1)
+    assert separator.precision == "float32"
+    assert "no int8 network of tiny is here" in caplog.text
+
+
 def test_a_missing_int8_network_removes_only_its_levels(
     quantised_copy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -117,7 +117,7 @@ def test_two_songs_a_broken_one_and_a_cancelled_one(pages: Pages) -> None:
     pages.choose(*(pages.folder / f"{name}.wav" for name in ("long", "broken")))
     pages.card("long.wav", "working")
     pages.choose(pages.folder / "short.wav")
-    pages.wait("return document.querySelector('.song.queued .state')?.textContent")
+    pages.card("short.wav", "queued")
     pages.browser.refresh()  # in the middle
     pages.click(".cancel", pages.card("long.wav", "working"))
     pages.card("long.wav", "cancelled")

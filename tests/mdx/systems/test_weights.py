@@ -75,15 +75,12 @@ def test_int8_that_is_not_there_is_made_by_the_right_command(folder: Path) -> No
         name_for("int8", folder, "d/c.onnx")
 
 
-def test_auto_does_without_an_int8_file_that_is_not_here(folder: Path) -> None:
+def test_an_int8_file_that_is_listed_but_not_here_says_how_it_is_made(folder: Path) -> None:
     parent = read_manifest(folder)["demo/a.onnx"].sha256
     write_entry(folder, "demo/a.int8.onnx", WeightsEntry("b" * 64, parent=parent))
-    assert name_for("auto", folder, "demo/a.onnx") == "demo/a.onnx"
     assert name_for("int8", folder, "demo/a.onnx") == "demo/a.int8.onnx"
     with pytest.raises(WeightsError, match=r"'python -m models\.quantize .*' makes it"):
         read_weights(folder, "demo/a.int8.onnx")
-    (folder / "demo" / "a.int8.onnx").write_bytes(b"")
-    assert name_for("auto", folder, "demo/a.onnx") == "demo/a.int8.onnx"
 
 
 @pytest.mark.parametrize("digits", [8, 63])
