@@ -139,9 +139,8 @@ class Queue:
             await asyncio.sleep(TIDY_EVERY)
 
     def tidy_once(self, now: float) -> None:
-        """Remove jobs and uploads that have expired at a time."""
+        """Remove jobs and uploads that have expired at a time; a page sends songs one by one."""
         for job in list(self.jobs.values()):
-            # A page enters all its songs at once, and sends them one after another.
             since = max(job.created, self._latest_upload)
             overdue = not self._uploads and now - since > 2 * self.settings.patience
             if job.is_finished and now - (job.ended or 0) > 3600 * self.settings.keep_hours:
