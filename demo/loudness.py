@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demo.dsp import SAMPLE_RATE
-from demo.errors import DemoError
+from demo.errors import not_installed
 
 _BLOCK = 0.4  # seconds per block of the meter
 
@@ -20,10 +20,7 @@ def integrated_loudness(audio: npt.NDArray[Any]) -> float | None:
     try:
         from pyloudnorm import Meter
     except ImportError as error:
-        raise DemoError(
-            "loudness", got=f"no {error.name}", expected="pyloudnorm, which measures it",
-            hint="pip install -e '.[demo]'",
-        ) from error  # fmt: skip
+        raise not_installed("loudness", error, "pyloudnorm, which measures it") from error
     if audio.shape[1] < _BLOCK * SAMPLE_RATE or not audio.any():
         return None  # the meter would warn about silence
     loudness = float(Meter(SAMPLE_RATE).integrated_loudness(audio.T.astype(np.float64)))

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from demo.dsp import SAMPLE_RATE
-from demo.errors import DemoError
+from demo.errors import DemoError, not_installed
 from demo.render import Request, render_song
 from demo.score import STEMS
 
@@ -51,10 +51,7 @@ def _one_thread() -> AbstractContextManager[object]:
     try:
         from threadpoolctl import threadpool_limits
     except ImportError as error:
-        raise DemoError(
-            "songs", got=f"no {error.name}", expected="it, which gives each song one thread",
-            hint="pip install -e '.[demo]'",
-        ) from error  # fmt: skip
+        raise not_installed("songs", error, "it, which gives each song one thread") from error
     limits: AbstractContextManager[object] = threadpool_limits(1)
     return limits
 

@@ -16,6 +16,7 @@ import soundfile
 
 from demo.__main__ import main
 from demo.dsp import SAMPLE_RATE
+from demo.errors import DemoError
 from demo.render import Request
 from demo.score import STEMS
 from demo.write import write_songs
@@ -189,3 +190,10 @@ def test_command_line_prints_one_line_per_song(
     assert main(["--out", str(tmp_path), "--test", "2", "--seconds", "2", "--jobs", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [Path(line.split(":")[0]).name for line in lines] == ["test-1-000", "test-1-001"]
+
+
+def test_without_threadpoolctl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    with pytest.raises(DemoError, match=r"no threadpoolctl, .*; pip install .*\.\[demo\]'"):
+        list(write_songs(tmp_path / "out", [Request("train", 0, seconds=3.0, seed=1)]))
+    assert not [*(tmp_path / "out").iterdir()]
