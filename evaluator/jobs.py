@@ -76,12 +76,12 @@ class Job:
 
     def score_files(self, files: Mapping[str, Path], known: Record | None) -> Record:
         """Score one file for each source, as `score` does."""
-        frames = self.frames
         hashes = {source: hash_file(path) for source, path in files.items()}
         key = hash_facts(self.references_key(), hashes, self.options.full)
-        if known and known["key"] == key and frames.exists():
+        if known and known["key"] == key and self.frames.exists():
             return known
-        return {"key": key, **score_files(self.song.folder, files, frames, full=self.options.full)}
+        scores = score_files(self.song.folder, files, self.frames, full=self.options.full)
+        return {"key": key, **scores}
 
 
 @dataclass(frozen=True)
