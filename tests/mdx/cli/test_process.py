@@ -70,3 +70,9 @@ def test_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     assert main(["systems"]) == 0
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_list_of_songs_as_one_word_is_no_file_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["a song\n" * 1000])
+    assert "invalid choice" in capsys.readouterr().err
