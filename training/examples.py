@@ -2,25 +2,31 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import torch
-from scipy.signal import lfilter, resample_poly
+from scipy.signal import resample_poly
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from mdx.errors import AudioError
-from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
+from mdx.systems.spec import SOURCES, Audio
 from training.config import targets
 from training.data_config import DataConfig
+from training.filters import Section, bell, equalise, shelf
 from training.songs import Song, Stems
 from training.stretch import stretch_stem
 
 SPEED_STEPS = 40  # a speed is a ratio of integers up to about this, which makes resampling fast
 CORNERS = (1000.0, 8000.0)  # Hz, range of the corner frequency of the treble boost
+BELLS = 2  # filters of a stem
+BELL_HZ, BELL_Q = (50.0, 5000.0), (0.5, 2.0)
 REDRAWS = 4  # most redraws of a quiet stem, since some are silent throughout
+
+# What left and right are made of: (left from left, left from right), (right from left, ...).
+Stereo = tuple[tuple[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,9 @@ class Part:
     place: Place
     gain: float  # negative if the polarity is inverted
     swap: bool  # of left and right
-    treble: float = 0.0  # dB
-    corner: float = 0.0  # Hz, corner of the treble
+    filters: tuple[Section, ...] = ()
+    stereo: Stereo = ((1.0, 0.0), (0.0, 1.0))
+    layer: "Part | None" = None  # a second one, which is added
 
 
 class Examples(Dataset[tuple[Tensor, Tensor]]):
@@ -101,17 +108,33 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
                 place = self._draw_place(rng)
             if self._data.quiet and not together:
                 place = self._draw_louder(rng, source, place)
-            gain = 10 ** (rng.uniform(-1, 1) * self._data.gain_db / 20)
-            swap, flip = rng.random(2) < 0.5
-            sign = -1 if flip and self._data.flip else 1
-            treble = corner = 0.0
-            if source in self._data.treble:
-                low, high = self._data.treble[source]
-                treble = rng.uniform(low, high)
-                corner = math.exp(rng.uniform(math.log(CORNERS[0]), math.log(CORNERS[1])))
-            swapped = bool(swap) and self._data.swap
-            parts.append(Part(place, sign * gain, swapped, treble, corner))
+            part = self._draw_part(rng, source, place)
+            share = 0.0 if together else self._data.layers.get(source, 0.0)
+            if share and rng.random() < share:
+                layer = self._draw_part(rng, source, self._draw_place(rng))
+                part = replace(part, layer=layer)
+            parts.append(part)
         return tuple(parts)
+
+    def _draw_part(self, rng: np.random.Generator, source: str, place: Place) -> Part:
+        data = self._data
+        gain = 10 ** (rng.uniform(-1, 1) * data.gain_db / 20)
+        swap, flip = rng.random(2) < 0.5
+        sign = -1 if flip and data.flip else 1
+        filters = []
+        if source in data.treble:
+            low, high = data.treble[source]
+            filters.append(shelf(rng.uniform(low, high), log_uniform(rng, *CORNERS)))
+        if data.bells:
+            for _ in range(BELLS):
+                loud = rng.uniform(-1, 1) * data.bells
+                filters.append(bell(loud, log_uniform(rng, *BELL_HZ), rng.uniform(*BELL_Q)))
+        part = Part(place, sign * gain, bool(swap) and data.swap, tuple(filters))
+        narrowest, widest = data.width
+        if data.balance or (narrowest, widest) != (1, 1):
+            tilt = rng.uniform(-1, 1) * data.balance
+            part = replace(part, stereo=stereo(rng.uniform(narrowest, widest), tilt))
+        return part
 
     def _draw_place(self, rng: np.random.Generator) -> Place:
         song = self._songs[rng.integers(len(self._songs))]
@@ -154,21 +177,28 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
             stem = stretch_stem(stem, semitones=place.semitones, tempo=place.tempo)[
                 :, : self._chunk
             ]
-        if part.treble:
-            stem = turn_treble(stem, part.treble, part.corner)
+        if part.filters:
+            stem = equalise(stem, part.filters)
         if part.swap:
             stem = stem[::-1].copy()  # torch does not accept negative strides
+        if part.stereo != Part.stereo:
+            stem = np.array(part.stereo, dtype=np.float32) @ stem
         stem *= np.float32(part.gain)
+        if part.layer:
+            stem += self._make(source, part.layer)
         return stem
 
 
-def turn_treble(stem: Audio, gain_db: float, corner: float) -> Audio:
-    """Boost everything above a corner (Hz) with a first-order shelf. Shape: (2, n) -> the same.
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number between `low` and `high`, whose logarithm is uniformly distributed."""
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
 
-    Well below the corner the gain is 0 dB, well above it `gain_db`.
+
+def stereo(width: float, balance: float) -> Stereo:
+    """The matrix that multiplies the side signal by `width`, then shifts the balance.
+
+    `balance` is the level of the left channel over the right one, in dB.
     """
-    gain, slope = 10 ** (gain_db / 20), math.tan(math.pi * corner / SAMPLE_RATE)
-    # (gain * s + w) / (s + w) by the bilinear transform.
-    numerator = np.array([gain + slope, slope - gain]) / (1 + slope)
-    denominator = np.array([1.0, (slope - 1) / (1 + slope)])
-    return np.asarray(lfilter(numerator, denominator, stem, axis=1), dtype=np.float32)
+    near, far = (1 + width) / 2, (1 - width) / 2
+    left, right = 10 ** (balance / 40), 10 ** (-balance / 40)
+    return (left * near, left * far), (right * far, right * near)

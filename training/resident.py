@@ -1,6 +1,5 @@
 """Training songs in a device's memory, where examples are cut, mixed and augmented."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training.config import targets
 from training.data_config import DataConfig
 from training.examples import Examples, Part, Place
+from training.filters import Section, response
 from training.songs import FULL_SCALE, Song, Stems, to_int16
 
 BLOCK = 1024  # samples per mean level
@@ -74,15 +74,18 @@ class ResidentExamples(Examples):
         stem = stem.float() / FULL_SCALE
         if stem.shape[1] < samples:
             stem = torch.nn.functional.pad(stem, (0, samples - stem.shape[1]))
-        if part.treble or samples != self._chunk:
-            stem = change_spectrum(stem, self._chunk, part.treble, part.corner)
+        if part.filters or samples != self._chunk:
+            stem = change_spectrum(stem, self._chunk, part.filters)
         if part.swap:
             stem = stem.flip(0)
-        return stem * part.gain
+        if part.stereo != Part.stereo:
+            stem = torch.tensor(part.stereo, device=stem.device) @ stem
+        stem = stem * part.gain
+        return stem + self._on_device(source, part.layer) if part.layer else stem
 
 
-def change_spectrum(stem: Tensor, samples: int, treble: float, corner: float) -> Tensor:
-    """Resample to `samples` samples, and boost everything above a corner (Hz) by `treble` dB.
+def change_spectrum(stem: Tensor, samples: int, filters: Sequence[Section]) -> Tensor:
+    """Resample to `samples` samples, and apply the filters.
 
     Uses the discrete Fourier transform, which treats a signal as periodic. Shape: (2, n) -> (2,
     samples)
@@ -91,12 +94,9 @@ def change_spectrum(stem: Tensor, samples: int, treble: float, corner: float) ->
     spectrum = torch.fft.rfft(stem) * (samples / held)
     bins = samples // 2 + 1
     spectrum = torch.nn.functional.pad(spectrum, (0, max(0, bins - spectrum.shape[1])))[:, :bins]
-    if treble:
-        frequencies = torch.arange(bins, device=stem.device) * (SAMPLE_RATE / samples)
-        # The first-order analogue shelf that training.examples implements as a filter.
-        slope = torch.tan(math.pi * frequencies.clamp(max=0.499 * SAMPLE_RATE) / SAMPLE_RATE)
-        position = 1j * slope / math.tan(math.pi * corner / SAMPLE_RATE)
-        spectrum = spectrum * (10 ** (treble / 20) * position + 1) / (position + 1)
+    if filters:
+        wanted = response(filters, np.linspace(0, (bins - 1) * SAMPLE_RATE / samples, bins))
+        spectrum = spectrum * torch.from_numpy(wanted).to(spectrum)
     found: Tensor = torch.fft.irfft(spectrum, n=samples)
     return found
 

@@ -1,4 +1,4 @@
-"""How stems are changed before they are mixed: pitch, tempo, speed and treble; quiet parts."""
+"""How stems are changed before they are mixed: pitch, tempo, equaliser, stereo; quiet parts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ import torch
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.training.drawing import CHUNK, make
 from training.data_config import DataConfig
-from training.examples import turn_treble
+from training.filters import response
 from training.songs import Song, find_songs
 from training.stretch import stretch_stem
 
@@ -95,27 +95,57 @@ def test_a_song_that_stays_together_has_one_speed(songs: tuple[Song, ...]) -> No
     assert all(len({part.place.speed for part in examples.draw(i)}) == 1 for i in range(10))
 
 
-@pytest.mark.parametrize("gain", [-12.0, 6.0, 18.0])
-def test_treble_is_a_shelf(gain: float) -> None:
-    impulse = np.zeros((2, 1 << 14), dtype=np.float32)
-    impulse[:, 0] = 1
-    heard = turn_treble(impulse, gain, 2000.0)
-    assert heard.dtype == np.float32
-    level = 20 * np.log10(np.abs(np.fft.rfft(heard[0])))
-    hertz = np.fft.rfftfreq(1 << 14, 1 / SAMPLE_RATE)
-    assert level[0] == pytest.approx(0.0, abs=0.01)
-    assert level[-1] == pytest.approx(gain, abs=0.01)
-    # (1 + j gain) / (1 + j) at the corner
-    at_corner = 10 * np.log10((1 + 10 ** (gain / 10)) / 2)
-    assert level[np.abs(hertz - 2000).argmin()] == pytest.approx(at_corner, abs=0.1)
-    assert (np.diff(level) * np.sign(gain) > -1e-3).all()
-
-
 def test_treble_is_turned_for_the_sources_named(songs: tuple[Song, ...]) -> None:
     data = DataConfig(treble={"other": (3.0, 9.0)})
-    drawn = [make(songs, data=data).draw(index) for index in range(60)]
-    for bass, drums, other, vocals in drawn:
-        assert bass.treble == drums.treble == vocals.treble == 0
-        assert 3 <= other.treble <= 9 and 999 < other.corner < 8001
+    top = np.array([0.4999 * SAMPLE_RATE])
+    for index in range(60):
+        bass, drums, other, vocals = make(songs, data=data).draw(index)
+        assert bass.filters == drums.filters == vocals.filters == ()
+        assert 3 <= 20 * np.log10(np.abs(response(other.filters, top)[0])) <= 9
     mix, target = make(songs, "bass", data)[0]
     assert not torch.equal(mix, make(songs, "bass")[0][0]) and target.dtype == torch.float32
+
+
+def test_bells_change_every_source_within_their_limit(songs: tuple[Song, ...]) -> None:
+    hertz = np.geomspace(20, 20000, 200)
+    extremes = []
+    for index in range(60):
+        for part in make(songs, data=DataConfig(bells=6.0)).draw(index):
+            levels = 20 * np.log10(np.abs(response(part.filters, hertz)))
+            extremes += [levels.min(), levels.max()]
+    assert -12 <= min(extremes) < -6 and 6 < max(extremes) <= 12  # two bells may meet
+
+
+def test_width_and_balance_are_those_of_middle_and_side(songs: tuple[Song, ...]) -> None:
+    data = DataConfig(gain_db=0.0, swap=False, width=(0.2, 0.2), balance=6.0)
+    changed, plain = make(songs, data=data), make(songs, data=DataConfig(gain_db=0.0, swap=False))
+    tilts = []
+    for index in range(20):
+        place = changed.draw(index)[SOURCES.index("other")].place
+        left, right = plain._read("other", place)
+        middle, side = (left + right) / 2, 0.2 * (left - right) / 2
+        found = changed[index][1].numpy()
+        louder = np.abs(found[0]).max() / np.abs(middle + side).max()
+        np.testing.assert_allclose(found[0], louder * (middle + side), atol=1e-6)
+        np.testing.assert_allclose(found[1], (middle - side) / louder, atol=1e-6)
+        tilts.append(40 * np.log10(louder))
+    assert -6 <= min(tilts) < -3 and 3 < max(tilts) <= 6
+
+
+def test_a_layer_is_another_part_of_the_same_source(songs: tuple[Song, ...]) -> None:
+    data = DataConfig(layers={"other": 0.5})
+    layered = make(songs, data=data, count=200)
+    drawn = [layered.draw(index) for index in range(200)]
+    assert all(part.layer is None for parts in drawn for part in parts if part is not parts[2])
+    layers = [parts[2].layer for parts in drawn]
+    assert 70 < sum(layer is not None for layer in layers) < 130
+    index = next(number for number, layer in enumerate(layers) if layer is not None)
+    one, two = drawn[index][2], layers[index]
+    assert two is not None and one.place != two.place
+    expected = layered._make("other", replace(one, layer=None)) + layered._make("other", two)
+    np.testing.assert_array_equal(layered[index][1].numpy(), expected)
+
+
+def test_a_song_that_stays_together_has_no_layers(songs: tuple[Song, ...]) -> None:
+    data = DataConfig(whole_song=1.0, layers=dict.fromkeys(SOURCES, 1.0))
+    assert all(part.layer is None for part in make(songs, data=data).draw(0))
