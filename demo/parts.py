@@ -13,13 +13,14 @@ from demo.instruments.guitars import GUITARS
 from demo.instruments.instrument import Instrument
 from demo.instruments.keys import KEYS
 from demo.instruments.leads import LEADS
+from demo.instruments.solo import SOLOS
 from demo.mixing import loudness
 from demo.packs.bank import Bank
 from demo.score import Layer, Note
 from demo.soundfont import KITS, PROGRAMS, SoundFont
 from demo.splits import Palette, Rng
 
-OTHERS = {**KEYS, **ENSEMBLES, **GUITARS, **LEADS}
+OTHERS = {**KEYS, **ENSEMBLES, **GUITARS, **LEADS, **SOLOS}
 FONT_SHARE = 0.5  # of the parts, if there is a SoundFont
 _CHORUS_SHARE = 0.2  # of layers
 _LAYER = {"pan": (-0.8, 0.8), "drop": (0.0, 8.0), "chorus_rate": (0.2, 1.5),

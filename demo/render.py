@@ -22,10 +22,10 @@ from demo.soundfont import fingerprint, load_font
 from demo.splits import SPLIT_IDS, Palette
 
 VERSION = 4  # increase it whenever the same seed would sound different
-PACKS_VERSION = 2  # the same for songs with packs
+PACKS_VERSION = 3  # the same for songs with packs
 
 # Each part of a song has its own random stream: a change in one leaves the others unchanged.
-_PARTS = ("palette", "score", "bass", "drums", "other", "vocals", "mix", "font", "packs")
+_PARTS = ("palette", "score", "bass", "drums", "other", "vocals", "mix", "font", "packs", "solo")
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
@@ -90,6 +90,7 @@ def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
     score = compose(
         palette, rng["score"], seconds=request.seconds, basses=BASSES, others=OTHERS,
         vocal_centre=palette.draw("singer.centre", 51.0, 69.0), genre=request.genre,
+        solo=rng["solo"] if request.packs else None,
     )  # fmt: skip
     bank = Bank(request.packs, palette, rng["packs"]) if request.packs else None
     font = load_font(request.soundfont) if request.soundfont else None

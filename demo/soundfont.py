@@ -34,6 +34,7 @@ PROGRAMS: dict[str, dict[str, tuple[int, ...]]] = {
     "clean": {"train": (27,), "test": (26,)},
     "overdriven": {"train": (30,), "test": (29,)},
     "muted": {"train": (28,), "test": ()},
+    "solo": {"train": (30,), "test": ()},
     "fingered": {"train": (33,), "test": ()},
     "picked": {"train": (34,), "test": ()},
     "slap": {"train": (36,), "test": (37,)},

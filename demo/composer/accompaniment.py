@@ -35,6 +35,8 @@ RHYTHMS_OF_12: dict[str, tuple[tuple[int, float], ...]] = {
 GUITARS = ("acoustic", "nylon", "clean", "overdriven", "muted")
 FINGERS = 0.001  # seconds between fingers that strike together
 _LOW_HAND = ("piano", "epiano", "organ", "pad", "strings")
+SOLO_SHARE, SOLO_GUITARS, SOLO_SECTIONS = 0.5, 0.6, 0.7
+SOLOISTS = ("violin", "sax", "flute", "lead")
 COUNTS = (0.10, 0.27, 0.33, 0.20, 0.10)  # shares of songs of one, two, ... layers
 
 
@@ -68,6 +70,28 @@ def draw_layers(
                                            pitch=nearest(chords[bar].low, 40)))  # fmt: skip
         layers.append(Layer(kind, _within(notes, instruments[kind])))
     return tuple(layers)
+
+
+def draw_solo(
+    hand: Hand, sections: tuple[Section, ...], chords: list[Chord], scale: frozenset[int],
+    instruments: Mapping[str, Instrument], *, vocal_centre: float,
+) -> tuple[Layer, ...]:  # fmt: skip
+    """In SOLO_SHARE of songs one more layer: a melody near the singer's range, often a guitar's.
+
+    It plays in some of the sections, against the singer or alone.
+    """
+    rng = hand.rng
+    if rng.random() >= SOLO_SHARE:
+        return ()
+    kind = "solo" if rng.random() < SOLO_GUITARS else str(rng.choice(SOLOISTS))
+    low, high = instruments[kind].low + 12, instruments[kind].high - 12
+    centre = float(np.clip(vocal_centre + rng.uniform(-7, 12), low, high))
+    notes: list[Note] = []
+    for section in sections:
+        if "other" in section.active and rng.random() < SOLO_SECTIONS:
+            notes += draw_melody(hand, bars=section.bars(), chords=chords, scale=scale,
+                                 centre=centre)  # fmt: skip
+    return (Layer(kind, _within(notes, instruments[kind])),)
 
 
 def _within(notes: list[Note], instrument: Instrument) -> tuple[Note, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.composer.accompaniment import draw_layers
+from demo.composer.accompaniment import draw_layers, draw_solo
 from demo.composer.bassline import draw_bass
 from demo.composer.drumming import draw_drums
 from demo.composer.form import draw_form, draw_lacking
@@ -15,7 +15,7 @@ from demo.composer.players import Hand
 from demo.composer.progressions import PROGRESSIONS, WALK_BARS, WALK_SHARE, WALKS
 from demo.composer.theory import SCALES, Chord, invert, parse_chord
 from demo.instruments.instrument import Instrument
-from demo.score import Clock, Note, Score, Section
+from demo.score import Clock, Layer, Note, Score, Section
 from demo.singer.languages import LANGUAGES, syllables
 from demo.splits import Palette
 
@@ -39,10 +39,12 @@ class Key:
 def compose(
     palette: Palette, rng: np.random.Generator, *, seconds: float, vocal_centre: float,
     basses: Mapping[str, Instrument], others: Mapping[str, Instrument], genre: str | None = None,
+    solo: np.random.Generator | None = None,
 ) -> Score:  # fmt: skip
     """A song of at least `seconds` whose melody lies around `vocal_centre` (MIDI).
 
     `basses` and `others` are the available instruments; `genre` is drawn unless given.
+    `solo` decides on a soloist, who is not there without it.
     """
     name = genre or _draw_genre(rng)
     style = GENRES[name]
@@ -54,13 +56,17 @@ def compose(
     rap = rng.random() < style.rap
     vocals, harmony = _draw_vocals(palette, hand, sections, key, vocal_centre, rap=rap)
     bass = str(rng.choice(style.basses))
+    soloist: tuple[Layer, ...] = ()
+    if solo is not None:
+        soloist = draw_solo(Hand(clock, solo), sections, key.chords, key.scale, others,
+                            vocal_centre=vocal_centre)  # fmt: skip
     return Score(
         genre=name, clock=clock, tonic=key.tonic, mode=key.mode, progression=key.progression,
         sections=sections, drums=draw_drums(hand, style, sections), bass_kind=bass,
         bass=draw_bass(hand, style, sections, key.chords, low=basses[bass].low,
                        high=basses[bass].high),
         layers=draw_layers(hand, style, sections, key.chords, key.scale, others,
-                           vocal_centre=vocal_centre),
+                           vocal_centre=vocal_centre) + soloist,
         vocals=vocals, harmony=harmony, sung="rap" if rap else "sung",
         ducked=bool(rng.random() < style.ducked),
     )  # fmt: skip

@@ -117,8 +117,11 @@ def _wooden(noise_band: tuple[float, float], noise_time: float) -> Play:
     return play
 
 
-def _cabinet(x: Audio, knobs: Knobs, tone: float = 1.0) -> Audio:
-    """`x` through a guitar loudspeaker; `tone` shifts its upper cutoff slightly."""
+def cabinet(x: Audio, knobs: Knobs, tone: float = 1.0) -> Audio:
+    """`x` through a guitar loudspeaker; `tone` shifts its upper cutoff slightly.
+
+    Shape: (n,) -> the same
+    """
     x = band(x, knobs["cabinet_low"], tone * knobs["cabinet"], order=2)
     x = band(x, None, 1.25 * tone * knobs["cabinet"], order=2)
     x = peaking(x, 115.0, knobs["thump"], 1.2)
@@ -130,7 +133,7 @@ def _clean(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
     """Play an electric guitar through a nearly clean amplifier and a chorus."""
     hand = Hand(knobs["release"], knobs["noise"], (1000.0, 5000.0), 0.003, punch=0.4)
     dry = perform(restruck(notes), n, _strings(knobs, rng), hand, rng, 9000.0)
-    mono = _cabinet(overdrive(dry / level(dry), knobs["drive"], 0.2), knobs)
+    mono = cabinet(overdrive(dry / level(dry), knobs["drive"], 0.2), knobs)
     sway = 0.5 + 0.5 * np.sin(2 * np.pi * knobs["rate"] * time_axis(n))
     index = np.arange(n)
     wet = np.interp(index - (0.006 + knobs["sway"] * sway) * SAMPLE_RATE, index, mono)
@@ -150,7 +153,7 @@ def _driven(hand_of: Callable[[Knobs], Hand]) -> Play:
             dry = perform(restruck(notes), n, _strings(knobs, rng), hand_of(knobs), rng, 9000.0)
             tight = band(dry / level(dry), knobs["tight"], None, order=1)
             bent = overdrive(tight, knobs["gain"], 0.25)
-            takes.append(_cabinet(bent, knobs, 1 + knobs["unlike"] * (side - 0.5)))
+            takes.append(cabinet(bent, knobs, 1 + knobs["unlike"] * (side - 0.5)))
         shared = 0.2 + 0.9 * (1 - knobs["width"])
         return np.stack([takes[0] + shared * takes[1], takes[1] + shared * takes[0]])
 

@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 
 from demo.composer import accompaniment
-from demo.composer.accompaniment import COUNTS, GUITARS, RHYTHMS, RHYTHMS_OF_12, draw_layers
+from demo.composer.accompaniment import (
+    COUNTS,
+    GUITARS,
+    RHYTHMS,
+    RHYTHMS_OF_12,
+    SOLO_SHARE,
+    SOLOISTS,
+    draw_layers,
+    draw_solo,
+)
 from demo.composer.genres import GENRES, Genre
 from demo.composer.theory import parse_chord
+from demo.instruments.solo import SOLOS
 from demo.parts import OTHERS
 from demo.score import METERS, Layer
 from tests.demo.composer.songs import hand, section, song, songs
@@ -40,7 +50,7 @@ def test_every_genre_names_instruments_and_rhythms_there_are(genre: str) -> None
 
 def test_every_instrument_and_rhythm_is_used_by_some_genre() -> None:
     used = {pair for genre in GENRES.values() for pair in genre.layers}
-    assert {kind for kind, _ in used} == set(OTHERS)
+    assert {kind for kind, _ in used} == set(OTHERS) - set(SOLOS)
     assert {rhythm for _, rhythm in used} == {*RHYTHMS, "arp", "arp16", "melody"}
 
 
@@ -197,3 +207,22 @@ def test_the_first_layer_plays_throughout_and_others_pause() -> None:
     heard = [{int((n.start + 1e-6) / length) for n in x.notes} for x in layers]
     assert heard[0] == set(range(20))
     assert all(8 <= len(x) < 20 for x in heard[1:])
+
+
+def test_half_of_the_songs_have_a_soloist_who_plays_one_note_at_a_time() -> None:
+    sections = (section(4), section(4, 4, frozenset({"drums"})), section(4, 8))
+    kinds = []
+    for seed in range(200):
+        player = hand(seed)
+        chords = [CHORDS[bar % 4] for bar in range(12)]
+        for found in draw_solo(player, sections, chords, SCALE, OTHERS, vocal_centre=60.0):
+            kinds.append(found.instrument)
+            instrument = OTHERS[found.instrument]
+            for note, after in pairwise(found.notes):
+                assert instrument.low <= note.pitch <= instrument.high
+                assert note.pitch % 12 in SCALE | {tone % 12 for x in CHORDS for tone in x.tones}
+                assert note.start + note.duration < after.start + 0.05
+                bar = int(note.start / player.clock.bar + 0.01)
+                assert not 4 <= bar < 8
+    assert len(kinds) / 200 == pytest.approx(SOLO_SHARE, abs=0.1)
+    assert set(kinds) == {"solo", *SOLOISTS}

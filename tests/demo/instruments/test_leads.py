@@ -6,6 +6,7 @@ from scipy import signal
 
 from demo.dsp import SAMPLE_RATE, Audio, hertz
 from demo.instruments.leads import LEADS
+from demo.instruments.solo import SOLOS
 from demo.score import Note
 from tests.demo.instruments.listening import (
     bright,
@@ -17,14 +18,15 @@ from tests.demo.instruments.listening import (
     play,
 )
 
-KINDS = sorted(LEADS)
-PHRASED = ("flute", "lead", "sax", "violin")
+MELODIC = {**LEADS, **SOLOS}
+KINDS = sorted(MELODIC)
+PHRASED = ("flute", "lead", "sax", "solo", "violin")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("pitch", [55, 67, 79.5])
 def test_in_tune(kind: str, pitch: float) -> None:
-    x = play(LEADS[kind], (Note(0.0, 1.2, pitch, 0.8),), 1.2, middle(LEADS[kind]))[0]
+    x = play(MELODIC[kind], (Note(0.0, 1.2, pitch, 0.8),), 1.2, middle(MELODIC[kind]))[0]
     found = fundamental(x, hertz(pitch) * 0.9, hertz(pitch) * 1.1)
     assert abs(1200 * np.log2(found / hertz(pitch))) < 30  # vibrato and scoops included
 
@@ -32,8 +34,8 @@ def test_in_tune(kind: str, pitch: float) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_seed_same_bytes_never_silent_near_mono(kind: str) -> None:
     for seed in range(2):
-        knobs = drawn(LEADS[kind], seed)
-        first, second = (play(LEADS[kind], melody(3.0), 3.0, knobs, seed) for _ in range(2))
+        knobs = drawn(MELODIC[kind], seed)
+        first, second = (play(MELODIC[kind], melody(3.0), 3.0, knobs, seed) for _ in range(2))
         assert first.shape == (2, 3 * SAMPLE_RATE) and first.dtype == np.float64
         assert first.tobytes() == second.tobytes()
         assert first.std() > 0.01 and abs(first.mean()) < 0.01 * first.std()
@@ -42,10 +44,10 @@ def test_same_seed_same_bytes_never_silent_near_mono(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_edges(kind: str) -> None:
-    knobs = middle(LEADS[kind])
-    assert not play(LEADS[kind], (), 0.2, knobs).any()
+    knobs = middle(MELODIC[kind])
+    assert not play(MELODIC[kind], (), 0.2, knobs).any()
     notes = (Note(0.0, 0.001, 60, 1.0), Note(0.1, 3.0, 84, 0.5), Note(7.0, 1.0, 60, 0.5))
-    x = play(LEADS[kind], notes, 0.2, knobs)
+    x = play(MELODIC[kind], notes, 0.2, knobs)
     assert np.isfinite(x).all() and x.any()
 
 
@@ -59,9 +61,9 @@ def pitch_track(x: Audio, low: float, high: float) -> Audio:
 
 @pytest.mark.parametrize("kind", PHRASED)
 def test_touching_notes_slide_into_each_other(kind: str) -> None:
-    knobs = middle(LEADS[kind], glide=0.14, vibrato=0.0)
+    knobs = middle(MELODIC[kind], glide=0.14, vibrato=0.0)
     notes = (Note(0.0, 0.7, 64, 0.8), Note(0.7, 0.7, 71, 0.8))
-    x = play(LEADS[kind], notes, 1.4, knobs)[0]
+    x = play(MELODIC[kind], notes, 1.4, knobs)[0]
     track = pitch_track(x, hertz(62), hertz(73))
     between = (track > hertz(65)) & (track < hertz(70))
     assert 2 <= between[60:95].sum() <= 16
@@ -71,17 +73,17 @@ def test_touching_notes_slide_into_each_other(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", PHRASED)
 def test_one_note_at_a_time(kind: str) -> None:
-    knobs = middle(LEADS[kind], vibrato=0.0)
-    alone = play(LEADS[kind], (Note(0.0, 1.0, 72, 0.8),), 1.0, knobs)
-    both = play(LEADS[kind], (Note(0.0, 1.0, 65, 0.8), Note(0.0, 1.0, 72, 0.8)), 1.0, knobs)
+    knobs = middle(MELODIC[kind], vibrato=0.0)
+    alone = play(MELODIC[kind], (Note(0.0, 1.0, 72, 0.8),), 1.0, knobs)
+    both = play(MELODIC[kind], (Note(0.0, 1.0, 65, 0.8), Note(0.0, 1.0, 72, 0.8)), 1.0, knobs)
     np.testing.assert_array_equal(alone, both)
 
 
 @pytest.mark.parametrize("kind", PHRASED)
 def test_louder_is_brighter(kind: str) -> None:
-    still = {name: 0.0 for name in ("breath", "air", "bow") if name in LEADS[kind].ranges}
+    still = {name: 0.0 for name in ("breath", "air", "bow") if name in MELODIC[kind].ranges}
     soft, loud = (
-        play(LEADS[kind], (Note(0.0, 1.0, 60, velocity),), 1.0, middle(LEADS[kind], **still))
+        play(MELODIC[kind], (Note(0.0, 1.0, 60, velocity),), 1.0, middle(MELODIC[kind], **still))
         for velocity in (0.4, 0.95)
     )
     assert bright(loud) > bright(soft) + 1
@@ -95,8 +97,10 @@ def test_formants_stay_where_they_are(kind: str) -> None:
     notes = tuple(Note(0.2 * i, 0.2, 55 + i, 0.8) for i in range(14))
     spectra = []
     for strength in (0.0, 9.0):
-        knobs = middle(LEADS[kind], **{scale: 1.0, depth: strength})
-        f, power = signal.welch(play(LEADS[kind], notes, 3.0, knobs)[0], SAMPLE_RATE, nperseg=4096)
+        knobs = middle(MELODIC[kind], **{scale: 1.0, depth: strength})
+        f, power = signal.welch(
+            play(MELODIC[kind], notes, 3.0, knobs)[0], SAMPLE_RATE, nperseg=4096
+        )
         spectra.append(power)
     gain = 10 * np.log10(spectra[1] / spectra[0])
     assert gain[np.argmin(np.abs(f - places))] > gain[np.argmin(np.abs(f - 1250))] + 5
