@@ -24,7 +24,7 @@ class Limit:
         return self.kind if self.kind == "none" else f"{self.kind}:{self.value:g}"
 
 
-def parse_limit(text: str, what: str = "limit") -> Limit:
+def parse_limit(text: str | float, what: str = "limit") -> Limit:
     """Read `fixed:240`, `ratio:1.57`, `none`, or a number of seconds; raises ConfigError."""
     kind, colon, number = str(text).strip().rpartition(":")
     if number == "none" and not colon:
@@ -40,7 +40,7 @@ def parse_limit(text: str, what: str = "limit") -> Limit:
     return Limit(kind or "fixed", value)
 
 
-def find_limit(given: str | None, declared: str | None) -> Limit | None:
+def find_limit(given: str | None, declared: str | float | None) -> Limit | None:
     """The limit of a song from the command line, the environment, or the system, in that order.
 
     The environment: MDX_LIMIT, a policy; or the challenge's own number of seconds,

@@ -103,7 +103,7 @@ class SystemSpec:
     stems: tuple[str, ...] = SOURCES  # what it makes of a song
     both_polarities: bool = False  # of its best level
     licence: str = ""  # of the code and the weights, in words
-    limit: str | None = None  # of a song: fixed:SECONDS, ratio:N or none
+    limit: str | int | float | None = None  # of a song: seconds, fixed:SECONDS, ratio:N or none
     ladder: tuple[QualityLevel, ...] = (  # best first
         QualityLevel("float32"), QualityLevel("bf16"), QualityLevel("int8"),
     )  # fmt: skip

@@ -14,13 +14,14 @@ from mdx.limit.policy import Limit, parse_limit
     [
         ("fixed:240", 100, 240),
         ("240", 100, 240),
+        (240, 100, 240),  # as YAML reads it
         (" 0.5 ", 100, 0.5),
         ("ratio:1.57", 100, 157),
         ("ratio:2", 30, 60),
         ("none", 100, None),
     ],
 )
-def test_limits_are_policies(text: str, duration: float, seconds: float | None) -> None:
+def test_limits_are_policies(text: str | float, duration: float, seconds: float | None) -> None:
     assert parse_limit(text).seconds(duration) == pytest.approx(seconds)
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from mdx.errors import ConfigError
+from mdx.limit.policy import find_limit
 from mdx.separator import Separator
 from mdx.systems.find import SYSTEMS, find_system, read_system, system_names
 from mdx.systems.mappings import read_mapping
@@ -60,6 +61,13 @@ def test_a_wrong_system_is_refused(
     tiny_copy.write_text(yaml.safe_dump(system | change))
     with pytest.raises(ConfigError, match=message):
         read_system(tiny_copy)
+
+
+@pytest.mark.parametrize("limit", ["240", "fixed:240", 240, 240.0])
+def test_a_limit_may_be_a_plain_number_of_seconds(tiny_copy: Path, limit: object) -> None:
+    edit_system(tiny_copy, {"limit": limit})
+    found = find_limit(None, read_system(tiny_copy).limit)
+    assert found is not None and found.seconds(10.0) == 240
 
 
 def test_a_missing_option_is_named(tiny_copy: Path) -> None:
