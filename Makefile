@@ -25,7 +25,7 @@ train-demo: $(VENV)/.train
 			--weights $(TRAIN)/weights --runs $(TRAIN)/runs --precision auto --resume || exit 1; \
 	done
 	$(BIN)/python -m training mixer --data $(TRAIN)/mixer-songs --config demo \
-		--weights $(TRAIN)/weights --system $(TRAIN)/weights/demo_no_mixer.yaml
+		--weights $(TRAIN)/weights --system $(TRAIN)/weights/demo_no_mixer.yaml --replace
 	$(BIN)/python evaluator/run.py --songs $(TRAIN)/songs/test --out $(TRAIN)/evaluation \
 		--curves $(TRAIN)/runs/demo \
 		--system $(TRAIN)/weights/demo_no_mixer.yaml --system $(TRAIN)/weights/demo.yaml

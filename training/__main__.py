@@ -17,6 +17,7 @@ from mdx.systems.spec import MODELS, SOURCES
 from training.config import ALL, SEPARATOR_CHOICES, SeparatorConfig, read_config, read_mixer_config
 from training.fit import fit
 from training.hardware import Hardware
+from training.keep_best import last_checkpoint
 from training.mixer import train_mixer, write_mixer
 from training.origin import Origin, git_commit
 from training.release import release_checkpoint
@@ -71,7 +72,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     mixer = steps.add_parser("mixer", help="step two: fit the Mixer on frozen separators")
     mixer.add_argument(
-        "--system", default="demo_no_mixer", help="the system without a Mixer, or its .yaml"
+        "--system", required=True, help="the system without a Mixer, or its .yaml"
     )  # fmt: skip
     for step in (separator, release, mixer):
         step.add_argument(
@@ -86,6 +87,9 @@ def get_parser() -> argparse.ArgumentParser:
             help="folder of weights and their manifest (default: models/weights)",
         )  # fmt: skip
         step.add_argument("--out", help="folder below --weights; the config's name by default")
+        step.add_argument(
+            "--replace", action="store_true", help="overwrite the weights that are there"
+        )
         step.add_argument("--seed", type=int, default=1)
     return parser
 
@@ -128,10 +132,11 @@ def _train_separator(args: argparse.Namespace, command: str) -> None:
     training, validation = split_songs(songs, one_in=config.held_out)
     log.info("%s: %d songs, %d for validation", args.source, len(training), len(validation))
     torch.set_num_threads(args.threads)
-    folder = _folder(args)
+    run = args.runs / _folder(args) / args.source
+    mine = last_checkpoint(run).exists()  # without --resume, fit refuses to begin anew there
     best = fit(
-        config, args.source, training, validation, out=args.runs / folder / args.source,
-        weights=args.weights, name=f"{folder}/{args.source}.onnx", seed=args.seed,
+        config, args.source, training, validation, out=run, weights=args.weights,
+        name=_name(args, f"{args.source}.onnx", mine=mine), seed=args.seed,
         origin=_origin(args, command, data), hardware=hardware, resume=args.resume,
         start=args.start,
     )  # fmt: skip
@@ -140,10 +145,9 @@ def _train_separator(args: argparse.Namespace, command: str) -> None:
 
 def _release(args: argparse.Namespace, command: str) -> None:
     data = _check_data(find_songs(*args.data))
-    folder = _folder(args)
     score = release_checkpoint(
         args.checkpoint, _read_config(args), args.source, args.seed, weights=args.weights,
-        name=f"{folder}/{args.source}.onnx", origin=_origin(args, command, data),
+        name=_name(args, f"{args.source}.onnx"), origin=_origin(args, command, data),
     )  # fmt: skip
     known = "not known, an earlier network was better" if score is None else f"{score:.3f} dB"
     log.info("%s: SDR %s", args.source, known)
@@ -159,7 +163,7 @@ def _read_config(args: argparse.Namespace) -> SeparatorConfig:
 
 
 def _train_mixer(args: argparse.Namespace, command: str) -> None:
-    name = f"{_folder(args)}/mixer.npz"
+    name = _name(args, "mixer.npz")
     config = read_mixer_config(args.config)
     songs = find_songs(*args.data)
     data = _check_data(songs)
@@ -179,6 +183,17 @@ def _folder(args: argparse.Namespace) -> str:
     folder: str = args.out or Path(args.config).stem
     weights_path(args.weights, folder)  # raises WeightsError where it leads out
     return folder
+
+
+def _name(args: argparse.Namespace, file: str, *, mine: bool = False) -> str:
+    # `mine`: what is there was written by the same run.
+    name = f"{_folder(args)}/{file}"
+    if (args.weights / name).exists() and not (args.replace or mine):
+        raise ConfigError(
+            args.weights / name, got="weights that are there already", expected="a new name",
+            hint="choose another --out or --weights; --replace overwrites them",
+        )  # fmt: skip
+    return name
 
 
 def _origin(args: argparse.Namespace, command: str, data: TrainingData) -> Origin:

@@ -1,6 +1,7 @@
 """Checkpoints: written atomically, read without pickle, and resumed only by the same run."""
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing_extensions import override
 from mdx.errors import ConfigError, WeightsError
 from mdx.files import write_atomically
 from training.config import SeparatorConfig
+from training.data_config import DataConfig
 
 SONGS = "songs"  # key of a run's data sets
+COUNT = re.compile(r": \d+ songs")  # after the name of each
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -38,18 +41,21 @@ def describe_run(
     `songs` names the data sets, of which there may be more songs when a run is resumed.
     """
     values = {"source": source, "seed": seed, SONGS: songs, **asdict(config)}
-    data = values.pop("data")
+    values.pop("data")
     # The length of a run affects its steps only if the learning rate has a schedule.
     values.pop("patience")
     if config.schedule == "constant":
         values.pop("steps")
     if not config.first_bin:  # checkpoints from before this key have none
         values.pop("first_bin")
-    return {**values, **{f"data.{key}": value for key, value in data.items()}}
+    return {**values, **_flat(config.data)}
 
 
-def check_run(path: Path, run: Mapping[str, Any]) -> None:
-    """Raises WeightsError if a checkpoint cannot be read, ConfigError if it is from another run."""
+def check_run(path: Path, run: Mapping[str, Any], *, apart_from: tuple[str, ...] = ()) -> None:
+    """Compare a checkpoint's run with `run`, except for the keys `apart_from`.
+
+    Raises WeightsError if the checkpoint cannot be read, ConfigError if it is from another run.
+    """
     expected = "a checkpoint of a training"
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)["run"]
@@ -59,10 +65,23 @@ def check_run(path: Path, run: Mapping[str, Any]) -> None:
         ) from error
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise WeightsError(path, got=f"a {type(found).__name__} for its run", expected=expected)
-    found.setdefault(SONGS, run.get(SONGS))  # checkpoints from before this key have none
-    for key in sorted({*run, *found}, key=lambda key: (key != "architecture", key)):
-        if found.get(key) != run.get(key):
+    # Checkpoints from before these keys have none.
+    found = {SONGS: run.get(SONGS), **_flat(DataConfig()), **found}
+    keys = {*run, *found} - {*apart_from}
+    for key in sorted(keys, key=lambda key: (key != "architecture", key)):
+        if _comparable(found.get(key)) != _comparable(run.get(key)):
             raise ConfigError(
                 path, got=f"a checkpoint with {key} {found.get(key)}", expected=run.get(key),
                 hint="resume with the configuration it was made by, or begin another run",
             )  # fmt: skip
+
+
+def _flat(data: DataConfig) -> dict[str, Any]:
+    return {f"data.{key}": value for key, value in asdict(data).items()}
+
+
+def _comparable(value: object) -> object:
+    # There may be more songs than before; YAML has lists where a default is a tuple.
+    if isinstance(value, str):
+        return COUNT.sub("", value)
+    return list(value) if isinstance(value, tuple) else value

@@ -29,6 +29,7 @@ from training.resident import Batches, ResidentExamples
 from training.rounds import Rounds
 from training.songs import Song
 from training.spectrogram import spectrogram
+from training.validation import require_all
 
 log = logging.getLogger(__name__)
 SCALE_FROM = 32  # examples
@@ -51,6 +52,7 @@ def fit(
     if not train_songs or not valid_songs:
         got = f"{len(train_songs)} for training, {len(valid_songs)} for validation"
         raise ConfigError("songs", got=got, expected="at least one each")
+    require_all(valid_songs, source)
     run = describe_run(config, source, seed, origin.data)
     checkpoint = _find_checkpoint(out, resume=resume)
     if checkpoint:

@@ -50,7 +50,8 @@ def release_checkpoint(
     the best alone. Raises WeightsError; ConfigError for a checkpoint of another run; or as
     write_network does.
     """
-    check_run(path, describe_run(config, source, seed, origin.data))
+    run = describe_run(config, source, seed, origin.data)
+    check_run(path, run, apart_from=("precision",))  # the weights are float32 in any case
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     module = SeparatorModule(config, scale=1.0)
     module.load_state_dict(checkpoint["state_dict"])

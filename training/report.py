@@ -33,7 +33,8 @@ class Report(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Collect the loss, and report from time to time."""
-        self._losses.append(outputs["loss"].detach())
+        # Lightning has divided it by the batches of a step.
+        self._losses.append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
         step = trainer.global_step
         if step % EVERY == 0 and ends_step(trainer, batch_idx):
             loss = float(torch.stack(self._losses).mean())

@@ -6,6 +6,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from training.musdb18 import VALIDATION_LIST, find_training_tracks, read_keys, t
 HELD_OUT = 7  # one track in this many is for validation, unless a list names them
 VARIANT = re.compile(r" \[pitch[+-]\d+ tempo[+-]\d+\]$")  # what training.augment adds to a name
 FULL_SCALE = 2**15
+MAPS = 256  # most files that are mapped at once: each takes a file descriptor
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,10 @@ class Stems:
 
     def __init__(self, *, mapped: bool = True) -> None:
         self._mapped = mapped
-        self._maps: dict[Path, npt.NDArray[np.int16] | None] = {}
+        self._map = lru_cache(MAPS)(_map_file)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_maps": {}}  # pickling a map would copy the file's content
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Stems, mapped=self._mapped), ()  # maps do not travel between processes
 
     def read(self, song: Song, source: str, start: int, samples: int) -> Audio:
         """A part of a stem; zeros beyond its end. Shape: (2, samples).
@@ -125,9 +127,7 @@ class Stems:
         contains NaN or infinity.
         """
         path = song.path(source)
-        if self._mapped and path not in self._maps:
-            self._maps[path] = _map_file(path, song.samples)
-        content = self._maps.get(path)
+        content = self._map(path, song.samples) if self._mapped else None
         start, stop = min(start, song.samples), min(start + samples, song.samples)
         frames = _read_frames(path, start, stop) if content is None else content[start:stop]
         part = np.zeros((CHANNELS, samples), dtype=np.float32)

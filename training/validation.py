@@ -1,10 +1,13 @@
 """Validation: the SDR of whole songs, separated in the same way as by the runtime."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
 
 from evaluator.metrics import global_sdr
+from mdx.errors import AudioError
 from mdx.estimators.overlap_add import OverlapAdd
 from mdx.estimators.spectrogram import Spectrogram, SpectrogramOptions
 from mdx.estimators.stft import StftSpec
@@ -61,6 +64,21 @@ def score_song(
         for name, reference, estimate in zip(targets(source), references, found, strict=True)
         if reference.any()
     }
+
+
+def require_all(songs: Sequence[Song], source: str) -> None:
+    """Raises AudioError if a source that a network makes is silent in all of the songs."""
+    for name in targets(source):
+        if not any(is_heard(song, name) for song in songs):
+            raise AudioError(
+                "validation songs", got=f"{name} that is silent in all {len(songs)}",
+                expected="at least one to measure",
+            )  # fmt: skip
+
+
+def is_heard(song: Song, source: str) -> bool:
+    """Whether a stem is not silent. Raises AudioError if it cannot be read."""
+    return bool(Stems(mapped=False).read(song, source, 0, song.samples).any())
 
 
 def separate(

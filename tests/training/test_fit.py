@@ -17,6 +17,7 @@ from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.spec import SAMPLE_RATE
 from mdx.systems.weights import read_weights
 from tests.training.miniature import CONFIG, V1, load, run, skip_export
+from training.curve import CURVE
 from training.hardware import Hardware
 from training.module import SeparatorModule
 from training.origin import Origin
@@ -101,8 +102,24 @@ def test_a_source_that_is_silent_everywhere_cannot_be_validated(
     skip_export(monkeypatch)
     song = find_songs(root / "songs")[-1]
     sf.write(song.path("drums"), np.zeros((song.samples, 2)), SAMPLE_RATE)
-    with pytest.raises(AudioError, match="drums that is silent"):
+    monkeypatch.setattr("training.fit.SeparatorModule", None)  # it is noticed before the first step
+    with pytest.raises(AudioError, match="drums that is silent in all 1, expected"):
         run(root)
+
+
+def test_the_loss_of_a_step_of_several_batches_is_their_mean(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_export(monkeypatch)
+    monkeypatch.setattr("training.report.EVERY", 1)
+    losses = {}
+    for parts in (1, 4):
+        config = replace(CONFIG, steps=1, batch=8 // parts, accumulate=parts)
+        run(root, config, out=root / f"run {parts}")
+        _, first, *_ = (root / f"run {parts}" / CURVE).read_text().splitlines()
+        assert first.startswith("1,loss,")
+        losses[parts] = float(first.rpartition(",")[2])
+    assert losses[4] == pytest.approx(losses[1], rel=0.3)  # not a quarter of it
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -136,9 +136,23 @@ def test_a_run_stays_with_its_data_sets(tmp_path: Path) -> None:
     check_run(tmp_path / "x.ckpt", run["ours"])
     with pytest.raises(ConfigError, match="got a checkpoint with songs ours, expected theirs"):
         check_run(tmp_path / "x.ckpt", run["theirs"])
+    more = describe_run(CONFIG, "bass", 0, "ours: 700 songs")
+    torch.save({"run": describe_run(CONFIG, "bass", 0, "ours: 600 songs")}, tmp_path / "x.ckpt")
+    check_run(tmp_path / "x.ckpt", more)  # there may be more songs than before
     old = {key: value for key, value in run["ours"].items() if key != "songs"}
     torch.save({"run": old}, tmp_path / "x.ckpt")
     check_run(tmp_path / "x.ckpt", run["theirs"])  # from before there was this key
+
+
+def test_keys_that_a_checkpoint_does_not_know_have_their_defaults(tmp_path: Path) -> None:
+    listed = replace(CONFIG, data=replace(CONFIG.data, width=[1.0, 1.0]))
+    run = describe_run(listed, "bass", 0, "ours")
+    old = {key: value for key, value in run.items() if key not in ("data.bells", "data.width")}
+    torch.save({"run": old}, tmp_path / "x.ckpt")
+    check_run(tmp_path / "x.ckpt", run)
+    other = describe_run(replace(CONFIG, data=replace(CONFIG.data, bells=3.0)), "bass", 0, "ours")
+    with pytest.raises(ConfigError, match=r"with data\.bells 0\.0, expected 3\.0"):
+        check_run(tmp_path / "x.ckpt", other)
 
 
 class Shell:

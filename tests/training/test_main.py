@@ -54,6 +54,24 @@ def test_the_command_exports_registers_and_says_how(
     assert line.startswith("error: out/training/x/bass: got the checkpoint of a run")
 
 
+def test_weights_that_are_there_are_replaced_only_if_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    skip_conversion(monkeypatch)
+    command = ["separator", "--source", "bass", "--data", "songs", "--out", "x", "--threads", "1"]
+    there = folder / "weights" / "x" / "bass.onnx"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"somebody's")
+    for options in ([], ["--resume"]):  # there is nothing to resume
+        assert main([*command, *options]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {there}: got weights") and "--replace" in line
+        assert there.read_bytes() == b"somebody's"
+    assert main([*command, "--replace"]) == 0
+    assert there.read_bytes() == b"a network"
+    assert main([*command, "--resume"]) == 0  # its own
+
+
 def test_a_second_round_starts_from_the_weights_of_the_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,7 +102,7 @@ def test_a_checkpoint_is_released_as_the_training_exported_it(
     assert entries["two/bass.onnx"]["made_by"] == f"python -m training {' '.join(command)}"
     assert entries["two/bass.onnx"]["score"] == entries["one/bass.onnx"]["score"]
     assert "two/bass.state.npz" in entries
-    assert main([*command, "--seed", "2"]) == 1
+    assert main([*command, "--seed", "2", "--replace"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "got a checkpoint with seed 1, expected 2" in line
 
@@ -133,6 +151,8 @@ def test_precision_is_the_machine_s_where_it_is_left_to_it(
     assert main([*command, "--threads", "1", "--weights", "elsewhere", *asked]) == 0
     assert load(folder / "out/training/demo/bass/last.ckpt")["run"]["precision"] == expected
     assert read_weights(folder / "elsewhere", "demo/bass.onnx")
+    checkpoint = ["--checkpoint", "out/training/demo/bass/last.ckpt", "--out", "released"]
+    assert main(["release", "--source", "bass", "--data", "songs", *checkpoint]) == 0
 
 
 @pytest.mark.parametrize(
@@ -187,7 +207,7 @@ def test_the_rules_of_the_challenge_are_kept(
     board_a.write_text('{"external_dataset_used": false}')
     check = partial(rules.check_rules, submission=board_a)
     monkeypatch.setattr("training.__main__.check_rules", check)
-    for step in (["separator", "--source", "bass"], ["mixer"]):
+    for step in (["separator", "--source", "bass"], ["mixer", "--system", "tiny"]):
         assert main([*step, "--data", "songs", "--out", "x"]) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert "leaderboard A" in line and "songs: 3 songs" in line

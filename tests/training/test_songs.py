@@ -178,6 +178,21 @@ def test_memory_maps_are_not_pickled(test_set: Path) -> None:
     np.testing.assert_array_equal(pickle.loads(content).read(song, "bass", 0, 10_000), part)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts file descriptors")
+def test_mapped_files_are_few_enough_for_a_usual_limit(
+    test_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.songs.MAPS", 3)
+    stems, songs = Stems(), find_songs(test_set)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(2):
+        for song in songs:
+            parts = [stems.read(song, source, 0, 1000) for source in SOURCES]
+            assert all(part.shape == (2, 1000) for part in parts)
+    assert len(songs) * len(SOURCES) > 3
+    assert len(list(Path("/proc/self/fd").iterdir())) - before == 3
+
+
 @pytest.mark.parametrize("mapped", [True, False])
 def test_a_file_that_changed_since_is_named(test_set: Path, mapped: bool) -> None:
     song = find_songs(test_set)[0]
