@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +48,8 @@ def get_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the songs and print one line each; returns the exit code.
 
-    It is 0, or 1 if a song could not be made, 2 for invalid options, 130 after Ctrl-C.
+    It is 0, or 1 if a song could not be made, 2 for invalid options, 130 after Ctrl-C or
+    SIGTERM.
     """
     args = get_parser().parse_args(argv)
     try:
@@ -105,4 +107,5 @@ def _describe(folder: Path) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends the work like Ctrl-C
     sys.exit(main())

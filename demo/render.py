@@ -22,7 +22,7 @@ from demo.soundfont import fingerprint, load_font
 from demo.splits import SPLIT_IDS, Palette
 
 VERSION = 4  # increase it whenever the same seed would sound different
-PACKS_VERSION = 3  # the same for songs with packs
+PACKS_VERSION = 4  # the same for songs with packs
 
 # Each part of a song has its own random stream: a change in one leaves the others unchanged.
 _PARTS = ("palette", "score", "bass", "drums", "other", "vocals", "mix", "font", "packs", "solo")
@@ -66,7 +66,9 @@ class Request:
         if self.packs:
             packs = {"packs": {pack.name: pack.sha256 for pack in self.packs},
                      "packs_version": PACKS_VERSION}  # fmt: skip
+        genre = {"genre": self.genre} if self.genre else {}
         return {
+            **genre,
             "version": VERSION,
             "split": self.split,
             "index": self.index,

@@ -4,12 +4,13 @@ import json
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -37,14 +38,22 @@ def write_songs(out: Path, requests: list[Request], *, jobs: int = 1) -> Iterato
 
 
 @contextmanager
-def _workers(jobs: int) -> Iterator[Any]:
+def _workers(jobs: int) -> Iterator[Callable[..., Iterator[Path]]]:
     """Yield a lazy, ordered map over `jobs` processes, which end with the context."""
     if jobs == 1:
         yield map
         return
     # Spawned, since a fork would inherit the threads of numerical libraries in a broken state.
-    with get_context("spawn").Pool(jobs, _settle_in) as pool:
-        yield pool.imap
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_settle_in)
+    try:
+        yield pool.map
+    except BrokenProcessPool as error:
+        raise DemoError(
+            "songs", got="a process that was killed", expected=f"{jobs} that finish",
+            hint="for want of memory, perhaps: give a smaller --jobs",
+        ) from error  # fmt: skip
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _one_thread() -> AbstractContextManager[object]:

@@ -9,7 +9,7 @@ from demo.splits import Rng
 DOUBLED_SHARE = 0.4  # of guitar parts
 CODEC_SHARE = 0.5  # of songs
 # Cutoffs of encoders at 64, 96, 128, 160, 192 and 256 kb/s, Hz, weighted by how common they are.
-_CUTS = {11000.0: 0.1, 15000.0: 0.15, 16000.0: 0.35, 17500.0: 0.1, 19000.0: 0.2, 20000.0: 0.1}
+_CUTS = {11000.0: 0.1, 15000.0: 0.15, 16000.0: 0.35, 17500.0: 0.1, 19000.0: 0.2, 19800.0: 0.1}
 _LATE = (0.008, 0.030)  # seconds between two takes
 _SWAY = 0.004  # seconds by which the second take drifts around that delay
 _SWAY_HZ = 0.7

@@ -117,7 +117,20 @@ def test_a_full_disk_keeps_complete_songs(
     assert main(command) == 0
 
 
-def test_an_interrupted_run_keeps_only_whole_songs_and_continues(tmp_path: Path) -> None:
+def test_a_process_that_is_killed_ends_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("demo.write._settle_in", os.abort)
+    assert main(["--out", str(tmp_path), "--test", "3", "--seconds", "2", "--jobs", "2"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: songs: got a process that was killed") and "--jobs" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_only_whole_songs_and_continues(
+    tmp_path: Path, how: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "demo", "--out", str(tmp_path), "--test", "50",
                "--seconds", "2", "--jobs", "2"]  # fmt: skip
     with subprocess.Popen(
@@ -126,7 +139,7 @@ def test_an_interrupted_run_keeps_only_whole_songs_and_continues(tmp_path: Path)
         assert child.stdout is not None and child.stderr is not None
         assert "test-1-000" in child.stdout.readline()
         time.sleep(0.5)  # in the middle of others
-        child.send_signal(signal.SIGINT)
+        child.send_signal(how)
         assert child.wait(30) == 130
         said = child.stderr.read()
         assert said.startswith("interrupted: ") and said.count("\n") == 1
