@@ -97,7 +97,7 @@ def write_songs(root: Path, durations: Sequence[float]) -> None:
     """Write songs of noise with their stems."""
     rng = np.random.default_rng(0)
     for number, duration in enumerate(durations):
-        folder = root / f"song {number}"
+        folder = root / f"song {number:03d}"
         folder.mkdir(parents=True)
         shape = round(duration * SAMPLE_RATE), 2
         stems = {source: rng.uniform(-0.2, 0.2, shape).astype(np.float32) for source in SOURCES}

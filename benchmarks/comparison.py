@@ -7,12 +7,11 @@ measured on held-out songs. Results are kept in --out, from which the same comma
 
 import argparse
 import json
-import multiprocessing
 import shutil
 import statistics
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ import torch
 from benchmarks.command import errors_in_one_line, keep_settings
 from benchmarks.held_out import score, score_with_mixer, write_system
 from benchmarks.pace import measure_paces
+from benchmarks.trainings import first_complete, train_all
 from evaluator.json_files import write_json
 from evaluator.sections import page_with, replace_section
 from mdx.machine import available_cpus
@@ -107,8 +107,9 @@ def train(job: Job, data: Path, out: Path) -> float:
     weights, name = out / "weights", f"{job.system}/{job.source}.onnx"
     origin = Origin("python -m benchmarks.comparison", config=job.variant, commit=git_commit())
     fit(
-        job.config, job.source, training, validation[:1], out=out / "runs" / name,
-        weights=weights, name=name, seed=job.seed, origin=origin, hardware=Hardware("cpu"),
+        job.config, job.source, training, first_complete(validation, job.source),
+        out=out / "runs" / name, weights=weights, name=name, seed=job.seed, origin=origin,
+        hardware=Hardware("cpu"),
     )  # fmt: skip
     system = write_system(weights, job.system, {job.source: job.config})
     return score(system, data / "test", (job.source,))[job.source]
@@ -117,20 +118,18 @@ def train(job: Job, data: Path, out: Path) -> float:
 def run_all(jobs: list[Job], data: Path, out: Path, workers: int) -> dict[Job, float]:
     """The SDR of every job, read from the disk if it was finished before."""
     done: dict[Job, float] = {}
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        waiting = {}
-        for job in jobs:
-            path = _result(out, job)
-            if path.exists():
-                done[job] = json.loads(path.read_text(encoding="utf-8"))["sdr"]
-                continue
-            shutil.rmtree(out / "runs" / job.system / f"{job.source}.onnx", ignore_errors=True)
-            waiting[pool.submit(train, job, data, out)] = job
-        for future in as_completed(waiting):
-            job = waiting[future]
-            done[job] = future.result()
-            write_json(_result(out, job), {"sdr": done[job], "steps": job.steps})
-            print(f"{job.variant}, {job.source}, seed {job.seed}: {done[job]:.2f} dB", flush=True)
+    waiting = {}
+    for job in jobs:
+        path = _result(out, job)
+        if path.exists():
+            done[job] = json.loads(path.read_text(encoding="utf-8"))["sdr"]
+            continue
+        shutil.rmtree(out / "runs" / job.system / f"{job.source}.onnx", ignore_errors=True)
+        waiting[job] = partial(train, job, data, out)
+    for job, sdr in train_all(waiting, workers):
+        done[job] = sdr
+        write_json(_result(out, job), {"sdr": sdr, "steps": job.steps})
+        print(f"{job.variant}, {job.source}, seed {job.seed}: {sdr:.2f} dB", flush=True)
     return done
 
 

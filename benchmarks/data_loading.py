@@ -17,8 +17,9 @@ from torch.utils.data import DataLoader
 from benchmarks.command import errors_in_one_line
 from benchmarks.memory import write_song
 from evaluator.tables import markdown_table
+from mdx.errors import ConfigError
 from mdx.systems.spec import SOURCES
-from training.config import SeparatorConfig, read_config
+from training.config import ALL, SeparatorConfig, read_config
 from training.examples import Examples
 from training.songs import Song, find_songs
 from training.spectrogram import spectrogram, waveform
@@ -105,16 +106,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.data_loading", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of songs")
     parser.add_argument("--config", default="demo", help="whose examples (default: %(default)s)")
-    parser.add_argument("--source", choices=SOURCES, default="vocals")
+    parser.add_argument("--source", choices=[*SOURCES, ALL], default="vocals")
     parser.add_argument("--rate", type=float, help="examples a second that training takes")
     parser.add_argument("--workers", default="0,1,2", help="comma-separated counts")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        configs = read_config(args.config)
+        if args.source not in configs:
+            expected = f"of {args.config}: {', '.join(configs)}"
+            raise ConfigError("--source", got=args.source, expected=expected)
         if args.data is None:
             write_noise(Path(folder))
         table = measure(
-            find_songs(args.data or Path(folder)), read_config(args.config)[args.source],
+            find_songs(args.data or Path(folder)), configs[args.source],
             args.source, rate=args.rate, seconds=args.seconds,
             workers=[int(count) for count in args.workers.split(",")],
         )  # fmt: skip

@@ -184,8 +184,11 @@ def get_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Measure every song length; print the tables, and write the figures to a JSON file."""
-    args = get_parser().parse_args()
+    parser = get_parser()
+    args = parser.parse_args()
     methods = args.methods.split(",")
+    if unknown := [method for method in methods if method not in METHODS]:
+        parser.error(f"--methods: got {unknown[0]}, expected some of {', '.join(METHODS)}")
     system, released = (args.system, args.system) if args.system else make_full_size()
     spec, _ = find_system(system)
     machine = {

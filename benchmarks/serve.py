@@ -181,6 +181,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000)
     args = parser.parse_args()
     if args.what == "latency":
+        if args.song is None:
+            parser.error("latency needs --song")
         measure_latency(args.song, args.times)
     elif args.what == "page":
         measure_page()

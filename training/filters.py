@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import freqz_sos, sosfilt
+from scipy.signal import sosfilt
+from torch import Tensor
 
 from mdx.systems.spec import SAMPLE_RATE, Audio
 
 # The coefficients b0, b1, b2, a0, a1, a2 of one second-order section, with a0 = 1.
 Section = tuple[float, float, float, float, float, float]
+Spectrum = TypeVar("Spectrum", npt.NDArray[np.complex128], Tensor)
 
 
 def shelf(gain_db: float, corner: float) -> Section:
@@ -36,9 +39,13 @@ def equalise(stem: Audio, sections: Sequence[Section]) -> Audio:
     return np.asarray(sosfilt(np.array(sections), stem, axis=1), dtype=np.float32)
 
 
-def response(
-    sections: Sequence[Section], frequencies: npt.NDArray[np.float64]
-) -> npt.NDArray[np.complex128]:
-    """What the sections together multiply the frequencies (Hz) by. Shape: (n,) -> the same."""
-    _, found = freqz_sos(np.array(sections), worN=frequencies, fs=SAMPLE_RATE)
-    return np.asarray(found)
+def response(sections: Sequence[Section], delay: Spectrum) -> Spectrum:
+    """What the sections together multiply each frequency by, as an array or on a device.
+
+    `delay` is what a delay of one sample multiplies it by, exp(-2j pi f / SAMPLE_RATE). Shape: any
+    -> the same
+    """
+    found = delay**0
+    for b0, b1, b2, _, a1, a2 in sections:
+        found = found * (b0 + delay * (b1 + delay * b2)) / (1 + delay * (a1 + delay * a2))
+    return found

@@ -11,6 +11,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from training.fit import fit
 from training.hardware import Hardware
 from training.module import SeparatorModule, waveform_loss
 from training.origin import ROOT, Origin, git_commit
+from training.resident import Batches, ResidentExamples
 from training.rules import describe_data
 from training.songs import Song, find_songs, split_songs
 from training.validation import TorchNetwork, score_song
@@ -35,6 +37,7 @@ DEMO = ["-m", "demo"]
 RENDERING = 0.35  # largest share of the time for rendering, which then stops
 KEPT = 0.12  # share of the time reserved for export and scores
 TIMED = 10  # steps that are timed, after as many to warm up
+HELD = 8  # songs of which examples are made for that
 TEST_SONGS = 8
 
 
@@ -76,6 +79,24 @@ def measure_pace(config: SeparatorConfig, device: torch.device) -> float:
     return (time.perf_counter() - started) / TIMED
 
 
+def measure_examples(config: SeparatorConfig, songs: Sequence[Song], device: torch.device) -> float:
+    """Seconds per batch of examples, made of a few songs in the device's memory."""
+    chunk = config.stft(config.train_frames).chunk
+    few = ResidentExamples(
+        songs[:HELD], ALL, config.data, chunk=chunk, count=2 * TIMED * config.batch, seed=0,
+        device=device,
+    )  # fmt: skip
+    batches = Batches(few, config.batch)
+    started = 0.0
+    for number in range(2 * TIMED):
+        if number == TIMED:
+            _finish(device)
+            started = time.perf_counter()
+        batches[number]
+    _finish(device)
+    return (time.perf_counter() - started) / TIMED
+
+
 def find_gradients(module: SeparatorModule, device: torch.device) -> None:
     """One pass forward and backward over a batch of noise, in the configuration's precision."""
     config = module.config
@@ -108,7 +129,8 @@ def score_test_songs(
     module.start_from(path)
     spec = config.stft(config.frames)
     network = TorchNetwork(module.finished(), spec, device, sources=len(SOURCES))
-    rows = [score_song(network, spec, ALL, song) for song in songs]
+    first = config.first_bin
+    rows = [score_song(network, spec, ALL, song, first_bin=first) for song in songs]
     found = {source: [row[source] for row in rows if source in row] for source in SOURCES}
     return {source: sum(row) / len(row) for source, row in found.items() if row}
 
@@ -162,6 +184,7 @@ def _train(args: argparse.Namespace, command: str, until: float) -> None:
     log.info("%d songs of %.0f minutes in all, %d for validation", len(training), minutes,
              len(validation))  # fmt: skip
     pace = measure_pace(config, hardware.device)
+    pace += measure_examples(config, training, hardware.device)
     left = until - time.monotonic() - KEPT * 60 * args.minutes
     config = with_steps(config, left, pace)
     log.info("%.3f s a step: %d steps", pace, config.steps)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mdx.errors import ConfigError
-from mdx.systems.spec import SAMPLE_RATE, SOURCES
+from mdx.systems.spec import SOURCES
 from training.config import targets
 from training.data_config import DataConfig
 from training.examples import Examples, Part, Place
@@ -44,7 +44,7 @@ class ResidentExamples(Examples):
         self._device = device
         self._held: dict[tuple[str, str], Tensor] = {}
         self._levels: dict[tuple[str, str], npt.NDArray[np.float64]] = {}  # cumulative sums
-        stems = Stems()
+        stems = Stems(mapped=False)  # each file is read once
         for song in songs:
             for stem in SOURCES:
                 content = to_int16(stems.read(song, stem, 0, song.samples))
@@ -95,8 +95,8 @@ def change_spectrum(stem: Tensor, samples: int, filters: Sequence[Section]) -> T
     bins = samples // 2 + 1
     spectrum = torch.nn.functional.pad(spectrum, (0, max(0, bins - spectrum.shape[1])))[:, :bins]
     if filters:
-        wanted = response(filters, np.linspace(0, (bins - 1) * SAMPLE_RATE / samples, bins))
-        spectrum = spectrum * torch.from_numpy(wanted).to(spectrum)
+        turns = torch.arange(bins, device=stem.device) * (-2 * torch.pi / samples)
+        spectrum = spectrum * response(filters, torch.polar(torch.ones_like(turns), turns))
     found: Tensor = torch.fft.irfft(spectrum, n=samples)
     return found
 

@@ -8,10 +8,9 @@ trainings continue, and the table shows the results so far.
 
 import argparse
 import json
-import multiprocessing
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -20,6 +19,7 @@ import torch
 from benchmarks.architectures.contestants import CHUNK, CONTESTANTS
 from benchmarks.architectures.race import Race, run_race
 from benchmarks.command import errors_in_one_line, keep_settings
+from benchmarks.trainings import train_all
 from evaluator.json_files import write_json
 from evaluator.sections import page_with, replace_section
 from evaluator.tables import markdown_table
@@ -53,12 +53,10 @@ def run_all(todo: list[Race], data: Path, out: Path, workers: int) -> None:
     songs, tests = list(find_songs(data / "train")), list(find_songs(data / "test"))
     waiting = [race for race in todo if not (out / f"{race.name}.json").exists()]
     out.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        futures = {pool.submit(run_race, race, songs, tests, out): race for race in waiting}
-        for future in as_completed(futures):
-            race = futures[future]
-            write_json(out / f"{race.name}.json", future.result())
-            print(f"{race.name}: {future.result()}", flush=True)
+    jobs = {race.name: partial(run_race, race, songs, tests, out) for race in waiting}
+    for name, scores in train_all(jobs, workers):
+        write_json(out / f"{name}.json", scores)
+        print(f"{name}: {scores}", flush=True)
 
 
 def results_table(todo: list[Race], out: Path) -> str:

@@ -17,7 +17,7 @@ def flat(config: SeparatorConfig) -> dict[str, object]:
     """All values of a configuration, with those of `data` beside them."""
     values = asdict(config)
     data = values.pop("data")
-    return {**values, **data}
+    return {**values, **{f"data.{key}": value for key, value in data.items()}}
 
 
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if name != BASE])
@@ -27,6 +27,10 @@ def test_every_variant_changes_one_thing(variant: str) -> None:
     fewer_songs = "songs" in VARIANTS[variant]
     assert len(differing) == (0 if fewer_songs else 1), differing
     assert len(VARIANTS[variant]) == 1
+
+
+def test_networks_make_all_frequencies_that_they_are_scored_on() -> None:
+    assert all(config_of(variant).first_bin == 0 for variant in VARIANTS)
 
 
 def test_variants_get_the_steps_that_the_same_time_buys(

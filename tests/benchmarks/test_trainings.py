@@ -1,0 +1,42 @@
+"""Trainings side by side: failures, and the song that they are validated on."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from benchmarks.trainings import first_complete, train_all
+from mdx.errors import NetworkError
+from mdx.systems.spec import SAMPLE_RATE
+from tests.training.miniature import write_songs
+from training.songs import find_songs
+
+
+def half(number: int) -> float:
+    """A training that fails for odd numbers."""
+    if number % 2:
+        raise NetworkError(f"training {number}", got="a gradient of nan", expected="a finite one")
+    return number / 2
+
+
+def test_a_training_that_fails_costs_no_other_its_result(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    jobs = {f"job {number}": partial(half, number) for number in range(6)}
+    done = {}
+    with pytest.raises(NetworkError, match="a gradient of nan"):
+        for name, result in train_all(jobs, 2):
+            done[name] = result
+    assert done == {"job 0": 0.0, "job 2": 1.0, "job 4": 2.0}
+    told = sorted(capsys.readouterr().err.splitlines())
+    assert [line[:5] for line in told] == ["job 1", "job 3", "job 5"]
+
+
+def test_the_first_song_in_which_everything_is_heard(tmp_path: Path) -> None:
+    songs = find_songs(write_songs(tmp_path, 3))
+    sf.write(songs[0].path("vocals"), np.zeros((songs[0].samples, 2)), SAMPLE_RATE)
+    assert first_complete(songs, "all") == [songs[1]]
+    assert first_complete(songs, "bass") == [songs[0]]
+    assert first_complete(songs[:1], "vocals") == []
