@@ -69,8 +69,11 @@ def _remove(folder: Path, found: "re.Match[str]") -> bool:
 
 @contextmanager
 def abandoned(path: Path) -> Iterator[bool]:
-    """Whether the process that claimed a draft is gone; raises OSError where the draft is."""
-    with path.open("rb") as file:
+    """Whether the process that claimed a draft is gone; raises OSError where the draft is.
+
+    Nobody knows on a file system without locks, so there it counts as at work.
+    """
+    with path.open("r+b") as file:  # over NFS only a file that may be written can be locked
         yield _lock(file)
 
 
@@ -79,8 +82,6 @@ def _lock(file: BinaryIO) -> bool:
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:
         return False
-    except OSError:  # a file system without locks
-        return True
     return True

@@ -1,7 +1,9 @@
 """From a stem's WAV to its final file: another format, a gain, the tags of the song."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ from mdx.audio.vorbis import copy_with_comments
 from mdx.errors import ConfigError
 from mdx.systems.spec import CHANNELS
 
+log = logging.getLogger(__name__)
 Samples = npt.NDArray[Any]
 KINDS = {"PCM_16": ("int16", "s16"), "PCM_24": ("int32", "s32"), "FLOAT": ("float32", "flt")}
 PICTURE = "METADATA_BLOCK_PICTURE"  # where Ogg keeps the cover
@@ -43,8 +46,17 @@ def encode(
 
     with open_sound(draft) as file:
         source = Source(file, gain, tags or Tags())
+        write = WRITERS[encoding.format]
         try:
-            WRITERS[encoding.format](source, target, encoding)
+            try:
+                write(source, target, encoding)
+            except (av.FFmpegError, ValueError) as error:
+                if source.tags.path is None:
+                    raise
+                log.warning("%s: its cover is left out: %s", source.tags.path, error)
+                file.seek(0)
+                plain = source._replace(tags=replace(source.tags, path=None))
+                write(plain, target, encoding)
         except (av.FFmpegError, ValueError) as error:
             raise OSError(getattr(error, "strerror", None) or str(error)) from error
 

@@ -60,11 +60,14 @@ class StemWriter:
     def __enter__(self) -> Self:
         self._check_room()
         try:
-            for source, path in self._paths.items():
+            for path in self._paths.values():
                 if path.is_dir():
                     raise OutputError(path, got="a directory", expected="the name of a file")
                 self._make_folder(path.parent)
-                remove_leftovers(path.parent)
+            # Before the first draft: over NFS, locks do not keep a process from its own files.
+            for folder in {path.parent for path in self._paths.values()}:
+                remove_leftovers(folder)
+            for source, path in self._paths.items():
                 draft = self._drafts[source] = draft_of(path)
                 self._claims.enter_context(claim(draft))
                 self._files[source] = open_sound(

@@ -62,18 +62,22 @@ def _alone(folder: Path) -> Iterator[bool]:
         yield False
         return
     with file:
-        until = time.monotonic() + PATIENCE
-        while not (alone := _locked(fcntl, file)) and time.monotonic() < until:
-            time.sleep(POLL)
-        yield alone
+        yield _locked(fcntl, file)
 
 
 def _locked(fcntl: Any, file: BinaryIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(POLL)
+        except OSError:  # a file system without locks
+            return False
+        else:
+            return True
 
 
 def _folder(key: str) -> Path | None:

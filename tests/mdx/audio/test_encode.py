@@ -1,5 +1,6 @@
 """Stems in formats other than WAV: tags, cover, and leftovers of killed runs."""
 
+import errno
 import logging
 import struct
 from fractions import Fraction
@@ -185,6 +186,47 @@ def test_drafts_of_a_process_at_work_are_no_leftovers(tmp_path: Path) -> None:
         assert draft.exists()
     remove_leftovers(tmp_path)
     assert not draft.exists()
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="POSIX locks files")
+@pytest.mark.parametrize("code", [errno.EBADF, errno.ENOLCK])
+def test_where_files_cannot_be_locked_stems_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, "no locks")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    other = draft_of(tmp_path / "other.wav")  # of another process, perhaps
+    other.write_text("a part")
+    write(tmp_path / "stem.wav", Encoding("wav"), None, stems=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"stem0.wav", "stem1.wav", other.name}
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="POSIX locks files")
+def test_locks_that_do_not_keep_a_process_from_its_own_files_cost_no_stem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fcntl.flock", lambda *_: None)  # as over NFS
+    write(tmp_path / "stem.wav", Encoding("wav"), None, stems=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"stem0.wav", "stem1.wav"}
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac", "ogg", "opus"])
+def test_a_damaged_cover_costs_no_stem(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tags = read_tags(tagged_song(tmp_path / "song.mp3", tmp_path))
+    content = (tmp_path / "song.mp3").read_bytes()
+    whole = picture()
+    assert whole in content
+    broken = whole[:8] + bytes(len(whole) - 8)  # a PNG by its first bytes alone
+    (tmp_path / "song.mp3").write_bytes(content.replace(whole, broken))
+    write(tmp_path / f"stem.{kind}", Encoding(kind), tags, stems=1)
+    again = read_tags(tmp_path / f"stem0.{kind}")
+    assert again.text == TEXT
+    if kind in ("mp3", "flac"):
+        assert again.path is None and "its cover is left out" in caplog.text
 
 
 def test_the_writer_removes_leftovers_of_its_folder(

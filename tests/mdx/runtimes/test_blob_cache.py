@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -82,6 +83,16 @@ def test_processes_enter_one_after_another(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr("mdx.runtimes.blob_cache.PATIENCE", 60.0)
         other.kill()
         assert compile_into() == (blob, True)
+
+
+def test_without_locks_there_is_no_cache_and_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("waits for a lock"))
+    with compiled_cache(b"graph") as folder:
+        assert folder is None
 
 
 def test_without_a_place_for_it_there_is_no_cache(
