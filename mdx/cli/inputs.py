@@ -1,6 +1,7 @@
 """The songs of a command line: files, folders, patterns and lists of them."""
 
 import glob
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -41,7 +42,8 @@ class Inputs:
         if argument == str(STDIN) or os.path.lexists(path) or not glob.has_magic(argument):
             self._add_path(path)
             return
-        found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - it may be absolute
+        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - it may be absolute
+        found = [name for name in matches if not self._is_result(Path(name), argument)]
         if not found:
             self.errors.append(
                 AudioError(argument, got="a pattern that matches no file", expected="songs")
@@ -66,6 +68,13 @@ class Inputs:
         for line in lines:
             if line.strip() and not line.startswith(b"#"):
                 self._add_path(Path(os.fsdecode(line)))
+
+    def _is_result(self, path: Path, pattern: str) -> bool:
+        # As in a folder that is searched: below `out`, if that is below the pattern's fixed part.
+        fixed = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+        root = _real(Path(*fixed))
+        real = _real(path)
+        return root in self._out.parents and self._out in (real, *real.parents)
 
     def _add_path(self, path: Path) -> None:
         # Path.is_dir raises for a name that is too long, or below a folder that may not be entered:

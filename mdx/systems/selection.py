@@ -26,6 +26,4 @@ def stems_of(
         )  # fmt: skip
     if two_stems is None:
         return tuple(stem for stem in spec.stems if stem in wanted), None
-    if len(spec.stems) == 2:  # which are the two
-        return spec.stems, None
     return (two_stems,), REMAINDERS.get(two_stems, f"no_{two_stems}")

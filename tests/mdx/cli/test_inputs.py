@@ -59,6 +59,16 @@ def test_patterns_are_expanded_unless_a_file_is_called_so(tmp_path: Path) -> Non
     assert len(songs(tmp_path / "out", f"{tmp_path}/**/*.wav").songs) == 4
 
 
+def test_patterns_pass_over_results_as_searched_folders_do(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.wav", "out/a/vocals.wav", "out/b.wav")))
+    found = songs(tmp_path / "out", f"{tmp_path}/**/*.wav", f"{tmp_path}/*")
+    assert [song.path.name for song in found.songs] == ["a.wav", "a.wav"] and not found.errors
+    named = songs(tmp_path / "out", f"{tmp_path}/out/*.wav")  # somebody means these
+    assert [song.path.name for song in named.songs] == ["b.wav"]
+    beside = songs(tmp_path, f"{tmp_path}/*.wav")  # results go to the songs' own folder
+    assert [song.path.name for song in beside.songs] == ["a.wav"]
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
 def test_lists_hold_any_bytes(tmp_path: Path, end: bytes) -> None:
     names = [b"a.wav", b"mod\xe0.wav", "絆.wav".encode()]
