@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from evaluator.children import Children
 from evaluator.disturbances import Disturbance, busy, frozen, slower
+from evaluator.jobs import Options
 from evaluator.replay import SetupFailed, SongFailed, Submission, separate_song
 from evaluator.scores import score_stems
 from evaluator.systems import System
@@ -71,15 +72,19 @@ class Audit(NamedTuple):
 
 def run_audit(
     systems: Sequence[System], songs: Sequence[Song], cases: Sequence[Case], out: Path,
-    children: Children, progress: Callable[[], object],
+    options: Options, children: Children, progress: Callable[[], object],
 ) -> Audit:  # fmt: skip
-    """Run every case for every song and system; Ctrl-C ends the audit early."""
+    """Run every case for every song and system; Ctrl-C ends the audit early.
+
+    Of the `options`, the subtype and the budget apply.
+    """
     rows: list[dict[str, Any]] = []
     try:
         for system in systems:
             for song in songs:
                 for case in cases:
-                    rows.append(_run_case(system, song, case, out / system.name, children))
+                    folder = out / system.name
+                    rows.append(_run_case(system, song, case, folder, options, children))
                     progress()
     except KeyboardInterrupt:  # still report the evaluation before it, and the finished cases
         return Audit(rows, interrupted=True)
@@ -87,12 +92,12 @@ def run_audit(
 
 
 def _run_case(
-    system: System, song: Song, case: Case, results: Path, children: Children
+    system: System, song: Song, case: Case, results: Path, options: Options, children: Children
 ) -> dict[str, Any]:
     submission = Submission(
-        system.given, limit=case.limit, threads=case.cpus, precision=system.precision,
-        cpus=case.cpus, disturbance=case.disturbance(song.duration),
-        clock_jumps=case.fault == "clock",
+        system.given, options.subtype, case.limit, threads=case.cpus, precision=system.precision,
+        spend_budget=options.spend_budget, cpus=case.cpus,
+        disturbance=case.disturbance(song.duration), clock_jumps=case.fault == "clock",
     )  # fmt: skip
     row: dict[str, Any] = {
         "system": system.name, "song": song.name, "limit": str(case.limit), "cpus": case.cpus,

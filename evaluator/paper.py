@@ -17,7 +17,7 @@ TOLERANCE = 0.1  # dB, for every source
 
 ON_TRUST = "no sha256 of the released files is known: these are assumed to be the same"
 # Marks of systems whose stems are not the usual ones.
-BF16 = "bf16"
+BF16, AUTO = "bf16", "auto"
 DEGRADED, BOTH_POLARITIES = "degraded by the limit", "polarity averaging"
 REPRODUCED, OUTSIDE, NOT_COMPARABLE = "reproduced", "outside", "not comparable"
 RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"}
@@ -81,9 +81,11 @@ def _find_system(
     made = [system for system in systems if _is_made_by(system, recipe, published)]
     if not made:
         return None, "other weights"
-    exact = [system for system in made if system.precision != BF16]  # which runs the same files
+    # bfloat16 runs the same files, and so does a machine to which the precision is left.
+    exact = [system for system in made if system.precision not in (BF16, AUTO)]
     if not exact:
-        return None, "computed in bf16"
+        left = any(system.precision == AUTO for system in made)
+        return None, "precision left to the machine" if left else "computed in bf16"
     same = [system for system in exact if _is_run_by(system, recipe, published)]
     if not same:
         return None, f"{recipe.system or 'Demucs-v2'} is run differently"
@@ -112,7 +114,7 @@ def _is_made_by(system: System, recipe: Recipe, published: Published) -> bool:
         # int8 networks are made from float32 networks, not directly from checkpoints.
         return (
             whole
-            and system.precision in ("float32", BF16)
+            and system.precision in ("float32", BF16, AUTO)
             and all(sha256 in (UNKNOWN, system.origins[role]) for role, sha256 in known.items())
         )
     files = dict(published.released[recipe.weights]) if recipe.weights else {}

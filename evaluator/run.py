@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace) -> int:
         _decode(test_set)
         _warn_of_missing_stems(test_set)
         outcome, options = _evaluate(test_set, systems, given, args, cluster)
-    audit = _audit(test_set, systems, cases, args) if not outcome.interrupted else Audit()
+    audit = _audit(test_set, systems, cases, args, options) if not outcome.interrupted else Audit()
     report = make_report(test_set, systems, given, outcome, options, published, list(audit.rows))
     write_json(args.out / "report.json", report)
     if args.readme and report["complete"]:
@@ -159,12 +159,19 @@ def _cases(args: argparse.Namespace) -> list[Case]:
 
 
 def _audit(
-    test_set: TestSet, systems: list[System], cases: list[Case], args: argparse.Namespace
-) -> Audit:
+    test_set: TestSet, systems: list[System], cases: list[Case], args: argparse.Namespace,
+    options: Options,
+) -> Audit:  # fmt: skip
     total = len(cases) * len(test_set.songs) * len(systems)
     with tqdm(total=total, unit="run", desc="audit", disable=None if total else True) as bar:
         return run_audit(
-            systems, test_set.songs, cases, args.out / "audit", Children(), lambda: bar.update()
+            systems,
+            test_set.songs,
+            cases,
+            args.out / "audit",
+            options,
+            Children(),
+            lambda: bar.update(),
         )
 
 

@@ -168,11 +168,17 @@ def test_other_weights_are_not_comparable_whatever_their_name(published: Publish
         assert reasons == {"other weights", "other test set; other weights", *never} - {None}
 
 
-def test_bf16_is_not_the_released_computation(published: Published) -> None:
-    system = replace(make_system("ours", published), precision="bf16")
+@pytest.mark.parametrize(
+    ("precision", "reason"),
+    [("bf16", "computed in bf16"), ("auto", "precision left to the machine")],
+)
+def test_only_float32_is_the_released_computation(
+    published: Published, precision: str, reason: str
+) -> None:
+    system = replace(make_system("ours", published), precision=precision)
     result = check_paper(MUSDB18, [system], [make_entry("ours", PAPER)], published)
     row = next(row for row in result["rows"] if row["row"] == "TFC-TDF-U-Net v2 + Mixer")
-    assert (row["status"], row["reason"]) == ("not comparable", "computed in bf16")
+    assert (row["status"], row["reason"]) == ("not comparable", reason)
     exact = make_system("exact", published)  # beside it, another system is still compared
     entries = [make_entry(name, PAPER) for name in ("ours", "exact")]
     result = check_paper(MUSDB18, [system, exact], entries, published)

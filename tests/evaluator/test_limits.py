@@ -12,6 +12,7 @@ import soundfile as sf
 
 from evaluator.audit import LIMITS, Case, audit_table, make_cases, parse_numbers, run_audit
 from evaluator.children import ROOT, Children
+from evaluator.jobs import Options
 from evaluator.quality import read_quality
 from evaluator.replay import JUMPING_CLOCK, SongFailed, Submission, separate_song
 from evaluator.run import main
@@ -172,11 +173,13 @@ def test_an_audit_reports_the_quality_on_every_machine(
     cases += [Case(parse_limit("fixed:20"), 1, fault=fault) for fault in ("freeze", "clock")]
     done: list[None] = []
     rows = run_audit(
-        read_systems([str(tiny_system)]), songs, cases, tmp_path / "out", Children(),
-        lambda: done.append(None),
+        read_systems([str(tiny_system)]), songs, cases, tmp_path / "out",
+        Options(subtype="FLOAT"), Children(), lambda: done.append(None),
     ).rows  # fmt: skip
     free, degraded, late, frozen, jumping = rows
     assert len(done) == 5
+    stem = tmp_path / "out" / "tiny" / songs[0].name / "bass.wav"
+    assert sf.info(stem).subtype == "FLOAT"
     assert free["levels"] == ["float32"] and 0 < free["share"] < 1
     assert degraded["levels"][-1] == "scaled mixture" and degraded["share"] <= 1
     assert degraded["sdr"] > free["sdr"]  # random networks are worse than the mixture
@@ -187,6 +190,23 @@ def test_an_audit_reports_the_quality_on_every_machine(
     table = audit_table(rows)
     assert "1 of 5 runs late or failed" in table
     assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) == 1
+
+
+def test_an_audit_runs_what_the_options_say(
+    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(submission: Submission, *_: object) -> None:
+        assert submission.spend_budget and submission.subtype == "PCM_24"
+        raise SongFailed("a song", got="a try", expected="none")
+
+    monkeypatch.setattr("evaluator.audit.separate_song", refuse)
+    songs = find_test_set(test_set, tmp_path).songs[:1]
+    options = Options(subtype="PCM_24", spend_budget=True)
+    (row,) = run_audit(
+        read_systems([str(tiny_system)]), songs, [Case(parse_limit("none"), 1)], tmp_path / "out",
+        options, Children(), lambda: None,
+    ).rows  # fmt: skip
+    assert row["error"] == "a song: got a try, expected none"
 
 
 def test_a_score_of_0_db_is_a_score() -> None:
