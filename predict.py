@@ -91,7 +91,7 @@ class Submission(MusicDemixingPredictor):
             "vocals": Path(vocals_file_path),
         }
         stages = Stages()
-        subtype = os.environ.get("MDX_SUBTYPE", "PCM_16")
+        subtype = os.environ.get("MDX_SUBTYPE") or "PCM_16"
         self.separator.separate_file(
             mixture_file_path, stems, subtype=subtype, stages=stages, limit=self.limit
         )

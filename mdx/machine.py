@@ -4,6 +4,7 @@ import math
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,19 +25,21 @@ def cgroup_quota(
 
     The smallest quota of its own cgroup and those above it counts, in either version of cgroups.
     """
+    quotas = map(_quota_of, _cgroups("cpu", membership, root))
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _cgroups(controller: str, membership: Path, root: Path) -> Iterator[Path]:
+    # The folders of the process's own cgroup and of those above it.
     try:
         lines = membership.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return None
-    quotas = []
+        return
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        top = root / "cpu" if "cpu" in controllers.split(",") else root
+        top = root / controller if controller in controllers.split(",") else root
         group = top / path.lstrip("/")
-        for folder in (group, *group.parents):
-            if folder.is_relative_to(top):
-                quotas.append(_quota_of(folder))
-    return min((quota for quota in quotas if quota is not None), default=None)
+        yield from (folder for folder in (group, *group.parents) if folder.is_relative_to(top))
 
 
 def _quota_of(folder: Path) -> float | None:
@@ -51,14 +54,17 @@ def _quota_of(folder: Path) -> float | None:
         return None
 
 
-def total_memory() -> int:
-    """Bytes of memory available to this process, limited by the machine and by its cgroup."""
+def total_memory(
+    membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
+) -> int:
+    """Bytes of memory available to this process, limited by the machine and by its cgroups."""
     sizes = []
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # no such file, or "max": no limit here
-            sizes.append(int((Path("/sys/fs/cgroup") / name).read_text(encoding="ascii")))
+    for folder in _cgroups("memory", membership, root):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            with suppress(OSError, ValueError):  # no such file, or "max": no limit here
+                sizes.append(int((folder / name).read_text(encoding="ascii")))
     return min(sizes, default=sys.maxsize)
 
 

@@ -70,7 +70,7 @@ def warn_of_unknown_variables() -> None:
 def threads_of_environment() -> int | None:
     """The number of threads that MDX_THREADS asks for; None if it is not set."""
     threads = os.environ.get("MDX_THREADS")
-    if threads is None:
+    if not threads:
         return None
     if not threads.isdecimal():
         raise ConfigError("MDX_THREADS", got=repr(threads), expected="a whole number of threads")

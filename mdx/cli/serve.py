@@ -83,9 +83,9 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
         f"(default: $MDX_SYSTEM, or {DEFAULT_SYSTEM})",
     )  # fmt: skip
     group.add_argument(
-        "--precision", choices=("float32", "bf16", "int8"),
-        help="precision selected at first; bf16 is for CPUs that support it (default: "
-        "$MDX_PRECISION, or float32)",
+        "--precision", choices=("float32", "bf16", "int8", "auto"),
+        help="precision selected at first; bf16 is for CPUs that support it, auto is the fastest "
+        "(default: $MDX_PRECISION, or float32)",
     )  # fmt: skip
     group.add_argument(
         "--limit", metavar="LIMIT",

@@ -49,6 +49,6 @@ def find_limit(given: str | None, declared: str | float | None) -> Limit | None:
     if given is not None:
         return parse_limit(given, "--limit")
     for name in ("MDX_LIMIT", "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS"):
-        if name in os.environ:
-            return parse_limit(os.environ[name], name)
+        if value := os.environ.get(name):
+            return parse_limit(value, name)
     return None if declared is None else parse_limit(declared, "the system's limit")

@@ -40,7 +40,10 @@ class Menu:
                 f"system {own.spec.name}", got="no weights here", expected="all of them",
                 hint=f"mdx fetch {own.spec.name}",
             )  # fmt: skip
-        self.choose(Wish(self.default, settings.precision))
+        self.precision = settings.precision  # selected at first
+        if self.precision == "auto":
+            *_, self.precision = self._precisions(own)  # the fastest
+        self.choose(Wish(self.default, self.precision))
 
     def as_json(self) -> list[dict[str, Any]]:
         """All systems for the page, the available ones first."""

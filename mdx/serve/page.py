@@ -58,7 +58,7 @@ class Page:
         return {
             "systems": menu.as_json(),
             "system": menu.default,
-            "precision": settings.precision,
+            "precision": menu.precision,
             "formats": list(FORMATS),
             "mostUpload": settings.most_upload,
             "canScore": can_score(),

@@ -150,7 +150,7 @@ class Queue:
 
     async def warm_up(self) -> None:
         """Load the default system, to save the first song the wait."""
-        choice = self.menu.choose(Wish(self.menu.default, self.settings.precision))
+        choice = self.menu.choose(Wish(self.menu.default, self.menu.precision))
         await self.crew.worker(choice.setup)
 
     async def _separate(self, job: Job) -> None:

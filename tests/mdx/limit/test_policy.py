@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from mdx.cli.environment import threads_of_environment
 from mdx.errors import ConfigError
 from mdx.limit.challenge import ROUND_1, ROUND_2
-from mdx.limit.policy import Limit, parse_limit
+from mdx.limit.policy import Limit, find_limit, parse_limit
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,11 @@ def test_a_policy_may_be_capped() -> None:
 def test_the_challenge_s_limits_of_musdb_s_longest_song() -> None:
     assert ROUND_1.seconds(430) == 240
     assert ROUND_2.seconds(430) == pytest.approx(675.1)
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MDX_LIMIT", "")
+    monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "240")
+    assert find_limit(None, None) == Limit("fixed", 240.0)
+    monkeypatch.setenv("MDX_THREADS", "")
+    assert threads_of_environment() is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mdx.errors import ConfigError, MdxError, NetworkError
-from mdx.machine import available_cpus, cgroup_quota, has_bf16, has_vnni
+from mdx.machine import available_cpus, cgroup_quota, has_bf16, has_vnni, total_memory
 from mdx.runtimes.openvino import OpenVinoNetwork
 from mdx.runtimes.runtime import Runtime, _warn
 from mdx.separator import Separator
@@ -141,6 +141,25 @@ def test_a_container_s_quota_is_found(
         (tmp_path / name).write_text(text + "\n")
     (tmp_path / "membership").write_text(line + "\n")
     assert cgroup_quota(tmp_path / "membership", tmp_path) == quota
+
+
+@pytest.mark.parametrize(
+    ("files", "line", "most"),
+    [
+        ({"a/b/memory.max": "max", "a/memory.max": "4096"}, "0::/a/b", 4096),
+        ({"memory/x/memory.limit_in_bytes": "8192"}, "9:memory:/x", 8192),
+        ({"memory.max": "12288"}, "0::/not/seen/from/inside", 12288),
+    ],
+)
+def test_memory_is_limited_by_every_cgroup(
+    tmp_path: Path, files: dict[str, str], line: str, most: int
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    (tmp_path / "membership").write_text(line + "\n")
+    assert total_memory(tmp_path / "membership", tmp_path) == most
+    assert total_memory(tmp_path / "none", tmp_path) > 10**8
 
 
 @pytest.mark.parametrize(("quota", "cpus"), [(None, 3), (0.5, 1), (1.5, 2), (2.0, 2), (64.0, 3)])

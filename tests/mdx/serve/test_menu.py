@@ -38,3 +38,9 @@ def test_a_precision_that_is_not_here_is_one_line(
         Menu(Settings(tmp_path, precision="bf16"))
     with pytest.raises(ConfigError, match="got precision 'bf16'"):
         Menu(Settings(tmp_path, runtime="onnxruntime", precision="bf16"))
+
+
+def test_auto_is_the_fastest_that_is_here(tmp_path: Path, no_bf16: None, tiny_system: Path) -> None:
+    assert Menu(Settings(tmp_path, precision="auto")).precision == "int8"
+    tiny = Menu(Settings(tmp_path, system=str(tiny_system), precision="auto"))
+    assert tiny.precision == "float32"
