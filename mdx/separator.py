@@ -23,7 +23,7 @@ from mdx.limit.deadline import Costs, Deadline
 from mdx.limit.fallback import Fallback
 from mdx.limit.ladder import Ladder
 from mdx.limit.policy import Limit
-from mdx.limit.quality import QUALITY, write_quality
+from mdx.limit.quality import write_quality
 from mdx.loading import load_ladder
 from mdx.monitor import Monitor, Progress
 from mdx.pipeline import Stream
@@ -173,8 +173,7 @@ class Separator:
                         writer.append(remainder.added_to(part) if remainder else part)
                 monitor.check()
         monitor.finish()
-        folder = next(iter(paths.values())).parent
-        write_quality(folder / QUALITY, stems, self.ladder, deadline)
+        write_quality(paths, self.ladder, deadline)
         return paths
 
     def _normalise_file(self, song: SongReader, monitor: Monitor) -> dict[str, Normalisation]:

@@ -17,7 +17,7 @@ from mdx.cluster.dispatch import Dispatcher, Request, move_all, remove_drafts
 from mdx.cluster.pack import Pack, pack_system
 from mdx.cluster.version import versions
 from mdx.errors import AudioError, MdxError
-from mdx.limit.quality import QUALITY, remove_quality
+from mdx.limit.quality import may_replace, quality_path, remove_quality
 
 log = logging.getLogger(__name__)
 MOST_SONGS = 256  # in progress at once, each with a thread that waits for it
@@ -104,13 +104,14 @@ class Elsewhere:
                 if answer.value["error"]:
                     raise AudioError.like(answer.value["error"])
                 found = {answer.folder / f"{stem}{self.suffix}": to for stem, to in places.items()}
-                quality = answer.folder / QUALITY
-                old = next(iter(places.values())).parent / QUALITY
-                if quality.is_file():
-                    found[quality] = old
+                told = quality_path(
+                    {stem: answer.folder / f"{stem}{self.suffix}" for stem in places}
+                )
+                if told.is_file() and may_replace(quality_path(places)):
+                    found[told] = quality_path(places)
                 move_all(found)
-                if quality not in found:
-                    remove_quality(old, tuple(places))
+                if told not in found:
+                    remove_quality(places)
                 log.info("%s: on %s, %s", path, answer.machine["host"], answer.machine["cpu"])
             return time.monotonic() - started
 

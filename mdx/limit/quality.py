@@ -1,9 +1,10 @@
-"""quality.json next to a song's stems: the quality levels chosen under a time limit."""
+"""quality.json beside a song's stems: the quality levels chosen under a time limit."""
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mdx.errors import OutputError
 from mdx.files import write_atomically
@@ -12,37 +13,64 @@ from mdx.limit.ladder import Ladder
 from mdx.systems.spec import SOURCES
 
 log = logging.getLogger(__name__)
-QUALITY = "quality.json"
+QUALITY = "quality"
 
 
-def write_quality(
-    path: Path, stems: Sequence[str], ladder: Ladder, deadline: Deadline | None
-) -> None:
+def quality_path(stems: Mapping[str, Path]) -> Path:
+    """The file about a song whose stems have these paths.
+
+    It is quality.json beside stems that are named after themselves alone. Where other songs' stems
+    may be in the folder, it is named as they are: `a song (quality).json`.
+    """
+    stem, path = next(iter(stems.items()))
+    before, named, after = path.stem.rpartition(stem)
+    own = f"{before}{QUALITY}{after}" if named else f"{path.stem}.{QUALITY}"
+    return path.with_name(f"{own}.json")
+
+
+def write_quality(paths: Mapping[str, Path], ladder: Ladder, deadline: Deadline | None) -> None:
     """Write what was chosen for a song with a deadline; without one, remove an outdated file.
 
-    A file that cannot be written causes a warning: the stems are already there.
+    A file that cannot be written, or that is not ours, causes a warning: the stems are already
+    there.
     """
     if deadline is None:
-        remove_quality(path, stems)
+        remove_quality(paths)
         return
-    summary = {"sources": stems, "levels": ladder.describe(), **deadline.summary()}
+    path = quality_path(paths)
+    summary = {"sources": [*paths], "levels": ladder.describe(), **deadline.summary()}
     try:
-        write_atomically(path, json.dumps(summary, indent=1) + "\n")
-    except OutputError as error:
-        log.warning("%s", error)
+        if may_replace(path):
+            write_atomically(path, json.dumps(summary, indent=1) + "\n")
+    except (OSError, OutputError) as error:
+        log.warning("%s: %s", path, error)
 
 
-def remove_quality(path: Path, stems: Sequence[str]) -> None:
+def may_replace(path: Path) -> bool:
+    """Whether there is no such file or it is ours; warns of somebody else's. Raises OSError."""
+    free = not path.exists() or _read(path) is not None
+    if not free:
+        log.warning("%s is not ours; the quality levels of the stems are not written", path)
+    return free
+
+
+def remove_quality(paths: Mapping[str, Path]) -> None:
     """Remove an outdated file about stems that have been replaced; if that fails, warn."""
+    path = quality_path(paths)
     try:
         if not path.is_file():
             return
-        old = json.loads(path.read_text(encoding="utf-8"))
-        if (
-            isinstance(old, dict)
-            and "decisions" in old
-            and set(old.get("sources", SOURCES)) <= set(stems)
-        ):
-            path.unlink()  # ours, about the stems that were here before
-    except (OSError, ValueError, TypeError) as error:
+        told = _read(path)
+        if told is not None and set(told.get("sources", SOURCES)) <= set(paths):
+            path.unlink()  # about the stems that were here before
+    except (OSError, TypeError) as error:
         log.warning("%s: %s", path, error)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    # None for a file that somebody else wrote.
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and "decisions" in told else None

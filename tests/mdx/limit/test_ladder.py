@@ -132,6 +132,7 @@ def test_a_file_of_that_name_which_is_not_ours_is_left_alone(
     for text in ('{"mine": 1}', '["decisions"]'):
         theirs.write_text(text)
         separator.separate_file(song, tmp_path / "out")
+        separator.separate_file(song, tmp_path / "out", limit=Limit("fixed", 600))
         assert theirs.read_text() == text
     theirs.unlink()
     theirs.mkdir()  # cannot be written, but the stems are written all the same
