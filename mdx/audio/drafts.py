@@ -17,12 +17,16 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None
 
 MOST_FOLDERS = 10_000  # to look into
+LONGEST = 255 - len("..01234567.part.old")  # bytes of a name that leave room for what is added
 LEFTOVER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part(?P<old>\.old)?", re.DOTALL)
 
 
 def draft_of(path: Path) -> Path:
-    """A new temporary name for a file, in the same folder."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    """A new temporary name for a file, in the same folder; also for one of the longest names."""
+    name = path.name
+    while len(os.fsencode(name)) > LONGEST:
+        name = name[:-1]
+    return path.with_name(f".{name}.{secrets.token_hex(4)}.part")
 
 
 def refuge_of(draft: Path) -> Path:

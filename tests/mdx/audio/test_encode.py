@@ -212,6 +212,15 @@ def test_locks_that_do_not_keep_a_process_from_its_own_files_cost_no_stem(
     assert {path.name for path in tmp_path.iterdir()} == {"stem0.wav", "stem1.wav"}
 
 
+@pytest.mark.parametrize("kind", ["wav", "mp3", "ogg"])
+def test_stems_may_have_the_longest_names(tmp_path: Path, kind: str) -> None:
+    for letters in ("é" * 125, "x" * 250):  # of 250 bytes, and five more for number and suffix
+        path = tmp_path / f"{letters}.{kind}"
+        for _ in range(2):  # the second time they replace others
+            write(path, Encoding(kind), None, stems=2)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 @pytest.mark.parametrize("kind", ["mp3", "flac", "ogg", "opus"])
 def test_a_damaged_cover_costs_no_stem(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
