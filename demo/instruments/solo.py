@@ -1,6 +1,7 @@
 """An electric guitar that plays one note at a time, with bends, slides and vibrato."""
 
 import numpy as np
+from scipy import signal
 
 from demo.dsp import SAMPLE_RATE, Audio, band, overdrive, pan
 from demo.instruments.guitars import cabinet
@@ -32,7 +33,7 @@ def _solo(notes: tuple[Note, ...], n: int, knobs: Knobs, rng: Rng) -> Audio:
     tone *= played.level * ping(played, knobs["ring"])
     picks = np.zeros(n)
     picks[played.tongued] = played.force
-    scratch = np.convolve(picks, burst(rng, int(0.012 * SAMPLE_RATE), 0.01))[:n]
+    scratch = signal.oaconvolve(picks, burst(rng, int(0.012 * SAMPLE_RATE), 0.01))[:n]
     tone += knobs["pick"] * band(scratch, 900.0, 5000.0)
     gain = 10 ** knobs["drive"]
     driven = overdrive(tone, gain, knobs["bias"]) * max(gain, 1.0)

@@ -42,7 +42,9 @@ def write_quality(paths: Mapping[str, Path], ladder: Ladder, deadline: Deadline 
     try:
         if may_replace(path):
             write_atomically(path, json.dumps(summary, indent=1) + "\n")
-    except (OSError, OutputError) as error:
+    except OutputError as error:
+        log.warning("%s", error)
+    except OSError as error:
         log.warning("%s: %s", path, error)
 
 
