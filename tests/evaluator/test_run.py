@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile as sf
 
@@ -14,6 +15,7 @@ from evaluator.run import main
 from evaluator.score_files import aggregate
 from evaluator.tables import board_table, update_readme
 from mdx.errors import MdxError
+from mdx.separator import Separator
 from mdx.systems.spec import SOURCES
 from tests.evaluator.conftest import Finished
 from tests.evaluator.runs import evaluate, read_report, without_timing
@@ -95,6 +97,10 @@ def test_float_stems_are_closer_to_the_computed_ones(
     assert [report["scored_files"] for report in reports] == ["PCM_16", "FLOAT"]
     integers, floats = (report["systems"][0]["songs"][0]["sdr"] for report in reports)
     assert integers != floats
+    mix, rate = sf.read(songs / "song 1" / "mixture.wav", dtype="float32")
+    computed = Separator.load(tiny_system, threads=1).separate(mix.T, rate)["bass"].T
+    errors = [np.abs(sf.read(folder / stem)[0] - computed).max() for folder in (out, tmp_path)]
+    assert errors[1] < 1e-6 < errors[0] < 2**-15
 
 
 def test_repeats_report_how_the_time_varies(

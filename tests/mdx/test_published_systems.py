@@ -110,7 +110,7 @@ def test_it_runs_from_the_command_line_and_down_its_ladder(
 def test_silence_is_silent(name: str, shelf: Callable[[str], Shelved]) -> None:
     stems = loaded(shelf(name).path).separate(np.zeros((2, 3_000), np.float32), SAMPLE_RATE)
     for stem in stems.values():
-        assert stem.shape == (2, 3_000) and np.isfinite(stem).all()
+        assert stem.shape == (2, 3_000) and not stem.any()
 
 
 def test_stems_behind_a_filter_add_up_to_the_song(shelf: Callable[[str], Shelved]) -> None:

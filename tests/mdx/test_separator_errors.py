@@ -8,6 +8,7 @@ import soundfile as sf
 
 from mdx.errors import AudioError, ConfigError, MdxError, NetworkError, WeightsError
 from mdx.separator import Separator
+from mdx.systems.manifest import register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
 from tests.tiny import edit_system, noise
 
@@ -85,6 +86,7 @@ def test_weights_that_changed_are_refused(tiny_copy: Path) -> None:
 
 def test_every_error_is_one_line(tiny_copy: Path) -> None:
     (tiny_copy.parent / "bass.onnx").write_bytes(b"not\na\nnetwork")
-    with pytest.raises(MdxError) as caught:
+    register_weights(tiny_copy.parent, "bass.onnx", made_by="a test")
+    with pytest.raises(MdxError, match="expected an ONNX network") as caught:
         Separator.load(tiny_copy)
     assert "\n" not in str(caught.value)

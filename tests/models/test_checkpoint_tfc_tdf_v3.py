@@ -101,6 +101,7 @@ def test_another_norm_than_expected_is_listed() -> None:
 )
 def test_invalid_shapes_are_errors(name: str, shape: tuple[int, ...]) -> None:
     state = Original(config()).state
+    network_of(state, "x.ckpt", "tfc_tdf_v3", SMALL)
     state[name] = torch.zeros(shape)
     with pytest.raises(WeightsError):
-        network_of(state, "x.ckpt", "tfc_tdf_v3")
+        network_of(state, "x.ckpt", "tfc_tdf_v3", SMALL)

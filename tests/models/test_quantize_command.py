@@ -126,17 +126,17 @@ def test_the_command_writes_and_registers_networks_and_prints_the_loss(
     printed = capsys.readouterr().out
     manifest = yaml.safe_load((tiny_copy.parent / "manifest.yaml").read_text())
     for source in SOURCES:
-        assert f"\n| {source} | " in printed
+        (line,) = [line for line in printed.splitlines() if line.startswith(f"| {source} | ")]
         entry = manifest[f"{source}.int8.onnx"]
         assert entry["parent"] == manifest[f"{source}.onnx"]["sha256"]
-        assert entry["loss"] <= 1.0
+        assert f"{entry['loss']:.3f}" in line
         assert entry["made_by"].startswith("python -m models.quantize ")
     separator = Separator.load(tiny_copy, precision="int8", threads=1)
     assert separator.precision == "int8"
     assert separator.runtime.startswith("openvino" if has_vnni() else "onnxruntime")
     assert Separator.load(tiny_copy, precision="auto", threads=1).precision == "int8"
     assert Separator.load(tiny_copy, threads=1).precision == "float32"
-    assert not list(tiny_copy.parent.glob("*.tmp"))
+    assert not list(tiny_copy.parent.glob(".*.part"))
 
 
 def test_a_source_that_loses_too_much_is_refused(

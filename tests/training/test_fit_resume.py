@@ -83,10 +83,11 @@ def test_a_killed_run_resumes_to_the_same_weights(
 def test_a_finished_run_resumes_to_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     skip_export(monkeypatch)
     best = run(root)
-    before = load(root / "run" / "last.ckpt")["state_dict"]
+    last = root / "run" / "last.ckpt"
+    before, written = load(last)["state_dict"], last.stat().st_mtime_ns
     assert run(root, resume=True) == best
-    after = load(root / "run" / "last.ckpt")["state_dict"]
-    torch.testing.assert_close(after, before, rtol=0, atol=0)
+    assert last.stat().st_mtime_ns == written  # no step was made again
+    torch.testing.assert_close(load(last)["state_dict"], before, rtol=0, atol=0)
 
 
 def test_a_run_may_become_longer(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 import torch
 
 from mdx.errors import ConfigError
@@ -71,11 +72,17 @@ def test_a_resampled_tone_has_another_pitch_and_its_level(samples: int) -> None:
 
 def test_quiet_parts_are_drawn_again(tmp_path: Path) -> None:
     songs = find_songs(write_songs(tmp_path, samples=4 * BLOCK))
-    on_cpu, resident = both(songs, DataConfig(quiet=0.002))
-    part = on_cpu.draw(0)[0]
-    exact = on_cpu._loudness("bass", part.place)
-    assert resident._loudness("bass", part.place) == pytest.approx(exact, rel=0.1)
-    assert [resident.draw(i) for i in range(10)] == [on_cpu.draw(i) for i in range(10)]
+    silent, _ = sf.read(songs[0].path("bass"))
+    sf.write(songs[0].path("bass"), 0 * silent, SAMPLE_RATE)
+    data = DataConfig(quiet=0.002, keep_quiet=0.0)
+    on_cpu, resident = both(songs, data)
+    part = on_cpu.draw(0)[1]
+    exact = on_cpu._loudness("drums", part.place)
+    assert resident._loudness("drums", part.place) == pytest.approx(exact, rel=0.1)
+    drawn = [[examples.draw(i) for i in range(40)] for examples in (on_cpu, resident)]
+    assert drawn[0] == drawn[1] != [both(songs, DataConfig())[0].draw(i) for i in range(40)]
+    basses = [parts[0].place.song for parts in drawn[0]]
+    assert sum(song == songs[0] for song in basses) < 5  # a third, without drawing again
 
 
 def test_pitch_and_stretch_stay_on_cpus(songs: tuple[Song, ...]) -> None:

@@ -77,10 +77,14 @@ def test_a_round_that_ends_worse_leaves_the_weights_alone(
 
 def test_a_resumed_round_keeps_its_own_weights(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     skip_export(monkeypatch)
-    run(root, replace(EMA, steps=2, schedule="constant"), start=state(root))
-    before = load(root / "run" / "last.ckpt")["state_dict"]
-    run(root, replace(EMA, steps=2, schedule="constant"), start=state(root), resume=True)
-    torch.testing.assert_close(load(root / "run" / "last.ckpt")["state_dict"], before)
+    config, start = replace(EMA, schedule="constant"), state(root)
+    run(root, replace(config, steps=4), start=start, out=root / "whole")
+    run(root, replace(config, steps=2), start=start)
+    start.unlink()  # it is not read again
+    run(root, replace(config, steps=4), start=start, resume=True)
+    whole, parts = (load(root / name / "last.ckpt") for name in ("whole", "run"))
+    assert whole["global_step"] == parts["global_step"] == 4
+    torch.testing.assert_close(parts["state_dict"], whole["state_dict"], rtol=0, atol=0)
 
 
 def test_weights_of_another_size_are_refused_in_one_line(tmp_path: Path) -> None:

@@ -92,15 +92,14 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_hash_is_of_names_and_contents(tmp_path: Path) -> None:
-    for folder, swap in (("x", False), ("y", True)):
+    contents = {"x": {"a": b"1", "b": b"2"}, "y": {"a": b"2", "b": b"1"}, "z": {"a": b"", "b": b""}}
+    for folder, files in contents.items():
         (tmp_path / folder).mkdir()
-        for name in "ab":
-            (tmp_path / folder / name).write_bytes(
-                {"a": b"1", "b": b"2"}[name] if not swap else b""
-            )
-    x, y = tmp_path / "x", tmp_path / "y"
+        for name, content in files.items():
+            (tmp_path / folder / name).write_bytes(content)
+    x, y, z = (tmp_path / folder for folder in contents)
     assert hash_files(x, (x / "a", x / "b")) != hash_files(y, (y / "a", y / "b"))
-    assert hash_files(x, (x / "a",)) != hash_files(x, (x / "b",))
+    assert hash_files(z, (z / "a",)) != hash_files(z, (z / "b",))  # of one content
 
 
 def test_the_command_says_which_packs_there_are(
@@ -130,6 +129,8 @@ def test_unusable_files_are_excluded(tmp_path: Path) -> None:
 
 
 def test_installed_recordings_have_the_rate_of_their_pack() -> None:
-    for pack in read_catalogue():
-        for path in pack.find_files() if pack.rate else ():
-            assert count_samples(path, pack.rate) > 0
+    packs = read_catalogue()
+    files = [(path, pack.rate) for pack in packs if pack.rate for path in pack.find_files()]
+    if not files:
+        pytest.skip("no pack of recordings is installed")
+    assert all(count_samples(path, rate) > 0 for path, rate in files)

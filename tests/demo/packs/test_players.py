@@ -159,8 +159,8 @@ def test_a_take_sounds_while_its_part_does(tmp_path: Path) -> None:
     x = play_take(pack, notes, N, np.random.default_rng(0))
     level = np.abs(x).max(axis=0)
     assert level[: int(0.44 * SAMPLE_RATE)].max() == 0 == level[int(1.56 * SAMPLE_RATE) :].max()
-    assert level[int(0.5 * SAMPLE_RATE) : int(1.5 * SAMPLE_RATE)].min(initial=1) >= 0
-    assert np.abs(x[:, int(0.75 * SAMPLE_RATE) : SAMPLE_RATE]).max() > 0.4  # rests are not cut out
+    during = level[int(0.5 * SAMPLE_RATE) : int(1.5 * SAMPLE_RATE)]
+    assert during.reshape(50, -1).max(axis=1).min() > 0.4  # rests are not cut out
 
 
 def test_a_take_shorter_than_the_song_ends_before_it(tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def test_lists_hold_any_bytes(tmp_path: Path, end: bytes) -> None:
     (tmp_path / "list").write_bytes(b"\xef\xbb\xbf" * (end == b"\r\n") + end.join(lines))
     inputs = Inputs(tmp_path / "out")
     inputs.add_list(str(tmp_path / "list"))
-    assert [os.fsencode(song.path) for song in inputs.songs][:3] == names
+    more = [b"two\nlines.wav"] if end == b"\0" else []
+    assert [os.fsencode(song.path) for song in inputs.songs] == names + more
     with pytest.raises(ConfigError, match=r"list .*nosuch: got No such file"):
         inputs.add_list(str(tmp_path / "nosuch"))
 

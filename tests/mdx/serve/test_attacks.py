@@ -34,7 +34,7 @@ def test_another_host_is_refused(server: Server, headers: dict[str, str]) -> Non
     for method, path in (("GET", "/"), ("GET", "/api/events"), ("POST", "/api/jobs")):
         before = len(server.log)
         status, _, body = server.ask(method, path, dict(RESERVE), headers)
-        assert status in (400, 421) and b"evil" not in body.split(b"expected")[1:][0:1]
+        assert status in (400, 421) and b"evil" not in body.partition(b"expected")[2]
         told(server, before, "refused 421" if status == 421 else "Invalid HTTP")
 
 
