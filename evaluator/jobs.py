@@ -200,11 +200,11 @@ def do_song(job: Job) -> Record:
 
 def finish_song(job: Job, separation: Record | None, scores: Record | None) -> Record:
     """Record the separation, and score its stems unless `scores` are those of the same stems."""
-    scored = job.song.has_references
-    if separation or not scored:
-        kept = keep_record(job, separation)  # before scoring, which may be interrupted
-    if not scored:
-        return kept
+    if not job.song.has_references:
+        return keep_record(job, separation)
+    # Before scoring, which may be interrupted; where it is on the disk, so may be its scores.
+    if separation and _read(_path(job)).get("separation") != separation:
+        keep_record(job, separation)
     try:
         return keep_record(job, separation, scores=job.score(scores))
     except (SongFailed, AudioError) as error:

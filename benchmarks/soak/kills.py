@@ -126,9 +126,13 @@ def stems_in(folder: Path) -> dict[Path, str]:
 
 
 def scores_in(folder: Path) -> dict[Path, Any]:
-    """The scores of all records; raises ValueError for one that is not JSON."""
+    """The scores of all records that have some; raises ValueError for one that is not JSON.
+
+    A record of new stems has none until they are scored.
+    """
     found = {}
     for path in (folder / "records").rglob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
-        found[path.relative_to(folder)] = record["scores"]
+        if record["scores"] is not None:
+            found[path.relative_to(folder)] = record["scores"]
     return found

@@ -24,9 +24,12 @@ EXECUTORS: dict[str, Callable[[int], Executor]] = {
 }  # fmt: skip
 
 
-def jobs_of(songs: Path, system: Path, out: Path, stop: Stop) -> list[Job]:
+def jobs_of(
+    songs: Path, system: Path, out: Path, stop: Stop, *, resume: bool = False
+) -> list[Job]:  # fmt: skip
     test_set = find_test_set(songs, out / "songs")
-    return make_jobs(test_set, read_systems([str(system)]), [], out, Options(), stop)
+    options = Options(resume=resume)
+    return make_jobs(test_set, read_systems([str(system)]), [], out, options, stop)
 
 
 def test_a_job_is_a_value(test_set: Path, tiny_system: Path, tmp_path: Path) -> None:
@@ -52,6 +55,29 @@ def test_a_spawned_process_does_the_same(test_set: Path, tiny_system: Path, tmp_
     assert there["separation"]["stems"] == here["separation"]["stems"]
     assert (tmp_path / "there" / "records" / "tiny" / "song 1.json").is_file()
     assert outcome.records["ScaledMixture", "song 1"]["scores"]
+
+
+def test_a_resumed_job_keeps_the_scores_that_there_are_until_it_has_others(
+    test_set: Path, tiny_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, stop = tmp_path / "out", Stop.inside(tmp_path)
+    job = jobs_of(test_set, tiny_system, out, stop, resume=True)[1]
+    do_song(job)
+    record = out / "records" / "tiny" / "song 1.json"
+    whole = record.read_text()
+    assert '"sdr"' in whole
+
+    def be_killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SystemJob, "score", be_killed)
+    with pytest.raises(KeyboardInterrupt):
+        do_song(job)
+    assert record.read_text() == whole
+    (out / "stems" / "tiny" / "song 1" / "bass.wav").write_bytes(b"")  # to be separated again
+    with pytest.raises(KeyboardInterrupt):
+        do_song(job)
+    assert '"sdr"' not in record.read_text()  # of stems that are gone
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
