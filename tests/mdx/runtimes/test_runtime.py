@@ -111,6 +111,13 @@ def test_a_compiled_network_is_kept(
     assert list((tmp_path / "mdx" / "openvino").iterdir())
 
 
+def write_cgroups(root: Path, files: dict[str, str], line: str) -> None:
+    """Files of cgroups, and the one that says which of them a process is in."""
+    for name, text in {**files, "membership": line}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text + "\n")
+
+
 @pytest.mark.parametrize(
     ("files", "line", "quota"),
     [
@@ -136,10 +143,7 @@ def test_a_compiled_network_is_kept(
 def test_a_container_s_quota_is_found(
     tmp_path: Path, files: dict[str, str], line: str, quota: float | None
 ) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    (tmp_path / "membership").write_text(line + "\n")
+    write_cgroups(tmp_path, files, line)
     assert cgroup_quota(tmp_path / "membership", tmp_path) == quota
 
 
@@ -154,10 +158,7 @@ def test_a_container_s_quota_is_found(
 def test_memory_is_limited_by_every_cgroup(
     tmp_path: Path, files: dict[str, str], line: str, most: int
 ) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    (tmp_path / "membership").write_text(line + "\n")
+    write_cgroups(tmp_path, files, line)
     assert total_memory(tmp_path / "membership", tmp_path) == most
     assert total_memory(tmp_path / "none", tmp_path) > 10**8
 
