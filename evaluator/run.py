@@ -165,14 +165,9 @@ def _audit(
     total = len(cases) * len(test_set.songs) * len(systems)
     with tqdm(total=total, unit="run", desc="audit", disable=None if total else True) as bar:
         return run_audit(
-            systems,
-            test_set.songs,
-            cases,
-            args.out / "audit",
-            options,
-            Children(),
+            systems, test_set.songs, cases, args.out / "audit", options, Children(),
             lambda: bar.update(),
-        )
+        )  # fmt: skip
 
 
 def _write_page(
