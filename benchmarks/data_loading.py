@@ -17,9 +17,8 @@ from torch.utils.data import DataLoader
 from benchmarks.command import errors_in_one_line
 from benchmarks.memory import write_song
 from evaluator.tables import markdown_table
-from mdx.errors import ConfigError
 from mdx.systems.spec import SOURCES
-from training.config import ALL, SeparatorConfig, read_config
+from training.config import ALL, SeparatorConfig, config_of, read_config
 from training.examples import Examples
 from training.songs import Song, find_songs
 from training.spectrogram import spectrogram, waveform
@@ -112,14 +111,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        configs = read_config(args.config)
-        if args.source not in configs:
-            expected = f"of {args.config}: {', '.join(configs)}"
-            raise ConfigError("--source", got=args.source, expected=expected)
+        config = config_of(read_config(args.config), args.source, args.config)
         if args.data is None:
             write_noise(Path(folder))
         table = measure(
-            find_songs(args.data or Path(folder)), configs[args.source],
+            find_songs(args.data or Path(folder)), config,
             args.source, rate=args.rate, seconds=args.seconds,
             workers=[int(count) for count in args.workers.split(",")],
         )  # fmt: skip

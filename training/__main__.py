@@ -14,7 +14,14 @@ from mdx.errors import ConfigError, MdxError
 from mdx.machine import available_cpus
 from mdx.systems.manifest import register_weights, weights_path
 from mdx.systems.spec import MODELS, SOURCES
-from training.config import ALL, SEPARATOR_CHOICES, SeparatorConfig, read_config, read_mixer_config
+from training.config import (
+    ALL,
+    SEPARATOR_CHOICES,
+    SeparatorConfig,
+    config_of,
+    read_config,
+    read_mixer_config,
+)
 from training.fit import fit
 from training.hardware import Hardware
 from training.keep_best import last_checkpoint
@@ -154,12 +161,7 @@ def _release(args: argparse.Namespace, command: str) -> None:
 
 
 def _read_config(args: argparse.Namespace) -> SeparatorConfig:
-    configs = read_config(args.config)
-    if args.source not in configs:
-        raise ConfigError(
-            "--source", got=args.source, expected=f"of {args.config}: {', '.join(configs)}"
-        )
-    return configs[args.source]
+    return config_of(read_config(args.config), args.source, args.config)
 
 
 def _train_mixer(args: argparse.Namespace, command: str) -> None:

@@ -159,6 +159,15 @@ def read_config(name: str) -> Mapping[str, SeparatorConfig]:
     return {source: _separator(values, source, path) for source in sources}
 
 
+def config_of(
+    configs: Mapping[str, SeparatorConfig], source: str, name: str
+) -> SeparatorConfig:  # fmt: skip
+    """The configuration of a source, from those called `name`; raises ConfigError without one."""
+    if source not in configs:
+        raise ConfigError("--source", got=source, expected=f"of {name}: {', '.join(configs)}")
+    return configs[source]
+
+
 def targets(source: str) -> tuple[str, ...]:
     """The sources that a network makes: all four for `all`, otherwise its own."""
     return SOURCES if source == ALL else (source,)
