@@ -38,6 +38,7 @@ RATE = 2e-3  # of a training that starts from nothing
 SEED = 1
 SECTION = "recipe"  # of the page
 BASE = "as configured"
+PLAIN = "songs without packs"  # those of --plain in place of --data
 # What differs from the configuration; `data` key by key. `songs` is the share of songs in use.
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     BASE: {},
@@ -56,6 +57,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "no change of treble": {"data": {"treble": {}}},
     "half of the songs": {"songs": 0.5},
     "a tenth of the songs": {"songs": 0.1},
+    PLAIN: {},
 }
 
 
@@ -107,7 +109,7 @@ def mean_score(network: OnnxNetwork, config: SeparatorConfig, songs: Sequence[So
 
 
 def run_all(steps: Mapping[str, int], args: argparse.Namespace) -> dict[str, list[float]]:
-    """The SDRs of every variant, read from the disk if it was finished before."""
+    """The SDRs of the variants in `steps`, read from the disk if they were finished before."""
     done: dict[str, list[float]] = {}
     waiting = {}
     for variant, count in steps.items():
@@ -115,7 +117,8 @@ def run_all(steps: Mapping[str, int], args: argparse.Namespace) -> dict[str, lis
         if path.exists():
             done[variant] = json.loads(path.read_text(encoding="utf-8"))
         else:
-            waiting[variant] = partial(train, variant, count, args.data, args.test, args.out)
+            data = args.plain if variant == PLAIN else args.data
+            waiting[variant] = partial(train, variant, count, data, args.test, args.out)
     for variant, scores in train_all(waiting, args.jobs):
         done[variant] = scores
         write_json(_result(args.out, variant, steps[variant]), scores)
@@ -143,6 +146,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="training songs")
     parser.add_argument(
+        "--plain", type=Path, help="as many training songs composed without packs: one more row"
+    )
+    parser.add_argument(
         "--test", type=Path, action="append", required=True,
         help="test songs; may be repeated, and only the first set goes into the page",
     )  # fmt: skip
@@ -154,13 +160,15 @@ def main() -> int:
     )
     args = parser.parse_args()
     with errors_in_one_line():
+        folders = [args.data, *args.test, *([args.plain] if args.plain else [])]
         keep_settings(
-            args.out, data=str(args.data.resolve()), test=[str(it.resolve()) for it in args.test],
+            args.out, songs=[str(folder.resolve()) for folder in folders],
             configuration=repr(config_of(BASE)),
         )  # fmt: skip
-        steps = plan(args.out, 60 * args.minutes)
+        planned = plan(args.out, 60 * args.minutes)
+        steps = {name: count for name, count in planned.items() if name != PLAIN or args.plain}
         found = run_all(steps, args)
-        done = {variant: found[variant] for variant in VARIANTS}
+        done = {variant: found[variant] for variant in steps}
         told = f"Minutes of one CPU each: {args.minutes:g}; one seed; mean over four sources:\n\n"
         if args.page:
             replace_section(args.page, SECTION, told + table(done, steps, 1))

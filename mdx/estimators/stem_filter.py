@@ -9,6 +9,7 @@ one EM iteration, as in mdx.estimators.wiener; but estimates here have phases of
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ class FilterOptions:
     hop: int  # samples
     segment: int  # frames over which the spatial covariances are computed
     share: float = 1.0  # of the filtered stems in what is returned; the rest is the estimates
+    dim_f: int | None = None  # bins that are filtered, counted from 0 Hz; None: all
 
     def __post_init__(self) -> None:
         require(0 < self.share <= 1, "wiener: share", self.share, "a number above 0, at most 1")
@@ -54,15 +56,17 @@ class StemFilter:
     network: Network | None = None
 
     def __init__(self, options: FilterOptions, stems: Sequence[str], *, workers: int) -> None:
-        """`workers` are threads of the STFT; raises ConfigError for impossible sizes."""
+        """`workers` are threads that filter; raises ConfigError for impossible sizes."""
         self.makes = tuple(stems)
-        size = StftSpec(options.n_fft, options.hop, options.n_fft // 2 + 1, options.segment)
+        bins = options.n_fft // 2 + 1 if options.dim_f is None else options.dim_f
+        size = StftSpec(options.n_fft, options.hop, bins, options.segment)
         self.geometry = Geometry(
             size.chunk, size.step, window="triangle", nested=False,
             channels=CHANNELS * (len(self.makes) + 1),
         )  # fmt: skip
         self._stft = Stft(size, workers=workers)
         self._share = np.float32(options.share)
+        self._workers = workers
 
     def __call__(self, segments: Audio, *, stages: Stages, rng: np.random.Generator) -> Audio:
         """See mdx.estimators.protocol.Estimator; the mixture's channels come last.
@@ -82,15 +86,23 @@ class StemFilter:
         with stages.time("stft"):
             spectra = self._forward(signals)
         with stages.time("combine"):
-            for start in range(0, spectra.shape[2], BLOCK):
-                part = spectra[:, :, start : start + BLOCK]
-                part[:-1] = wiener(part[:-1], part[-1])
+            self._to_changes(spectra)
         with stages.time("istft"):
-            stems = signals[:-1].copy()
-            for stem, spectrum in zip(stems, spectra[:-1], strict=True):
-                stem += self._share * (self._inverse(spectrum) - stem)
+            stems = signals[:-1]
+            for stem, change in zip(stems, spectra[:-1], strict=True):
+                stem += self._share * self._inverse(change)
         found: Audio = scale * stems[:, :, :held]
         return found
+
+    def _to_changes(self, spectra: Complex) -> None:
+        # What the filter adds to each stem takes the stem's place, since it is 0 above dim_f.
+        # Shape: (stems + 1, 2, F, T)
+        def change(start: int) -> None:
+            part = spectra[:, :, start : start + BLOCK]
+            part[:-1] = wiener(part[:-1], part[-1]) - part[:-1]
+
+        with ThreadPoolExecutor(self._workers) as pool:
+            list(pool.map(change, range(0, spectra.shape[2], BLOCK)))  # raises what they raise
 
     def _forward(self, signals: Audio) -> Complex:
         # Real and imaginary parts to complex numbers. Shape: (n, 2, chunk) -> (n, 2, F, T)
@@ -140,7 +152,7 @@ def wiener(estimates: Complex, mix: Complex) -> Complex:
 def load_filter(spec: CombinerSpec, stems: Sequence[str], *, workers: int) -> StemFilter:
     """The filter of a system that makes these stems; raises ConfigError for wrong options.
 
-    `workers` are threads of its STFT.
+    `workers` are threads that filter.
     """
     for key, got in (("weights", spec.weights), ("estimator", spec.estimator)):
         require(got is None, f"{spec.kind}: {key}", f"'{got}'", "none: it filters all stems")

@@ -1,13 +1,16 @@
 """The recipe's choices, one at a time: configurations, trainings, stored results and the table."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import recipe
-from benchmarks.recipe import BASE, VARIANTS, config_of, main, plan, table, train
+from benchmarks.recipe import BASE, PLAIN, VARIANTS, config_of, main, plan, table, train
 from tests.training.miniature import V3, write_songs
 from training.config import SeparatorConfig
 from training.fit import fit
@@ -24,9 +27,9 @@ def flat(config: SeparatorConfig) -> dict[str, object]:
 def test_every_variant_changes_one_thing(variant: str) -> None:
     base, changed = flat(config_of(BASE)), flat(config_of(variant))
     differing = {key for key in base if base[key] != changed[key]}
-    fewer_songs = "songs" in VARIANTS[variant]
-    assert len(differing) == (0 if fewer_songs else 1), differing
-    assert len(VARIANTS[variant]) == 1
+    other_songs = variant == PLAIN or "songs" in VARIANTS[variant]
+    assert len(differing) == (0 if other_songs else 1), differing
+    assert len(VARIANTS[variant]) == (variant != PLAIN)
 
 
 def test_networks_make_all_frequencies_that_they_are_scored_on() -> None:
@@ -77,9 +80,32 @@ def test_the_table_shows_differences_to_the_configuration() -> None:
     assert "1.75" not in table(done, steps, 1)
 
 
-def test_finished_trainings_are_not_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_songs_without_packs_are_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    planned: dict[str, Path] = {}
+
+    def note(jobs: dict[str, partial[list[float]]], workers: int) -> Iterator[tuple[str, Any]]:
+        for name, job in jobs.items():
+            planned[name] = job.args[2]
+            yield name, [1.0]
+
+    monkeypatch.setattr(recipe, "measure_pace", lambda: {BASE: 60.0, "batch of 8": 60.0, PLAIN: 60})
+    monkeypatch.setattr(recipe, "train_all", note)
+    words = ["x", "--data", "with", "--test", "a", "--minutes", "1"]
+    monkeypatch.setattr("sys.argv", [*words, "--out", str(tmp_path / "one")])
+    assert main() == 0
+    assert planned == {BASE: Path("with"), "batch of 8": Path("with")}
+    monkeypatch.setattr("sys.argv", [*words, "--out", str(tmp_path / "two"), "--plain", "without"])
+    assert main() == 0
+    assert planned == {BASE: Path("with"), "batch of 8": Path("with"), PLAIN: Path("without")}
+
+
+@pytest.mark.parametrize("plain", [[], ["--plain", "b"]])
+def test_finished_trainings_are_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    plain: list[str],
+) -> None:  # fmt: skip
     out, page = tmp_path / "out", tmp_path / "train.md"
     page.write_text("<!-- recipe: begin --><!-- recipe: end -->")
     monkeypatch.setattr(recipe, "measure_pace", lambda: dict.fromkeys(VARIANTS, 60.0))
@@ -88,11 +114,11 @@ def test_finished_trainings_are_not_repeated(
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps([1.0 + index, 7.77]))
     words = ["x", "--data", "none", "--test", "a", "--test", "b", "--out", str(out),
-             "--minutes", "1", "--page", str(page)]  # fmt: skip
+             "--minutes", "1", "--page", str(page), *plain]  # fmt: skip
     monkeypatch.setattr("sys.argv", words)
     assert main() == 0
     printed = capsys.readouterr().out
-    assert printed.count("7.77") == len(VARIANTS) and "+1.00" in printed
+    assert printed.count("7.77") == len(VARIANTS) - (not plain) and "+1.00" in printed
     assert "+1.00" in page.read_text() and "7.77" not in page.read_text()
 
 

@@ -1,6 +1,7 @@
 """The Wiener filter behind a system: its formula, its streams, and what it refuses."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from mdx.errors import ConfigError
 from mdx.estimators.overlap_add import OverlapAdd
 from mdx.estimators.stem_filter import (
+    BLOCK,
     REGULARISATION,
     Complex,
     FilterOptions,
@@ -21,6 +23,7 @@ from mdx.systems.spec import Audio, CombinerSpec
 STEMS, BINS, FRAMES = 3, 5, 7
 NAMES = ("bass", "drums", "vocals")
 OPTIONS = FilterOptions(n_fft=64, hop=16, segment=17, share=0.6)
+ALL_BINS = FilterOptions(n_fft=64, hop=16, segment=17)
 CHUNK, STEP = 256, 192  # samples of a segment, and between segments
 
 
@@ -119,10 +122,40 @@ def test_the_level_of_a_song_does_not_matter(exponent: int) -> None:
 
 
 def test_a_share_is_left_to_the_estimates() -> None:
-    signal, whole = noise(700), FilterOptions(n_fft=64, hop=16, segment=17)
+    signal = noise(700)
     estimates = signal[:-2].reshape(STEMS, 2, -1)
-    expected = 0.4 * estimates + 0.6 * filtered(signal, [], whole)
+    expected = 0.4 * estimates + 0.6 * filtered(signal, [], ALL_BINS)
     assert filtered(signal, []) == pytest.approx(expected, abs=1e-5)
+
+
+def test_stems_above_the_filtered_bins_stay_as_they_are() -> None:
+    # Bins 4 and 24; without a beginning and an end, which have other frequencies.
+    tones = np.cos(np.arange(2000) * 2 * np.pi / 64 * np.array([[[4]], [[24]]])) * np.hanning(2000)
+    claims = np.array([[[0.3], [0.1]], [[0.1], [0.3]], [[0.2], [0.2]]])  # of both tones, each stem
+    low, high = (
+        np.concatenate([*(tone * claims), tone.repeat(2, axis=0)]).astype(np.float32)
+        for tone in tones
+    )
+    lowest = replace(ALL_BINS, dim_f=8)
+    changes = [
+        filtered(signal, [], lowest) - signal[:-2].reshape(STEMS, 2, -1) for signal in (low, high)
+    ]
+    assert np.abs(changes[0]).max() > 0.1 and np.abs(changes[1]).max() < 1e-3
+    every = replace(lowest, dim_f=33)
+    assert np.array_equal(filtered(low, [], every), filtered(low, [], ALL_BINS))
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_threads_do_not_change_stems(workers: int) -> None:
+    options = FilterOptions(4 * BLOCK, BLOCK, 9)  # bins of several blocks
+    segments = noise(8 * BLOCK)[np.newaxis]
+    found = [
+        StemFilter(options, NAMES, workers=count)(
+            segments, stages=Stages(), rng=np.random.default_rng(0)
+        )
+        for count in (1, workers)
+    ]
+    assert np.array_equal(found[0], found[1])
 
 
 def test_the_callers_segments_stay_as_they_are() -> None:
@@ -149,7 +182,9 @@ def test_its_segments_are_those_of_its_frames() -> None:
     [
         (options(share=0.0), r"wiener: share: got 0\.0, expected a number above 0, at most 1"),
         (options(share=1.5), r"wiener: share: got 1\.5"),
-        (options(shares=1.0), "wiener: got unknown key 'shares', expected one of hop"),
+        (options(shares=1.0), "wiener: got unknown key 'shares', expected one of dim_f, hop"),
+        (options(dim_f=34), "STFT: got dim_f 34, expected 1 to 33"),
+        (options(dim_f=0), "STFT: got dim_f 0"),
         (options(hop=16.5), r"wiener: hop: got 16\.5, expected of type int"),
         (options(hop=48), "STFT: got n_fft 64, hop 48"),
         (options(segment=5), "a chunk longer than n_fft 64"),
