@@ -8,10 +8,9 @@ Source: Nugraha et al., "Multichannel music separation with deep neural networks
 one EM iteration, as in mdx.estimators.wiener; but estimates here have phases of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +63,7 @@ class StemFilter:
             size.chunk, size.step, window="triangle", nested=False,
             channels=CHANNELS * (len(self.makes) + 1),
         )  # fmt: skip
-        self._stft = Stft(size, workers=workers)
+        self._stft = Stft(size)  # of which each thread transforms other signals
         self._share = np.float32(options.share)
         self._workers = workers
 
@@ -80,46 +79,36 @@ class StemFilter:
         # Shape: (2 * stems + 2, n) -> (stems, 2, n)
         held, chunk = segment.shape[1], self._stft.spec.chunk
         # Squares of powers would leave the range of float32; a power of two changes no rounding.
-        scale = np.float32(2.0 ** np.frexp(np.abs(segment).max())[1])
+        scale = np.float32(2.0 ** np.frexp(max(segment.max(), -segment.min()))[1])
         signals = np.zeros((len(segment) // CHANNELS, CHANNELS, chunk), dtype=np.float32)
         np.divide(segment.reshape(-1, CHANNELS, held), scale, out=signals[:, :, :held])
-        with stages.time("stft"):
-            spectra = self._forward(signals)
-        with stages.time("combine"):
-            self._to_changes(spectra)
-        with stages.time("istft"):
-            stems = signals[:-1]
-            for stem, change in zip(stems, spectra[:-1], strict=True):
-                stem += self._share * self._inverse(change)
-        found: Audio = scale * stems[:, :, :held]
-        return found
+        size, stems = self._stft.spec, signals[:-1]
+        bins = size.dim_f, size.dim_t
+        # In memory as Stft has its spectrograms, the bins of a frame together.
+        spectra = np.empty((*signals.shape[:2], *bins[::-1]), np.complex64).swapaxes(-1, -2)
 
-    def _to_changes(self, spectra: Complex) -> None:
-        # What the filter adds to each stem takes the stem's place, since it is 0 above dim_f.
-        # Shape: (stems + 1, 2, F, T)
-        def change(start: int) -> None:
+        def forward(index: int) -> None:
+            parts = self._stft.forward(signals[index]).reshape(CHANNELS, 2, *bins)
+            spectra.real[index], spectra.imag[index] = parts[:, 0], parts[:, 1]
+
+        def to_changes(start: int) -> None:
+            # What the filter adds to a stem takes the stem's place, since it is 0 above dim_f.
             part = spectra[:, :, start : start + BLOCK]
             part[:-1] = wiener(part[:-1], part[-1]) - part[:-1]
 
+        def change(index: int) -> None:
+            parts = np.stack([spectra.real[index], spectra.imag[index]], axis=1)
+            stems[index] += self._share * self._stft.inverse(parts.reshape(2 * CHANNELS, *bins))
+
         with ThreadPoolExecutor(self._workers) as pool:
-            list(pool.map(change, range(0, spectra.shape[2], BLOCK)))  # raises what they raise
-
-    def _forward(self, signals: Audio) -> Complex:
-        # Real and imaginary parts to complex numbers. Shape: (n, 2, chunk) -> (n, 2, F, T)
-        size = self._stft.spec
-        shape = (len(signals), CHANNELS, size.dim_f, size.dim_t)
-        spectra: Complex = _bins_contiguous(shape, np.complex64)
-        for signal, spectrum in zip(signals, spectra, strict=True):
-            parts = self._stft.forward(signal).reshape(CHANNELS, 2, size.dim_f, size.dim_t)
-            spectrum.real, spectrum.imag = parts[:, 0], parts[:, 1]
-        return spectra
-
-    def _inverse(self, spectrum: Complex) -> Audio:
-        # Shape: (2, F, T) -> (2, chunk)
-        size = self._stft.spec
-        parts = _bins_contiguous((CHANNELS, 2, size.dim_f, size.dim_t), np.float32)
-        parts[:, 0], parts[:, 1] = spectrum.real, spectrum.imag
-        return self._stft.inverse(parts.reshape(2 * CHANNELS, size.dim_f, size.dim_t))
+            with stages.time("stft"):
+                _each(pool, forward, range(len(signals)))
+            with stages.time("combine"):
+                _each(pool, to_changes, range(0, size.dim_f, BLOCK))
+            with stages.time("istft"):
+                _each(pool, change, range(len(stems)))
+        stems *= scale
+        return stems[:, :, :held]
 
 
 def wiener(estimates: Complex, mix: Complex) -> Complex:
@@ -160,7 +149,5 @@ def load_filter(spec: CombinerSpec, stems: Sequence[str], *, workers: int) -> St
     return StemFilter(build(FilterOptions, spec.options, spec.kind), stems, workers=workers)
 
 
-def _bins_contiguous(shape: tuple[int, ...], dtype: type) -> npt.NDArray[Any]:
-    # In memory as Stft has its spectrograms. Shape: (..., F, T)
-    *axes, bins, frames = shape
-    return np.empty((*axes, frames, bins), dtype).swapaxes(-1, -2)
+def _each(pool: ThreadPoolExecutor, work: Callable[[int], None], indices: range) -> None:
+    list(pool.map(work, indices))  # raises what they raise

@@ -73,7 +73,7 @@ class Stft:
     def __init__(self, spec: StftSpec, *, workers: int = 1) -> None:
         """With more than one of `workers`, both channels are transformed at once."""
         self.spec = spec
-        self._workers = workers
+        self._pool = ThreadPoolExecutor(CHANNELS) if workers > 1 else None  # it waits between calls
         n = np.arange(spec.n_fft)
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * n / spec.n_fft)).astype(np.float32)
         squared = np.broadcast_to(self._window**2, (spec.dim_t, spec.n_fft))
@@ -148,12 +148,8 @@ class Stft:
         return [slice(start, start + BLOCK) for start in range(0, self.spec.dim_t, BLOCK)]
 
     def _for_each_channel(self, transform: Callable[[int], None]) -> None:
-        if self._workers == 1:
-            for channel in range(CHANNELS):
-                transform(channel)
-            return
-        with ThreadPoolExecutor(CHANNELS) as pool:
-            list(pool.map(transform, range(CHANNELS)))  # raises what they raise
+        run = map if self._pool is None else self._pool.map
+        list(run(transform, range(CHANNELS)))  # raises what they raise
 
     def _silence(self, channels: int) -> Audio:
         spec = self.spec
