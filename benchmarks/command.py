@@ -15,9 +15,12 @@ from mdx.errors import ConfigError, MdxError
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Leave the program with an error's line on stderr and exit code 1, without a traceback."""
+    """Leave the program with one line on stderr and exit code 1, or 130 after Ctrl-C."""
     try:
         yield
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     except (MdxError, OSError) as error:
         sys.exit(f"error: {error}")
     except subprocess.CalledProcessError as error:  # it has said why

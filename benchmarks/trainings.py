@@ -3,11 +3,12 @@
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from itertools import islice
 from typing import TypeVar
 
 from mdx.errors import MdxError
+from mdx.processes import worker_processes
 from training.config import targets
 from training.songs import Song
 from training.validation import is_heard
@@ -22,22 +23,24 @@ def train_all(
     """Yield the name and the result of every training as it finishes.
 
     A training that fails is reported at once; the first of their errors is raised after all others
-    have finished. Ctrl-C stops those that have not begun.
+    have finished. Ctrl-C ends all of them. Raises ProcessError if one is killed.
     """
     errors: list[MdxError] = []
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
-    try:
+    with worker_processes(workers, work="trainings") as pool:
         names = {pool.submit(job): name for name, job in jobs.items()}
-        for future in as_completed(names):
-            try:
-                result = future.result()
-            except MdxError as error:
-                print(f"{names[future]}: {error}", file=sys.stderr, flush=True)
-                errors.append(error)
-                continue
-            yield names[future], result
-    finally:
-        pool.shutdown(cancel_futures=True)
+        try:
+            for future in as_completed(names):
+                try:
+                    result = future.result()
+                except MdxError as error:
+                    print(f"{names[future]}: {error}", file=sys.stderr, flush=True)
+                    errors.append(error)
+                    continue
+                yield names[future], result
+        except (KeyboardInterrupt, GeneratorExit):
+            for process in multiprocessing.active_children():
+                process.kill()  # a training would take minutes to finish
+            raise
     if errors:
         raise errors[0]
 

@@ -2,14 +2,10 @@
 
 import json
 import os
-import signal
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +15,7 @@ from demo.dsp import SAMPLE_RATE
 from demo.errors import DemoError, not_installed
 from demo.render import Request, render_song
 from demo.score import STEMS
+from mdx.processes import worker_processes
 
 FACTS = "song.json"
 _FILES = (*(f"{stem}.wav" for stem in (*STEMS, "mixture")), FACTS)
@@ -33,27 +30,13 @@ def write_songs(out: Path, requests: list[Request], *, jobs: int = 1) -> Iterato
     if out.exists() and not out.is_dir():
         raise DemoError(out, got="a file", expected="a folder")
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".demo-") as drafts, _workers(jobs) as mapped:
-        yield from mapped(partial(_write_song, out, Path(drafts)), requests)
-
-
-@contextmanager
-def _workers(jobs: int) -> Iterator[Callable[..., Iterator[Path]]]:
-    """Yield a lazy, ordered map over `jobs` processes, which end with the context."""
-    if jobs == 1:
-        yield map
-        return
-    # Spawned, since a fork would inherit the threads of numerical libraries in a broken state.
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_settle_in)
-    try:
-        yield pool.map
-    except BrokenProcessPool as error:
-        raise DemoError(
-            "songs", got="a process that was killed", expected=f"{jobs} that finish",
-            hint="for want of memory, perhaps: give a smaller --jobs",
-        ) from error  # fmt: skip
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".demo-") as drafts:
+        write = partial(_write_song, out, Path(drafts))
+        if jobs == 1:
+            yield from map(write, requests)
+            return
+        with worker_processes(jobs, work="songs") as pool:
+            yield from pool.map(write, requests)
 
 
 def _one_thread() -> AbstractContextManager[object]:
@@ -63,10 +46,6 @@ def _one_thread() -> AbstractContextManager[object]:
         raise not_installed("songs", error, "it, which gives each song one thread") from error
     limits: AbstractContextManager[object] = threadpool_limits(1)
     return limits
-
-
-def _settle_in() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
 
 
 def _write_song(out: Path, drafts: Path, request: Request) -> Path:

@@ -54,6 +54,10 @@ class NetworkError(MdxError):
     """A network whose graph does not have the layout of an MDX-Net."""
 
 
+class ProcessError(MdxError):
+    """A process for part of the work that was killed, as the system does when memory is short."""
+
+
 class Cancelled(MdxError):
     """A separation that its caller cancelled; nothing was written."""
 

@@ -4,15 +4,11 @@ import argparse
 import math
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +16,7 @@ import soundfile as sf
 
 from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.machine import available_cpus
+from mdx.processes import worker_processes
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, SOURCES
 from training.rules import FACTS, describe_data
 from training.songs import FULL_SCALE, VARIANT, Song, Stems, find_songs, split_songs, to_int16
@@ -130,22 +127,8 @@ def _write_all(target: Path, drafts: Path, variants: list[Variant], jobs: int) -
     if jobs == 1:
         yield from map(write, variants)
         return
-    # Spawned, since a fork would inherit the threads of numerical libraries in a broken state.
-    spawn = get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, spawn, initializer=_leave_interrupts_to_the_parent)
-    try:
+    with worker_processes(jobs, work=target) as pool:
         yield from pool.map(write, variants)
-    except BrokenProcessPool as error:
-        raise OutputError(
-            target, got="a process that was killed", expected=f"{jobs} that finish",
-            hint="for want of memory, perhaps: give a smaller --jobs",
-        ) from error  # fmt: skip
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_variant(target: Path, drafts: Path, variant: Variant) -> Path:

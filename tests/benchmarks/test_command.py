@@ -32,3 +32,9 @@ def test_results_of_other_settings_are_not_reused(tmp_path: Path) -> None:
     keep_settings(tmp_path / "out", data="a", songs=2)
     with pytest.raises(ConfigError, match=r"got results of .*'a'.*, expected those of .*'b'"):
         keep_settings(tmp_path / "out", data="b", songs=2)
+
+
+def test_an_interruption_takes_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, errors_in_one_line():
+        raise KeyboardInterrupt
+    assert ended.value.code == 130 and capsys.readouterr().err == "interrupted\n"

@@ -1,5 +1,9 @@
 """Trainings side by side: failures, and the song that they are validated on."""
 
+import multiprocessing
+import os
+import time
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +12,7 @@ import pytest
 import soundfile as sf
 
 from benchmarks.trainings import first_complete, train_all
-from mdx.errors import NetworkError
+from mdx.errors import NetworkError, ProcessError
 from mdx.systems.spec import SAMPLE_RATE
 from tests.training.miniature import write_songs
 from training.songs import find_songs
@@ -32,6 +36,24 @@ def test_a_training_that_fails_costs_no_other_its_result(
     assert done == {"job 0": 0.0, "job 2": 1.0, "job 4": 2.0}
     told = sorted(capsys.readouterr().err.splitlines())
     assert [line[:5] for line in told] == ["job 1", "job 3", "job 5"]
+
+
+def wait(seconds: float) -> None:
+    """A training that takes so long."""
+    time.sleep(seconds)
+
+
+def test_trainings_end_with_the_benchmark() -> None:
+    results = train_all({"short": partial(wait, 0), "long": partial(wait, 3600)}, 2)
+    assert next(results) == ("short", None)
+    assert isinstance(results, Generator)
+    results.close()  # as Ctrl-C does, and an error where the results are used
+    assert multiprocessing.active_children() == []
+
+
+def test_a_training_that_is_killed_is_one_line() -> None:
+    with pytest.raises(ProcessError, match=r"^trainings: got a process that was killed"):
+        list(train_all({"killed": partial(os._exit, 9)}, 1))
 
 
 def test_the_first_song_in_which_everything_is_heard(tmp_path: Path) -> None:

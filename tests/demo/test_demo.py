@@ -120,7 +120,7 @@ def test_a_full_disk_keeps_complete_songs(
 def test_a_process_that_is_killed_ends_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("demo.write._settle_in", os.abort)
+    monkeypatch.setattr("mdx.processes._settle_in", os.abort)
     assert main(["--out", str(tmp_path), "--test", "3", "--seconds", "2", "--jobs", "2"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: songs: got a process that was killed") and "--jobs" in line

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from mdx.errors import ConfigError, OutputError
+from mdx.errors import ConfigError, OutputError, ProcessError
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training import augment
 from training.augment import Variant, main, make_grid, write_variants
@@ -147,8 +147,8 @@ def test_processes_make_the_same(songs: tuple[Song, ...], tmp_path: Path) -> Non
 def test_a_process_that_is_killed_ends_the_work(
     songs: tuple[Song, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(augment, "_leave_interrupts_to_the_parent", os.abort)
-    with pytest.raises(OutputError, match="got a process that was killed"):
+    monkeypatch.setattr("mdx.processes._settle_in", os.abort)
+    with pytest.raises(ProcessError, match="got a process that was killed"):
         list(write_variants(make_grid(songs, semitones=1, stretch=0.0), tmp_path, jobs=2))
     assert names(tmp_path / "train") == []
 
