@@ -75,9 +75,10 @@ def write_network(folder: Path, name: str, *, dim_t: int, released: bool = False
     """
     from models.export import export_onnx
     from models.quantize.graph import quantise, read_graph
-    from models.tfc_tdf import TfcTdfSpec, random_network
+    from models.random_weights import randomise
+    from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 
-    network = random_network(TfcTdfSpec(dim_f=DIM_F), seed=0)
+    network = randomise(TfcTdfUNet(TfcTdfSpec(dim_f=DIM_F)), seed=0)
     net = as_released(network) if released else network
     export_onnx(net, folder / name, dim_f=DIM_F, dim_t=dim_t, prepare=not released)
     content = (folder / name).read_bytes()

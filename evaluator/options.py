@@ -17,8 +17,16 @@ def get_parser(prog: str) -> argparse.ArgumentParser:
         prog=prog,
         description="Replay a test set through the submission and score the stems it writes.",
     )
-    add = parser.add_argument
-    # fmt: off
+    _add_songs(parser.add_argument_group("songs"))
+    _add_separation(parser.add_argument_group("separation"))
+    _add_results(parser.add_argument_group("results"))
+    _add_audit(parser.add_argument_group("audit"))
+    return parser
+
+
+# fmt: off
+def _add_songs(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
     add("--songs", type=Path, metavar="DIR",
         help="MUSDB18-HQ, MUSDB18, or <song>/{mixture,bass,drums,other,vocals}.wav "
         f"(default: $MUSDB_PATH, or else {DEMO_SONGS})")
@@ -32,20 +40,12 @@ def get_parser(prog: str) -> argparse.ArgumentParser:
     add("--stems", action="append", default=[], type=Path, metavar="DIR",
         help="also score stems that another tool made: WAV or FLAC files below DIR, such as "
         "<song>/vocals.wav or '<song>_(Vocals).flac'; may be given several times")
-    add("--precision", choices=PRECISIONS, 
+
+
+def _add_separation(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
+    add("--precision", choices=PRECISIONS,
         help="precision of the networks (default: $MDX_PRECISION, or float32)")
-    add("--out", type=Path, default=Path("out/evaluation"), metavar="DIR",
-        help="where everything is kept (default: %(default)s)")
-    add("--resume", action="store_true",
-        help="keep the songs that an earlier run into --out finished, unless their results would "
-        "change")
-    add("--workers", type=_count, default=1, metavar="N",
-        help="songs in parallel, which share the CPUs (default: 1)")
-    add("--cluster", metavar="ADDRESS",
-        help="separate on the workers of a Dask cluster: the address of its scheduler, the "
-        "scheduler's file, or local:N for N workers on this machine; see docs/cluster.md")
-    add("--repeat", type=_count, default=1, metavar="N",
-        help="separate every song N times, to see how its time varies")
     add("--limit", metavar="LIMIT",
         help="time limit per song: SECONDS, ratio:N for N times its duration, or "
         "none (default: $MDX_LIMIT, $INFERENCE_PER_MUSIC_TIMEOUT_SECONDS, the system's own, or "
@@ -54,19 +54,27 @@ def get_parser(prog: str) -> argparse.ArgumentParser:
         help="where the limit allows, take twice the time for somewhat better stems")
     add("--float", action="store_const", const="FLOAT", default="PCM_16", dest="subtype",
         help="write and score float stems instead of the challenge's PCM_16")
+    add("--workers", type=_count, default=1, metavar="N",
+        help="songs in parallel, which share the CPUs (default: 1)")
+    add("--cluster", metavar="ADDRESS",
+        help="separate on the workers of a Dask cluster: the address of its scheduler, the "
+        "scheduler's file, or local:N for N workers on this machine; see docs/cluster.md")
+    add("--repeat", type=_count, default=1, metavar="N",
+        help="separate every song N times, to see how its time varies")
+    add("--resume", action="store_true",
+        help="keep the songs that an earlier run into --out finished, unless their results would "
+        "change")
+
+
+def _add_results(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
+    add("--out", type=Path, default=Path("out/evaluation"), metavar="DIR",
+        help="where everything is kept (default: %(default)s)")
     add("--metrics", choices=("sdr", "full"), default="sdr",
         help="metrics in the score files: SDR only, or ISR, SIR and SAR as well")
     add("--check", choices=("paper",),
         help="compare the run with the paper's tables; exit code 1 if it contradicts them")
     add("--timing", action="store_true", help="print the seconds that each stage took")
-    add("--audit", action="store_true",
-        help="also run every song under both limits of the challenge (or that of --limit) on "
-        "simulated machines: slower, smaller, frozen for a while, or busy; exit code 1 if a song "
-        "is late")
-    add("--slowdown", default="2,4,8", metavar="TIMES",
-        help="how many times slower the machines of an audit are (default: %(default)s)")
-    add("--cpus", default="1,2,4", metavar="N",
-        help="how many CPUs the machines of an audit have (default: %(default)s)")
     add("--excerpt", type=_seconds, default=8.0, metavar="SECONDS",
         help="audio of every song in report.html, 0 for none (default: 8)")
     add("--curves", type=Path, metavar="DIR",
@@ -75,8 +83,19 @@ def get_parser(prog: str) -> argparse.ArgumentParser:
         help="also put the results into this README")
     add("--aggregate", type=Path, metavar="DIR",
         help="only read museval's score files, and print the median over frames, then over tracks")
-    # fmt: on
-    return parser
+
+
+def _add_audit(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
+    add("--audit", action="store_true",
+        help="also run every song under both limits of the challenge (or that of --limit) on "
+        "simulated machines: slower, smaller, frozen for a while, or busy; exit code 1 if a song "
+        "is late")
+    add("--slowdown", default="2,4,8", metavar="TIMES",
+        help="how many times slower the machines of an audit are (default: %(default)s)")
+    add("--cpus", default="1,2,4", metavar="N",
+        help="how many CPUs the machines of an audit have (default: %(default)s)")
+# fmt: on
 
 
 def _count(text: str) -> int:

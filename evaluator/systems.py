@@ -40,7 +40,7 @@ class System:
 
     given: str  # the name or path that was given
     spec: SystemSpec
-    precision: str  # as requested: float32, int8 or auto
+    precision: str  # as requested: float32, bf16, int8 or auto
     # sha256 by the estimator's name, and of the Mixer; None: no file
     weights: dict[str, str | None]
     # likewise, of the int8 networks to which a limit may fall back

@@ -51,7 +51,7 @@ class DownloadError(MdxError):
 
 
 class NetworkError(MdxError):
-    """A network whose graph does not have the layout of an MDX-Net."""
+    """A network that cannot be loaded or run, or whose layout or output is not as needed."""
 
 
 class ProcessError(MdxError):

@@ -5,7 +5,6 @@ Source: Kim et al., "KUIELab-MDX-Net" (ISMIR 2021), section 2; block by block as
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from mdx.errors import ConfigError
@@ -139,21 +138,3 @@ class TfcTdfUNet(nn.Module):
 def count_parameters(net: nn.Module) -> int:
     """Trainable parameters of a network."""
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
-
-
-def random_network(spec: TfcTdfSpec, *, seed: int) -> TfcTdfUNet:
-    """A network in evaluation mode with seeded random weights and lively BatchNorm statistics.
-
-    Fresh BatchNorm layers are near-identities: random statistics make tests and benchmarks see a
-    network whose every layer matters.
-    """
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        net = TfcTdfUNet(spec)
-        for module in net.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                nn.init.normal_(module.running_mean, std=0.1)  # type: ignore[arg-type]
-                nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
-                nn.init.uniform_(module.weight, 0.5, 1.5)
-                nn.init.normal_(module.bias, std=0.1)
-    return net.eval()

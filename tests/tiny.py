@@ -9,7 +9,8 @@ import yaml
 
 from mdx.estimators.stft import StftSpec
 from mdx.systems.spec import SOURCES, Audio
-from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, random_network
+from models.random_weights import randomise
+from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 
 # All sizes differ, so chunks of two sources never line up by chance.
 TINY = {
@@ -24,7 +25,7 @@ TINY = {
 def tiny_network(source: str) -> TfcTdfUNet:
     """The random network of a source, the same at every call."""
     size = TfcTdfSpec(dim_f=TINY[source].dim_f, n_blocks=5, n_layers=1, growth=4, bottleneck=8)
-    return random_network(size, seed=SOURCES.index(source))
+    return randomise(TfcTdfUNet(size), seed=SOURCES.index(source))
 
 
 def tiny_mixer() -> Audio:

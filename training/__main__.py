@@ -38,12 +38,42 @@ def get_parser() -> argparse.ArgumentParser:
     """The options of all steps."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
+    separator = _add_separator(steps)
+    release = steps.add_parser("release", help="export the network of a checkpoint")
+    release.add_argument("--source", choices=[*SOURCES, ALL], required=True)
+    release.add_argument(
+        "--checkpoint", type=Path, required=True, help="best.ckpt or last.ckpt of a run's folder"
+    )
+    mixer = steps.add_parser("mixer", help="step two: fit the Mixer on frozen separators")
+    mixer.add_argument(
+        "--system", required=True, help="the system without a Mixer, or its .yaml"
+    )  # fmt: skip
+    for step in (separator, release, mixer):
+        step.add_argument(
+            "--data", type=Path, action="append", required=True,
+            help="folder of songs in MUSDB18-HQ layout; may be repeated",
+        )  # fmt: skip
+        step.add_argument(
+            "--config", default="demo", help="a name from training/configs, or a YAML file"
+        )
+        step.add_argument(
+            "--weights", type=Path, default=MODELS / "weights",
+            help="folder of weights and their manifest (default: models/weights)",
+        )  # fmt: skip
+        step.add_argument("--out", help="folder below --weights; the config's name by default")
+        step.add_argument(
+            "--replace", action="store_true", help="overwrite the weights that are there"
+        )
+        step.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def _add_separator(
+    steps: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> argparse.ArgumentParser:
     separator = steps.add_parser("separator", help="step one: train one separator, export it")
     separator.add_argument(
-        "--source",
-        choices=[*SOURCES, ALL],
-        required=True,
-        help="all: one network for all",
+        "--source", choices=[*SOURCES, ALL], required=True, help="all: one network for all"
     )
     separator.add_argument(
         "--from", type=Path, dest="start", metavar="WEIGHTS",
@@ -72,33 +102,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--resident", action="store_true",
         help="keep all songs in the device's memory and make examples there",
     )  # fmt: skip
-    release = steps.add_parser("release", help="export the network of a checkpoint")
-    release.add_argument("--source", choices=[*SOURCES, ALL], required=True)
-    release.add_argument(
-        "--checkpoint", type=Path, required=True, help="best.ckpt or last.ckpt of a run's folder"
-    )
-    mixer = steps.add_parser("mixer", help="step two: fit the Mixer on frozen separators")
-    mixer.add_argument(
-        "--system", required=True, help="the system without a Mixer, or its .yaml"
-    )  # fmt: skip
-    for step in (separator, release, mixer):
-        step.add_argument(
-            "--data", type=Path, action="append", required=True,
-            help="folder of songs in MUSDB18-HQ layout; may be repeated",
-        )  # fmt: skip
-        step.add_argument(
-            "--config", default="demo", help="a name from training/configs, or a YAML file"
-        )
-        step.add_argument(
-            "--weights", type=Path, default=MODELS / "weights",
-            help="folder of weights and their manifest (default: models/weights)",
-        )  # fmt: skip
-        step.add_argument("--out", help="folder below --weights; the config's name by default")
-        step.add_argument(
-            "--replace", action="store_true", help="overwrite the weights that are there"
-        )
-        step.add_argument("--seed", type=int, default=1)
-    return parser
+    return separator
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -23,7 +23,8 @@ from models.demucs import random_demucs
 from models.export import export_onnx
 from models.export_demucs import export_demucs
 from models.macs import count_macs
-from models.tfc_tdf import random_network
+from models.random_weights import randomise
+from models.tfc_tdf import TfcTdfUNet
 
 COMMAND = "python -m benchmarks.gpu"
 
@@ -33,7 +34,7 @@ def weights(task: Task) -> Figures:
     size, folder = task.size, task.folder
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / NETWORK).exists():
-        network = random_network(size.network, seed=0)
+        network = randomise(TfcTdfUNet(size.network), seed=0)
         export_onnx(network, folder / NETWORK, dim_f=size.network.dim_f, dim_t=size.frames)
     if not (folder / DEMUCS).exists():
         export_demucs(random_demucs(size.demucs, seed=0), folder / DEMUCS)

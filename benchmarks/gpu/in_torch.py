@@ -5,7 +5,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu.sizes import training_config
 from benchmarks.gpu.task import BATCHES, Figures, Task, call_seconds, named
-from models.tfc_tdf import random_network
+from models.random_weights import randomise
+from models.tfc_tdf import TfcTdfUNet
 
 
 def products(task: Task) -> Figures:
@@ -23,7 +24,7 @@ def torch_network(task: Task) -> Figures:
     """The paper's network in torch, in evaluation mode."""
     size, found = task.size, Figures()
     _allow_tf32()
-    network = random_network(size.network, seed=0).to(task.device.kind)
+    network = randomise(TfcTdfUNet(size.network), seed=0).to(task.device.kind)
     for precision in ("tf32", "bf16"):
         for batch in BATCHES:
             shape = (batch, size.network.channels, size.network.dim_f, size.frames)

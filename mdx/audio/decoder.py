@@ -1,4 +1,4 @@
-"""The interface of both decoders, which read a file's audio, and the error they share."""
+"""The interface of both decoders, which read a file's audio, and the errors they share."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
@@ -10,6 +10,10 @@ BLOCK = 1 << 16  # samples read at a time
 
 class DecodeError(Exception):
     """A decoder cannot open a file, or cannot continue; another one may be able to."""
+
+
+class NoSuchStream(DecodeError):
+    """A file has fewer audio streams than asked for, or none."""
 
 
 class Promise(NamedTuple):

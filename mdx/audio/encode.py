@@ -64,15 +64,17 @@ def encode(
 def check_encoder(encoding: Encoding) -> None:
     """Raise ConfigError if this installation cannot write a format."""
     if encoding.kind.codec is None:
+        library, package = "libsndfile", "soundfile"
         known = encoding.format.upper() in sf.available_formats()
     else:
         import av
 
+        library, package = "FFmpeg", "av"
         known = encoding.kind.codec in av.codecs_available
     if not known:
         raise ConfigError(
-            f"format {encoding.format}", got="no encoder for it", expected="one in FFmpeg",
-            hint="install av from PyPI, or choose another --format",
+            f"format {encoding.format}", got="no encoder for it", expected=f"one in {library}",
+            hint=f"install {package} from PyPI, or choose another --format",
         )  # fmt: skip
 
 

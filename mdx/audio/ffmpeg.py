@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from mdx.audio.au import open_for_ffmpeg
-from mdx.audio.decoder import BLOCK, DecodeError, Promise
+from mdx.audio.decoder import BLOCK, DecodeError, NoSuchStream, Promise
 from mdx.audio.layouts import usual_positions
 from mdx.audio.mp3 import promised_samples
 from mdx.audio.ogg import ogg_streams
@@ -40,7 +40,7 @@ class FfmpegDecoder:
     def __init__(self, path: Path, stream: int = 1) -> None:
         """Open a file's audio stream, counted from 1.
 
-        Raises DecodeError if FFmpeg finds no audio in it, or no such stream.
+        Raises NoSuchStream, or DecodeError for what FFmpeg cannot decode.
         """
         self._file = open_for_ffmpeg(path)  # by descriptor: a name may be in any encoding
         try:
@@ -58,9 +58,9 @@ class FfmpegDecoder:
         found = self._container.streams.audio
         self.streams = len(found)
         if not found:
-            raise DecodeError("no audio stream")
+            raise NoSuchStream("no audio stream")
         if number > len(found):
-            raise DecodeError(f"{len(found)} audio stream{'s' * (len(found) > 1)}")
+            raise NoSuchStream(f"{len(found)} audio stream{'s' * (len(found) > 1)}")
         self._stream: Any = found[number - 1]
         codec = self._stream.codec_context
         if codec is None or not codec.sample_rate or not codec.layout.nb_channels:

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from mdx.audio.choice import decoders
-from mdx.audio.decoder import BLOCK, DecodeError, Decoder
+from mdx.audio.decoder import BLOCK, DecodeError, Decoder, NoSuchStream
 from mdx.audio.layouts import downmix_matrix
 from mdx.errors import AudioError
 from mdx.systems.spec import CHANNELS, Audio
@@ -36,7 +36,7 @@ class SongReader:
         self.path = path
         self.name = path if name is None else name
         self.position = 0  # samples read so far
-        self._options = {"downmix": downmix, "stream": stream}
+        self._downmix, self._stream = downmix, stream
         self._quiet = False  # once the first of several passes has reported it
         _check_file(path, self.name)
         if stream is not None and stream < 1:
@@ -62,7 +62,9 @@ class SongReader:
 
     def again(self) -> "SongReader":
         """A second reader of the same song, from its beginning; it repeats no warning."""
-        second = SongReader(self.path, name=self.name, **self._options)  # type: ignore[arg-type]
+        second = SongReader(
+            self.path, name=self.name, downmix=self._downmix, stream=self._stream
+        )  # fmt: skip
         second._quiet = True
         return second
 
@@ -132,7 +134,7 @@ class SongReader:
                 hint="export the song again",
             )
         self.position += len(frames)
-        block: Audio = np.ascontiguousarray((frames @ self._downmix).T)
+        block: Audio = np.ascontiguousarray((frames @ self._to_stereo).T)
         return block
 
     def _check_header(self, *, downmix: bool) -> None:
@@ -145,7 +147,7 @@ class SongReader:
                 expected="mono or stereo",
                 hint="use --downmix to fold them into two",
             )
-        self._downmix = downmix_matrix(positions)
+        self._to_stereo = downmix_matrix(positions)
         self._promise = promise = self._decoder.promise
         self._check_any(self.frames)
         if self.frames and promise and self.frames < promise.samples:
@@ -172,7 +174,7 @@ class SongReader:
             )  # fmt: skip
 
     def _warn(self, peak: float) -> None:
-        streams, chosen = self._decoder.streams, self._options["stream"]
+        streams, chosen = self._decoder.streams, self._stream
         if not self._decoder.has_end:
             log.warning(
                 "%s: %.2f s of audio, and then no end-of-stream mark; it may be cut off",
@@ -214,10 +216,8 @@ class SongReader:
         )  # fmt: skip
 
     def _unreadable(self, error: Exception) -> AudioError:
-        if self._options["stream"] and "audio stream" in str(error):
-            return AudioError(
-                self.name, got=error, expected=f"one with the number {self._options['stream']}"
-            )
+        if self._stream and isinstance(error, NoSuchStream):
+            return AudioError(self.name, got=error, expected=f"one with the number {self._stream}")
         return AudioError(self.name, got=f"no audio ({error})", expected="an audio file")
 
 

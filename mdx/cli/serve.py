@@ -12,6 +12,7 @@ from mdx.cli.environment import apply_environment, check_threads, threads_of_env
 from mdx.cli.process import Stopped, say
 from mdx.errors import ConfigError
 from mdx.systems.find import DEFAULT_SYSTEM, system_names
+from mdx.systems.weights import PRECISIONS
 
 PORT = 8639
 SHORTEST_TOKEN = 16  # characters
@@ -83,7 +84,7 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
         f"(default: $MDX_SYSTEM, or {DEFAULT_SYSTEM})",
     )  # fmt: skip
     group.add_argument(
-        "--precision", choices=("float32", "bf16", "int8", "auto"),
+        "--precision", choices=PRECISIONS,
         help="precision selected at first; bf16 is for CPUs that support it, auto is the fastest "
         "(default: $MDX_PRECISION, or float32)",
     )  # fmt: skip

@@ -58,7 +58,7 @@ class Remote:
                 if not offset:
                     self.call(there.receive, token, sha256, 0, b"")
         except OSError as error:
-            raise OutputError(path, got=error.strerror, expected="a readable file") from error
+            raise MdxError(path, got=error.strerror, expected="a readable file") from error
         self.call(there.keep, token, sha256, name)
 
     def fetch(self, token: str, name: str, size: int, sha256: str, folder: Path) -> None:

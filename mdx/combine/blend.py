@@ -21,7 +21,7 @@ class Blend:
     def __init__(self, estimator: str | None, shares: Mapping[str, float]) -> None:
         """`shares` are those of the stems so far, 0 to 1; the other estimator has the remainder.
 
-        Raises ConfigError if there is no such estimator, or for other shares.
+        Raises ConfigError if no estimator is named, or for other shares.
         """
         require(estimator is not None, "blend", "no estimator", "the name of one to blend with")
         self.estimator = estimator

@@ -13,7 +13,7 @@ class Sum:
     needs_all: ClassVar[bool] = False
 
     def __init__(self, estimator: str | None) -> None:
-        """Raises ConfigError if there is no such estimator."""
+        """Raises ConfigError if no estimator is named."""
         require(estimator is not None, "sum", "no estimator", "the name of one to add")
         self.estimator = estimator
 

@@ -16,7 +16,7 @@ BLOCK = 32  # frames transformed at a time: these fit into the CPU's cache, a wh
 
 @dataclass(frozen=True)
 class StftSpec:
-    """Sizes of one separator: everything else about its chunks is derived from these four."""
+    """Sizes of a chunk and its STFT: everything else about chunks is derived from these four."""
 
     n_fft: int  # samples
     hop: int  # samples

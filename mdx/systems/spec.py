@@ -109,9 +109,9 @@ class SystemSpec:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        track_name(self.name)  # results are kept in a folder with this name
+        folder_name("name", self.name)  # results are kept in a folder with this name
         for stem in self.stems:
-            track_name(stem)  # its file is named after it
+            folder_name("stems", stem)  # its file is named after it
         distinct = len(set(self.stems)) == len(self.stems) > 0
         require(distinct, "stems", list(self.stems), "names that differ")
         allowed = f"one of {', '.join(LEADERBOARDS)}"
@@ -203,10 +203,11 @@ def require(true: bool, subject: object, got: object, expected: object) -> None:
 
 def track_name(name: str) -> str:
     """The name of a track if it can safely name one folder; raises ConfigError if not."""
-    if name in ("", ".", "..") or re.search(r"[/\\\x00]", name):
-        raise ConfigError(
-            "track name",
-            got=repr(name),
-            expected="the name of one folder, without '..' or a path separator",
-        )
+    return folder_name("track name", name)
+
+
+def folder_name(what: str, name: str) -> str:
+    """A name if it can safely name one folder or file; raises ConfigError, about `what`, if not."""
+    safe = name not in ("", ".", "..") and not re.search(r"[/\\\x00]", name)
+    require(safe, what, repr(name), "the name of one folder, without '..' or a path separator")
     return name

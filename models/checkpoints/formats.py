@@ -32,9 +32,10 @@ FORMATS = {
     "tfc_tdf_v1": _format(tfc_tdf_v1),
     "tfc_tdf_v3": _format(tfc_tdf_v3),
 }
+DEMUCS_V2 = "Demucs-v2"  # which models.convert reads by itself
 # Other systems' files, by ends of names: an error names the system; they are not read here.
 OTHERS = {
-    "Demucs-v2": ("encoder.0.0.weight", "lstm.linear.weight"),
+    DEMUCS_V2: ("encoder.0.0.weight", "lstm.linear.weight"),
     "D3Net in tky823's implementation": (".d3block.net.0.net.0.conv2d.weight",),
     "BS-Roformer or Mel-Band Roformer": ("band_split.to_features.0.0.gamma",),
     "Hybrid Demucs or HTDemucs": ("tencoder.0.conv.weight",),

@@ -130,14 +130,17 @@ def _find_config(
 def _refuse_others(path: Path) -> None:
     # A checkpoint of another system is recognised and named.
     from models.architectures import ARCHITECTURES
-    from models.checkpoints.formats import architecture_of, other_system
+    from models.checkpoints.formats import DEMUCS_V2, architecture_of, other_system
     from models.checkpoints.read import read_checkpoint
 
     state = read_checkpoint(path)
     known = architecture_of(state)
     title = ARCHITECTURES[known].title if known else other_system(state)
     if title and known != "tfc_tdf_v3":
-        convert = "python -m models.convert makes its network" if known else "it is not supported"
+        converted = known is not None or title == DEMUCS_V2
+        convert = (
+            "python -m models.convert makes its network" if converted else "it is not supported"
+        )
         raise NetworkError(path, got=f"a checkpoint of {title}", expected="an MDX23C", hint=convert)
 
 

@@ -21,7 +21,8 @@ from benchmarks.gpu.task import Task
 from mdx.errors import ConfigError
 from mdx.systems.find import find_system
 from models.macs import count_macs
-from models.tfc_tdf import random_network
+from models.random_weights import randomise
+from models.tfc_tdf import TfcTdfUNet
 
 CPU = Device("cpu", "some CPU")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the exporter's imports
@@ -81,7 +82,7 @@ def test_full_size_is_the_paper_s(tmp_path: Path) -> None:
 def test_operations_are_counted_as_in_the_graph(folder: Path) -> None:
     import onnx
 
-    network = random_network(MINIATURE.network, seed=0)
+    network = randomise(TfcTdfUNet(MINIATURE.network), seed=0)
     shape = (1, 4, MINIATURE.network.dim_f, MINIATURE.frames)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(shape))

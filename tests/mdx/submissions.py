@@ -12,7 +12,8 @@ from mdx.estimators.stft import StftSpec
 from mdx.separator import Separator
 from mdx.systems.spec import MODELS, SOURCES, Audio
 from models.demucs import DemucsSpec, random_demucs
-from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet, random_network
+from models.random_weights import randomise
+from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 from tests.longhand import demucs_longhand, separate_longhand
 from tests.tiny import TINY, tiny_mixer, tiny_network
 
@@ -33,7 +34,7 @@ def separator(folder: str, source: str) -> TfcTdfUNet:
     if (folder, source) != ("leaderboard_b", "drums"):
         return tiny_network(source)
     size = TfcTdfSpec(dim_f=64, n_blocks=3, n_layers=1, growth=4, bottleneck=8)
-    return random_network(size, seed=9)
+    return randomise(TfcTdfUNet(size), seed=9)
 
 
 def small(name: str) -> dict[str, Any]:

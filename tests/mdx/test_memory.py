@@ -14,7 +14,8 @@ import pytest
 from models.demucs import DemucsSpec, random_demucs
 from models.export import export_onnx
 from models.export_demucs import export_demucs
-from models.tfc_tdf import TfcTdfSpec, random_network
+from models.random_weights import randomise
+from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 from tests.mdx.memory_probes import (
     after_a_chunk,
     after_large_blocks,
@@ -33,7 +34,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network with the outermost level of a large one, which needs nearly all of its memory."""
     path = tmp_path_factory.mktemp("large") / "x.onnx"
-    net = random_network(TfcTdfSpec(DIM_F, n_blocks=3), seed=0)
+    net = randomise(TfcTdfUNet(TfcTdfSpec(DIM_F, n_blocks=3)), seed=0)
     export_onnx(net, path, dim_f=DIM_F, dim_t=DIM_T)
     return path
 

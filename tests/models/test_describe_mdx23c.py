@@ -106,7 +106,10 @@ def test_without_a_registry_the_yaml_is_given(
     ("state", "message"),
     [
         ({"band_split.to_features.0.0.gamma": torch.ones(2)}, "a checkpoint of BS-Roformer or Mel"),
-        ({"encoder.0.0.weight": torch.ones(2), "lstm.linear.weight": torch.ones(1)}, "Demucs-v2"),
+        (
+            {"encoder.0.0.weight": torch.ones(2), "lstm.linear.weight": torch.ones(1)},
+            "Demucs-v2, expected an MDX23C; python -m models.convert makes its network",
+        ),
         ({"weight": torch.ones(2)}, "expected an MDX23C checkpoint with the YAML of its sizes"),
         ([1, 2], "got a list, expected a checkpoint"),
         ({"evil": eval}, "a pickle of other things than tensors, which could run code"),

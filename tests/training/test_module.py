@@ -10,7 +10,8 @@ import torch
 from mdx.errors import NetworkError
 from mdx.estimators.stft import Stft
 from mdx.systems.spec import SOURCES
-from models.tfc_tdf import TfcTdfSpec, random_network
+from models.random_weights import randomise
+from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 from tests.tiny import TINY, noise
 from tests.training.miniature import CONFIG, V1, V3
 from training.architectures import ARCHITECTURES
@@ -64,7 +65,7 @@ def test_the_finished_network_does_what_was_trained() -> None:
     module = SeparatorModule(CONFIG, scale=11.0)
     size = CONFIG.size()
     assert isinstance(size, TfcTdfSpec)
-    module.network.load_state_dict(random_network(size, seed=0).state_dict())
+    module.network.load_state_dict(randomise(TfcTdfUNet(size), seed=0).state_dict())
     module.eval()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     mix, _ = batch()

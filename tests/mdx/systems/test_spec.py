@@ -42,7 +42,7 @@ def test_unknown_system_lists_the_known_ones() -> None:
         ({"colour": "red"}, "unknown key 'colour'"),
         ({"licence": 3}, "licence: got 3, expected of type str"),
         ({"leaderboard": "C"}, "leaderboard: got C"),
-        ({"name": "../x"}, "track name"),
+        ({"name": "../x"}, r"name: got '\.\./x', expected the name of one folder"),
         ({"estimators": []}, "estimators"),
         ({"estimators": None}, "estimators"),
         ({"estimators": ["bass"]}, "estimators"),
@@ -50,7 +50,7 @@ def test_unknown_system_lists_the_known_ones() -> None:
         ({"estimators": [{"kind": "spectrogram"}]}, "the stems that it makes"),
         ({"estimators": [{"kind": "spectrogram", "makes": "bass"}]}, "makes: .*a list of names"),
         ({"stems": ["bass", "bass"]}, "stems"),
-        ({"stems": ["../x"]}, "track name"),
+        ({"stems": ["../x"]}, r"stems: got '\.\./x', expected the name of one folder"),
         ({1: 2}, "unknown key '1'"),
     ],
 )
