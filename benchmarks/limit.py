@@ -75,7 +75,7 @@ def check_cost() -> float:
     """Seconds that the deadline takes for looking at the clock before and after a segment."""
     levels = (QualityLevel(estimators=SOURCES), LAST_RESORT)
     costs = {("float32", source): 1e-6 for source in SOURCES}
-    geometries = dict.fromkeys(SOURCES, Geometry(1, 1))
+    geometries = [dict.fromkeys(SOURCES, Geometry(1, 1)), {}]
     deadline = Deadline(1e9, levels, costs, geometries, started=time.monotonic())
     deadline.begin(10**9)
     started = time.perf_counter()

@@ -72,11 +72,7 @@ def load_ladder(
         last = None
         if spec.filter is not None and set(top.estimators or ()) == set(spec.names):
             last = load_filter(spec.filter, spec.stems, workers=runtime.workers)
-    return Ladder(
-        spec.stems, tuple(kept), estimators, combiners,
-        needed=frozenset(spec.names) - spec.set_aside,
-        filter=last,
-    )  # fmt: skip
+    return Ladder(spec.stems, tuple(kept), estimators, combiners, filter=last)
 
 
 def _require_weights(spec: SystemSpec, folder: Path, level: QualityLevel) -> None:

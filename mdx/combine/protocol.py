@@ -12,7 +12,7 @@ class Combiner(Protocol):
     """One step; it keeps no state of a song, so threads can share it."""
 
     kind: ClassVar[str]
-    needs_all: ClassVar[bool]  # whether it is left out unless every estimator runs
+    needs_all: ClassVar[bool]  # whether it is left out at levels without a Mixer
     estimator: str | None  # whose stems are set aside for it
 
     def __call__(self, stems: Stems, aside: Stems | None, mix: Audio) -> Stems:

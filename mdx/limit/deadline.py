@@ -35,7 +35,7 @@ class Deadline:
         seconds: float,
         levels: Sequence[QualityLevel],
         costs: Costs,
-        geometries: Mapping[str, Geometry],
+        geometries: Sequence[Mapping[str, Geometry]],
         *,
         started: float,
         clock: Callable[[], float] = time.monotonic,
@@ -45,10 +45,9 @@ class Deadline:
     ) -> None:
         """`started` is the clock's reading when the song's time began; `song` names it in warnings.
 
-        `once` has the estimators that take no longer for both polarities, and the filter;
-        `encoding` is how many seconds the stems take once the last segment is done.
-        Every level names its estimators, and the last has none. `geometries` has all of them, and
-        a filter behind them, which runs at levels with all estimators of the first.
+        `geometries` are those of each level's estimators and of its filter; the last level has
+        none. `once` names those that take no longer for both polarities; `encoding` is how many
+        seconds the stems take once the last segment is done.
         """
         self._clock, self._song = clock, song
         self._started = started
@@ -141,8 +140,8 @@ class Deadline:
         self._segments[estimator] -= count
         # The song has come as far as the estimator with the most left to do.
         left = (
-            max(0, todo) * self._geometries[name].step // self._geometries[name].passes
-            for name, todo in self._segments.items()
+            max(0, self._segments[name]) * geometry.step // geometry.passes
+            for name, geometry in self._geometries[self._index].items()
         )
         self._samples = min(self._samples, max(left))
 
@@ -163,6 +162,5 @@ class Deadline:
 
     def _plan(self, samples: int) -> None:
         self._samples = samples
-        names, every = (self._levels[at].estimators or () for at in (self._index, 0))
-        running = self._geometries if names == every else names
-        self._segments = {name: self._geometries[name].count(samples) for name in running}
+        parts = self._geometries[self._index].items()
+        self._segments = {name: geometry.count(samples) for name, geometry in parts}

@@ -22,11 +22,11 @@ class Ladder:
     """
 
     stems: tuple[str, ...]
-    # Each names its estimators; the first has every estimator that any of them has.
+    # Each names its estimators, and has a Mixer only with all that it needs. The first has every
+    # estimator that any of them has.
     levels: tuple[QualityLevel, ...]
     estimators: Estimators
     combiners: tuple[Combiner, ...]
-    needed: frozenset[str]  # estimators without which combiners that need all of them are left out
     # What all stems go through in the end, together with the mixture, if every estimator runs.
     filter: Estimator | None = None
 
@@ -52,8 +52,7 @@ class Ladder:
         normalisations: Mapping[str, Normalisation] | None = None,
     ) -> Pipeline:
         """A song's stream at a level; `normalisations` are those of `normalise_by`."""
-        whole = level.mixer and self.needed <= set(level.estimators or ())
-        combiners = [step for step in self.combiners if whole or not step.needs_all]
+        combiners = [step for step in self.combiners if level.mixer or not step.needs_all]
         estimators = self.running(level)
         if level.both_polarities:
             estimators = [polarity_averaged(estimator) for estimator in estimators]
@@ -87,9 +86,9 @@ class Ladder:
         return [stem for stem in self.stems if stem in made]
 
     @property
-    def geometries(self) -> dict[str, Geometry]:
-        """How each estimator and the filter cut a song, whatever the precision."""
-        return {part.name: part.geometry for part in self.parts(self.levels[0])}
+    def geometries(self) -> list[dict[str, Geometry]]:
+        """How each part of each level cuts a song, by the part's name."""
+        return [{part.name: part.geometry for part in self.parts(it)} for it in self.levels]
 
     @property
     def normalise_by(self) -> frozenset[str]:

@@ -92,7 +92,7 @@ def test_resampling_does_not_shift_or_scale_a_stem(tmp_path: Path) -> None:
         options = SpectrogramOptions(size.n_fft, size.hop)
         estimators["float32", source] = Spectrogram(spec, options, network, workers=1)
     level = QualityLevel(mixer=False, estimators=SOURCES)
-    separator = Separator(Ladder(SOURCES, (level,), estimators, (), frozenset()))
+    separator = Separator(Ladder(SOURCES, (level,), estimators, ()))
     rate, time = 48000, np.arange(48000) / 48000
     mix = np.stack([np.sin(2 * np.pi * 100 * time), np.cos(2 * np.pi * 150 * time)])
     stem = separator.separate(mix.astype(np.float32), rate)["drums"]

@@ -62,7 +62,7 @@ def test_calls_are_shorter_under_a_limit(stocked: Path) -> None:
     edit_system(path, demucs_v2={"batch": 4})
     for limited, batch in ((False, 4), (True, 2)):
         separator = Separator.load(path, threads=1, limited=limited)
-        assert separator.ladder.geometries["demucs_v2"].batch == batch
+        assert separator.ladder.geometries[0]["demucs_v2"].batch == batch
 
 
 @pytest.mark.parametrize("name", ["leaderboard_a", "demucs_v2"])

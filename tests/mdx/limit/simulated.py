@@ -116,9 +116,7 @@ def make_ladder(machine: Machine, levels: Levels = PLAIN) -> Ladder:
         if levels is BLENDED:
             estimators[precision, DEMUCS] = demucs_estimator(machine, precision)
     combiners: list[Combiner] = [Blend(DEMUCS, SHARES)] if levels is BLENDED else []
-    return Ladder(
-        SOURCES, tuple(levels), estimators, (*combiners, Rest(SOURCES)), frozenset(SOURCES)
-    )
+    return Ladder(SOURCES, tuple(levels), estimators, (*combiners, Rest(SOURCES)))
 
 
 def make_deadline(

@@ -15,7 +15,8 @@ LEVELS = (
 COSTS = {
     (kind, source): cost for kind, cost in (("float32", 2.0), ("int8", 0.5)) for source in SOURCES
 }
-GEOMETRIES = dict.fromkeys(SOURCES, Geometry(5 * SAMPLE_RATE, 5 * SAMPLE_RATE))
+FIVE_SECONDS = Geometry(5 * SAMPLE_RATE, 5 * SAMPLE_RATE)
+GEOMETRIES = [dict.fromkeys(level.estimators or (), FIVE_SECONDS) for level in LEVELS]
 
 
 class Clock:
@@ -125,11 +126,12 @@ def test_the_forecast_shrinks_with_every_segment() -> None:
 def test_both_polarities_cost_twice() -> None:
     clock = Clock()
     levels = (QualityLevel(both_polarities=True, estimators=SOURCES), LAST_RESORT)
-    deadline = Deadline(1000, levels, COSTS, GEOMETRIES, started=clock.now, clock=clock)
+    geometries = [GEOMETRIES[0], {}]
+    deadline = Deadline(1000, levels, COSTS, geometries, started=clock.now, clock=clock)
     deadline.begin(10 * SAMPLE_RATE)
     assert deadline.forecast() == pytest.approx(32 + 10 * OVERHEAD)
     once = {"vocals", "bass"}  # magnitudes, for instance
-    deadline = Deadline(1000, levels, COSTS, GEOMETRIES, started=clock.now, clock=clock, once=once)
+    deadline = Deadline(1000, levels, COSTS, geometries, started=clock.now, clock=clock, once=once)
     deadline.begin(10 * SAMPLE_RATE)
     assert deadline.forecast() == pytest.approx(24 + 10 * OVERHEAD)
 
@@ -147,10 +149,11 @@ def test_time_for_encoding_is_left_until_the_end() -> None:
     assert late.begin(10 * SAMPLE_RATE) is LEVELS[1]
 
 
-def test_a_filter_counts_where_all_estimators_run() -> None:
+def test_a_filter_counts_where_it_runs() -> None:
     clock = Clock()
     costs = {**COSTS, ("float32", "wiener"): 0.3, ("int8", "wiener"): 0.3}
-    geometries = {**GEOMETRIES, "wiener": Geometry(6 * SAMPLE_RATE, 5 * SAMPLE_RATE, nested=False)}
+    last = {"wiener": Geometry(6 * SAMPLE_RATE, 5 * SAMPLE_RATE, nested=False)}
+    geometries = [{**own, **(last if len(own) == 4 else {})} for own in GEOMETRIES]
     deadline = Deadline(1000, LEVELS, costs, geometries, started=clock.now, clock=clock)
     for networks, filters in ((16, 2), (4, 2), (1, 0)):
         deadline.begin(11 * SAMPLE_RATE)  # two segments of the filter, three of each network
@@ -163,7 +166,7 @@ def test_a_filter_counts_where_all_estimators_run() -> None:
 def test_the_last_seconds_wait_for_the_filter() -> None:
     clock = Clock()
     costs = {("float32", "vocals"): 1.0, ("float32", "wiener"): 1.0}
-    geometries = dict.fromkeys(("vocals", "wiener"), GEOMETRIES["vocals"])
+    geometries = [dict.fromkeys(("vocals", "wiener"), FIVE_SECONDS), {}]
     levels = (QualityLevel(estimators=("vocals",)), LAST_RESORT)
     deadline = Deadline(10, levels, costs, geometries, started=clock.now, clock=clock)
     deadline.begin(5 * SAMPLE_RATE)

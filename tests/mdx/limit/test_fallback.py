@@ -96,7 +96,7 @@ def test_the_mean_of_both_polarities_has_no_even_part() -> None:
 
     level = QualityLevel(both_polarities=True, estimators=SOURCES)
     estimators = {("float32", source): spectrogram_estimator(source, bent) for source in SOURCES}
-    ladder = Ladder(SOURCES, (level,), estimators, (Rest(SOURCES),), frozenset(SOURCES))
+    ladder = Ladder(SOURCES, (level,), estimators, (Rest(SOURCES),))
     pipeline = ladder.open(level)
     mix = noise(3 * SIZES["bass"].step)
     stems = np.concatenate([pipeline.push(mix), pipeline.finish()], axis=2)
