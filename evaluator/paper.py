@@ -9,7 +9,7 @@ from evaluator.systems import DEMUCS, MIXER, System
 from evaluator.test_sets import TestSet
 from mdx.systems.find import find_system
 from mdx.systems.manifest import UNKNOWN
-from mdx.systems.spec import SOURCES, SystemSpec
+from mdx.systems.spec import SOURCES, CombinerSpec, SystemSpec
 
 # Two evaluations of one system differ by up to 0.13 dB if one is on MUSDB18 and the other on
 # MUSDB18-HQ (published.yaml); on the same files, runtimes and PCM_16 change a median far less.
@@ -20,6 +20,7 @@ ON_TRUST = "no sha256 of the released files is known: these are assumed to be th
 BF16, AUTO = "bf16", "auto"
 DEGRADED, BOTH_POLARITIES = "degraded by the limit", "polarity averaging"
 REPRODUCED, OUTSIDE, NOT_COMPARABLE = "reproduced", "outside", "not comparable"
+NETWORKS = "mdx_net_no_mixer"  # the system that runs the released networks, and only them
 RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"}
 
 
@@ -86,10 +87,10 @@ def _find_system(
     if not exact:
         left = any(system.precision == AUTO for system in made)
         return None, "precision left to the machine" if left else "computed in bf16"
-    same = [system for system in exact if _is_run_by(system, recipe, published)]
-    if not same:
-        return None, f"{recipe.system or 'Demucs-v2'} is run differently"
-    return same[0], None
+    others = [_run_differently(system, recipe, published) for system in exact]
+    if None not in others:
+        return None, f"run differently: {others[0]}"
+    return exact[others.index(None)], None
 
 
 def _obstacles_of(entry: dict[str, Any], songs: int) -> list[str]:
@@ -128,17 +129,33 @@ def _is_made_by(system: System, recipe: Recipe, published: Published) -> bool:
     return system.origins.get(DEMUCS, "").startswith(checkpoint)
 
 
-def _is_run_by(system: System, recipe: Recipe, published: Published) -> bool:
+def _run_differently(system: System, recipe: Recipe, published: Published) -> str | None:
+    # What a system runs in another way than the row's, if anything; its files may lie elsewhere.
+    spec = system.spec
+    reference, _ = find_system(recipe.system or NETWORKS)
+    networks = _networks(spec) != _networks(reference)
     if recipe.system is not None:
-        published_spec, _ = find_system(recipe.system)
-        return bool(_procedure(system.spec) == _procedure(published_spec))
-    return recipe.demucs is None or published.demucs[recipe.demucs].run == system.demucs
+        fine = not networks and spec.combine == reference.combine and not spec.both_polarities
+        return None if fine else recipe.system
+    if recipe.weights and networks:
+        return "the networks"
+    if recipe.demucs and published.demucs[recipe.demucs].run != system.demucs:
+        return "Demucs-v2"
+    if more := _further_steps(spec):
+        return more[0].kind
+    return BOTH_POLARITIES if spec.both_polarities else None
 
 
-def _procedure(spec: SystemSpec) -> Any:
-    # Everything that determines its stems except its files, whose paths may differ.
-    parts = [(part.kind, part.makes, part.name, dict(part.options)) for part in spec.estimators]
-    return parts, spec.combine, spec.both_polarities
+def _networks(spec: SystemSpec) -> Any:
+    # How all networks but Demucs-v2 are run; sizes that the file determines may be left out.
+    return {
+        (part.kind, part.makes): {**dict(part.options), "dim_f": None, "dim_t": None}
+        for part in spec.estimators if part.name != DEMUCS
+    }  # fmt: skip
+
+
+def _further_steps(spec: SystemSpec) -> list[CombinerSpec]:
+    return [step for step in spec.combine if step.kind != MIXER and step.estimator != DEMUCS]
 
 
 def _is_unusual(entry: dict[str, Any]) -> bool:
@@ -170,9 +187,15 @@ def _check_relations(
 
 
 def _differ_by(part: str, whole: System, bare: System) -> bool:
-    # Only in the Mixer or Demucs-v2: if both have Demucs-v2, they run and blend it alike.
+    # Only in the Mixer or Demucs-v2: everything else is the same, and is run alike.
     alike = part == DEMUCS or whole.demucs == bare.demucs
-    return alike and part in whole.weights and bare.weights == _without(part, whole)
+    one, other = (
+        (_networks(spec), _further_steps(spec), spec.both_polarities)
+        for spec in (whole.spec, bare.spec)
+    )
+    return (
+        alike and one == other and part in whole.weights and bare.weights == _without(part, whole)
+    )
 
 
 def _without(part: str, system: System) -> dict[str, str | None]:

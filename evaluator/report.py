@@ -59,14 +59,14 @@ def failures(report: dict[str, Any]) -> list[str]:
 
 def _entry(system: System, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:
     spec = system.spec
-    limited = _marks_of_the_limit(system.name, test_set, outcome)
+    unusual = _marks_of_the_runs(system, test_set, outcome)
     disagreement = system.disagreement()
     return {
         "system": system.name,
         "description": spec.description,
         "training_data": list(spec.training_data),
         "leaderboard": spec.leaderboard,
-        "marks": [*system.marks(test_set), *limited],
+        "marks": [*system.marks(test_set), *unusual],
         "warnings": [disagreement] if disagreement else [],
         "weights": system.weights,
         **_songs(system.name, test_set, outcome),
@@ -86,13 +86,14 @@ def _given_entry(stems: GivenStems, test_set: TestSet, outcome: Outcome) -> dict
     }
 
 
-def _marks_of_the_limit(name: str, test_set: TestSet, outcome: Outcome) -> list[str]:
-    # If the limit led to less or more than the usual system, its scores are not representative.
-    records = [outcome.records.get((name, song.name)) for song in test_set.songs]
+def _marks_of_the_runs(system: System, test_set: TestSet, outcome: Outcome) -> list[str]:
+    # Scores of less than the usual networks, or of twice their work, are not representative.
+    records = [outcome.records.get((system.name, song.name)) for song in test_set.songs]
     songs = [record["separation"]["runs"] for record in records if record and record["separation"]]
     count = sum(any(run["degraded"] for run in runs) for runs in songs)
     marks = [f"{count} of {len(test_set.songs)} songs {DEGRADED}"] if count else []
     averaged = any(run["both_polarities"] for runs in songs for run in runs)
+    averaged = averaged or system.spec.both_polarities  # without a limit nothing else says so
     return [*marks, *([BOTH_POLARITIES] if averaged else [])]
 
 

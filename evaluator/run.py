@@ -21,7 +21,7 @@ from evaluator.cluster import ClusterExecutor, longest_first, open_cluster
 from evaluator.curves import Curves, read_curves
 from evaluator.evaluation import Outcome, make_jobs, run_jobs
 from evaluator.given_stems import GivenStems, find_given_stems
-from evaluator.jobs import Options
+from evaluator.jobs import Options, remove_outdated_scores
 from evaluator.json_files import write_json
 from evaluator.options import get_parser
 from evaluator.page import write_page
@@ -143,6 +143,7 @@ def _evaluate(
     if cluster is not None:
         remove_drafts(args.out)
         jobs, executor = longest_first(jobs), lambda _: ClusterExecutor(cluster)
+    remove_outdated_scores(jobs)
     with Progress(jobs) as progress:
         outcome = run_jobs(jobs, stop, progress.advance, workers=options.workers, executor=executor)
     return outcome, options

@@ -9,7 +9,6 @@ from evaluator.scores import METRICS
 from evaluator.systems import System
 from evaluator.test_sets import Song, TestSet
 from mdx.systems.find import find_system
-from mdx.systems.spec import MUSDB18_TRAIN
 
 SONGS = tuple(Song(f"song {n}", Path("nowhere")) for n in range(50))
 MUSDB18 = TestSet("MUSDB18 test", SONGS, whole=True)
@@ -17,9 +16,7 @@ MUSDB18 = TestSet("MUSDB18 test", SONGS, whole=True)
 
 def make_system(name: str, published: Published, *, mixer: bool = True) -> System:
     """KUIELab's four networks, with its Mixer or without."""
-    spec = replace(
-        find_system("demo")[0], name=name, leaderboard="A", training_data=(MUSDB18_TRAIN,)
-    )
+    spec = replace(find_system("mdx_net" if mixer else "mdx_net_no_mixer")[0], name=name)
     weights: dict[str, str | None] = dict(published.released["kuielab_a"])
     if not mixer:
         del weights["mixer"]

@@ -83,7 +83,7 @@ def test_other_files_or_another_procedure_are_not_comparable(
     options = {**part.options, "context": 500}
     spec = replace(system.spec, estimators=(replace(part, options=options),))
     found = check(replace(system, spec=spec), ROWS[name], published)
-    assert (found["status"], found["reason"]) == ("not comparable", f"{name} is run differently")
+    assert (found["status"], found["reason"]) == ("not comparable", f"run differently: {name}")
     spec = replace(system.spec, name="mine", licence="", estimators=(
         replace(part, stem_weights={stem: f"{stem}.x" for stem in part.makes}, weights=None),
     ))  # fmt: skip

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from evaluator.evaluation import make_jobs, run_jobs
-from evaluator.jobs import Job, Options, Record, SystemJob, do_song
+from evaluator.jobs import (
+    Job,
+    Options,
+    Record,
+    SystemJob,
+    do_song,
+    remove_outdated_scores,
+)
 from evaluator.stop import Stop
 from evaluator.systems import read_systems
 from evaluator.test_sets import find_test_set
@@ -118,3 +125,21 @@ def test_songs_do_not_stop_without_being_asked(tmp_path: Path) -> None:
     stop = Stop.inside(tmp_path / "nosuch")
     stop.request()  # without the folder, no worker can be running
     assert not stop.requested()
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_an_aggregate_has_only_the_scores_that_a_run_builds_on(
+    test_set: Path, tiny_system: Path, tmp_path: Path, resume: bool
+) -> None:
+    out, stop = tmp_path / "out", Stop.inside(tmp_path)
+    first, second = (
+        job for job in jobs_of(test_set, tiny_system, out, stop, resume=resume)
+        if job.entry == "tiny"
+    )  # fmt: skip
+    do_song(first)
+    other = first.frames.with_name("another song.json")
+    for path in (other, second.frames):  # of an earlier run; the second song was not finished
+        path.write_text("{}")
+    remove_outdated_scores([first, second])
+    left = {path.name for path in first.frames.parent.iterdir()}
+    assert left == ({"song 1.json", "another song.json"} if resume else set())
