@@ -59,7 +59,7 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False)
 
 
 def _flush(draft: Path) -> None:
-    with draft.open("rb") as file:
+    with draft.open("r+b") as file:  # Windows writes out only what may be written
         os.fsync(file.fileno())
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -13,7 +13,7 @@ from typing import BinaryIO
 fcntl: ModuleType | None
 try:
     import fcntl
-except ImportError:  # Windows, where an open file cannot be removed anyway
+except ImportError:  # Windows, where no file can be removed that a process has open
     fcntl = None
 
 MOST_FOLDERS = 10_000  # to look into
@@ -34,12 +34,15 @@ def refuge_of(draft: Path) -> Path:
     return draft.with_name(f"{draft.name}.old")
 
 
-def claim(draft: Path) -> BinaryIO:
+def claim(draft: Path) -> AbstractContextManager[object]:
     """Create a draft, and keep others from taking it for a leftover while the result is open.
 
     Raises OSError where it cannot be created.
     """
     file = draft.open("xb")
+    if fcntl is None:
+        file.close()  # whoever writes to it has it open
+        return nullcontext()
     _lock(file)
     return file
 
@@ -77,13 +80,15 @@ def abandoned(path: Path) -> Iterator[bool]:
 
     Nobody knows on a file system without locks, so there it counts as at work.
     """
+    if fcntl is None:
+        yield True  # if not, the draft cannot be removed
+        return
     with path.open("r+b") as file:  # over NFS only a file that may be written can be locked
         yield _lock(file)
 
 
 def _lock(file: BinaryIO) -> bool:
-    if fcntl is None:
-        return True
+    assert fcntl is not None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -29,15 +29,20 @@ def places_of(
     if len(set(paths.values())) != len(paths):
         got = sorted(map(str, paths.values()))
         raise ConfigError("stems", got=got, expected="a file of its own for each")
-    if _is_one_of(song, paths.values()):
+    if set(real_paths([song])) & set(real_paths(paths.values())):
         raise OutputError(song, got="the song itself as a stem's place", expected="another folder")
     return {stem: paths[stem] for stem in stems}
 
 
-def _is_one_of(song: Path, places: Iterable[Path]) -> bool:
-    # Not by Path.resolve, which raises for a link to itself; that, and a name with a zero byte, is
-    # an error of the reader's.
-    try:
-        return os.path.realpath(song) in map(os.path.realpath, places)
-    except ValueError:
-        return False
+def real_paths(paths: Iterable[Path]) -> list[str]:
+    """Each path with its links followed; one that cannot be a file's stays as it is.
+
+    Whatever is wrong with a song's path is an error of its reader.
+    """
+    found = []
+    for path in paths:
+        try:  # not by Path.resolve, which raises for a link to itself
+            found.append(os.path.realpath(path))
+        except ValueError:  # a zero byte
+            found.append(str(path))
+    return found

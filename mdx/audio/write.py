@@ -137,7 +137,7 @@ class StemWriter:
     def _check_complete(self, source: str) -> None:
         # A file system may report a full disk as late as here.
         draft = self._drafts[source]
-        with draft.open("rb") as file:
+        with draft.open("r+b") as file:  # Windows writes out only what may be written
             os.fsync(file.fileno())
         with open_sound(draft) as written:
             frames = written.frames
@@ -194,9 +194,9 @@ class StemWriter:
         for file in self._files.values():
             with suppress(OSError, sf.LibsndfileError):
                 file.close()
+        self._claims.close()
         for draft in self._drafts.values():
             draft.unlink(missing_ok=True)
-        self._claims.close()
         for folder in self._made:
             with suppress(OSError):  # it contains something else by now
                 folder.rmdir()

@@ -1,5 +1,6 @@
 """The songs of a command line: files, folders, patterns and lists of them."""
 
+import codecs
 import glob
 import itertools
 import os
@@ -54,8 +55,8 @@ class Inputs:
     def add_list(self, argument: str) -> None:
         """Add the files and folders listed in a file, one per line or separated by zero bytes.
 
-        `-` is standard input. Empty lines and those that begin with # are skipped. Raises
-        ConfigError if the list cannot be read.
+        `-` is standard input. Empty lines are skipped, and lines that begin with # and name no
+        file. Raises ConfigError if the list cannot be read.
         """
         try:
             content = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
@@ -63,11 +64,15 @@ class Inputs:
             raise ConfigError(
                 f"list {argument}", got=error.strerror, expected="a file with one song per line"
             ) from error
-        content = content.removeprefix(b"\xef\xbb\xbf")
-        lines = content.split(b"\0") if b"\0" in content else content.splitlines()
-        for line in lines:
-            if line.strip() and not line.startswith(b"#"):
-                self._add_path(Path(os.fsdecode(line)))
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as PowerShell writes
+            content = content.decode("utf-16", errors="replace").encode()
+        content = content.removeprefix(codecs.BOM_UTF8)
+        separated = b"\0" in content
+        for line in content.split(b"\0") if separated else content.splitlines():
+            path = os.fsdecode(line)
+            comment = line.startswith(b"#") and not separated and not os.path.lexists(path)
+            if line.strip() and not comment:
+                self._add_path(Path(path))
 
     def _is_result(self, path: Path, pattern: str) -> bool:
         # As in a folder that is searched: below `out`, if that is below the pattern's fixed part.

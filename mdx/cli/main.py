@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from mdx.cli.about import PrintCompletion, PrintVersion
 from mdx.cli.arguments import add_separate_arguments
-from mdx.cli.process import Stopped, complain, print_any_name, say, stopping_cleanly
+from mdx.cli.process import Stopped, complain, note, print_any_name, say, stopping_cleanly
 from mdx.cli.separate import separate
 from mdx.cli.serve import add_serve_arguments, serve
 from mdx.cli.systems import system_text, systems_table
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(error)
         return 1
     except Stopped as stop:
-        print("interrupted: the unfinished song has no stems", file=sys.stderr)
+        note("interrupted: the unfinished song has no stems")
         return stop.exit_code
     except MemoryError:
         complain("memory: got too little, expected enough for the networks; close other programs")

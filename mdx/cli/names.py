@@ -36,6 +36,9 @@ class Names:
         if "stem" not in fields:
             raise ConfigError("--name", got=f"'{template}'", expected="{stem} in it",
                               hint="all stems of a song would have one name")  # fmt: skip
+        if template.endswith(("/", suffix)):
+            expected = f"a file's name at its end, without {suffix}"
+            raise ConfigError("--name", got=f"'{template}'", expected=expected)
         if template.startswith("/") or Path(template).is_absolute():
             raise self._leading_out()
         self._fill("", "song", "stem")  # a song of the command line itself has no folder

@@ -71,5 +71,12 @@ def say(text: str) -> None:
 
 def complain(text: object) -> None:
     """Print an error on one line."""
-    with contextlib.suppress(OSError, AttributeError):
-        print("error:", " ".join(str(text).split()), file=sys.stderr, flush=True)
+    note(f"error: {' '.join(str(text).split())}")
+
+
+def note(text: str) -> None:
+    """Print a line on standard error, unless that is closed."""
+    if sys.stderr is None:  # which print would take for standard output
+        return
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from mdx.cli.process import complain, say
+from mdx.cli.process import complain, note, say
 
 BAR = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}<{remaining}"  # of a song; the rest is jargon
 
@@ -49,7 +49,8 @@ class Lines:
         from tqdm import tqdm  # which the challenge does not need
 
         name = printable(song.name)
-        self._bar = tqdm(desc=name, bar_format=BAR, disable=self._quiet or None, leave=False)
+        hidden = True if self._quiet or sys.stderr is None else None  # None: without a terminal
+        self._bar = tqdm(desc=name, bar_format=BAR, disable=hidden, leave=False)
 
     def progress(self, done: int, total: int, stage: str) -> None:  # noqa: ARG002
         """Move the bar."""
@@ -77,7 +78,7 @@ class Lines:
         """Print how many songs were separated, skipped and failed, if there are several."""
         if sum(counts.values()) > 1 and not self._quiet:
             parts = ", ".join(f"{number} {word}" for word, number in counts.items())
-            print(f"{parts}, in {seconds:.1f} s", file=sys.stderr, flush=True)
+            note(f"{parts}, in {seconds:.1f} s")
 
     def close(self) -> None:
         """Remove the bar."""

@@ -13,6 +13,7 @@ from typing import Any
 from mdx.audio.drafts import remove_leftovers
 from mdx.audio.encode import check_encoder
 from mdx.audio.formats import Encoding
+from mdx.audio.places import real_paths
 from mdx.cli.environment import (
     apply_environment,
     check_threads,
@@ -23,7 +24,7 @@ from mdx.cli.environment import (
 from mdx.cli.inputs import Inputs, Song
 from mdx.cli.names import Names
 from mdx.cli.report import EventHandler, Events, Lines, Report
-from mdx.errors import ConfigError, MdxError
+from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.estimators.front_ends import is_heavy
 from mdx.limit.policy import Limit, find_limit
 from mdx.runtimes.memory import save_memory
@@ -97,6 +98,19 @@ class Batch:
     def _named(self, songs: list[Song]) -> list[tuple[Path, dict[str, Path]]]:
         # The songs to separate, with the paths of their stems.
         found = []
+        for song, places, ambiguous in self._placed(songs):
+            # Path.is_file would raise for a name that is too long, and end the batch.
+            there = all(map(os.path.isfile, places.values()))
+            if self._args.skip_existing and there and not ambiguous:
+                self._skip(song.path, "its stems exist")
+            else:
+                found.append((song.path, places))
+        return self._without_losses(found, [song.path for song in songs])
+
+    def _placed(self, songs: list[Song]) -> list[tuple[Song, dict[str, Path], bool]]:
+        # With the paths of their stems, and whether other songs of the same name may have been
+        # given these by an earlier command.
+        found, clashes = [], set()
         stems = (*self._sources, self._rest) if self._rest else self._sources
         seen: set[Path] = set()
         for song in songs:
@@ -116,13 +130,27 @@ class Batch:
                     song.path,
                     other_name,
                 )
-            # Path.is_file would raise for a name that is too long, and end the batch.
-            there = map(os.path.isfile, places.values())
-            if self._args.skip_existing and all(there):
-                self._skip(song.path, "its stems exist")
+                clashes.add(song.path.stem.casefold())
+            found.append((song, places))
+        return [(song, at, song.path.stem.casefold() in clashes) for song, at in found]
+
+    def _without_losses(
+        self, found: list[tuple[Path, dict[str, Path]]], songs: list[Path]
+    ) -> list[tuple[Path, dict[str, Path]]]:
+        # Without the songs whose stems would replace another song before it is read.
+        inputs = dict(zip(real_paths(songs), songs, strict=True))
+        kept = []
+        for path, places in found:
+            lost = [inputs[at] for at in real_paths(places.values()) if at in inputs]
+            others = [song for song in lost if song != path]  # itself: the writer's error
+            if others:
+                self._fail(path, OutputError(
+                    path, got=f"the song {others[0]} as a stem's place", expected="another folder",
+                    hint="name one with -o",
+                ))  # fmt: skip
             else:
-                found.append((song.path, places))
-        return found
+                kept.append((path, places))
+        return kept
 
     def _separate_all(self, songs: list[tuple[Path, dict[str, Path]]]) -> None:
         if self._args.cluster:

@@ -7,10 +7,10 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import mdx.cluster.there as there
 from mdx.audio.drafts import abandoned, claim
@@ -77,12 +77,11 @@ class Dispatcher:
         `out`; Cancelled where that is asked for.
         """
         folder = request.out / f"{DRAFT}{secrets.token_hex(8)}"
-        lock = _claim(folder)
-        try:
-            yield self._try(request, folder, cancelled)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.close()
+        with _claim(folder):
+            try:
+                yield self._try(request, folder, cancelled)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _try(self, request: Request, folder: Path, cancelled: Callable[[], bool]) -> Response:
         failed: dict[str, str] = {}
@@ -226,7 +225,7 @@ def move_all(places: Mapping[Path, Path]) -> None:
         ) from error
 
 
-def _claim(folder: Path) -> BinaryIO:
+def _claim(folder: Path) -> AbstractContextManager[object]:
     try:
         folder.mkdir(parents=True)
         return claim(folder / LOCK)

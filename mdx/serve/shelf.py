@@ -74,24 +74,35 @@ class Shelf:
         write_atomically(self.job_folder(job) / JOB, json.dumps(job.as_json(), indent=1))
 
     def load(self) -> list[Job]:
-        """All jobs of an earlier server, the oldest first; other files are removed."""
-        jobs = []
-        for folder in sorted((self.root / "jobs").iterdir()):
+        """All jobs of an earlier server, the oldest first.
+
+        Damaged jobs and songs of no job are removed; what no server made stays.
+        """
+        jobs, unreadable = [], False
+        for folder in self._own("jobs"):
             try:
-                job = Job.of_json(json.loads((folder / JOB).read_text(encoding="utf-8")))
-                if job.id != folder.name:
-                    raise ConfigError(folder, got=job.id, expected=folder.name)
+                job = _read(folder)
                 for left in folder.glob(f"{MIX}*"):
                     _remove(left)
                 jobs.append(job)
-            except (OSError, ValueError, MdxError) as error:
+            except (FileNotFoundError, ValueError, MdxError) as error:
                 log.warning("%s: %s; it is removed", folder.name, error)
                 _remove(folder)
+            except OSError as error:  # which may be gone the next time
+                log.warning("%s: %s; it is left as it is", folder.name, error)
+                unreadable = True
         known = {job.song for job in jobs}
-        for folder in (self.root / "songs").iterdir():
-            if folder.name not in known:
+        for folder in self._own("songs"):
+            if folder.name not in known and not unreadable:
                 _remove(folder)
         return sorted(jobs, key=lambda job: job.created)
+
+    def _own(self, name: str) -> list[Path]:
+        # The folders that a server made; whoever chose the root may keep other things there.
+        found = (self.root / name).iterdir()
+        return sorted(
+            path for path in found if IDENTIFIER.fullmatch(path.name) and not path.is_symlink()
+        )
 
     def drop_results(self, job: Job) -> None:
         """Remove the results of a job, but not the job itself."""
@@ -107,6 +118,13 @@ class Shelf:
     def free(self) -> int:
         """The free bytes on the disk."""
         return shutil.disk_usage(self.root).free
+
+
+def _read(folder: Path) -> Job:
+    job = Job.of_json(json.loads((folder / JOB).read_text(encoding="utf-8")))
+    if job.id != folder.name:
+        raise ConfigError(folder, got=job.id, expected=folder.name)
+    return job
 
 
 def _checked(identifier: str) -> str:

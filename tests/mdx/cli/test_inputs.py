@@ -125,6 +125,8 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
         ("{song:d}/{stem}", "'d'"),
         ("{song!x}/{stem}", "conversion"),
         ("{song:{artist}}/{stem}", "{artist}"),
+        ("{song}/{stem}/", "a file's name at its end, without .wav"),
+        ("{song}/{stem}.wav", "a file's name at its end, without .wav"),
         ("{folder}../{stem}", "below --out"),  # of a song without a folder
     ],
 )

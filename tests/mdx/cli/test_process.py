@@ -76,3 +76,17 @@ def test_a_list_of_songs_as_one_word_is_no_file_name(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         main(["a song\n" * 1000])
     assert "invalid choice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-"])
+def test_closed_streams_cost_no_song(tiny_system: Path, tmp_path: Path, closed: str) -> None:
+    song, out = write_song(tmp_path / "song.wav"), tmp_path / "out"
+    command = [sys.executable, "-m", "mdx", "separate", "--float32", str(song), "-o", str(out),
+               "--system", str(tiny_system)]  # fmt: skip
+    ended = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *command], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == ("" if closed == "1>&-" else f"{out / 'song'}\n")
+    assert len(list((out / "song").iterdir())) == 4

@@ -82,7 +82,8 @@ def test_only_drafts_of_dead_clients_are_removed(tmp_path: Path) -> None:
         (tmp_path / f".cluster-{name}").mkdir()
         (tmp_path / f".cluster-{name}" / "stem.wav").touch()
     with claim(tmp_path / ".cluster-at work" / LOCK):
-        claim(tmp_path / ".cluster-gone" / LOCK).close()
+        with claim(tmp_path / ".cluster-gone" / LOCK):
+            pass
         remove_drafts(tmp_path)
         assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == [
             ".cluster-at work"

@@ -1,6 +1,7 @@
 """The folder of a server: restoring its jobs, and ignoring damaged files."""
 
 import contextlib
+import errno
 import json
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def test_damaged_jobs_are_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixtu
             json.dumps(moved.as_json() | {"song": "../../.."})
         )
         shelf.job_folder(renamed).rename(tmp_path / "folder" / "jobs" / ("f" * 16))
-        (tmp_path / "folder" / "songs" / "stray").mkdir()
+        (tmp_path / "folder" / "songs" / ("e" * 16)).mkdir()  # of no job
         (shelf.job_folder(late) / "mix-left").mkdir()
         assert shelf.load() == [early, late]  # by their time
         assert caplog.text.count("it is removed") == 3
@@ -43,11 +44,39 @@ def test_nothing_is_removed_beyond_a_link(tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("x")
     with contextlib.closing(Shelf(tmp_path / "folder")) as shelf:
-        (tmp_path / "folder" / "songs" / "link").symlink_to(tmp_path / "precious")
-        (tmp_path / "folder" / "jobs" / "link").symlink_to(tmp_path / "precious")
+        links = [tmp_path / "folder" / name / ("a" * 16) for name in ("songs", "jobs")]
+        for link in links:
+            link.symlink_to(tmp_path / "precious")
         assert shelf.load() == []
     assert (tmp_path / "precious" / "file").read_text() == "x"
-    assert not (tmp_path / "folder" / "songs" / "link").is_symlink()
+    assert all(link.is_symlink() for link in links)
+
+
+@pytest.mark.parametrize("name", ["songs", "jobs"])
+def test_what_no_server_made_stays(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    (folder / "an album").mkdir(parents=True)
+    (folder / "an album" / "1.flac").write_text("x")
+    (folder / "a song.flac").write_text("x")
+    with contextlib.closing(Shelf(tmp_path)) as shelf:
+        job = put(shelf, 1)
+        assert shelf.load() == [job]
+    assert (folder / "an album" / "1.flac").exists() and (folder / "a song.flac").exists()
+
+
+def test_a_job_that_cannot_be_read_now_is_kept_with_its_song(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(path: Path, **_: object) -> str:
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    with contextlib.closing(Shelf(tmp_path)) as shelf:
+        job = put(shelf, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "read_text", fail)
+            assert shelf.load() == []
+        assert "Too many open files" in caplog.text and "left as it is" in caplog.text
+        assert shelf.load() == [job] and shelf.upload(job).exists()
 
 
 def test_a_folder_has_one_server(tmp_path: Path) -> None:
