@@ -1,18 +1,28 @@
 """One run over a test set: all songs of all entries, in parallel, each done exactly once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.fingerprints import scoring_code, separation_code
 from evaluator.given_stems import GivenStems
-from evaluator.jobs import BaselineJob, Job, Options, Record, StemsJob, SystemJob, do_song
+from evaluator.jobs import (
+    BaselineJob,
+    Job,
+    Options,
+    Record,
+    StemsJob,
+    SystemJob,
+    do_song,
+    earlier_record,
+)
 from evaluator.replay import inherited_settings
 from evaluator.scores import BASELINE
 from evaluator.stop import Stop
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
+from mdx.errors import OutputError
 from mdx.machine import available_cpus
 
 
@@ -46,6 +56,23 @@ def make_jobs(
             files = stems.files.get(song.name, {})
             jobs.append(StemsJob(stems.name, song, out, options, scoring, files))
     return jobs
+
+
+def remove_outdated_scores(jobs: Iterable[Job]) -> None:
+    """Remove framewise scores that a run does not build on, so that an aggregate has only its own.
+
+    A run that resumes builds on those of earlier runs, also of songs that are not in this one.
+    Raises OutputError.
+    """
+    for job in jobs:
+        folder = job.frames.parent
+        others = [] if job.options.resume else [*folder.glob("*.json")]
+        outdated = [] if earlier_record(job).get("scores") else [job.frames]
+        try:
+            for path in (*others, *outdated):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(folder, got=error.strerror, expected="a writable folder") from error
 
 
 def run_jobs(

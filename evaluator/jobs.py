@@ -5,7 +5,7 @@ or on a machine that sees the same files. Its record is kept in `records/<entry>
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from evaluator.scores import score_files, score_scaled_mixture
 from evaluator.stop import Stop
 from evaluator.systems import System
 from evaluator.test_sets import Song
-from mdx.errors import AudioError, OutputError
+from mdx.errors import AudioError
 from mdx.limit.challenge import ROUND_1
 from mdx.limit.policy import Limit, find_limit
 from mdx.systems.spec import SOURCES
@@ -223,23 +223,6 @@ def keep_record(
     record = {"version": VERSION, "separation": separation, "scores": scores, "error": error}
     write_json(_path(job), record)
     return record
-
-
-def remove_outdated_scores(jobs: Iterable[Job]) -> None:
-    """Remove framewise scores that a run does not build on, so that an aggregate has only its own.
-
-    A run that resumes builds on those of earlier runs, also of songs that are not in this one.
-    Raises OutputError.
-    """
-    for job in jobs:
-        folder = job.frames.parent
-        others = [] if job.options.resume else [*folder.glob("*.json")]
-        outdated = [] if earlier_record(job).get("scores") else [job.frames]
-        try:
-            for path in (*others, *outdated):
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(folder, got=error.strerror, expected="a writable folder") from error
 
 
 def earlier_record(job: Job) -> Record:

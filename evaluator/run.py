@@ -19,9 +19,9 @@ from evaluator.audit import LIMITS, Audit, Case, make_cases, parse_numbers, run_
 from evaluator.children import Children
 from evaluator.cluster import ClusterExecutor, longest_first, open_cluster
 from evaluator.curves import Curves, read_curves
-from evaluator.evaluation import Outcome, make_jobs, run_jobs
+from evaluator.evaluation import Outcome, make_jobs, remove_outdated_scores, run_jobs
 from evaluator.given_stems import GivenStems, find_given_stems
-from evaluator.jobs import Options, remove_outdated_scores
+from evaluator.jobs import Options
 from evaluator.json_files import write_json
 from evaluator.options import get_parser
 from evaluator.page import write_page

@@ -92,7 +92,8 @@ def check_host(host: str, *, loopback: bool) -> None:
         name = ""
     if is_loopback(name) or (not loopback and (_is_address(name) or name in _own_names())):
         return
-    raise Refused(421, f"got the Host '{host}', expected {', '.join(LOOPBACK)}")
+    own = () if loopback else (*sorted(_own_names()), "an address of this machine")
+    raise Refused(421, f"got the Host '{host}', expected {', '.join((*LOOPBACK, *own))}")
 
 
 def is_loopback(host: str) -> bool:

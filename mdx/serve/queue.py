@@ -18,7 +18,7 @@ from mdx.serve.shelf import Shelf
 from mdx.serve.uploads import Bounds, receive
 
 log = logging.getLogger(__name__)
-MOST_UPLOADS = 4  # at a time
+MOST_UPLOADS = 4  # at a time; others wait, with nothing read of them
 TIDY_EVERY = 60.0  # seconds
 
 
@@ -32,7 +32,8 @@ class Queue:
         self.jobs: dict[str, Job] = {}
         self._news = asyncio.Event()
         self._cancels: dict[str, asyncio.Event] = {}  # of jobs in progress
-        self._uploads: set[str] = set()  # ids of jobs whose upload is in progress
+        self._uploads: set[str] = set()  # ids of jobs whose upload is in progress, or waits
+        self._slots = asyncio.Semaphore(MOST_UPLOADS)
         self._latest_upload = 0.0  # when it ended
         for job in shelf.load():
             self.jobs[job.id] = job
@@ -47,10 +48,8 @@ class Queue:
     def reserve(self, name: str, size: int, wish: Wish) -> Job:
         """Enter a song before its upload; raises Refused if there is no room for it."""
         if not 0 < size <= self.settings.most_upload:
-            most = self.settings.most_upload / 1e6
-            raise Refused(
-                413, f"{plain_name(name)}: got {size} bytes, expected 1 byte to {most:.0f} MB"
-            )
+            expected = f"1 byte to {self.settings.most_upload / 1e6:.0f} MB"
+            raise Refused(413, f"{plain_name(name)}: got {size} bytes, expected {expected}")
         self._check_room()
         self._bounds(size).check_disk(size)
         job = Job(_new_id(), _new_id(), plain_name(name), size, wish, created=time.time())
@@ -61,14 +60,14 @@ class Queue:
         """Receive a song and queue it; if that is refused, the job fails. Raises Refused."""
         if job.state != "uploading" or job.id in self._uploads:
             raise Refused(409, f"{job.id}: got a second upload, expected one")
-        if len(self._uploads) >= MOST_UPLOADS:
-            raise Refused(503, f"uploads: got one more than {MOST_UPLOADS} at a time; wait")
         self._uploads.add(job.id)
         try:
-            await receive(
-                body, self.shelf.upload(job), self._bounds(job.bytes),
-                lambda received: self._show(job.id, received=received),
-            )  # fmt: skip
+            async with self._slots:
+                self._require_uploading(job)
+                await receive(
+                    body, self.shelf.upload(job), self._bounds(job.bytes),
+                    lambda received: self._show(job.id, received=received),
+                )  # fmt: skip
         except Refused as refusal:
             self._fail_upload(job.id, str(refusal))
             raise
@@ -80,9 +79,12 @@ class Queue:
         finally:
             self._uploads.discard(job.id)
             self._latest_upload = time.time()
+        self._require_uploading(job)
+        return self._put(self.jobs[job.id], state="queued", received=job.bytes)
+
+    def _require_uploading(self, job: Job) -> None:
         if job.id not in self.jobs or self.jobs[job.id].state != "uploading":
             raise Refused(410, f"{job.id}: it was cancelled meanwhile")
-        return self._put(self.jobs[job.id], state="queued", received=job.bytes)
 
     def again(self, job: Job, wish: Wish) -> Job:
         """Queue another separation of an existing song; raises Refused."""
@@ -235,15 +237,12 @@ class Queue:
             self.hub.publish(job_id)
 
     def _check_room(self) -> None:
-        if len(self.jobs) >= self.settings.most_songs:
-            most = self.settings.most_songs
+        if len(self.jobs) >= (most := self.settings.most_songs):
             raise Refused(503, f"queue: got one song more than {most}; remove some, or wait")
 
     def _bounds(self, size: int) -> Bounds:
-        settings = self.settings
-        return Bounds(
-            size=size, reserve=settings.reserve, free=self.shelf.free, patience=settings.patience
-        )
+        of = self.settings
+        return Bounds(size=size, reserve=of.reserve, free=self.shelf.free, patience=of.patience)
 
 
 def _new_id() -> str:

@@ -10,15 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.evaluation import make_jobs, run_jobs
-from evaluator.jobs import (
-    Job,
-    Options,
-    Record,
-    SystemJob,
-    do_song,
-    remove_outdated_scores,
-)
+from evaluator.evaluation import make_jobs, remove_outdated_scores, run_jobs
+from evaluator.jobs import Job, Options, Record, SystemJob, do_song
 from evaluator.stop import Stop
 from evaluator.systems import read_systems
 from evaluator.test_sets import find_test_set

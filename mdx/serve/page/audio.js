@@ -54,7 +54,7 @@ export class WebAudio {
 
   pause() {
     if (!this.playing) return;
-    this.frame = this.#now();
+    this.frame = Math.round(this.#now()); // pieces begin and end on whole samples
     this.playing = false;
     this.#stop();
     this.context.suspend();
@@ -83,6 +83,7 @@ export class WebAudio {
   }
 
   async #start(from) {
+    if (from >= this.frames) return this.#end();
     const run = ++this.#run;
     this.waiting = true;
     try {

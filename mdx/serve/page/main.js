@@ -19,6 +19,9 @@ setUpDrop(find("drop"), (songs) => {
   complain("");
   uploads.add(songs, wish());
 });
+window.addEventListener("beforeunload", (event) => {
+  if (uploads.unsent) event.preventDefault(); // the browser asks
+});
 setUpKeyboard(() => open?.player);
 find("clear").addEventListener("click", () => ask("DELETE", "/api/jobs").catch((error) => complain(error.message)));
 

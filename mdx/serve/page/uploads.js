@@ -14,6 +14,11 @@ export class Uploads {
     this.complain = complain;
   }
 
+  // Whether files wait here, which closing or reloading the page would lose.
+  get unsent() {
+    return this.#active + this.#waiting.length + this.#truths.size > 0;
+  }
+
   async add(songs, wish) {
     for (const song of songs) {
       const { file, name, truth } = song;

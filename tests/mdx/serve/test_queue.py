@@ -22,7 +22,7 @@ from mdx.serve.jobs import Job, Wish
 from mdx.serve.menu import Menu
 from mdx.serve.originals import Original, write_original
 from mdx.serve.peaks import peaks_path
-from mdx.serve.queue import Queue
+from mdx.serve.queue import MOST_UPLOADS, Queue
 from mdx.serve.refusals import Refused
 from mdx.serve.settings import Settings
 from mdx.serve.shelf import Shelf
@@ -98,6 +98,36 @@ def test_songs_that_wait_for_their_turn_do_not_expire(tiny_system: Path, shelf: 
         assert queue.jobs[second.id].state == "uploading"
         queue.tidy_once(time.time() + HOUR / 2)
         assert "it never came" in queue.jobs[second.id].error
+
+    asyncio.run(scene())
+
+
+def test_uploads_beyond_the_most_wait_for_theirs(tiny_system: Path, shelf: Shelf) -> None:
+    begun: list[str] = []
+
+    async def scene() -> None:
+        queue, go_on = make_queue(tiny_system, shelf), asyncio.Event()
+
+        async def body(name: str) -> AsyncIterator[bytes]:
+            begun.append(name)
+            await go_on.wait()
+            yield b"song"
+
+        jobs = [
+            queue.reserve(f"{number}.wav", 4, Wish("tiny")) for number in range(MOST_UPLOADS + 3)
+        ]
+        sent = [asyncio.create_task(queue.receive(job, body(job.name))) for job in jobs]
+        while len(begun) < MOST_UPLOADS:
+            await asyncio.sleep(0)
+        queue.tidy_once(time.time() + HOUR / 2)
+        assert all(queue.jobs[job.id].state == "uploading" for job in jobs)
+        queue.cancel(jobs[-1])
+        assert len(begun) == MOST_UPLOADS
+        go_on.set()
+        *done, cancelled = await asyncio.gather(*sent, return_exceptions=True)
+        assert [job.state for job in done if isinstance(job, Job)] == ["queued"] * (len(jobs) - 1)
+        assert isinstance(cancelled, Refused) and cancelled.status == 410
+        assert sorted(begun) == [job.name for job in jobs[:-1]]
 
     asyncio.run(scene())
 
