@@ -1,12 +1,15 @@
 """Options that print something about `mdx` and exit; what they need is slow to import."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mdx.cli.process import say
 from mdx.errors import ConfigError
 
 DISTRIBUTION = "kuielab-mdx-net"
+# Metavariables of options that are paths.
+PATHS = {"FILE": "file", "SYSTEM": "file", "FOLDER": "folder", "DIR": "folder"}
 
 
 class PrintVersion(argparse.Action):
@@ -39,8 +42,19 @@ class PrintCompletion(argparse.Action):
         if shell not in shells:
             expected = f"one of {', '.join(shells)}"
             raise ConfigError("--print-completion", got=repr(shell), expected=expected)
-        print(shtab.complete(parser, shell=shell))
+        _complete_paths(parser, {"file": shtab.FILE, "folder": shtab.DIRECTORY})
+        say(shtab.complete(parser, shell=shell))
         parser.exit()
+
+
+def _complete_paths(parser: argparse.ArgumentParser, ways: Mapping[str, Any]) -> None:
+    # Without being told, the scripts complete options only.
+    for action in parser._actions:  # as shtab itself does, which has no other way in
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                _complete_paths(command, ways)
+        elif (kind := PATHS.get(str(action.metavar))) and action.choices is None:
+            action.complete = ways[kind]  # type: ignore[attr-defined]
 
 
 def version() -> str:

@@ -162,7 +162,7 @@ def write(
     except ConfigError as error:
         raise error.within(network) from error
     write_system(system, path, content, overwrite=overwrite)
-    print(f"system      {path}: python predict.py SONG --system {path}")
+    print(f"system      {path}: mdx separate SONG --system {path}")
 
 
 def get_parser(prog: str) -> argparse.ArgumentParser:

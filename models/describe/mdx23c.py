@@ -186,4 +186,4 @@ def _write(
             target.unlink()
         raise
     print(f"graph       {target}: {error:.1e} of the peak between onnxruntime and torch")
-    print(f"system      {path}: python predict.py SONG --system {path}")
+    print(f"system      {path}: mdx separate SONG --system {path}")

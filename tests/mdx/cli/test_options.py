@@ -204,6 +204,9 @@ def test_shells_complete_options(shell: str, capsys: pytest.CaptureFixture[str])
         main(["--print-completion", shell])
     script = capsys.readouterr().out
     assert stop.value.code == 0 and "two-stems" in script and "evaluate" in script
+    files = {"bash": "separate_pos_0_COMPGEN=_shtab_compgen_files", "zsh": "standard input:_files"}
+    folders = {"bash": "__out_COMPGEN=_shtab_compgen_dirs", "zsh": "separated)]:FOLDER:_files -/"}
+    assert files[shell] in script and folders[shell] in script
 
 
 def test_a_shell_without_completion_is_one_line(
