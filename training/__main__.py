@@ -144,7 +144,9 @@ def _train_separator(args: argparse.Namespace, command: str) -> None:
     log.info("%s: %d songs, %d for validation", args.source, len(training), len(validation))
     torch.set_num_threads(args.threads)
     run = args.runs / _folder(args) / args.source
-    mine = last_checkpoint(run).exists()  # without --resume, fit refuses to begin anew there
+    # Without --resume, fit refuses to begin anew where there is a checkpoint. A run that was killed
+    # before its first may have left weights.
+    mine = last_checkpoint(run).exists() or (args.resume and run.is_dir())
     best = fit(
         config, args.source, training, validation, out=run, weights=args.weights,
         name=_name(args, f"{args.source}.onnx", mine=mine), seed=args.seed,

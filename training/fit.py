@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from mdx.errors import AudioError, ConfigError
@@ -78,6 +79,7 @@ def fit(
             )
         loader = _make_loader(config, hardware, trainer, resident or draw)
         module = _make_module(config, draw(count=SCALE_FROM), spec, checkpoint, start, seed)
+        _warn_of_batch_norm(module, hardware)
         try:
             trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
         except RuntimeError as error:
@@ -174,6 +176,15 @@ def _trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def _warn_of_batch_norm(module: SeparatorModule, hardware: Hardware) -> None:
+    normalised = any(isinstance(layer, _BatchNorm) for layer in module.modules())
+    if normalised and hardware.processes > 1 and hardware.kind == "cpu":
+        log.warning(
+            "on CPUs, batch norm sees only a process's own share of a batch: results differ from "
+            "those of one process"
+        )
 
 
 def _spectrum_scale(examples: Examples, spec: StftSpec) -> float:

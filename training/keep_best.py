@@ -19,6 +19,7 @@ from training.songs import Song
 from training.validation import TorchNetwork, score_song
 
 log = logging.getLogger(__name__)
+BEST = "best.ckpt"
 
 Export = Callable[[SeparatorModule, float], None]  # (module, score in dB)
 
@@ -47,17 +48,24 @@ class KeepBest(Callback):
         self._run = run
         self._curve = curve
         self._warm = warm
+        self._names = [song.name for song in songs]
+        self._scored = self._names  # the songs on which `best` was measured
         self.best = -math.inf  # dB
         self._waited = 0  # validations since the best
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop a resumed run that is already finished; score a warm one before its first step."""
+        """Score a warm run before its first step, or what is kept on songs that have changed."""
         assert isinstance(pl_module, SeparatorModule)
         if self._warm and trainer.global_step == 0:
             self.best = _mean(self._validate(trainer, pl_module, pl_module.finished()))
             log.info("%s begins at SDR %.3f dB", self._source, self.best)
-        self._stop_in_time(trainer)
+        elif self._scored != self._names:
+            kept = self._kept(pl_module).finished()
+            self.best, self._waited = _mean(self._validate(trainer, pl_module, kept)), 0
+            told = "%s: other songs for validation; on them the best has SDR %.3f dB"
+            log.info(told, self._source, self.best)
+        self._stop_in_time(trainer)  # a resumed run may be finished
 
     @override
     def on_train_batch_end(
@@ -83,12 +91,13 @@ class KeepBest(Callback):
     @override
     def state_dict(self) -> dict[str, Any]:
         """The state that a resumed run needs."""
-        return {"best": self.best, "waited": self._waited}
+        return {"best": self.best, "waited": self._waited, "songs": self._names}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state of a checkpoint."""
         self.best, self._waited = state_dict["best"], state_dict["waited"]
+        self._scored = state_dict.get("songs", self._names)  # older checkpoints have none
 
     def _validate_and_keep(self, trainer: Trainer, module: SeparatorModule) -> None:
         network = module.finished()
@@ -111,13 +120,23 @@ class KeepBest(Callback):
         if better:
             if trainer.is_global_zero:
                 self._export(module, score)
-            trainer.save_checkpoint(self._folder / "best.ckpt")
+            trainer.save_checkpoint(self._folder / BEST)
         trainer.save_checkpoint(last_checkpoint(self._folder))
         self._stop_in_time(trainer)
 
     def _stop_in_time(self, trainer: Trainer) -> None:
         if self._patience and self._waited >= self._patience:
             trainer.should_stop = True
+
+    def _kept(self, module: SeparatorModule) -> SeparatorModule:
+        # The best network; that of the checkpoint where none was better than a warm start.
+        path = self._folder / BEST
+        if not path.exists():
+            return module
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        kept = SeparatorModule(module.config, scale=1.0)
+        kept.load_state_dict(checkpoint["state_dict"])
+        return kept.to(module.device)
 
     def _validate(
         self, trainer: Trainer, module: SeparatorModule, net: nn.Module

@@ -120,7 +120,8 @@ def _solve(by_song: Sequence[Sequence[Moments]], ridge: float) -> Mixer:
 
 
 def _descend(parts: Sequence[Moments], config: MixerConfig, seed: int) -> Mixer:
-    # Source: the released training, RMSProp on the mean squared error of one chunk after another.
+    # RMSProp on the mean squared error of one part after another, as in the released training; what
+    # differs is in docs/sources.md.
     mixer = Mixer()
     weight = mixer.linear.weight
     optimizer = torch.optim.RMSprop([weight], lr=config.learning_rate)

@@ -37,8 +37,9 @@ class Report(Callback):
         self._losses.append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
         step = trainer.global_step
         if step % EVERY == 0 and ends_step(trainer, batch_idx):
-            loss = float(torch.stack(self._losses).mean())
+            mine = torch.stack(self._losses).mean()
             self._losses.clear()
+            loss = float(trainer.strategy.reduce(mine, reduce_op="mean"))  # over all processes
             if trainer.is_global_zero:
                 steps = trainer.max_steps
                 log.info("%s step %d of %d: loss %.5f", self._source, step, steps, loss)

@@ -12,10 +12,11 @@ from evaluator.leaderboards import make_tables
 from evaluator.paper import check_paper, outside
 from evaluator.published import PATH, Published, read_published
 from evaluator.scores import COLUMNS, METRICS
-from evaluator.systems import read_systems
+from evaluator.systems import System, read_systems
 from evaluator.tables import board_table, paper_tables, relation_lines, verdict_line
 from evaluator.test_sets import TestSet
 from mdx.errors import ConfigError
+from mdx.systems.find import find_system
 from mdx.systems.spec import MUSDB18_TEST, MUSDB18_TRAIN, SOURCES
 from tests.evaluator.entries import MUSDB18, SONGS, make_entry, make_system
 
@@ -213,6 +214,15 @@ def test_a_system_trained_on_the_test_set_is_marked_there_only(
     entry = make_entry("ours", PAPER) | {"marks": trained.marks(MUSDB18), "leaderboard": "B"}
     table = make_tables(MUSDB18, [entry], published)[0]
     assert "ours (leaderboard B, trained on test)" in board_table(table)
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [("leaderboard_a", False), ("leaderboard_b", True), ("tfc_tdf_v3", True), ("mdx_net", False)],
+)
+def test_published_systems_that_saw_the_test_songs_are_marked(name: str, seen: bool) -> None:
+    system = System(name, find_system(name)[0], "float32", {}, {})
+    assert ("trained on test" in system.marks(MUSDB18)) == seen
 
 
 @pytest.mark.parametrize(("external", "board", "agree"), [

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.miniature import write_songs
+from tests.training.miniature import CONFIG, write_songs
+from training import fit
+from training.hardware import Hardware
+from training.module import SeparatorModule
 
 ROOT = Path(__file__).resolve().parents[2]
 # BatchNorm would see half of the batch in each process, since CPUs have no synchronous one.
@@ -16,7 +19,7 @@ SCRIPT = """
 import os, sys
 from dataclasses import replace
 from pathlib import Path
-import pytest, torch
+import pytest, torch, training.report
 from torch import nn
 from tests.training.miniature import CONFIG, skip_export
 from training.config import SeparatorConfig
@@ -45,6 +48,7 @@ def optimizer_step(self, *args, **kwargs):
     gradients.append([weight.grad.clone() for weight in self.network.parameters()])
     weights.append([weight.detach().clone() for weight in self.network.parameters()])
 SeparatorModule.optimizer_step = optimizer_step
+training.report.EVERY = 2
 songs = find_songs(root / "songs")
 score = fit(
     replace(CONFIG, steps=2, accumulate=2), "drums", songs[:3], songs[3:], seed=1,
@@ -83,3 +87,17 @@ def test_two_processes_share_the_validation(folder: Path) -> None:
         torch.load(folder / f"{name}.pt", weights_only=True)[0] for name in ("1 0", "2 0", "2 1")
     )
     assert first == second == pytest.approx(alone, abs=0.02)
+
+
+def test_the_loss_is_that_of_all_processes(folder: Path) -> None:
+    curves = [(folder / f"run {devices}" / "curve.csv").read_text() for devices in (1, 2)]
+    losses = [[row.split(",") for row in curve.splitlines() if ",loss," in row] for curve in curves]
+    ((_, _, alone),), ((_, _, together),) = losses
+    assert float(together) == pytest.approx(float(alone), rel=1e-3)
+
+
+def test_processes_on_cpus_warn_of_batch_norm(caplog: pytest.LogCaptureFixture) -> None:
+    module = SeparatorModule(CONFIG, scale=1.0)
+    for devices, told in ((1, 0), (2, 1)):
+        fit._warn_of_batch_norm(module, Hardware("cpu", devices))
+        assert caplog.text.count("batch norm sees only") == told

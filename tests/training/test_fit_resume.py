@@ -105,6 +105,27 @@ def test_a_run_may_become_longer(
     torch.testing.assert_close(one["state_dict"], another["state_dict"], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("more", [False, True])
+def test_the_best_network_is_measured_anew_on_other_songs_for_validation(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, more: bool
+) -> None:
+    exported = skip_export(monkeypatch)
+    run(root)
+    state = load(root / "run" / "last.ckpt")
+    state["callbacks"]["KeepBest"]["best"] = 50.0  # as on songs that are easy
+    torch.save(state, root / "run" / "last.ckpt")
+    if more:
+        (root / "songs" / "song 2").rename(root / "songs" / "song 9")
+    exported.clear()
+    caplog.set_level("INFO")
+    best = run(root, replace(CONFIG, steps=8), resume=True)
+    told = [line for line in caplog.messages if "other songs for validation" in line]
+    assert len(told) == more
+    assert best < 1 if more else best == 50
+    if more:
+        assert bool(exported) == (best > float(told[0].split()[-2]))
+
+
 def test_a_run_is_not_begun_on_top_of_another(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     skip_export(monkeypatch)
     run(root, replace(CONFIG, steps=1))

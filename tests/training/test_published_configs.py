@@ -25,7 +25,8 @@ def test_the_paper_s_separators() -> None:
     # Kim et al. 2021, table of configurations: n_fft of each source.
     n_fft = {"vocals": 6144, "drums": 4096, "bass": 16384, "other": 8192}
     assert {source: config.n_fft for source, config in paper.items()} == n_fft
-    # Section 3: RMSProp at 1e-4, vocals at 2e-4. Epochs of the README of branch Leaderboard_A.
+    # Section 3: RMSProp; rates of the released configurations, epochs of the README of branch
+    # Leaderboard_A.
     rates = {"vocals": 2e-4, "drums": 1e-4, "bass": 1e-4, "other": 1e-4}
     epochs = {"vocals": 2360, "drums": 600, "bass": 1720, "other": 1720}
     for source, config in paper.items():

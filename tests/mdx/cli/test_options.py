@@ -158,7 +158,7 @@ def test_the_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     told = {line.split()[0]: line for line in rows}
     four = "bass, drums, other, vocals  "
     assert four in told["demo"] and "  yes " in told["demo"] and " 5." in told["demo"]
-    assert f"{four}fetch    111+  MUSDB18-HQ train; songs of ..." in told["leaderboard_b"]
+    assert f"{four}fetch    111+  MUSDB18-HQ train; MUSDB18-HQ test; ..." in told["leaderboard_b"]
     assert "vocals, accompaniment       by hand        MUSDB18 train" in told["tfc_tdf_v1"]
     assert told["mmdensenet"].endswith(f"{four}none") and "unknown" not in "".join(rows)
     assert [line for line in rows if " * " in line] == [told[DEFAULT_SYSTEM]]
