@@ -78,6 +78,26 @@ def test_it_stays_in_sync_after_seeking(pages: Pages) -> None:
     assert console(pages.browser) == []
 
 
+def test_it_reaches_its_end_after_pauses_and_seeks(pages: Pages) -> None:
+    stopped = "return document.querySelector('.play').textContent === 'Play'"
+    seek = "document.querySelector('.player').parentElement.player.seek(arguments[0])"
+    for place in (27.1234, 28.0001, 28.7):  # between two samples when it pauses
+        pages.run(seek, place)
+        pages.press(" ")
+        pages.wait(f"return (() => {{ {POSITION} }})() > {place + 0.05}")
+        pages.press(" ")
+        pages.wait(stopped)
+    pages.press(" ")
+    pages.wait(f"return (() => {{ {POSITION} }})() > 29")
+    pages.press(Keys.ARROW_RIGHT)  # beyond the end
+    pages.wait(stopped)
+    assert pages.run(POSITION) == pytest.approx(30, abs=0.01)
+    told = pages.run("return [...document.querySelectorAll('#connection, [role=alert]')]"
+                     ".map((it) => it.textContent).join('')")  # fmt: skip
+    assert told == ""
+    assert console(pages.browser) == []
+
+
 def test_pieces_join_without_a_gap(pages: Pages) -> None:
     # The player's own code in an offline context, with a ramp as track.
     pieces, worst = pages.run("""
