@@ -9,6 +9,7 @@ from pathlib import Path
 
 try:
     from evaluator.music_demixing import MusicDemixingPredictor
+    from mdx.audio.formats import Encoding
     from mdx.cli.environment import (
         choice_of_environment,
         flag_of_environment,
@@ -91,9 +92,9 @@ class Submission(MusicDemixingPredictor):
             "vocals": Path(vocals_file_path),
         }
         stages = Stages()
-        subtype = os.environ.get("MDX_SUBTYPE") or "PCM_16"
+        encoding = Encoding(subtype=os.environ.get("MDX_SUBTYPE") or None)
         self.separator.separate_file(
-            mixture_file_path, stems, subtype=subtype, stages=stages, limit=self.limit
+            mixture_file_path, stems, encoding=encoding, stages=stages, limit=self.limit
         )
         if audit := os.environ.get("MDX_AUDIT_PATH"):
             facts = {

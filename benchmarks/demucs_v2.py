@@ -30,6 +30,7 @@ from benchmarks.memory import write_song
 from evaluator.metrics import global_sdr
 from evaluator.sections import page_with, replace_section
 from evaluator.tables import markdown_table
+from mdx.audio.formats import Encoding
 from mdx.machine import available_cpus, cpu_model, peak_memory
 from mdx.separator import Separator
 from mdx.systems.manifest import int8_name, register_weights
@@ -68,7 +69,7 @@ def run_once(system: Path, song: Path, out: Path, precision: str) -> Run:
     """Separate a song, file to files; to be called in a process of its own."""
     separator = Separator.load(system, precision=precision)
     started = time.perf_counter()
-    separator.separate_file(song, out, subtype="FLOAT")
+    separator.separate_file(song, out, encoding=Encoding(subtype="FLOAT"))
     return Run(time.perf_counter() - started, peak_memory() or 0)
 
 

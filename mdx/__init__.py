@@ -8,7 +8,8 @@ import sys
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as if not installed
 
+from mdx.audio.formats import Encoding  # noqa: E402
 from mdx.errors import MdxError  # noqa: E402
 from mdx.separator import Separator  # noqa: E402
 
-__all__ = ["MdxError", "Separator"]
+__all__ = ["Encoding", "MdxError", "Separator"]

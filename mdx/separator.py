@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mdx.audio.formats import SLOWEST_ENCODER, Encoding
+from mdx.audio.formats import CHALLENGE, SLOWEST_ENCODER, Encoding
 from mdx.audio.places import places_of
 from mdx.audio.read import BLOCK, SongReader, check_sample_rate
 from mdx.audio.remainder import Remainder
@@ -127,25 +127,23 @@ class Separator:
         return {source: stems[index, :, :samples] for index, source in enumerate(self.sources)}
 
     def separate_file(
-        self, path: str | Path, out: str | Path | Mapping[str, Path], *, subtype: str = "PCM_16",
-        encoding: Encoding | None = None, rest: str | None = None, downmix: bool = False,
+        self, path: str | Path, out: str | Path | Mapping[str, Path], *,
+        encoding: Encoding = CHALLENGE, rest: str | None = None, downmix: bool = False,
         stream: int | None = None, progress: Progress | None = None,
         cancel: threading.Event | None = None, stages: Stages | None = None,
         limit: Limit | None = None,
     ) -> dict[str, Path]:  # fmt: skip
         """Separate an audio file into a file a stem, in constant memory; returns their paths.
 
-        `out` is a folder, or a path for each stem; `subtype` of a WAV is PCM_16 (as the challenge
-        does), PCM_24 or FLOAT; `encoding` is for any other file. `rest` names one stem more: what
-        the others leave of the song. All have the song's own sample rate and length. `stream` is
-        one of several audio streams, counted from 1; the path `-` is the standard input. `stages`
-        gets the seconds of each stage. With a `limit`, quality is what fits into it, counted from
-        this call, and `quality.json` beside the stems tells what it was. Raises AudioError,
-        NetworkError, OutputError, ConfigError for another `out` or `subtype`, or Cancelled; then no
-        stem is written.
+        `out` is a folder, or a path for each stem; `encoding` is that of the challenge, WAV of 16
+        bits, by default. `rest` names one stem more: what the others leave of the song. All have
+        the song's own sample rate and length. `stream` is one of several audio streams, counted
+        from 1; the path `-` is the standard input. `stages` gets the seconds of each stage. With a
+        `limit`, quality is what fits into it, counted from this call, and `quality.json` beside the
+        stems tells what it was. Raises AudioError, NetworkError, OutputError, ConfigError for
+        another `out`, or Cancelled; then no stem is written.
         """
         started = time.monotonic()
-        encoding = Encoding(subtype=subtype) if encoding is None else encoding
         stems = (*self.sources, rest) if rest else self.sources
         paths = places_of(out, Path(path), stems, encoding.suffix)
         with (
@@ -153,8 +151,8 @@ class Separator:
             SongReader(file, downmix=downmix, stream=stream, name=path) as song,
         ):
             rate, frames = song.sample_rate, song.count()
-            coding = 0 if encoding.is_draft else frames / rate * len(stems) * SLOWEST_ENCODER
-            deadline = self._deadline(path, limit, frames / rate, started, coding)
+            seconds = 0 if encoding.is_draft else frames / rate * len(stems) * SLOWEST_ENCODER
+            deadline = self._deadline(path, limit, frames / rate, started, seconds)
             monitor = Monitor(path, progress=progress, cancel=cancel, stages=stages)
             normalisations = self._normalise_file(song, monitor)
             remainder = Remainder() if rest else None
@@ -198,7 +196,12 @@ class Separator:
         return measure(mixture, self.ladder.normalise_by)
 
     def _deadline(
-        self, song: object, limit: Limit | None, duration: float, started: float, encoding: float
+        self,
+        song: object,
+        limit: Limit | None,
+        duration: float,
+        started: float,
+        encoding_seconds: float,
     ) -> Deadline | None:
         seconds = limit.seconds(duration) if limit else None
         if seconds is None:
@@ -209,7 +212,7 @@ class Separator:
         return Deadline(
             seconds, levels, self._costs, self.ladder.geometries, started=started, song=song,
             once={part.name for part in self.ladder.parts(levels[0]) if part.network is None},
-            encoding=encoding,
+            encoding=encoding_seconds,
         )  # fmt: skip
 
     def _open(

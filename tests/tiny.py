@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from mdx.audio.formats import Encoding
 from mdx.estimators.stft import StftSpec
 from mdx.systems.spec import SOURCES, Audio
 from models.random_weights import randomise
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 
+FLOAT = Encoding(subtype="FLOAT")
 # All sizes differ, so chunks of two sources never line up by chance.
 TINY = {
     "bass": StftSpec(n_fft=512, hop=64, dim_f=64, dim_t=32),  # step 1472

@@ -91,3 +91,6 @@ class Encoding:
     def is_draft(self) -> bool:
         """Whether that WAV is the final file."""
         return self.format == "wav" and not self.rescale
+
+
+CHALLENGE = Encoding()  # WAV of 16 bits

@@ -16,7 +16,7 @@ import soundfile as sf
 
 from mdx.audio.drafts import claim, draft_of, refuge_of, remove_leftovers
 from mdx.audio.encode import encode
-from mdx.audio.formats import SUBTYPES, Encoding
+from mdx.audio.formats import CHALLENGE, SUBTYPES, Encoding
 from mdx.audio.soundfiles import open_sound
 from mdx.audio.tags import Tags
 from mdx.errors import OutputError
@@ -24,7 +24,6 @@ from mdx.systems.spec import CHANNELS, Audio
 
 log = logging.getLogger(__name__)
 ALMOST_NOTHING = 1 << 20  # bytes that may be left on a full disk
-PLAIN = Encoding()
 WAV_LIMIT = 2**32 - 2**12  # bytes: the most that a plain WAV can state; RF64 can state more
 
 
@@ -38,7 +37,7 @@ class StemWriter:
 
     def __init__(
         self, paths: Mapping[str, Path], *, sample_rate: int, frames: int,
-        encoding: Encoding = PLAIN, tags: Tags | None = None,
+        encoding: Encoding = CHALLENGE, tags: Tags | None = None,
     ) -> None:  # fmt: skip
         """`frames` is the length: it selects plain WAV or RF64, and reserves disk space.
 

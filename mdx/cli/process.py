@@ -63,7 +63,7 @@ def say(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError as error:
-        complain(f"standard output: got {error.strerror}, expected a reader; songs continue")
+        complain(f"standard output: got {error.strerror}, expected a reader; no more is printed")
         # The interpreter would try once more at exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,7 +11,7 @@ from mdx.errors import NetworkError
 from mdx.limit.policy import Limit
 from mdx.separator import Separator
 from mdx.systems.spec import LAST_RESORT, SAMPLE_RATE, SOURCES
-from tests.tiny import noise
+from tests.tiny import FLOAT, noise
 
 FILTER = {"kind": "wiener", "n_fft": 256, "hop": 64, "segment": 33}
 
@@ -58,7 +58,7 @@ def test_a_limit_is_kept_with_it(filtered: Path, tmp_path: Path, seconds: float)
     sf.write(song, mix.T, SAMPLE_RATE, subtype="FLOAT")
     separator = Separator.load(filtered, threads=1, limited=True)
     paths = separator.separate_file(
-        song, tmp_path / "out", subtype="FLOAT", limit=Limit("fixed", seconds)
+        song, tmp_path / "out", encoding=FLOAT, limit=Limit("fixed", seconds)
     )
     whole = Separator.load(filtered, threads=1).separate(mix, SAMPLE_RATE)
     for source in SOURCES:

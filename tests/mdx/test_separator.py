@@ -19,7 +19,7 @@ from mdx.separator import Separator
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, EstimatorSpec, QualityLevel
 from tests.longhand import separate_longhand
 from tests.streams import FunctionNetwork
-from tests.tiny import TINY, noise, tiny_mixer, tiny_network
+from tests.tiny import FLOAT, TINY, noise, tiny_mixer, tiny_network
 
 TOLERANCE = 1e-5  # of the peak: float32 rounding through STFT, some twenty layers and the Mixer
 
@@ -61,7 +61,7 @@ def test_streamed_equals_longhand_around_every_boundary(
 def test_a_file_gives_what_its_array_gives(tiny: Separator, tmp_path: Path) -> None:
     mix = noise(30_001)
     sf.write(tmp_path / "x.wav", mix.T, SAMPLE_RATE, subtype="FLOAT")
-    paths = tiny.separate_file(tmp_path / "x.wav", tmp_path / "out", subtype="FLOAT")
+    paths = tiny.separate_file(tmp_path / "x.wav", tmp_path / "out", encoding=FLOAT)
     stems = tiny.separate(mix, SAMPLE_RATE)
     for source, path in paths.items():
         assert path == tmp_path / "out" / f"{source}.wav"
@@ -122,7 +122,7 @@ def test_mono_becomes_stereo(tiny: Separator, tmp_path: Path) -> None:
     mono = noise(5000)[0]
     expected = tiny.separate(np.stack([mono, mono]), SAMPLE_RATE)
     sf.write(tmp_path / "mono.wav", mono, SAMPLE_RATE, subtype="FLOAT")
-    paths = tiny.separate_file(tmp_path / "mono.wav", tmp_path / "out", subtype="FLOAT")
+    paths = tiny.separate_file(tmp_path / "mono.wav", tmp_path / "out", encoding=FLOAT)
     for source in SOURCES:
         np.testing.assert_array_equal(tiny.separate(mono, SAMPLE_RATE)[source], expected[source])
         np.testing.assert_array_equal(sf.read(paths[source])[0].T, expected[source])

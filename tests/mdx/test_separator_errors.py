@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from mdx.audio.formats import Encoding
 from mdx.errors import AudioError, ConfigError, MdxError, NetworkError, WeightsError
 from mdx.separator import Separator
 from mdx.systems.manifest import register_weights
@@ -36,7 +37,7 @@ def test_samples_that_overflow_are_an_error_not_garbage(tiny: Separator, tmp_pat
 
 def test_misuse_is_refused(tiny: Separator, tiny_system: Path, song: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="PCM_8"):
-        tiny.separate_file(song, tmp_path / "out", subtype="PCM_8")
+        tiny.separate_file(song, tmp_path / "out", encoding=Encoding(subtype="PCM_8"))
     with pytest.raises(ConfigError, match="bass"):
         tiny.separate_file(song, {"bass": tmp_path / "out" / "bass.wav"})
     with pytest.raises(ConfigError, match="a file of its own for each"):

@@ -15,7 +15,7 @@ from mdx.runtimes.openvino import OpenVinoNetwork
 from mdx.separator import Separator
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.mdx.submissions import loaded
-from tests.tiny import edit_system, noise
+from tests.tiny import FLOAT, edit_system, noise
 
 
 def levels(path: Path, **options: Any) -> list[str]:
@@ -72,7 +72,7 @@ def test_a_limit_is_kept_with_demucs(name: str, stocked: Path, tmp_path: Path) -
     sf.write(song, mix.T, SAMPLE_RATE, subtype="FLOAT")
     separator = Separator.load(stocked / f"{name}.yaml", threads=1, limited=True)
     for limit, index in ((Limit("fixed", 3600), 0), (Limit("fixed", 1e-3), -1)):
-        paths = separator.separate_file(song, tmp_path / "out", subtype="FLOAT", limit=limit)
+        paths = separator.separate_file(song, tmp_path / "out", encoding=FLOAT, limit=limit)
         quality = yaml.safe_load((tmp_path / "out" / "quality.json").read_text())
         assert quality["levels"][quality["decisions"][-1]["index"]] == quality["levels"][index]
         if index == 0:

@@ -11,7 +11,7 @@ from benchmarks.memory import peak_memory, write_song
 from mdx.separator import Separator
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from tests.mdx.submissions import TOLERANCE, loaded, of_kind, reference, small
-from tests.tiny import TINY, noise
+from tests.tiny import FLOAT, TINY, noise
 
 
 # Segments are 17,640 samples long; they start every 8,820 samples, or 13,230 in demucs_v2.
@@ -61,7 +61,7 @@ def test_a_file_gives_what_its_array_gives(name: str, shelf: Path, tmp_path: Pat
         sf.write(path, mix.T, rate, subtype="FLOAT")
         separator = loaded(shelf / f"{name}.yaml")
         stems = separator.separate(mix, rate)
-        for source, stem in separator.separate_file(path, tmp_path, subtype="FLOAT").items():
+        for source, stem in separator.separate_file(path, tmp_path, encoding=FLOAT).items():
             found = sf.read(stem, dtype="float32")[0].T
             assert np.abs(found - stems[source]).max() < 1e-6 * np.abs(found).max()
 

@@ -17,7 +17,7 @@ from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import SAMPLE_RATE, Audio
 from predict import Submission, main
 from tests.mdx.uvr_procedure import CROP, SIZE, longhand, network, stems_of, system
-from tests.tiny import noise
+from tests.tiny import FLOAT, noise
 
 TOLERANCE = 1e-5  # of a stem's peak: float32 rounding through STFT, one layer and the sums
 
@@ -82,7 +82,7 @@ def test_both_stems_add_up_to_the_mixture_or_to_its_crop(folder: Path) -> None:
 
 def test_files_have_the_names_of_the_stems(folder: Path, song: Path, tmp_path: Path) -> None:
     path = system(folder, stems=("no_crowd", "crowd"))
-    stems = Separator.load(path, threads=1).separate_file(song, tmp_path / "out", subtype="FLOAT")
+    stems = Separator.load(path, threads=1).separate_file(song, tmp_path / "out", encoding=FLOAT)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"no_crowd.wav", "crowd.wav"}
     mix = sf.read(song, dtype="float32", always_2d=True)[0].T
     for name, expected in zip(("no_crowd", "crowd"), stems_of(mix).values(), strict=True):
@@ -145,7 +145,7 @@ def test_a_limit_that_nothing_fits_into_gives_halves(
 ) -> None:
     separator = Separator.load(system(folder), threads=1, limited=True)
     limit = Limit("fixed", 1e-9)
-    stems = separator.separate_file(song, tmp_path / "out", subtype="FLOAT", limit=limit)
+    stems = separator.separate_file(song, tmp_path / "out", encoding=FLOAT, limit=limit)
     mix = sf.read(song, dtype="float32")[0]
     for name in ("vocals", "instrumental"):
         np.testing.assert_array_equal(sf.read(stems[name], dtype="float32")[0], mix / 2)
@@ -157,7 +157,7 @@ def test_a_limit_that_nothing_fits_into_gives_halves(
 def test_a_limit_with_room_changes_nothing(folder: Path, song: Path, tmp_path: Path) -> None:
     separator = Separator.load(system(folder), threads=1, limited=True)
     paths = [
-        separator.separate_file(song, tmp_path / name, subtype="FLOAT", limit=limit)["vocals"]
+        separator.separate_file(song, tmp_path / name, encoding=FLOAT, limit=limit)["vocals"]
         for name, limit in (("free", None), ("limited", Limit("fixed", 600.0)))
     ]
     free, limited = (sf.read(path, dtype="float32")[0] for path in paths)
