@@ -68,23 +68,17 @@ def convert(checkpoint: Path, folder: Path, name: str, *, source: str | None = N
             checkpoint, got=found, expected=f"{origin} as in {MANIFEST}",
             hint="the file is damaged, or another one: give its network another name by --out",
         )  # fmt: skip
-    if source is not None or _is_of_the_comparison(checkpoint):
+    state = None if source is not None or is_hdf5(checkpoint) else read_checkpoint(checkpoint)
+    if state is None or architecture_of(state) is not None:
         error = convert_checkpoint(checkpoint, target, source=source)
     else:
-        net = network_of(read_checkpoint(checkpoint), checkpoint)
+        net = demucs_of(state, checkpoint)
         log.info("%s: %s channels, %s", checkpoint, net.spec.channels, found)
         error = export_demucs(net, target)
     command = f"{COMMAND} {checkpoint.name} --out {name}"
     command += "" if source is None else f" --source {source}"
     _register(folder, name, origin or found, parent=found.sha256, command=command)
     return error
-
-
-def _is_of_the_comparison(checkpoint: Path) -> bool:
-    # Whether it is a released checkpoint of another system than Demucs-v2.
-    if is_hdf5(checkpoint):
-        return True
-    return architecture_of(read_checkpoint(checkpoint)) is not None
 
 
 def quantise(folder: Path, name: str) -> float:
@@ -103,7 +97,7 @@ def quantise(folder: Path, name: str) -> float:
     return snr
 
 
-def network_of(state: dict[str, Tensor], where: object) -> Demucs:
+def demucs_of(state: dict[str, Tensor], where: object) -> Demucs:
     """The network of a state dict, as wide as its first level; the tensors become its weights.
 
     Raises WeightsError that lists missing and unexpected weights, and those of another shape.

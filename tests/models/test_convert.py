@@ -18,7 +18,7 @@ from mdx.systems.manifest import WeightsEntry, write_entry
 from mdx.systems.spec import MODELS
 from mdx.systems.weights import name_for, read_weights
 from models.checkpoints.read import read_checkpoint
-from models.convert import convert, find_folder, main, network_of
+from models.convert import convert, demucs_of, find_folder, main
 from models.demucs import DemucsSpec, random_demucs
 
 NET = random_demucs(DemucsSpec(channels=2), seed=1)
@@ -192,13 +192,13 @@ def changed(**changes: object) -> State:
 )  # fmt: skip
 def test_missing_and_unexpected_weights_are_listed(state: State, message: str) -> None:
     with pytest.raises(WeightsError, match=message):
-        network_of(state, "demucs.th")
+        demucs_of(state, "demucs.th")
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_the_width_is_read_off_the_weights(channels: int) -> None:
     net = random_demucs(DemucsSpec(channels=channels), seed=0)
-    found = network_of(net.state_dict(), "demucs.th")
+    found = demucs_of(net.state_dict(), "demucs.th")
     assert found.spec == DemucsSpec(channels=channels)
     assert all(torch.equal(a, b) for a, b in zip(found.parameters(), net.parameters(), strict=True))
 
