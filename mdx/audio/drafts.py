@@ -7,14 +7,9 @@ import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import ModuleType
-from typing import BinaryIO
 
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # Windows, where no file can be removed that a process has open
-    fcntl = None
+from mdx import locks
+from mdx.locks import Lock, lock
 
 MOST_FOLDERS = 10_000  # to look into
 LONGEST = 255 - len("..01234567.part.old")  # bytes of a name that leave room for what is added
@@ -40,10 +35,10 @@ def claim(draft: Path) -> AbstractContextManager[object]:
     Raises OSError where it cannot be created.
     """
     file = draft.open("xb")
-    if fcntl is None:
+    if not locks.HAS_LOCKS:
         file.close()  # whoever writes to it has it open
         return nullcontext()
-    _lock(file)
+    lock(file)
     return file
 
 
@@ -80,17 +75,8 @@ def abandoned(path: Path) -> Iterator[bool]:
 
     Nobody knows on a file system without locks, so there it counts as at work.
     """
-    if fcntl is None:
+    if not locks.HAS_LOCKS:
         yield True  # if not, the draft cannot be removed
         return
     with path.open("r+b") as file:  # over NFS only a file that may be written can be locked
-        yield _lock(file)
-
-
-def _lock(file: BinaryIO) -> bool:
-    assert fcntl is not None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        yield lock(file) is Lock.HELD

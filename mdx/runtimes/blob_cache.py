@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from mdx.errors import OutputError
 from mdx.files import user_cache, write_atomically
+from mdx.locks import Lock, lock
 
 DIGESTS = "sha256.json"  # digests of the blobs in the same folder, by name
 LOCK = "lock"
@@ -52,32 +52,15 @@ def compiled_cache(graph: bytes, settings: object = None) -> Iterator[Path | Non
 def _alone(folder: Path) -> Iterator[bool]:
     # Whether this process alone is inside; a process that dies gives up its place.
     try:
-        import fcntl
-    except ImportError:  # Windows, which has no OpenVINO here
-        yield True
-        return
-    try:
         file = (folder / LOCK).open("ab")
     except OSError:
         yield False
         return
-    with file:
-        yield _locked(fcntl, file)
-
-
-def _locked(fcntl: Any, file: BinaryIO) -> bool:
     until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                return False
+    with file:
+        while (found := lock(file)) is Lock.BUSY and time.monotonic() < until:
             time.sleep(POLL)
-        except OSError:  # a file system without locks
-            return False
-        else:
-            return True
+        yield found is Lock.HELD
 
 
 def _folder(key: str) -> Path | None:

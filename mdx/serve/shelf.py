@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 from mdx.errors import ConfigError, MdxError
 from mdx.files import write_atomically
+from mdx.locks import Lock, lock
 from mdx.serve.jobs import IDENTIFIER, Job
 
 log = logging.getLogger(__name__)
@@ -32,11 +32,6 @@ class Shelf:
             for name in ("songs", "jobs"):
                 (root / name).mkdir(exist_ok=True)
             self._lock = _locked(root / "lock")
-        except BlockingIOError as error:
-            raise ConfigError(
-                root, got="a folder that another mdx serve has", expected="one of its own",
-                hint="--folder names another",
-            ) from error  # fmt: skip
         except OSError as error:
             raise ConfigError(root, got=error.strerror, expected="a writable folder") from error
 
@@ -142,14 +137,10 @@ def _remove(folder: Path) -> None:
 
 def _locked(path: Path) -> BinaryIO:
     file = path.open("ab")
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:  # Windows
-        pass
-    except BaseException:
+    if lock(file) is Lock.BUSY:
         file.close()
-        raise
-    os.set_inheritable(file.fileno(), False)
+        raise ConfigError(
+            path.parent, got="a folder that another mdx serve has", expected="one of its own",
+            hint="--folder names another",
+        )  # fmt: skip
     return file

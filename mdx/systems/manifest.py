@@ -12,10 +12,12 @@ import yaml
 
 from mdx.errors import WeightsError
 from mdx.files import write_atomically
+from mdx.locks import lock
 from mdx.systems.mappings import build, read_mapping
 from mdx.systems.spec import require
 
 MANIFEST = "manifest.yaml"
+LOCK = ".manifest.lock"  # beside it, since the manifest itself is replaced
 UNKNOWN = "unknown"  # the sha256 of a released file for which none was published
 
 
@@ -126,17 +128,9 @@ def write_entry(folder: Path, name: str, entry: WeightsEntry) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     # Separators that are trained side by side register their files in one manifest.
-    try:
-        import fcntl
-    except ImportError:  # Windows
+    with (folder / LOCK).open("ab") as file:
+        lock(file, wait=True)
         yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def weights_path(folder: Path, name: str) -> Path:

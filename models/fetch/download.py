@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mdx.errors import DownloadError, WeightsError
+from mdx.locks import HAS_LOCKS, Lock, lock
 from models.fetch.web import Broken, OutOfRange, blocks, open_url
 
 log = logging.getLogger(__name__)
@@ -51,20 +52,12 @@ def alone(part: Path) -> Iterator[None]:
 
     Raises DownloadError if another process has it; OSError if it cannot be written.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows, where an open file could not get its final name either
+    if not HAS_LOCKS:  # there, an open file could not get its final name either
         yield
         return
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise _busy(part) from error
-        except OSError:
-            log.debug("%s: a file system without locks", part)
-        if not _is_still(part, file):
+        if lock(file) is Lock.BUSY or not _is_still(part, file):
             raise _busy(part)
         try:
             yield

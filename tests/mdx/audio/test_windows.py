@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import mdx.audio.drafts
 from mdx.audio.formats import Encoding
 from mdx.audio.write import StemWriter
 from mdx.errors import OutputError
@@ -39,7 +38,7 @@ def _windows(monkeypatch: pytest.MonkeyPatch) -> None:
         if fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
             raise OSError(9, "Bad file descriptor")
 
-    monkeypatch.setattr(mdx.audio.drafts, "fcntl", None)
+    monkeypatch.setattr("mdx.locks.HAS_LOCKS", False)
     for name in ("replace", "unlink"):
         monkeypatch.setattr(os, name, refusing(getattr(os, name)))
     monkeypatch.setattr(os, "fsync", flush)
