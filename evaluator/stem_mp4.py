@@ -10,7 +10,7 @@ import soundfile as sf
 
 from evaluator.json_files import write_json
 from mdx.errors import AudioError, ConfigError, OutputError
-from mdx.files import draft_of
+from mdx.files import replacing
 from mdx.systems.spec import SAMPLE_RATE
 
 SUFFIX = ".stem.mp4"
@@ -33,7 +33,7 @@ def decode_track(archive: Path, folder: Path) -> None:
             return
         if folder.exists():
             shutil.rmtree(folder)
-        with draft_of(folder) as draft:
+        with replacing(folder) as draft:
             draft.mkdir()
             needed, free = EXPANSION * archive.stat().st_size, shutil.disk_usage(draft).free
             if free < needed:

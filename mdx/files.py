@@ -22,8 +22,8 @@ def user_cache() -> Path:
 
 
 @contextmanager
-def draft_of(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """A path for a file or folder that replaces `path` when the block is left.
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Yield a path for a file or folder that replaces `path` when the block is left.
 
     It is in the same folder, which is created if missing. `durable` waits until a file is on disk:
     even a power failure leaves the old or the new one. An exception removes the draft and keeps
@@ -47,12 +47,12 @@ def draft_of(path: Path, *, durable: bool = False) -> Iterator[Path]:
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = False) -> None:
     """Write a file atomically, creating the folders above it; text is UTF-8.
 
-    `durable` as in `draft_of`. Raises OutputError if it cannot be written, for instance because the
-    disk is full; what was there before is kept.
+    `durable` as in `replacing`. Raises OutputError if it cannot be written, for instance because
+    the disk is full; what was there before is kept.
     """
     data = content.encode() if isinstance(content, str) else content
     try:
-        with draft_of(path, durable=durable) as draft:
+        with replacing(path, durable=durable) as draft:
             draft.write_bytes(data)
     except OSError as error:
         raise OutputError(path, got=error.strerror, expected="a writable file") from error

@@ -13,7 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from mdx.errors import NetworkError
-from mdx.files import draft_of
+from mdx.files import replacing
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import open_session
 from mdx.systems.spec import Audio
@@ -44,7 +44,7 @@ def quantise_lstms(path: Path, target: Path, *, samples: int) -> float:
     mix = _noise(path, model, samples)
     expected = _run(path, mix)
     quantise_recurrence(model)
-    with draft_of(target) as draft:
+    with replacing(target) as draft:
         onnx.save(model, draft)
         del model
         noise = _run(draft, mix) - expected

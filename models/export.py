@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mdx.errors import NetworkError
-from mdx.files import draft_of
+from mdx.files import replacing
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
 from models.onnx_graph import onnx_graph
@@ -30,7 +30,7 @@ def export_onnx(
     rng = np.random.default_rng(0)
     spectrogram = rng.standard_normal((4, dim_f, dim_t)).astype(np.float32)
     example = torch.from_numpy(spectrogram)[None]
-    with draft_of(path) as draft:
+    with replacing(path) as draft:
         model = onnx_graph(net, (4, dim_f, dim_t))
         if prepare:
             split_normalisation(model)

@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from mdx.files import draft_of
+from mdx.files import replacing
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import open_session
 from mdx.systems.spec import CHANNELS
@@ -37,7 +37,7 @@ def export_demucs(net: Demucs, path: Path) -> float:
     that exceeds MAX_RELATIVE_ERROR.
     """
     net = net.eval()
-    with draft_of(path) as draft:
+    with replacing(path) as draft:
         onnx.save(demucs_graph(net), draft)
         error = float(np.max([_difference(net, draft, samples) for samples in CHECKED]))
         check_equal(path, error, MAX_RELATIVE_ERROR)

@@ -8,7 +8,7 @@ import onnx
 import torch
 from torch import nn
 
-from mdx.files import draft_of
+from mdx.files import replacing
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
 from models.export import check_equal
@@ -31,7 +31,7 @@ def export_network(
     output's peak. Raises NetworkError, and keeps no file, where that exceeds `allowed_error`.
     """
     net = net.eval()
-    with draft_of(path) as draft:
+    with replacing(path) as draft:
         model = onnx_graph(net, shape, dynamic=dynamic)
         split_normalisation(model)
         onnx.save(model, draft)

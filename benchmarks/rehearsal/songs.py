@@ -9,7 +9,7 @@ import soundfile as sf
 
 from benchmarks.memory import ROOT
 from evaluator.stem_mp4 import STREAMS, SUFFIX
-from mdx.files import draft_of
+from mdx.files import replacing
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 
 COMPOSED = 30.0  # seconds of a song, which are repeated
@@ -38,7 +38,7 @@ def compose(folder: Path, count: int, scale: float) -> None:
         target = folder / "hq" / "test" / song.name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            with draft_of(target) as draft:
+            with replacing(target) as draft:
                 draft.mkdir()
                 for name in NAMES:
                     _repeat(song / f"{name}.wav", draft / f"{name}.wav", scale * seconds)
@@ -63,7 +63,7 @@ def pack(folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         inputs = [part for name in STREAMS for part in ("-i", str(song / f"{name}.wav"))]
         maps = [part for index in range(len(STREAMS)) for part in ("-map", f"{index}:a")]
-        with draft_of(target) as draft:
+        with replacing(target) as draft:
             command = ["ffmpeg", "-v", "error", "-y", *inputs, *maps, "-c:a", "aac", "-b:a",
                        BIT_RATE, "-f", "mp4", str(draft)]  # fmt: skip
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL)

@@ -16,7 +16,7 @@ LONGEST = 255 - len("..01234567.part.old")  # bytes of a name that leave room fo
 LEFTOVER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part(?P<old>\.old)?", re.DOTALL)
 
 
-def draft_of(path: Path) -> Path:
+def draft_path(path: Path) -> Path:
     """A new temporary name for a file, in the same folder; also for one of the longest names."""
     name = path.name
     while len(os.fsencode(name)) > LONGEST:

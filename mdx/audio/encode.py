@@ -13,7 +13,7 @@ import numpy.typing as npt
 import soundfile as sf
 
 from mdx.audio.decoder import BLOCK
-from mdx.audio.drafts import claim, draft_of
+from mdx.audio.drafts import claim, draft_path
 from mdx.audio.formats import Encoding
 from mdx.audio.resample import resample
 from mdx.audio.soundfiles import open_sound
@@ -183,7 +183,7 @@ def _add_tags(container: Any, tags: Tags, cover: tuple[Any, bytes] | None) -> No
 
 @contextmanager
 def _another_draft(target: Path) -> Iterator[Path]:
-    draft = draft_of(target)
+    draft = draft_path(target)
     try:
         with claim(draft):
             yield draft

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 import soundfile as sf
 
-from mdx.audio.drafts import claim, draft_of, refuge_of, remove_leftovers
+from mdx.audio.drafts import claim, draft_path, refuge_of, remove_leftovers
 from mdx.audio.encode import encode
 from mdx.audio.formats import CHALLENGE, SUBTYPES, Encoding
 from mdx.audio.soundfiles import open_sound
@@ -67,7 +67,7 @@ class StemWriter:
             for folder in {path.parent for path in self._paths.values()}:
                 remove_leftovers(folder)
             for source, path in self._paths.items():
-                draft = self._drafts[source] = draft_of(path)
+                draft = self._drafts[source] = draft_path(path)
                 self._claims.enter_context(claim(draft))
                 self._files[source] = open_sound(
                     draft, "w", samplerate=self._sample_rate, channels=CHANNELS,
@@ -147,7 +147,7 @@ class StemWriter:
         if self._encoding.is_draft:
             return
         for source, draft in self._drafts.items():
-            coded = draft_of(self._paths[source])
+            coded = draft_path(self._paths[source])
             self._drafts[source] = coded  # what is discarded, or put in place
             try:
                 self._claims.enter_context(claim(coded))

@@ -46,7 +46,7 @@ def system_text(name: str) -> str:
         ("leaderboard", spec.leaderboard),
         ("licence", listing.licence),
     ]
-    for file, entry, is_here in zip(spec.files, listing.entries, listing.there, strict=True):
+    for file, entry, is_here in zip(spec.files, listing.entries, listing.present, strict=True):
         there = "here" if is_here else "not here"
         size = f", {entry.bytes / 1e6:.1f} MB" if entry and entry.bytes else ""
         origin = f", {entry.made_by}" if entry and entry.made_by else ""
@@ -71,8 +71,8 @@ def _row(listing: Listing) -> tuple[str, ...]:
 
 
 def _whereabouts(listing: Listing) -> str:
-    if any(listing.there):
+    if any(listing.present):
         return HERE if listing.here else PARTLY
     if None in listing.entries:
         return NOWHERE
-    return FETCH if listing.fetched else BY_HAND
+    return FETCH if listing.fetchable else BY_HAND

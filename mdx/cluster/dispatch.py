@@ -20,7 +20,7 @@ from mdx.cluster.pack import Pack
 from mdx.cluster.remote import Remote, WorkerLost
 from mdx.cluster.workers import HUNG, Workers
 from mdx.errors import AudioError, Cancelled, MdxError, OutputError
-from mdx.files import draft_of
+from mdx.files import replacing
 
 log = logging.getLogger(__name__)
 TRIES = 3
@@ -217,7 +217,7 @@ def move_all(places: Mapping[Path, Path]) -> None:
     try:
         with ExitStack() as drafts:
             for source, target in places.items():
-                shutil.move(source, drafts.enter_context(draft_of(target)))
+                shutil.move(source, drafts.enter_context(replacing(target)))
     except OSError as error:
         got = error.strerror or str(error)
         raise OutputError(

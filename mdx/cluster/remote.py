@@ -12,7 +12,7 @@ import mdx.cluster.there as there
 from mdx.cluster.connect import Cluster, SchedulerLost
 from mdx.cluster.files import CHUNK, has_digest, place_in
 from mdx.errors import Cancelled, MdxError, OutputError
-from mdx.files import draft_of
+from mdx.files import replacing
 
 PATIENCE = 60.0  # seconds for a call, of which the longest transfers a chunk or hashes a song
 POLL = 0.2  # seconds between two checks of a worker
@@ -65,7 +65,7 @@ class Remote:
         """Copy one of the results into a folder here, and verify it; raises OutputError."""
         path = place_in(folder, name)
         try:
-            with draft_of(path) as draft, draft.open("wb") as file:
+            with replacing(path) as draft, draft.open("wb") as file:
                 for offset in range(0, size, CHUNK):
                     file.write(
                         self.call(there.send, token, name, offset, min(CHUNK, size - offset))

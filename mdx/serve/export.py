@@ -20,7 +20,7 @@ from mdx.audio.soundfiles import open_sound
 from mdx.audio.tags import read_tags
 from mdx.audio.write import StemWriter
 from mdx.errors import MdxError
-from mdx.files import draft_of
+from mdx.files import replacing
 from mdx.serve.originals import write_original
 from mdx.serve.peaks import write_peaks
 from mdx.serve.spectra import write_spectrum
@@ -44,7 +44,7 @@ def main() -> None:
 def export_stem(request: Mapping[str, Any]) -> dict[str, Any]:
     """Encode the WAV of a stem, with the tags of its song: `wav`, `song`, `target`, `format`."""
     encoding = Encoding(request["format"])
-    with draft_of(Path(request["target"])) as draft:
+    with replacing(Path(request["target"])) as draft:
         encode(Path(request["wav"]), draft, encoding, tags=read_tags(Path(request["song"])))
     return {}
 

@@ -90,6 +90,6 @@ class Menu:
             "data": "; ".join(spec.training_data) or "nothing",
             "licence": listing.licence,
             "here": listing.here,
-            "fetch": f"mdx fetch {spec.name}" if listing.fetched else "",
+            "fetch": f"mdx fetch {spec.name}" if listing.fetchable else "",
             "precisions": self._precisions(listing),
         }

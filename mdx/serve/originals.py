@@ -10,7 +10,7 @@ from mdx.audio.read import SongReader
 from mdx.audio.soundfiles import open_sound
 from mdx.audio.write import WAV_LIMIT
 from mdx.errors import AudioError, Cancelled, OutputError
-from mdx.files import draft_of
+from mdx.files import replacing
 from mdx.systems.spec import CHANNELS
 
 
@@ -41,7 +41,7 @@ def write_original(
         kind = "WAV" if 2 * CHANNELS * most < WAV_LIMIT else "RF64"
         try:
             with (
-                draft_of(target) as draft,
+                replacing(target) as draft,
                 open_sound(
                     draft, "w", samplerate=song.sample_rate, channels=CHANNELS, subtype="PCM_16",
                     format=kind,

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from mdx.files import draft_of
+from mdx.files import replacing
 from mdx.serve.refusals import Refused
 
 PIECE = 1 << 20  # bytes per write
@@ -53,7 +53,7 @@ async def receive(
     `told` gets the bytes so far. Raises Refused, OSError, or ClientDisconnect of the body.
     """
     bounds.check_disk(bounds.size)
-    with draft_of(target) as draft, draft.open("wb") as file:
+    with replacing(target) as draft, draft.open("wb") as file:
         received, waiting = 0, bytearray()
         async for chunk in _patiently(body, bounds.patience):
             received += len(chunk)

@@ -21,17 +21,17 @@ class Listing:
 
     spec: SystemSpec
     entries: tuple[WeightsEntry | None, ...]  # what the manifest says of each file
-    there: tuple[bool, ...]  # whether each file is here
+    present: tuple[bool, ...]  # whether each file is here
     licence: str  # of the code and the weights, as text
     int8: bool  # whether the int8 versions of all networks are here
 
     @property
     def here(self) -> bool:
         """Whether it can be run."""
-        return all(self.there)
+        return all(self.present)
 
     @property
-    def fetched(self) -> bool:
+    def fetchable(self) -> bool:
         """Whether `mdx fetch` downloads all files."""
         return all(entry is not None and entry.is_known for entry in self.entries)
 
@@ -49,7 +49,7 @@ def list_system(system: str | Path) -> Listing:
     return Listing(
         spec=spec,
         entries=tuple(_entry_of(entries, file) for file in spec.files),
-        there=tuple(weights_path(folder, file).is_file() for file in spec.files),
+        present=tuple(weights_path(folder, file).is_file() for file in spec.files),
         licence=spec.licence or "not stated",
         int8=bool(quantised)
         and all(name in entries and weights_path(folder, name).is_file() for name in quantised),

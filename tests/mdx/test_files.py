@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mdx.errors import OutputError
-from mdx.files import draft_of, write_atomically
+from mdx.files import replacing, write_atomically
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -31,7 +31,7 @@ def test_an_interruption_keeps_the_old_file_and_removes_the_draft(
 ) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(type(error)), draft_of(path) as draft:
+    with pytest.raises(type(error)), replacing(path) as draft:
         draft.write_text("half")
         raise error
     assert contents(tmp_path) == {"file.txt": "old"}
@@ -59,11 +59,11 @@ def test_a_path_that_is_not_a_folder_is_named(tmp_path: Path) -> None:
 def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     for text in ("old", "new"):
-        with draft_of(folder) as draft:
+        with replacing(folder) as draft:
             draft.mkdir()
             (draft / text).write_text(text)
     assert contents(folder) == {"new": "new"} and list(tmp_path.iterdir()) == [folder]
-    with pytest.raises(ValueError, match="half"), draft_of(folder) as draft:
+    with pytest.raises(ValueError, match="half"), replacing(folder) as draft:
         draft.mkdir()
         raise ValueError("half")
     assert contents(folder) == {"new": "new"} and list(tmp_path.iterdir()) == [folder]

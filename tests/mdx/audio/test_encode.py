@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from mdx.audio.drafts import claim, draft_of, refuge_of, remove_leftovers
+from mdx.audio.drafts import claim, draft_path, refuge_of, remove_leftovers
 from mdx.audio.encode import check_encoder
 from mdx.audio.formats import FORMATS, Encoding
 from mdx.audio.read import SongReader
@@ -161,14 +161,14 @@ def test_any_rate_of_a_song_can_be_written(tmp_path: Path, kind: str, rate: int)
 
 
 def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
-    stale, kept = draft_of(tmp_path / "a" / "bass.wav"), tmp_path / "a" / "notes.part"
+    stale, kept = draft_path(tmp_path / "a" / "bass.wav"), tmp_path / "a" / "notes.part"
     stale.parent.mkdir()
     for path in (stale, kept):
         path.write_text("stale")
     for name in ("drums.wav", "other.wav"):  # killed while the new stems were moved into place
-        refuge_of(draft_of(tmp_path / "a" / name)).write_text("old")
+        refuge_of(draft_path(tmp_path / "a" / name)).write_text("old")
     (tmp_path / "a" / "other.wav").write_text("new")
-    only = draft_of(tmp_path / "b" / "c" / "bass.wav")
+    only = draft_path(tmp_path / "b" / "c" / "bass.wav")
     only.parent.mkdir(parents=True)
     only.write_text("stale")
     remove_leftovers(tmp_path, recursive=True)
@@ -180,7 +180,7 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="POSIX locks files")
 def test_drafts_of_a_process_at_work_are_no_leftovers(tmp_path: Path) -> None:
-    draft = draft_of(tmp_path / "bass.wav")
+    draft = draft_path(tmp_path / "bass.wav")
     with claim(draft):
         remove_leftovers(tmp_path)
         assert draft.exists()
@@ -197,7 +197,7 @@ def test_where_files_cannot_be_locked_stems_are_written_all_the_same(
         raise OSError(code, "no locks")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    other = draft_of(tmp_path / "other.wav")  # of another process, perhaps
+    other = draft_path(tmp_path / "other.wav")  # of another process, perhaps
     other.write_text("a part")
     write(tmp_path / "stem.wav", Encoding("wav"), None, stems=2)
     assert {path.name for path in tmp_path.iterdir()} == {"stem0.wav", "stem1.wav", other.name}
@@ -241,7 +241,7 @@ def test_a_damaged_cover_costs_no_stem(
 def test_the_writer_removes_leftovers_of_its_folder(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    draft_of(tmp_path / "bass.wav").write_text("stale")
+    draft_path(tmp_path / "bass.wav").write_text("stale")
     with caplog.at_level(logging.WARNING):
         write(tmp_path / "stem.wav", Encoding(), None)
     assert [path.name for path in tmp_path.iterdir()] == ["stem0.wav"] and not caplog.messages
