@@ -94,7 +94,7 @@ class StemFilter:
         def to_changes(start: int) -> None:
             # What the filter adds to a stem takes the stem's place, since it is 0 above dim_f.
             part = spectra[:, :, start : start + BLOCK]
-            part[:-1] = wiener(part[:-1], part[-1]) - part[:-1]
+            part[:-1] = filter_stems(part[:-1], part[-1]) - part[:-1]
 
         def change(index: int) -> None:
             parts = np.stack([spectra.real[index], spectra.imag[index]], axis=1)
@@ -111,30 +111,35 @@ class StemFilter:
         return stems[:, :, :held]
 
 
-def wiener(estimates: Complex, mix: Complex) -> Complex:
+def filter_stems(estimates: Complex, mix: Complex) -> Complex:
     """Every stem's expected part of a mixture, whose parts add up to it where any stem sounds.
 
     Shape: (stems, 2, F, T), (2, F, T) -> (stems, 2, F, T)
     """
-    power = np.square(estimates.real).sum(axis=1) + np.square(estimates.imag).sum(axis=1)
+    powers = _square(estimates)
+    power = powers[:, 0] + powers[:, 1]
     # Spatial covariances with trace 1, each (stems, F, 1).
     total = power.sum(axis=-1, keepdims=True) + np.float32(FLOOR)
-    left = np.square(np.abs(estimates[:, 0])).sum(axis=-1, keepdims=True) / total
-    right = np.square(np.abs(estimates[:, 1])).sum(axis=-1, keepdims=True) / total
+    left, right = (powers[:, side].sum(axis=-1, keepdims=True) / total for side in range(CHANNELS))
     cross = (estimates[:, 0] * estimates[:, 1].conj()).sum(axis=-1, keepdims=True) / total
     # The mixture's covariance, each (F, T).
-    both_left, both_right = (power * left).sum(axis=0), (power * right).sum(axis=0)
+    both_left, both_right, both_cross = ((power * it).sum(axis=0) for it in (left, right, cross))
     floor = np.float32(REGULARISATION) * (both_left + both_right) + np.float32(FLOOR)
-    both_left, both_right, both_cross = (
-        both_left + floor, both_right + floor, (power * cross).sum(axis=0)
-    )  # fmt: skip
-    determinant = both_left * both_right - np.square(np.abs(both_cross))
+    both_left += floor
+    both_right += floor
+    determinant = both_left * both_right - _square(both_cross)
     # The mixture under the inverse of its covariance.
     first = (both_right * mix[0] - both_cross * mix[1]) / determinant
     second = (both_left * mix[1] - both_cross.conj() * mix[0]) / determinant
     found = np.empty_like(estimates)
     found[:, 0] = power * (left * first + cross * second)
     found[:, 1] = power * (cross.conj() * first + right * second)
+    return found
+
+
+def _square(values: Complex) -> Audio:
+    # Squared magnitudes, without the roots that np.abs would take.
+    found: Audio = np.square(values.real) + np.square(values.imag)
     return found
 
 

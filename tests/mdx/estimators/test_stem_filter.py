@@ -14,8 +14,8 @@ from mdx.estimators.stem_filter import (
     Complex,
     FilterOptions,
     StemFilter,
+    filter_stems,
     load_filter,
-    wiener,
 )
 from mdx.stages import Stages
 from mdx.systems.spec import Audio, CombinerSpec
@@ -48,7 +48,7 @@ def filtered(signal: Audio, blocks: Sequence[int], options: FilterOptions = OPTI
 
 def test_every_bin_follows_the_gaussian_model() -> None:
     estimates, mix = spectra(1), spectra(2)[0]
-    got = wiener(estimates, mix)
+    got = filter_stems(estimates, mix)
     for f in range(BINS):
         columns = estimates[:, :, f].astype(np.complex128)  # (stems, 2, T)
         power = np.square(np.abs(columns)).sum(axis=1)
@@ -64,7 +64,7 @@ def test_every_bin_follows_the_gaussian_model() -> None:
 
 def test_stems_add_up_to_the_mixture() -> None:
     estimates, mix = spectra(3), spectra(4)[0]
-    left = mix - wiener(estimates, mix).sum(axis=0)
+    left = mix - filter_stems(estimates, mix).sum(axis=0)
     # What the regularisation takes away; it is largest where all stems come from one place.
     assert np.abs(left).max() < 1e-2 * np.abs(mix).max()
 
@@ -75,7 +75,7 @@ def test_left_and_right_are_told_apart() -> None:
     sounds = rng.standard_normal((2, 1, BINS, 400)) + 1j * rng.standard_normal((2, 1, BINS, 400))
     true = np.concatenate([sounds[:1] * [[[1]], [[0.1]]], sounds[1:] * [[[0.1]], [[1]]]])
     estimates = (true + 0.5 * true[::-1]).astype(np.complex64)
-    found = wiener(estimates, true.sum(axis=0).astype(np.complex64))
+    found = filter_stems(estimates, true.sum(axis=0).astype(np.complex64))
     errors = [np.square(np.abs(it - true)).sum() for it in (estimates, found)]
     assert errors[1] < 0.5 * errors[0]
 
@@ -86,14 +86,14 @@ def test_in_mono_it_is_a_ratio_mask() -> None:
     mix = spectra(7)[0, :1].repeat(2, axis=0)
     power = np.square(np.abs(mono))
     expected = power / power.sum(axis=0) * mix
-    assert np.abs(wiener(estimates, mix) - expected).max() < 1e-3 * np.abs(mix).max()
+    assert np.abs(filter_stems(estimates, mix) - expected).max() < 1e-3 * np.abs(mix).max()
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-9, 1e-4, 1e6])
 def test_results_are_finite_at_any_level(level: float) -> None:
     estimates, mix = (spectra(seed) * np.complex64(level) for seed in (8, 9))
     estimates[:, :, 0] = 0  # a bin in which nothing sounds
-    found = wiener(estimates, mix[0])
+    found = filter_stems(estimates, mix[0])
     assert np.isfinite(found).all() and not found[:, :, 0].any()
     assert np.abs(found).max() <= 100 * level
 
