@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 try:
@@ -21,8 +20,7 @@ try:
     from mdx.errors import ConfigError, MdxError
     from mdx.estimators.front_ends import is_heavy
     from mdx.files import write_atomically
-    from mdx.limit.challenge import ROUND_1
-    from mdx.limit.policy import find_limit, parse_limit
+    from mdx.limit.challenge import submission_limit
     from mdx.machine import peak_memory
     from mdx.runtimes.memory import save_memory
     from mdx.separator import Separator
@@ -60,11 +58,7 @@ class Submission(MusicDemixingPredictor):
                 expected=f"the challenge's four stems, {', '.join(SOURCES)}",
                 hint="name a FILE to separate with it",
             )
-        limit = find_limit(None, spec.limit) or ROUND_1
-        # Whatever the policy, the starter kit ends a song after its own number of seconds.
-        kit = os.environ.get("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", str(ROUND_1))
-        most = parse_limit(kit, "INFERENCE_PER_MUSIC_TIMEOUT_SECONDS").value
-        self.limit = replace(limit, most=most)
+        self.limit = submission_limit(spec.limit)
         save_memory(give_back=is_heavy(spec))
         self.separator = Separator.load(
             system,

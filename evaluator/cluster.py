@@ -8,7 +8,8 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from evaluator.elsewhere import code
-from evaluator.jobs import Job, Record, SystemJob, earlier_record, finish_song, keep_record
+from evaluator.jobs import Job, SystemJob, earlier_record, finish_song, keep_record
+from evaluator.records import Record
 from evaluator.replay import SETUP_SECONDS
 from mdx.cluster.connect import Cluster
 from mdx.cluster.dispatch import Dispatcher, Request, Response, SongLost, move_all
@@ -79,6 +80,8 @@ class ClusterExecutor(Executor):
             ):
                 return _take(job, answer)
         except (SongLost, AudioError) as error:
+            for path in job.files.values():  # of an earlier run
+                path.unlink(missing_ok=True)
             return keep_record(job, None, error=str(error))
 
     def _request(self, job: SystemJob) -> Request:

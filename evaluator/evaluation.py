@@ -11,12 +11,12 @@ from evaluator.jobs import (
     BaselineJob,
     Job,
     Options,
-    Record,
     StemsJob,
     SystemJob,
     do_song,
     earlier_record,
 )
+from evaluator.records import Record
 from evaluator.replay import inherited_settings
 from evaluator.scores import BASELINE
 from evaluator.stop import Stop

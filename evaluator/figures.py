@@ -64,17 +64,16 @@ def limit_bars(report: Mapping[str, Any]) -> str | None:
     first = report["timing"]["limits"]["round_1_seconds"]
     traces = []
     for entry in report["timing"]["systems"]:
-        if not entry["projection"]:
+        if not entry["songs"]:
             continue
-        longest = f"{clock(entry['projection']['duration'])} song"
         shares = {
             f"this run,<br>of {ratio:g} &times; duration": _most(entry, "share_of_round_2_limit"),
             f"this run,<br>of {first:g} s": _most(entry, "share_of_round_1_limit"),
-            f"{longest},<br>of {ratio:g} &times; duration": entry["projection"][
-                "share_of_round_2_limit"
-            ],
-            f"{longest},<br>of {first:g} s": entry["projection"]["share_of_round_1_limit"],
         }
+        if longest := entry["projection"]:
+            song, second = f"{clock(longest['duration'])} song", "share_of_round_2_limit"
+            shares[f"{song},<br>of {ratio:g} &times; duration"] = longest[second]
+            shares[f"{song},<br>of {first:g} s"] = longest["share_of_round_1_limit"]
         traces.append(
             go.Bar(
                 name=plain(entry["system"]), orientation="h", y=list(shares),

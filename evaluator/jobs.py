@@ -4,29 +4,24 @@ A job can be pickled, and `do_song` needs nothing else: it may run in a thread, 
 or on a machine that sees the same files. Its record is kept in `records/<entry>/<song>.json`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from evaluator.children import Children
-from evaluator.fingerprints import hash_facts, hash_file, hash_files
-from evaluator.json_files import write_json
+from evaluator.fingerprints import hash_facts, hash_file, hash_files, separation_code
+from evaluator.records import Record, json_name, read_record, write_record
 from evaluator.replay import SongFailed, Submission, separate_song, settings
 from evaluator.scores import score_files, score_scaled_mixture
 from evaluator.stop import Stop
-from evaluator.systems import System
+from evaluator.systems import System, read_systems
 from evaluator.test_sets import Song
 from mdx.errors import AudioError
-from mdx.limit.challenge import ROUND_1
-from mdx.limit.policy import Limit, find_limit
+from mdx.limit.challenge import submission_limit
+from mdx.limit.policy import Limit, parse_limit
 from mdx.systems.spec import SOURCES
 
 PREFIX = "MDX_"  # of environment variables that may affect stems
-VERSION = 3  # of a record; increment it whenever the meaning of a key changes
-
-Record = dict[str, Any]  # separation (key, stems, runs), scores, error; as written to JSON
 
 
 @dataclass(frozen=True)
@@ -42,8 +37,10 @@ class Options:
     resume: bool = False  # keep what an earlier run finished
 
     def limit_of(self, system: System) -> Limit:
-        """The limit of a system's songs; raises ConfigError."""
-        return find_limit(self.limit, system.spec.limit) or ROUND_1
+        """The limit of a system's songs, by default the submission's own; raises ConfigError."""
+        if self.limit is None:
+            return submission_limit(system.spec.limit)
+        return parse_limit(self.limit, "--limit")
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class Job:
     @property
     def frames(self) -> Path:
         """Where the framewise scores are written."""
-        return self.out / "scores" / self.entry / "test" / f"{self.song.name}.json"
+        return self.out / "scores" / self.entry / "test" / json_name(self.song.name)
 
     def separate(self, known: Record | None) -> Record | None:  # noqa: ARG002
         """Make the stems unless they are still those of `known`; None if none are to be made."""
@@ -150,8 +147,18 @@ class SystemJob(Job):
         for _ in range(self.options.repeat):
             runs.append(asdict(separate_song(submission, self.song.folder, results, children)))
             hashes.append(hash_files(files))
+        self._check_unchanged()
         same = all(stems == hashes[0] for stems in hashes)
         return {"key": key, "stems": hashes[-1], "same_every_time": same, "runs": runs}
+
+    def _check_unchanged(self) -> None:
+        # Each child reads the system and the code anew; the key is that of the run's beginning.
+        (system,) = read_systems([self.system.given], self.system.precision)
+        if (system.key, separation_code()) != (self.system.key, self.separation_code):
+            raise SongFailed(
+                f"{self.entry}: {self.song.name}", got="a system or code that changed meanwhile",
+                expected="the same during a run", hint="run it again",
+            )  # fmt: skip
 
     def is_known(self, known: Record) -> bool:
         """Whether `known` describes the stems on disk, and a new run would make the same ones."""
@@ -180,7 +187,7 @@ class SystemJob(Job):
         }
         return hash_facts(
             hash_files([self.song.folder / "mixture.wav"]), self.system.key, self.separation_code,
-            self.options.subtype, str(self.limit), self.options.spend_budget, inherited,
+            self.options.subtype, asdict(self.limit), self.options.spend_budget, inherited,
         )  # fmt: skip
 
 
@@ -203,7 +210,7 @@ def finish_song(job: Job, separation: Record | None, scores: Record | None) -> R
     if not job.song.has_references:
         return keep_record(job, separation)
     # Before scoring, which may be interrupted; where it is on the disk, so may be its scores.
-    if separation and _read(_path(job)).get("separation") != separation:
+    if separation and read_record(_path(job)).get("separation") != separation:
         keep_record(job, separation)
     try:
         return keep_record(job, separation, scores=job.score(scores))
@@ -220,24 +227,13 @@ def keep_record(
     """
     if error is not None:
         job.frames.unlink(missing_ok=True)
-    record = {"version": VERSION, "separation": separation, "scores": scores, "error": error}
-    write_json(_path(job), record)
-    return record
+    return write_record(_path(job), separation, scores, error)
 
 
 def earlier_record(job: Job) -> Record:
     """The song's record from an earlier run if this run resumes it, otherwise an empty one."""
-    return _read(_path(job)) if job.options.resume else {}
+    return read_record(_path(job)) if job.options.resume else {}
 
 
 def _path(job: Job) -> Path:
-    return job.out / "records" / job.entry / f"{job.song.name}.json"
-
-
-def _read(path: Path) -> Record:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    ours = isinstance(record, dict) and record.get("version") == VERSION
-    return record if ours else {}  # not a record of this version: the song is done again
+    return job.out / "records" / job.entry / json_name(job.song.name)

@@ -134,7 +134,9 @@ def _song(
     names = [entry["system"] for entry in report["systems"]]
     cut = None
     if seconds > 0 and folder:
-        cut = cut_excerpt(folder, {system: files(system, name) for system in names}, seconds)
+        # Of a song that this run did not reach, stems of an earlier one may be there.
+        made = [system for system in names if rows[system]["state"] in REACHED]
+        cut = cut_excerpt(folder, {system: files(system, name) for system in made}, seconds)
     return {
         "name": name,
         "duration": rows[BASELINE]["duration"],

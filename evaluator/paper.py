@@ -158,6 +158,12 @@ def _further_steps(spec: SystemSpec) -> list[CombinerSpec]:
     return [step for step in spec.combine if step.kind != MIXER and step.estimator != DEMUCS]
 
 
+def _has_usual_songs(entry: dict[str, Any]) -> bool:
+    # All of them, and none degraded: otherwise two means would be of different songs.
+    whole = not any(row.get("state") in ("failed", "pending") for row in entry["songs"])
+    return whole and not _is_unusual(entry)
+
+
 def _is_unusual(entry: dict[str, Any]) -> bool:
     return any(word in mark for mark in entry["marks"] for word in (DEGRADED, BOTH_POLARITIES))
 
@@ -166,7 +172,7 @@ def _check_relations(
     systems: list[System], means: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
     relations = []
-    usual = [system for system in systems if not _is_unusual(means[system.name])]
+    usual = [system for system in systems if _has_usual_songs(means[system.name])]
     for part, relation in RELATIONS.items():
         for whole, bare in permutations(usual, 2):
             if not _differ_by(part, whole, bare):

@@ -6,7 +6,8 @@ from typing import Self
 
 from tqdm import tqdm
 
-from evaluator.jobs import Job, Record
+from evaluator.jobs import Job
+from evaluator.records import Record
 from evaluator.scores import BASELINE
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from evaluator.evaluation import Outcome
 from evaluator.given_stems import GivenStems
-from evaluator.jobs import Options, Record
+from evaluator.jobs import Options
 from evaluator.leaderboards import make_tables
 from evaluator.paper import BOTH_POLARITIES, DEGRADED, check_paper
 from evaluator.published import Published
+from evaluator.records import Record
 from evaluator.scores import BASELINE, METRICS, mean_scores
 from evaluator.systems import System
 from evaluator.test_sets import TestSet

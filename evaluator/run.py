@@ -5,8 +5,9 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,11 @@ from mdx.cli.environment import choice_of_environment, system_of_environment
 from mdx.cluster.connect import Cluster
 from mdx.cluster.dispatch import remove_drafts
 from mdx.errors import AudioError, MdxError, OutputError
+from mdx.files import remove_replacements
 from mdx.limit.policy import parse_limit
+from mdx.locks import Lock, lock
 
+LOCK = ".lock"  # in the folder of results
 # Variables that a run reads where an option is not given; all others are decided by options.
 DEFAULTS = ("MDX_SYSTEM", "MDX_PRECISION", "MDX_RUNTIME", "MDX_PROVIDER", "MDX_LIMIT")
 
@@ -75,19 +79,22 @@ def _run(args: argparse.Namespace) -> int:
     cases = _cases(args) if args.audit else []
     if args.limit is not None:
         parse_limit(args.limit, "--limit")  # an error before anything runs
-    _make_folder(args.out)
     curves = read_curves(args.curves) if args.curves else None
-    with open_cluster(args.cluster, args.workers) as cluster:
-        _decode(test_set)
-        _warn_of_missing_stems(test_set)
-        outcome, options = _evaluate(test_set, systems, given, args, cluster)
-    audit = _audit(test_set, systems, cases, args, options) if not outcome.interrupted else Audit()
-    report = make_report(test_set, systems, given, outcome, options, published, list(audit.rows))
-    write_json(args.out / "report.json", report)
-    if args.readme and report["complete"]:
-        update_readme(report, args.readme)
-    print_report(report, args)
-    _write_page(report, test_set, given, args, curves)
+    with _own_folder(args.out):
+        with open_cluster(args.cluster, args.workers) as cluster:
+            _decode(test_set)
+            _warn_of_missing_stems(test_set)
+            outcome, options = _evaluate(test_set, systems, given, args, cluster)
+        audit = Audit()
+        if not outcome.interrupted:
+            audit = _audit(test_set, systems, cases, args, options)
+        rows = list(audit.rows)
+        report = make_report(test_set, systems, given, outcome, options, published, rows)
+        write_json(args.out / "report.json", report)
+        if args.readme and report["complete"]:
+            update_readme(report, args.readme)
+        print_report(report, args)
+        _write_page(report, test_set, given, args, curves)
     return _exit_code(report, args, interrupted=outcome.interrupted or audit.interrupted)
 
 
@@ -108,12 +115,25 @@ def _decode(test_set: TestSet) -> None:
             print(f"error: {error}", file=sys.stderr)
 
 
-def _make_folder(folder: Path) -> None:
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    # What a killed run was writing is removed, if no other run can be writing.
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("ab")
     except OSError as error:
         raise OutputError("--out", got=f"'{folder}', {error.strerror}",
                           expected="a folder to write to") from error  # fmt: skip
+    with file:
+        found = lock(file)
+        if found is Lock.BUSY:
+            raise OutputError(
+                "--out", got=f"'{folder}', to which another run is writing",
+                expected="a folder of its own",
+            )  # fmt: skip
+        if found is Lock.HELD:
+            remove_replacements(folder)
+        yield
 
 
 def _warn_of_missing_stems(test_set: TestSet) -> None:

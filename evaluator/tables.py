@@ -117,15 +117,11 @@ def stage_table(report: Mapping[str, Any], system: str) -> str:
     return markdown_table(header, rows)
 
 
-def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
-    """Machine and runtime, the song closest to round 2's limit, and MUSDB18's longest song."""
-    timing = _timing(report, system)
-    if not timing["songs"]:
-        return ["no song was timed"]
-    song = timing["songs"][0]
-    machine = song["machine"] or report["timing"]["machine"]  # a cluster's, or this one
-    (worst,) = (row for row in timing["songs"] if row["song"] == timing["worst"])
+def _projected(report: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     projection = timing["projection"]
+    if projection is None:
+        told = f"{timing['failed']} song{'s' * (timing['failed'] > 1)} failed"
+        return f"no projection for MUSDB18's longest test song (7:10): {told}"
     first, second = _limits(report)
     verdicts = [
         f"{100 * projection[key]:.0f} % of {limit}: {'fits' if projection[key] <= 1 else 'LATE'}"
@@ -134,13 +130,25 @@ def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
             ("share_of_round_2_limit", f"{second} {projection['duration']:.0f} s"),
         )
     ]
+    seconds = f"{projection['seconds']:.0f}"
+    return f"MUSDB18's longest test song (7:10) would take {seconds} s: {'; '.join(verdicts)}"
+
+
+def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
+    """Machine and runtime, the song closest to round 2's limit, and MUSDB18's longest song."""
+    timing = _timing(report, system)
+    if not timing["songs"]:
+        return ["no song was timed"]
+    song = timing["songs"][0]
+    machine = song["machine"] or report["timing"]["machine"]  # a cluster's, or this one
+    (worst,) = (row for row in timing["songs"] if row["song"] == timing["worst"])
+    second = _limits(report)[1]
     return [
         f"{machine['cpu']}, {song['threads'] or '?'} of {machine['cpus']} CPUs a song, "
         f"{song['runtime'] or 'runtime unknown'}, {song['precision'] or 'precision unknown'}",
         f"closest to {second} its duration: {worst['song']}, "
         f"{100 * worst['share_of_round_2_limit']:.1f} %",
-        f"MUSDB18's longest test song (7:10) would take {projection['seconds']:.0f} s: "
-        + "; ".join(verdicts),
+        _projected(report, timing),
         *(
             f"degraded by its limit: {song['song']}, {' > '.join(song['levels'])}"
             for song in timing["songs"]

@@ -40,17 +40,19 @@ def make_timing(
 
 
 def _not_timed(stems: GivenStems) -> dict[str, Any]:
-    return {"system": stems.name, "limit": None, "songs": [], "worst": None, "projection": None}
+    return {"system": stems.name, "limit": None, "songs": [], "worst": None, "failed": 0,
+            "projection": None}  # fmt: skip
 
 
 def _time_system(
     system: System, test_set: TestSet, outcome: Outcome, options: Options
 ) -> dict[str, Any]:
-    songs = []
+    songs, failed = [], 0
     for song in test_set.songs:
         record = outcome.records.get((system.name, song.name))
         if record and record["separation"]:
             songs.append(_time_song(song.name, song.duration, record["separation"]))
+        failed += bool(record and not record["separation"])
     shares = "share_of_round_2_limit"
     worst = max(songs, key=lambda song: song[shares], default=None)
     return {
@@ -58,7 +60,11 @@ def _time_system(
         "limit": str(options.limit_of(system)),
         "songs": songs,
         "worst": worst and worst["song"],
-        "projection": worst and _project(max(song["per_second"] for song in songs)),
+        # A song that failed may have been the slowest: it may have been stopped by its limit.
+        "failed": failed,
+        "projection": (
+            _project(max(song["per_second"] for song in songs)) if songs and not failed else None
+        ),
     }
 
 

@@ -4,6 +4,7 @@ Whatever happens during a write, the file is either the new one or the old one.
 """
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from mdx.errors import OutputError
 
 DRAFT = ".part"  # suffix of a file or folder that is still being written
+LEFTOVER = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
 def user_cache() -> Path:
@@ -56,6 +58,15 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False)
             draft.write_bytes(data)
     except OSError as error:
         raise OutputError(path, got=error.strerror, expected="a writable file") from error
+
+
+def remove_replacements(folder: Path) -> None:
+    """Remove what killed processes left of `replacing` below a folder; nobody may be writing it."""
+    for place, folders, names in os.walk(folder):
+        left = [name for name in (*folders, *names) if LEFTOVER.fullmatch(name)]
+        for name in left:
+            _remove(Path(place, name))
+        folders[:] = [name for name in folders if name not in left]
 
 
 def _flush(draft: Path) -> None:

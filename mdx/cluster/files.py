@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from mdx.errors import MdxError
+from mdx.files import replacing
 
 CHUNK = 4 << 20  # bytes, which a scheduler must also hold to forward a chunk
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -67,10 +68,12 @@ def describe_folder(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 def link(source: Path, target: Path) -> None:
-    """Make a file available at a second path: as a link if possible, otherwise as a copy."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    try:
-        target.symlink_to(source.resolve())
-    except OSError:  # Windows, without the right
-        shutil.copyfile(source, target)
+    """Make a file available at a second path: as a link if possible, otherwise as a copy.
+
+    What was there is replaced at once, since another song may be using it.
+    """
+    with replacing(target) as draft:
+        try:
+            draft.symlink_to(source.resolve())
+        except OSError:  # Windows, without the right
+            shutil.copyfile(source, draft)

@@ -24,6 +24,7 @@ from mdx.errors import MdxError
 from mdx.machine import available_cpus, cpu_model
 from mdx.systems.spec import MODELS
 
+versions()  # at the worker's start, before its code may change on the disk
 # Who does a song: a module with `code()`, which is compared, and `work(song)`.
 TASKS = {"separate": "mdx.cluster.separation", "evaluate": "evaluator.elsewhere"}
 

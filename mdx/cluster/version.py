@@ -1,6 +1,7 @@
 """The versions that must be the same on every machine for identical results."""
 
 import hashlib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,8 +20,12 @@ COPIES = "_repository"  # in a wheel: the parts of a checkout besides mdx
 SHOWN = 12  # hex digits of a sha256
 
 
+@cache
 def versions() -> dict[str, str]:
-    """The versions of this package and of those that affect stems, and a hash of mdx's code."""
+    """The versions of this package and of those that affect stems, and a hash of mdx's code.
+
+    They are those at the first call: a process goes on with the code that it has loaded.
+    """
     found = {}
     for name in PACKAGES:
         try:

@@ -1,5 +1,6 @@
 """The workers of a cluster: which can be used, and which have room for a song."""
 
+import itertools
 import json
 import logging
 import threading
@@ -33,6 +34,8 @@ class Workers:
         """`here` is the version that a worker must have to be used for this task."""
         self._cluster, self._task, self._here, self._hung = cluster, task, dict(here), hung
         self._lock = threading.Condition()
+        self._tickets = itertools.count()
+        self._waiting: dict[int, Collection[str]] = {}  # workers to avoid, by ticket
         self._busy: Counter[str] = Counter()
         self._refused: dict[str, str] = {}  # by address; empty: it may be used
         self._unclear: Counter[str] = Counter()  # how often it did not report its version
@@ -47,27 +50,42 @@ class Workers:
     ) -> Iterator[tuple[Any, str]]:
         """A client, and the address of a worker with room, held for the block.
 
-        One of `avoid` is taken only where there is no other. Waits for as long as it takes; raises
-        ClusterError where all there are were refused, SchedulerLost, or Cancelled.
+        One of `avoid` is taken only where there is no other. Waits for as long as it takes, and
+        who came first is served first; raises ClusterError where all there are were refused,
+        SchedulerLost, or Cancelled.
         """
-        started = time.monotonic()
         with self._lock:
-            while True:
-                if cancelled():
-                    raise Cancelled(self._cluster.address)
-                client = self._cluster.client
-                chosen = self._choose(client, avoid)
-                if chosen is not None:
-                    break
-                self._complain(time.monotonic() - started)
-                self._lock.wait(LOOK)
+            client, chosen = self._wait(avoid, cancelled)
             self._busy[chosen] += 1
         try:
             yield client, chosen
         finally:
             with self._lock:
                 self._busy[chosen] -= 1
-                self._lock.notify()
+                self._lock.notify_all()
+
+    def _wait(self, avoid: Collection[str], cancelled: Callable[[], bool]) -> tuple[Any, str]:
+        started, ticket = time.monotonic(), next(self._tickets)
+        self._waiting[ticket] = avoid
+        try:
+            while True:
+                if cancelled():
+                    raise Cancelled(self._cluster.address)
+                client = self._cluster.client
+                chosen = self._choose(client, avoid)
+                if chosen is not None and not self._is_wanted(client, ticket):
+                    return client, chosen
+                if chosen is None:
+                    self._complain(time.monotonic() - started)
+                self._lock.wait(LOOK)
+        finally:
+            del self._waiting[ticket]
+            self._lock.notify_all()  # the next one may be served now
+
+    def _is_wanted(self, client: Any, ticket: int) -> bool:
+        # Whether somebody who came before can be served: threads wake up in any order.
+        before = [avoid for other, avoid in self._waiting.items() if other < ticket]
+        return any(self._choose(client, avoid) is not None for avoid in before)
 
     def alive(self, client: Any, address: str) -> bool:
         """Whether a worker still exists and sends heartbeats."""

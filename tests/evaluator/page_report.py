@@ -161,6 +161,7 @@ def _timing() -> dict[str, Any]:
                 "limit": "fixed:240",
                 "songs": songs,
                 "worst": NASTY,
+                "failed": 0,
                 "projection": projection,
             }
         )

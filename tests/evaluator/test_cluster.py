@@ -13,7 +13,8 @@ import pytest
 import mdx.cluster.connect
 from evaluator.cluster import ClusterExecutor, open_cluster
 from evaluator.evaluation import Outcome, make_jobs, run_jobs
-from evaluator.jobs import Job, Options, Record
+from evaluator.jobs import Job, Options
+from evaluator.records import Record
 from evaluator.stop import Stop
 from evaluator.systems import read_systems
 from evaluator.test_sets import find_test_set

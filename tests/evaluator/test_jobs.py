@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from evaluator.evaluation import make_jobs, remove_outdated_scores, run_jobs
-from evaluator.jobs import Job, Options, Record, SystemJob, do_song
+from evaluator.jobs import Job, Options, SystemJob, do_song
+from evaluator.records import Record
 from evaluator.stop import Stop
 from evaluator.systems import read_systems
 from evaluator.test_sets import find_test_set

@@ -16,6 +16,7 @@ from selenium.webdriver.common.by import By
 
 from evaluator.page import write_page
 from evaluator.scores import COLUMNS, METRICS
+from evaluator.tables import timing_lines
 from mdx.errors import ConfigError
 from tests.browser import console, open_browser, set_scheme, wait
 from tests.evaluator.page_report import ERROR, NASTY, STATES, make_report, write_files
@@ -230,3 +231,40 @@ def test_a_phone_need_not_scroll_sideways(driver: webdriver.Chrome) -> None:
     wait(driver, f"return {plots}.every((plot) => plot.getBoundingClientRect().width <= 390)")
     assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("late", [1, 2])
+def test_late_runs_of_an_audit_are_told(tmp_path: Path, late: int) -> None:
+    report = make_report()
+    rows = report["timing"]["audit"]
+    report["timing"]["audit"] = rows = [rows[1]] * late + rows[:1] * (2 - late)
+    text = bare(tmp_path, report)
+    assert f"{late} of 2 runs were late or failed" in text
+    assert html.escape(rows[0]["error"], quote=False) in text
+    assert ("Scatter plot: SDR against" in text) == (late < 2)
+    report["timing"]["audit"] = [row for row in rows if not row["error"]]
+    assert ("None of 1 runs was late" in bare(tmp_path, report)) == (late < 2)
+
+
+def test_stems_of_an_earlier_run_are_not_played(tmp_path: Path) -> None:
+    songs, stems = write_files(tmp_path)
+    players = {}
+    for state in ("as they are", "pending", "failed"):
+        report = make_report()
+        for row in [row for entry in report["systems"] for row in entry["songs"]]:
+            row["state"] = row["state"] if state == "as they are" else state
+        write_page(report, songs, stems, tmp_path / "report.html", excerpt=1.0)
+        players[state] = (tmp_path / "report.html").read_text(encoding="utf-8").count("<audio")
+    assert players["pending"] == players["failed"] > 0  # mixtures and true stems
+    assert players["as they are"] > players["pending"]
+
+
+def test_songs_that_failed_leave_no_projection(tmp_path: Path) -> None:
+    report = make_report()
+    for timing in report["timing"]["systems"]:
+        timing.update(failed=2, projection=None)
+    text = bare(tmp_path, report)
+    assert "not projected: 2 songs failed" in text and "not counting <b>2 songs</b>" in text
+    assert "would take" not in text
+    lines = timing_lines(report, "first")
+    assert any("no projection" in line and "2 songs failed" in line for line in lines)

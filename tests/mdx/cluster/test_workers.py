@@ -114,6 +114,52 @@ def test_a_worker_has_as_many_songs_as_threads_and_the_emptiest_comes_first() ->
     assert found == ["small"]
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_who_came_first_is_served_first(threads: int) -> None:
+    workers, _ = workers_of(Scheduler(one=threads))
+    order: list[int] = []
+    go_on = threading.Event()
+
+    def take(number: int) -> None:
+        with workers.one([], never):
+            order.append(number)
+            go_on.wait(10)
+
+    takers = [threading.Thread(target=take, args=[number]) for number in range(20)]
+    for number, taker in enumerate(takers):
+        taker.start()
+        until = time.monotonic() + 10
+        while len(order) + len(workers._waiting) <= number and time.monotonic() < until:
+            time.sleep(0.001)
+    assert order == list(range(threads))
+    go_on.set()
+    for taker in takers:
+        taker.join(10)
+    blocks = [set(order[start : start + threads]) for start in range(0, 20, threads)]
+    assert blocks == [set(range(20)[start : start + threads]) for start in range(0, 20, threads)]
+
+
+def test_one_that_cannot_be_served_does_not_hold_up_others() -> None:
+    workers, _ = workers_of(Scheduler(one=1, two=1))
+    held = workers.one(["one"], never)
+    assert held.__enter__()[1] == "two"
+    stop = threading.Event()
+
+    def wait() -> None:
+        with pytest.raises(Cancelled), workers.one(["one"], stop.is_set):
+            pass
+
+    waiting = threading.Thread(target=wait)  # for "two"
+    waiting.start()
+    while not workers._waiting:
+        time.sleep(0.001)
+    with workers.one([], never) as (_, address):
+        assert address == "one"
+    stop.set()
+    waiting.join(10)
+    held.__exit__(None, None, None)
+
+
 def test_a_worker_that_failed_a_song_gets_it_again_only_as_a_last_resort() -> None:
     workers, _ = workers_of(Scheduler(one=1, two=1))
     for _ in range(3):
