@@ -17,9 +17,9 @@ MAY_IMPORT = {
     "benchmarks": {"mdx", "evaluator", "models", "training"},
     "predict": {"mdx", "evaluator"},
 }
-# Within mdx: every package may import errors, files and the description of a system, and those
-# below it in this table; of another package only its protocol, not its parts.
-EVERYWHERE = {"mdx.errors", "mdx.files", "mdx.systems.spec"}
+# Within mdx: every package may import errors, files, locks and the description of a system, and
+# those below it in this table; of another package only its protocol, not its parts.
+EVERYWHERE = {"mdx.errors", "mdx.files", "mdx.locks", "mdx.systems.spec"}
 INSIDE = {
     "audio": set(),
     "systems": set(),

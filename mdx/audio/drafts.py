@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from mdx import locks
+import mdx.locks as locks
 from mdx.locks import Lock, lock
 
 MOST_FOLDERS = 10_000  # to look into

@@ -163,7 +163,8 @@ def test_resume_notices_every_change_that_affects_stems(
     for name in ("mdx", "evaluator"):
         shutil.copytree(ROOT / name, code / name)
     shutil.copy(ROOT / "predict.py", code)
-    monkeypatch.setattr("evaluator.evaluation.separation_code", lambda: separation_code(code))
+    for module in ("evaluation", "jobs"):
+        monkeypatch.setattr(f"evaluator.{module}.separation_code", lambda: separation_code(code))
 
     def again() -> set[str]:
         return separated_again(out, lambda: evaluate(test_set, tiny_copy, out, "--resume"))
