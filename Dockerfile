@@ -1,15 +1,17 @@
-# Inference only: no torch, no compiler, no root.
+# Inference only: no torch, no compiler, no root. The challenge's builder uses this file, too; its
+# images have the submission in /home/aicrowd.
 #   docker build -t mdx .
 #   docker run --rm -v "$PWD/songs:/songs" mdx mdx separate /songs/song.flac -o /songs/separated
 # Without a command it runs the challenge over /songs/test into /songs/results. It runs as user
 # 1001; for folders that only you can access, add  --user "$(id -u)".
-FROM python:3.11-slim
+FROM python:3.11-slim-bookworm
 
-RUN useradd --create-home --uid 1001 aicrowd
-WORKDIR /home/aicrowd/mdx
-COPY pyproject.toml setup.py constraints.txt README.md LICENSE ./
+RUN useradd --create-home --uid 1001 aicrowd && chmod 755 /home/aicrowd
+WORKDIR /home/aicrowd
+COPY pyproject.toml setup.py constraints.txt README.md LICENSE NOTICE ./
 COPY mdx mdx
-RUN pip install --no-cache-dir --constraint constraints.txt --editable .
+# The grader's own evaluator/aicrowd_helpers.py imports aicrowd-api.
+RUN pip install --no-cache-dir --constraint constraints.txt --editable . aicrowd-api==0.1.25
 COPY predict.py aicrowd.json run.sh ./
 COPY evaluator evaluator
 COPY models models

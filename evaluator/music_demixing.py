@@ -64,7 +64,7 @@ class MusicDemixingPredictor:
             )
         names = sorted(path.name for path in self.test_data_path.iterdir() if path.is_dir())
         if self.partial_run:
-            names = self.partial_run.split(",")
+            names = [name for name in self.partial_run.split(",") if name]
             if self.partial_run in (path.name for path in self.test_data_path.iterdir()):
                 names = [self.partial_run]  # one song, with a comma in its name
         for name in names:

@@ -64,6 +64,12 @@ def test_installs_use_the_constraints(name: str) -> None:
     assert installs and all("--constraint constraints.txt" in line for line in installs)
 
 
+def test_the_image_is_a_submission() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert f"aicrowd-api=={constraints()['aicrowd-api']}" in text
+    assert "\nWORKDIR /home/aicrowd\n" in text and " run.sh ./" in text and " NOTICE ./" in text
+
+
 def test_aicrowd_json_agrees_with_the_default_system() -> None:
     submission = json.loads((ROOT / "aicrowd.json").read_text())
     assert set(submission) == {

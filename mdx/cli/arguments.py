@@ -131,12 +131,12 @@ def add_runtime_arguments(group: "argparse._ArgumentGroup") -> None:
         help="number of threads (default: $MDX_THREADS, or one per CPU available to the process)",
     )  # fmt: skip
     group.add_argument(
-        "--runtime", choices=RUNTIMES,
+        "--runtime", choices=tuple(RUNTIMES),
         help="runtime for the networks; auto is OpenVINO for bf16, and for int8 on CPUs with VNNI, "
         "otherwise onnxruntime (default: $MDX_RUNTIME, or auto)",
     )  # fmt: skip
     group.add_argument(
-        "--provider", choices=PROVIDERS,
+        "--provider", choices=tuple(PROVIDERS),
         help="onnxruntime's device; it is an error if it is unavailable (default: $MDX_PROVIDER, "
         "or cpu)",
     )  # fmt: skip
