@@ -19,13 +19,14 @@ def randomise(net: Net, *, seed: int) -> Net:
         torch.manual_seed(seed)
         for module in net.modules():
             if isinstance(module, _BatchNorm):
-                _enliven(module)
+                enliven(module)
             elif callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
     return net.eval()
 
 
-def _enliven(norm: _BatchNorm) -> None:
+def enliven(norm: _BatchNorm) -> None:
+    """Give a BatchNorm layer random statistics and weights."""
     assert norm.running_mean is not None and norm.running_var is not None
     nn.init.normal_(norm.running_mean, std=0.1)
     nn.init.uniform_(norm.running_var, 0.5, 1.5)

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
+from torch import nn
 
 from mdx.audio.formats import Encoding
 from mdx.estimators.stft import StftSpec
 from mdx.systems.spec import SOURCES, Audio
-from models.random_weights import randomise
+from models.random_weights import enliven
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 
 FLOAT = Encoding(subtype="FLOAT")
@@ -27,7 +29,13 @@ TINY = {
 def tiny_network(source: str) -> TfcTdfUNet:
     """The random network of a source, the same at every call."""
     size = TfcTdfSpec(dim_f=TINY[source].dim_f, n_blocks=5, n_layers=1, growth=4, bottleneck=8)
-    return randomise(TfcTdfUNet(size), seed=SOURCES.index(source))
+    with torch.random.fork_rng():
+        torch.manual_seed(SOURCES.index(source))
+        net = TfcTdfUNet(size)
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                enliven(module)
+    return net.eval()
 
 
 def tiny_mixer() -> Audio:

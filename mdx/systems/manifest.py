@@ -12,12 +12,11 @@ import yaml
 
 from mdx.errors import WeightsError
 from mdx.files import write_atomically
-from mdx.locks import lock
+from mdx.locks import HAS_LOCKS, lock
 from mdx.systems.mappings import build, read_mapping
 from mdx.systems.spec import require
 
 MANIFEST = "manifest.yaml"
-LOCK = ".manifest.lock"  # beside it, since the manifest itself is replaced
 UNKNOWN = "unknown"  # the sha256 of a released file for which none was published
 
 
@@ -128,9 +127,15 @@ def write_entry(folder: Path, name: str, entry: WeightsEntry) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     # Separators that are trained side by side register their files in one manifest.
-    with (folder / LOCK).open("ab") as file:
-        lock(file, wait=True)
+    if not HAS_LOCKS:  # there, a folder cannot be opened either
         yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)  # no other file should stay beside the weights
+    try:
+        lock(descriptor, wait=True)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def weights_path(folder: Path, name: str) -> Path:

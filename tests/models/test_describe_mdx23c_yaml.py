@@ -36,7 +36,7 @@ from tests.models.mdx23c_original import YAML, config, lay_out
         ({"model__scale": [2, 0]}, r"scale: got \[2, 0\], expected two whole numbers"),
         ({"training__instruments": "Vocals"}, r"instruments: got 'Vocals', expected a list"),
         ({"training__target_instrument": "Guitar"}, r"got 'Guitar', expected one of the instr"),
-        ({"training__instruments": ["../up", "x"]}, r"yaml: track name: got '../up'"),
+        ({"training__instruments": ["../up", "x"]}, r"yaml: stems: got '../up'"),
         ({"training__instruments": ["A b", "a B"]}, r"yaml: stems: got .*expected names that diff"),
     ],
 )
