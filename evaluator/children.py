@@ -145,12 +145,12 @@ def kill_orphans(mark: str) -> None:
         time.sleep(POLL)  # killing takes a moment, and another may just have been forked
 
 
-def processes_of(mark: str) -> list[int]:
+def processes_of(mark: str, variable: str = MARK) -> list[int]:
     """The ids of all processes whose environment has the mark; none are found except on Linux."""
-    variable, found = f"{MARK}={mark}".encode(), []
+    entry, found = f"{variable}={mark}".encode(), []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # ended, or another user's
-            if variable in (folder / "environ").read_bytes().split(b"\0"):
+            if entry in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
     return found
 

@@ -3,7 +3,8 @@
 late: songs under random limits on disturbed machines. separate, evaluate: SIGKILL at a random
 moment of a separation or of an evaluation. starts: four processes at once with an empty cache of
 compiled networks. Each trial is a line in --out, from which the same command continues; the table
-covers all trials so far. For mutated inputs see `python -m tests.fuzz`.
+covers all trials so far, without those that ended before their SIGKILL. For mutated inputs see
+`python -m tests.fuzz`.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from benchmarks.command import keep_settings
 from benchmarks.soak.journal import Journal, Row
 from benchmarks.soak.kills import try_kill, undisturbed
 from benchmarks.soak.late import try_limit
@@ -19,6 +21,7 @@ from benchmarks.soak.starts import try_start
 from evaluator.tables import markdown_table
 from evaluator.test_sets import DEMO_SONGS, Song, find_test_set
 from mdx.errors import MdxError
+from training.origin import git_commit
 
 KINDS = {
     "late": "late or invalid songs",
@@ -43,9 +46,25 @@ def soak_table(journals: dict[str, Journal]) -> str:
     """A table of all trials by kind, and how many of them failed."""
     lines = []
     for kind, words in KINDS.items():
-        rows = journals[kind].rows()
-        lines.append([words, f"{len(rows)}", f"{sum(row['bad'] for row in rows)}"])
+        journal = journals[kind]
+        bad = sum(row["bad"] for row in journal.rows())
+        lines.append([words, f"{len(journal.counted())}", f"{bad}"])
     return markdown_table(["", "trials", "went wrong"], lines)
+
+
+def run_trials(kind: str, journal: Journal, args: argparse.Namespace) -> None:
+    """Try until --trials trials of a kind count, and tell those that went wrong."""
+    if len(journal.counted()) >= args.trials:
+        return
+    songs = list(find_test_set(args.songs, args.out / "songs").songs)
+    trial = trial_of(kind, args.system, songs, args.out)
+    commit = git_commit()
+    while len(journal.counted()) < args.trials:
+        number = len(journal.rows())
+        row = {**trial(number), "commit": commit}
+        journal.add(row)
+        if row["bad"]:
+            print(f"{kind} {number}: {row}", file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -62,16 +81,10 @@ def main() -> int:
     args = parser.parse_args()
     journals = {kind: Journal(args.out, kind) for kind in KINDS}
     try:
+        if args.kinds:
+            keep_settings(args.out, system=args.system, songs=str(args.songs.resolve()))
         for kind in args.kinds:
-            songs = list(find_test_set(args.songs, args.out / "songs").songs)
-            done = len(journals[kind].rows())
-            trial = trial_of(kind, args.system, songs, args.out) if done < args.trials else None
-            for number in range(done, args.trials):
-                assert trial
-                row = trial(number)
-                journals[kind].add(row)
-                if row["bad"]:
-                    print(f"{kind} {number}: {row}", file=sys.stderr, flush=True)
+            run_trials(kind, journals[kind], args)
     except MdxError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

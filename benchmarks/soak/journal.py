@@ -24,6 +24,10 @@ class Journal:
             return []
         return [json.loads(line) for line in self._path.read_text(encoding="utf-8").splitlines()]
 
+    def counted(self) -> list[Row]:
+        """The trials that count: of those with a kill, only where it came before the end."""
+        return [row for row in self.rows() if row.get("killed", True)]
+
     def add(self, row: Row) -> None:
         """Write one trial."""
         with self._path.open("a", encoding="utf-8") as file:

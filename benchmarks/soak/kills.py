@@ -6,23 +6,26 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import mdx.files
 from benchmarks.memory import ROOT
 from benchmarks.soak.journal import Row
 from evaluator.children import kill_group, processes_of
 from evaluator.fingerprints import hash_file
 from evaluator.test_sets import Song
-from mdx.audio.drafts import LEFTOVER
-from mdx.cli.environment import MARK
+from mdx.audio import drafts
 from mdx.systems.spec import SOURCES
 
-FRESH = 4  # one trial in this many begins in an empty folder, the others where kills left off
+FRESH = 4  # one trial in this many begins without results and compiled networks
 GRACE = 2.0  # seconds in which the children of a killed process must end
+# An environment variable of all processes of a trial. The evaluator's own mark would not do: it
+# gives each of its children another one.
+TRIAL = "SOAK_TRIAL"
 STEMS = [f"{source}.wav" for source in SOURCES]
 
 
@@ -36,53 +39,82 @@ class Whole:
     stems: dict[Path, str]  # hashes by their place in the folder
     scores: dict[Path, Any]
 
+    @property
+    def cache(self) -> Path:
+        """The folder of its compiled networks."""
+        return self.folder.with_name(f"{self.folder.name}-cache")
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the command: networks are compiled, into a cache of its own."""
+        return {**os.environ, "XDG_CACHE_HOME": str(self.cache), "MDX_RUNTIME": "openvino"}
+
 
 def undisturbed(kind: str, system: str, songs: list[Song], out: Path) -> Whole:
     """Run a separation ("separate") or a replay of a test set ("evaluate") to its end."""
     folder = out / kind
     shutil.rmtree(folder, ignore_errors=True)
-    how = ["--system", system]
+    how = ["--system", system, "--precision", "int8"]
     if kind == "evaluate":
         command = ["evaluator/run.py", "--songs", str(songs[0].folder.parent), "--out", str(folder)]
         how += ["--resume", "--excerpt", "0"]
     else:
         mixtures = [str(song.folder / "mixture.wav") for song in songs]
         command = ["predict.py", *mixtures, "-o", str(folder), "--name", "{song}-{folder}/{stem}"]
-    command = [sys.executable, *command, *how]
+    whole = Whole([sys.executable, *command, *how], folder, 0, {}, {})
     started = time.monotonic()
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    seconds = time.monotonic() - started
-    stems, scores = stems_in(folder), scores_in(folder)
-    assert len(stems) == len(STEMS) * len(songs) and (kind == "separate" or scores)
-    return Whole(command, folder, seconds, stems, scores)
+    subprocess.run(
+        whole.command, cwd=ROOT, env=whole.environment(), capture_output=True, check=True
+    )
+    whole = replace(whole, seconds=time.monotonic() - started,
+                    stems=stems_in(folder), scores=scores_in(folder))  # fmt: skip
+    assert len(whole.stems) == len(STEMS) * len(songs) and (kind == "separate" or whole.scores)
+    return whole
 
 
 def try_kill(number: int, whole: Whole) -> Row:
     """Kill the command at a random moment, check its results, and run it again to its end."""
     rng = np.random.default_rng(number)
-    if number % FRESH == 0:
-        shutil.rmtree(whole.folder, ignore_errors=True)
+    share = prepare(whole, rng, fresh=number % FRESH == 0)
     before = set(stems_in(whole.folder)), set(scores_in(whole.folder))
-    mark = f"soak-{os.getpid()}-{number}"
-    after = float(rng.uniform(0, 1.1 * whole.seconds))
-    killed = run_and_kill(whole.command, after, mark)
+    mark = f"{os.getpid()}-{number}"
+    after = float(rng.uniform(0, share * whole.seconds))
+    killed = run_and_kill(whole.command, after, mark, whole.environment())
     problems = [f"process {pid} is left" for pid in left_running(mark)]
     problems += compare(whole, before)
-    again = subprocess.run(whole.command, cwd=ROOT, capture_output=True, text=True, check=False)
+    again = subprocess.run(whole.command, cwd=ROOT, env=whole.environment(), capture_output=True,
+                           text=True, check=False)  # fmt: skip
     if again.returncode:
         problems.append(f"then it ended with {again.returncode}: {again.stderr[-200:]}")
     if stems_in(whole.folder) != whole.stems or scores_in(whole.folder) != whole.scores:
         problems.append("then it came to other stems or scores")
-    rest = [path.name for path in whole.folder.rglob(".*") if LEFTOVER.fullmatch(path.name)]
-    problems += [f"{name} is left" for name in rest]
+    problems += [f"{name} is left" for name in left_behind(whole.folder)]
     return {"number": number, "after": after, "killed": killed, "bad": bool(problems),
             "problems": problems}  # fmt: skip
 
 
-def run_and_kill(command: list[str], seconds: float, mark: str) -> bool:
+def prepare(whole: Whole, rng: np.random.Generator, *, fresh: bool) -> float:
+    """Remove all results, or those of some replayed songs, so that there is something to do.
+
+    Returns the share of an undisturbed run's time that the command will take at most.
+    """
+    if fresh:
+        for folder in (whole.folder, whole.cache):
+            shutil.rmtree(folder, ignore_errors=True)
+    done = sorted(scores_in(whole.folder))
+    if not done:  # a separation, which does all songs each time
+        return 1.0
+    chosen = rng.choice(len(done), size=rng.integers(1, len(done) + 1), replace=False)
+    for record in (done[index] for index in chosen):
+        (whole.folder / record).unlink()
+        song = record.relative_to("records").with_suffix("")
+        shutil.rmtree(whole.folder / "stems" / song, ignore_errors=True)  # the mixture has none
+    return float((len(chosen) + 1) / (len(done) + 1))  # one for the start
+
+
+def run_and_kill(command: list[str], seconds: float, mark: str, env: dict[str, str]) -> bool:
     """Start a command and kill it after `seconds`; returns whether it was still running."""
     child = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, MARK: mark}, stdin=subprocess.DEVNULL,
+        command, cwd=ROOT, env={**env, TRIAL: mark}, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
@@ -100,9 +132,16 @@ def run_and_kill(command: list[str], seconds: float, mark: str) -> bool:
 def left_running(mark: str) -> list[int]:
     """Processes that are still running although their parent is gone."""
     until = time.monotonic() + GRACE
-    while (found := processes_of(mark)) and time.monotonic() < until:
+    while (found := processes_of(mark, TRIAL)) and time.monotonic() < until:
         time.sleep(0.05)
     return found
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Names of files and folders that are neither results nor removed."""
+    temporary = (drafts.LEFTOVER, mdx.files.LEFTOVER)
+    names = [path.name for path in folder.rglob(".*")]
+    return [name for name in names if any(pattern.fullmatch(name) for pattern in temporary)]
 
 
 def compare(whole: Whole, before: tuple[set[Path], set[Path]]) -> list[str]:
