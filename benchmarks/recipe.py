@@ -1,14 +1,15 @@
 """`python -m benchmarks.recipe`: what each choice in a network's training is worth, at equal time.
 
 The network of `synthetic` is trained from nothing for the same CPU time, each time with one choice
-changed, and scored on held-out songs. Results are kept in --out, from which the same command
-continues.
+changed, and scored on held-out songs. So are four networks v2 in its place, each for a quarter of
+the time. Results are kept in --out, from which the same command continues.
 """
 
 import argparse
 import json
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,7 @@ from evaluator.tables import markdown_table
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.spec import SOURCES
-from training.config import ALL, SeparatorConfig, read_config
+from training.config import ALL, SeparatorConfig, read_config, targets
 from training.fit import fit
 from training.hardware import Hardware
 from training.module import SeparatorModule
@@ -39,11 +40,19 @@ SEED = 1
 SECTION = "recipe"  # of the page
 BASE = "as configured"
 PLAIN = "songs without packs"  # those of --plain in place of --data
-# What differs from the configuration; `data` key by key. `songs` is the share of songs in use.
+# Of a configuration, what is not the network.
+TRAINING = (
+    "learning_rate", "loss", "optimizer", "schedule", "weight_decay", "precision", "batch", "clip",
+    "ema", "data", "held_out", "train_frames",
+)  # fmt: skip
+# What differs from the configuration; `data` key by key. `songs` is the share of songs in use, `v2`
+# the growth of four networks of the sizes of demo.yaml.
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     BASE: {},
     "32 channels": {"width": 32},
     "64 channels": {"width": 64},
+    "v2, a network for each stem": {"v2": 16},
+    "v2, half as wide": {"v2": 8},
     "absolute error": {"loss": "l1"},
     "learning rate 1e-3": {"learning_rate": 1e-3},
     "learning rate 4e-3": {"learning_rate": 4e-3},
@@ -60,84 +69,122 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     PLAIN: {},
 }
 
+Training = tuple[str, str]  # a variant, and the source that is trained, or `all`
 
-def config_of(variant: str) -> SeparatorConfig:
-    """The configuration of a variant, without its number of steps."""
+
+def configs_of(variant: str) -> dict[str, SeparatorConfig]:
+    """The configurations of a variant's networks by source, or `all`, without numbers of steps."""
     values = {key: value for key, value in VARIANTS[variant].items() if key != "songs"}
+    growth = values.pop("v2", None)
     # For all frequencies, as a system of this network alone would need.
     base = replace(read_config("synthetic")[ALL], learning_rate=RATE, first_bin=0)
     data = replace(base.data, **values.pop("data", {}))
-    return replace(base, **values, data=data, precision=Hardware("cpu").precision)
+    config = replace(base, **values, data=data, precision=Hardware("cpu").precision)
+    if growth is None:
+        return {ALL: config}
+    training = {key: getattr(config, key) for key in TRAINING}
+    sizes = read_config("demo")
+    return {name: replace(sizes[name], growth=growth, **training) for name in SOURCES}
 
 
-def measure_pace() -> dict[str, float]:
-    """CPU seconds of a step by variant."""
-    return measure_paces({name: SeparatorModule(config_of(name), scale=1.0) for name in VARIANTS})
+def measure_pace() -> dict[Training, float]:
+    """CPU seconds of a step by training."""
+    return measure_paces({
+        (variant, source): SeparatorModule(config, scale=1.0)
+        for variant in VARIANTS
+        for source, config in configs_of(variant).items()
+    })  # fmt: skip
 
 
-def plan(out: Path, seconds: float) -> dict[str, int]:
-    """The steps of every variant that fit into this many seconds; measured once."""
+def plan(out: Path, seconds: float) -> dict[Training, int]:
+    """The steps of every training that fit into a variant's seconds; measured once."""
     path = out / f"steps-{seconds:g}.json"
     if not path.exists():
         pace = measure_pace()
-        write_json(path, {name: max(1, round(seconds / taken)) for name, taken in pace.items()})
-    steps: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
-    return steps
+        networks = Counter(variant for variant, _ in pace)
+        write_json(path, [
+            [*training, max(1, round(seconds / networks[training[0]] / taken))]
+            for training, taken in pace.items()
+        ])  # fmt: skip
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return {(variant, source): steps for variant, source, steps in rows}
 
 
-def train(variant: str, steps: int, data: Path, tests: Sequence[Path], out: Path) -> list[float]:
+def train(
+    training: Training, steps: int, data: Path, tests: Sequence[Path], out: Path
+) -> list[float]:
     """Train one network, or continue; returns its mean SDR on each set of test songs, in dB."""
     torch.set_num_threads(1)
-    training, validation = split_songs(find_songs(data))
-    kept = training[:: round(1 / VARIANTS[variant].get("songs", 1))]
-    config = replace(config_of(variant), steps=steps, validate_every=steps)
-    name = f"{list(VARIANTS).index(variant)}/{ALL}.onnx"
+    variant, source = training
+    songs, validation = split_songs(find_songs(data))
+    kept = songs[:: round(1 / VARIANTS[variant].get("songs", 1))]
+    config = replace(configs_of(variant)[source], steps=steps, validate_every=steps)
+    name = f"{list(VARIANTS).index(variant)}/{source}.onnx"
     fit(
-        config, ALL, kept, first_complete(validation, ALL), out=out / "runs" / f"{name}-{steps}",
-        weights=out / "weights", name=name, seed=SEED, hardware=Hardware("cpu"), resume=True,
+        config, source, kept, first_complete(validation, source),
+        out=out / "runs" / f"{name}-{steps}", weights=out / "weights", name=name, seed=SEED,
+        hardware=Hardware("cpu"), resume=True,
         origin=Origin("python -m benchmarks.recipe", config=variant, commit=git_commit()),
     )  # fmt: skip
     network = OnnxNetwork(out / "weights" / name, name, threads=1)
-    return [mean_score(network, config, find_songs(folder)) for folder in tests]
+    return [mean_score(network, config, source, find_songs(folder)) for folder in tests]
 
 
-def mean_score(network: OnnxNetwork, config: SeparatorConfig, songs: Sequence[Song]) -> float:
-    """The mean over sources of the mean global SDR over songs, in dB."""
-    scores = [score_song(network, config.stft(config.frames), ALL, song) for song in songs]
-    means = [[score[source] for score in scores if source in score] for source in SOURCES]
+def mean_score(
+    network: OnnxNetwork, config: SeparatorConfig, source: str, songs: Sequence[Song]
+) -> float:
+    """The mean over the sources that it makes of the mean global SDR over songs, in dB."""
+    scores = [score_song(network, config.stft(config.frames), source, song) for song in songs]
+    means = [[score[name] for score in scores if name in score] for name in targets(source)]
     return statistics.mean(statistics.mean(found) for found in means if found)
 
 
-def run_all(steps: Mapping[str, int], args: argparse.Namespace) -> dict[str, list[float]]:
+def run_all(steps: Mapping[Training, int], args: argparse.Namespace) -> dict[str, list[float]]:
     """The SDRs of the variants in `steps`, read from the disk if they were finished before."""
-    done: dict[str, list[float]] = {}
+    done: dict[Training, list[float]] = {}
     waiting = {}
-    for variant, count in steps.items():
-        path = _result(args.out, variant, count)
+    for training, count in steps.items():
+        path = _result(args.out, training, count)
         if path.exists():
-            done[variant] = json.loads(path.read_text(encoding="utf-8"))
+            done[training] = json.loads(path.read_text(encoding="utf-8"))
         else:
-            data = args.plain if variant == PLAIN else args.data
-            waiting[variant] = partial(train, variant, count, data, args.test, args.out)
-    for variant, scores in train_all(waiting, args.jobs):
-        done[variant] = scores
-        write_json(_result(args.out, variant, steps[variant]), scores)
-        print(f"{variant}: {scores}", flush=True)
-    return done
+            data = args.plain if training[0] == PLAIN else args.data
+            waiting[training] = partial(train, training, count, data, args.test, args.out)
+    for training, scores in train_all(waiting, args.jobs):
+        done[training] = scores
+        write_json(_result(args.out, training, steps[training]), scores)
+        print(f"{', '.join(training)}: {scores}", flush=True)
+    return means(done)
 
 
-def _result(out: Path, variant: str, steps: int) -> Path:
-    return out / "results" / f"{list(VARIANTS).index(variant)}-{steps}.json"
+def means(done: Mapping[Training, Sequence[float]]) -> dict[str, list[float]]:
+    """The SDRs of variants, each the mean over its networks."""
+    found: dict[str, list[Sequence[float]]] = {}
+    for (variant, _), scores in done.items():
+        found.setdefault(variant, []).append(scores)
+    return {
+        variant: [statistics.mean(column) for column in zip(*rows, strict=True)]
+        for variant, rows in found.items()
+    }
 
 
-def table(done: Mapping[str, Sequence[float]], steps: Mapping[str, int], sets: int) -> str:
-    """Every variant with its SDR on the first `sets` sets, and the difference to the first."""
+def _result(out: Path, training: Training, steps: int) -> Path:
+    variant, source = training
+    return out / "results" / f"{list(VARIANTS).index(variant)}-{source}-{steps}.json"
+
+
+def table(done: Mapping[str, Sequence[float]], steps: Mapping[Training, int], sets: int) -> str:
+    """Every variant with its SDR on the first `sets` sets, and the difference to the first.
+
+    The steps of several networks are added.
+    """
     header = ["", "steps", *["mean SDR, dB", "difference"] * sets]
     lines = []
-    for variant, scores in done.items():
-        pairs = list(zip(scores, done[BASE], strict=True))[:sets]
+    for variant in (name for name in VARIANTS if name in done):
+        pairs = list(zip(done[variant], done[BASE], strict=True))[:sets]
         cells = [cell for value, base in pairs for cell in (f"{value:.2f}", f"{value - base:+.2f}")]
-        lines.append([variant, f"{steps[variant]}", *cells])
+        total = sum(count for (name, _), count in steps.items() if name == variant)
+        lines.append([variant, f"{total}", *cells])
     return markdown_table(header, lines)
 
 
@@ -163,12 +210,14 @@ def main() -> int:
         folders = [args.data, *args.test, *([args.plain] if args.plain else [])]
         keep_settings(
             args.out, songs=[str(folder.resolve()) for folder in folders],
-            configuration=repr(config_of(BASE)),
+            configuration=repr(configs_of(BASE)),
         )  # fmt: skip
         planned = plan(args.out, 60 * args.minutes)
-        steps = {name: count for name, count in planned.items() if name != PLAIN or args.plain}
-        found = run_all(steps, args)
-        done = {variant: found[variant] for variant in steps}
+        steps = {
+            training: count for training, count in planned.items()
+            if training[0] != PLAIN or args.plain
+        }  # fmt: skip
+        done = run_all(steps, args)
         told = f"Minutes of one CPU each: {args.minutes:g}; one seed; mean over four sources:\n\n"
         if args.page:
             replace_section(args.page, SECTION, told + table(done, steps, 1))

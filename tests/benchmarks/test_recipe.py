@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,23 @@ from typing import Any
 import pytest
 
 from benchmarks import recipe
-from benchmarks.recipe import BASE, PLAIN, VARIANTS, config_of, main, plan, table, train
+from benchmarks.recipe import (
+    BASE,
+    PLAIN,
+    VARIANTS,
+    Training,
+    configs_of,
+    main,
+    means,
+    plan,
+    table,
+    train,
+)
+from mdx.systems.spec import SOURCES
+from models.tfc_tdf import TfcTdfSpec
+from models.tfc_tdf_v3 import TfcTdfV3Spec
 from tests.training.miniature import V3, write_songs
-from training.config import SeparatorConfig
+from training.config import ALL, SeparatorConfig
 from training.fit import fit
 
 
@@ -23,26 +37,46 @@ def flat(config: SeparatorConfig) -> dict[str, object]:
     return {**values, **{f"data.{key}": value for key, value in data.items()}}
 
 
-@pytest.mark.parametrize("variant", [name for name in VARIANTS if name != BASE])
+ONE_NETWORK = [name for name, changes in VARIANTS.items() if "v2" not in changes]
+SEVERAL = [name for name in VARIANTS if name not in ONE_NETWORK]
+
+
+@pytest.mark.parametrize("variant", [name for name in ONE_NETWORK if name != BASE])
 def test_every_variant_changes_one_thing(variant: str) -> None:
-    base, changed = flat(config_of(BASE)), flat(config_of(variant))
+    base, changed = flat(configs_of(BASE)[ALL]), flat(configs_of(variant)[ALL])
     differing = {key for key in base if base[key] != changed[key]}
     other_songs = variant == PLAIN or "songs" in VARIANTS[variant]
     assert len(differing) == (0 if other_songs else 1), differing
     assert len(VARIANTS[variant]) == (variant != PLAIN)
 
 
+@pytest.mark.parametrize("variant", SEVERAL)
+def test_networks_of_one_stem_differ_only_in_their_size(variant: str) -> None:
+    base, configs = flat(configs_of(BASE)[ALL]), configs_of(variant)
+    sizes = {"architecture", "n_fft", "hop", "dim_f", "frames", *(
+        field.name for kind in (TfcTdfSpec, TfcTdfV3Spec) for field in fields(kind)
+    ), "sources", "steps", "validate_every"}  # fmt: skip
+    assert list(configs) == list(SOURCES)
+    for config in configs.values():
+        assert config.architecture == "tfc_tdf_v2" and config.growth == VARIANTS[variant]["v2"]
+        changed = flat(config)
+        assert {key for key in base if base[key] != changed[key]} <= sizes
+
+
 def test_networks_make_all_frequencies_that_they_are_scored_on() -> None:
-    assert all(config_of(variant).first_bin == 0 for variant in VARIANTS)
+    for variant in VARIANTS:
+        assert all(config.first_bin == 0 for config in configs_of(variant).values())
 
 
 def test_variants_get_the_steps_that_the_same_time_buys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipe, "measure_pace", lambda: {BASE: 0.5, "batch of 8": 1.5})
-    assert plan(tmp_path, 60) == {BASE: 120, "batch of 8": 40}
+    paces = {(BASE, ALL): 0.5, ("v2", "bass"): 0.5, ("v2", "drums"): 1.5}
+    steps = {(BASE, ALL): 120, ("v2", "bass"): 60, ("v2", "drums"): 20}
+    monkeypatch.setattr(recipe, "measure_pace", lambda: paces)
+    assert plan(tmp_path, 60) == steps
     monkeypatch.setattr(recipe, "measure_pace", lambda: pytest.fail("measured again"))
-    assert plan(tmp_path, 60) == {BASE: 120, "batch of 8": 40}
+    assert plan(tmp_path, 60) == steps
 
 
 def test_a_training_ends_with_a_score_for_each_set(
@@ -56,20 +90,20 @@ def test_a_training_ends_with_a_score_for_each_set(
         return fit(config, source, songs, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recipe, "fit", note)
-    monkeypatch.setattr(recipe, "config_of", lambda variant: replace(V3, held_out=4))
+    monkeypatch.setattr(recipe, "configs_of", lambda variant: {ALL: replace(V3, held_out=4)})
     data = write_songs(tmp_path / "data", 8, samples=60_000)
     tests = [write_songs(tmp_path / name, 1, samples=60_000) for name in ("one", "two")]
-    scores = train(BASE, 2, data, tests, tmp_path / "out")
+    scores = train((BASE, ALL), 2, data, tests, tmp_path / "out")
     assert len(scores) == 2 and all(-60 < score < 60 for score in scores)
-    again = train(BASE, 2, data, tests, tmp_path / "out")  # finished: only scored
+    again = train((BASE, ALL), 2, data, tests, tmp_path / "out")  # finished: only scored
     assert again == pytest.approx(scores)
-    train("half of the songs", 2, data, tests[:1], tmp_path / "out")
+    train(("half of the songs", ALL), 2, data, tests[:1], tmp_path / "out")
     assert used[2] == pytest.approx(used[0] / 2, abs=0.5)
 
 
 def test_the_table_shows_differences_to_the_configuration() -> None:
     done = {BASE: [1.0, 2.0], "batch of 8": [1.5, 1.75]}
-    steps = {BASE: 10, "batch of 8": 5}
+    steps = {(BASE, ALL): 10, ("batch of 8", "bass"): 2, ("batch of 8", "drums"): 3}
     *_, base, batch = table(done, steps, 2).splitlines()
     assert [cell.strip() for cell in base.split("|")[1:-1]] == [
         BASE, "10", "1.00", "+0.00", "2.00", "+0.00",
@@ -80,17 +114,25 @@ def test_the_table_shows_differences_to_the_configuration() -> None:
     assert "1.75" not in table(done, steps, 1)
 
 
+def test_a_variant_is_the_mean_of_its_networks() -> None:
+    done = {(BASE, ALL): [1.0, 2.0], ("v2", "bass"): [2.0, 4.0], ("v2", "drums"): [3.0, 4.5]}
+    assert means(done) == {BASE: [1.0, 2.0], "v2": [2.5, 4.25]}
+
+
 def test_songs_without_packs_are_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned: dict[str, Path] = {}
 
-    def note(jobs: dict[str, partial[list[float]]], workers: int) -> Iterator[tuple[str, Any]]:
-        for name, job in jobs.items():
-            planned[name] = job.args[2]
-            yield name, [1.0]
+    def note(
+        jobs: dict[Training, partial[list[float]]], workers: int
+    ) -> Iterator[tuple[Training, Any]]:
+        for training, job in jobs.items():
+            planned[training[0]] = job.args[2]
+            yield training, [1.0]
 
-    monkeypatch.setattr(recipe, "measure_pace", lambda: {BASE: 60.0, "batch of 8": 60.0, PLAIN: 60})
+    paces = {(variant, ALL): 60.0 for variant in (BASE, "batch of 8", PLAIN)}
+    monkeypatch.setattr(recipe, "measure_pace", lambda: paces)
     monkeypatch.setattr(recipe, "train_all", note)
     words = ["x", "--data", "with", "--test", "a", "--minutes", "1"]
     monkeypatch.setattr("sys.argv", [*words, "--out", str(tmp_path / "one")])
@@ -108,9 +150,10 @@ def test_finished_trainings_are_not_repeated(
 ) -> None:  # fmt: skip
     out, page = tmp_path / "out", tmp_path / "train.md"
     page.write_text("<!-- recipe: begin --><!-- recipe: end -->")
-    monkeypatch.setattr(recipe, "measure_pace", lambda: dict.fromkeys(VARIANTS, 60.0))
-    for index, variant in enumerate(plan(out, 60)):
-        path = recipe._result(out, variant, 1)
+    paces = {(variant, ALL): 60.0 for variant in VARIANTS}
+    monkeypatch.setattr(recipe, "measure_pace", lambda: paces)
+    for index, training in enumerate(plan(out, 60)):
+        path = recipe._result(out, training, 1)
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps([1.0 + index, 7.77]))
     words = ["x", "--data", "none", "--test", "a", "--test", "b", "--out", str(out),
@@ -125,7 +168,7 @@ def test_finished_trainings_are_not_repeated(
 def test_a_folder_without_songs_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipe, "measure_pace", lambda: {BASE: 60.0})
+    monkeypatch.setattr(recipe, "measure_pace", lambda: {(BASE, ALL): 60.0})
     words = ["x", "--data", str(tmp_path), "--test", "a", "--out", str(tmp_path / "out"),
              "--jobs", "1", "--minutes", "1"]  # fmt: skip
     monkeypatch.setattr("sys.argv", words)
