@@ -87,27 +87,29 @@ def configs_of(variant: str) -> dict[str, SeparatorConfig]:
     return {name: replace(sizes[name], growth=growth, **training) for name in SOURCES}
 
 
-def measure_pace() -> dict[Training, float]:
+def measure_pace(variants: Sequence[str]) -> dict[Training, float]:
     """CPU seconds of a step by training."""
     return measure_paces({
         (variant, source): SeparatorModule(config, scale=1.0)
-        for variant in VARIANTS
+        for variant in variants
         for source, config in configs_of(variant).items()
     })  # fmt: skip
 
 
-def plan(out: Path, seconds: float) -> dict[Training, int]:
-    """The steps of every training that fit into a variant's seconds; measured once."""
+def plan(out: Path, seconds: float, variants: Sequence[str]) -> dict[Training, int]:
+    """The steps of every training that fit into a variant's seconds; each is measured once."""
     path = out / f"steps-{seconds:g}.json"
-    if not path.exists():
-        pace = measure_pace()
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    known = {variant for variant, *_ in rows}
+    if missing := [variant for variant in variants if variant not in known]:
+        pace = measure_pace(missing)
         networks = Counter(variant for variant, _ in pace)
-        write_json(path, [
+        rows += [
             [*training, max(1, round(seconds / networks[training[0]] / taken))]
             for training, taken in pace.items()
-        ])  # fmt: skip
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return {(variant, source): steps for variant, source, steps in rows}
+        ]
+        write_json(path, rows)
+    return {(variant, source): steps for variant, source, steps in rows if variant in variants}
 
 
 def train(
@@ -203,20 +205,25 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0, help="of one CPU, for each training")
     parser.add_argument("--jobs", type=int, default=available_cpus(), help="trainings at a time")
     parser.add_argument(
+        "--only", action="append", choices=VARIANTS, metavar="ROW",
+        help="train only what this row of the table and the first one need; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
         "--page", type=page_with(SECTION), help="put the table between this page's marks"
     )
     args = parser.parse_args()
+    if args.only and args.page:
+        parser.error("--page needs the whole table, without --only")
     with errors_in_one_line():
         folders = [args.data, *args.test, *([args.plain] if args.plain else [])]
         keep_settings(
             args.out, songs=[str(folder.resolve()) for folder in folders],
             configuration=repr(configs_of(BASE)),
         )  # fmt: skip
-        planned = plan(args.out, 60 * args.minutes)
-        steps = {
-            training: count for training, count in planned.items()
-            if training[0] != PLAIN or args.plain
-        }  # fmt: skip
+        chosen = [BASE, *args.only] if args.only else list(VARIANTS)
+        steps = plan(args.out, 60 * args.minutes, [
+            name for name in VARIANTS if name in chosen and (name != PLAIN or args.plain)
+        ])  # fmt: skip
         done = run_all(steps, args)
         told = f"Minutes of one CPU each: {args.minutes:g}; one seed; mean over four sources:\n\n"
         if args.page:

@@ -37,6 +37,11 @@ def flat(config: SeparatorConfig) -> dict[str, object]:
     return {**values, **{f"data.{key}": value for key, value in data.items()}}
 
 
+def minute_each(variants: list[str]) -> dict[Training, float]:
+    """A pace of one step in a minute, in place of a measured one."""
+    return {(variant, ALL): 60.0 for variant in variants}
+
+
 ONE_NETWORK = [name for name, changes in VARIANTS.items() if "v2" not in changes]
 SEVERAL = [name for name in VARIANTS if name not in ONE_NETWORK]
 
@@ -73,10 +78,17 @@ def test_variants_get_the_steps_that_the_same_time_buys(
 ) -> None:
     paces = {(BASE, ALL): 0.5, ("v2", "bass"): 0.5, ("v2", "drums"): 1.5}
     steps = {(BASE, ALL): 120, ("v2", "bass"): 60, ("v2", "drums"): 20}
-    monkeypatch.setattr(recipe, "measure_pace", lambda: paces)
-    assert plan(tmp_path, 60) == steps
-    monkeypatch.setattr(recipe, "measure_pace", lambda: pytest.fail("measured again"))
-    assert plan(tmp_path, 60) == steps
+    measured: list[str] = []
+
+    def pace(variants: list[str]) -> dict[Training, float]:
+        measured.extend(variants)
+        return {training: taken for training, taken in paces.items() if training[0] in variants}
+
+    monkeypatch.setattr(recipe, "measure_pace", pace)
+    assert plan(tmp_path, 60, [BASE]) == {(BASE, ALL): 120}
+    assert plan(tmp_path, 60, [BASE, "v2"]) == steps
+    assert plan(tmp_path, 60, ["v2"]) == {key: steps[key] for key in steps if key[0] == "v2"}
+    assert measured == [BASE, "v2"]
 
 
 def test_a_training_ends_with_a_score_for_each_set(
@@ -131,14 +143,15 @@ def test_songs_without_packs_are_another_folder(
             planned[training[0]] = job.args[2]
             yield training, [1.0]
 
-    paces = {(variant, ALL): 60.0 for variant in (BASE, "batch of 8", PLAIN)}
-    monkeypatch.setattr(recipe, "measure_pace", lambda: paces)
+    monkeypatch.setattr(recipe, "measure_pace", minute_each)
     monkeypatch.setattr(recipe, "train_all", note)
-    words = ["x", "--data", "with", "--test", "a", "--minutes", "1"]
+    words = ["x", "--data", "with", "--test", "a", "--minutes", "1", "--only", "batch of 8"]
     monkeypatch.setattr("sys.argv", [*words, "--out", str(tmp_path / "one")])
     assert main() == 0
     assert planned == {BASE: Path("with"), "batch of 8": Path("with")}
-    monkeypatch.setattr("sys.argv", [*words, "--out", str(tmp_path / "two"), "--plain", "without"])
+    monkeypatch.setattr(
+        "sys.argv", [*words, "--out", str(tmp_path / "two"), "--plain", "without", "--only", PLAIN]
+    )
     assert main() == 0
     assert planned == {BASE: Path("with"), "batch of 8": Path("with"), PLAIN: Path("without")}
 
@@ -150,9 +163,8 @@ def test_finished_trainings_are_not_repeated(
 ) -> None:  # fmt: skip
     out, page = tmp_path / "out", tmp_path / "train.md"
     page.write_text("<!-- recipe: begin --><!-- recipe: end -->")
-    paces = {(variant, ALL): 60.0 for variant in VARIANTS}
-    monkeypatch.setattr(recipe, "measure_pace", lambda: paces)
-    for index, training in enumerate(plan(out, 60)):
+    monkeypatch.setattr(recipe, "measure_pace", minute_each)
+    for index, training in enumerate(plan(out, 60, list(VARIANTS))):
         path = recipe._result(out, training, 1)
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps([1.0 + index, 7.77]))
@@ -165,12 +177,21 @@ def test_finished_trainings_are_not_repeated(
     assert "+1.00" in page.read_text() and "7.77" not in page.read_text()
 
 
+def test_a_page_gets_only_the_whole_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "train.md"
+    page.write_text("<!-- recipe: begin --><!-- recipe: end -->")
+    words = ["x", "--data", "a", "--test", "b", "--only", "batch of 8", "--page", str(page)]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+
+
 def test_a_folder_without_songs_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipe, "measure_pace", lambda: {(BASE, ALL): 60.0})
+    monkeypatch.setattr(recipe, "measure_pace", minute_each)
     words = ["x", "--data", str(tmp_path), "--test", "a", "--out", str(tmp_path / "out"),
-             "--jobs", "1", "--minutes", "1"]  # fmt: skip
+             "--jobs", "1", "--minutes", "1", "--only", BASE]  # fmt: skip
     monkeypatch.setattr("sys.argv", words)
     with pytest.raises(SystemExit, match=r"^error: .*no song.*$"):
         main()
