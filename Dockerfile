@@ -1,9 +1,10 @@
 # Inference only: no torch, no compiler, no root. The challenge's builder uses this file, too; its
 # images have the submission in /home/aicrowd.
 #   docker build -t mdx .
-#   docker run --rm -v "$PWD/songs:/songs" mdx mdx separate /songs/song.flac -o /songs/separated
-# Without a command it runs the challenge over /songs/test into /songs/results. It runs as user
-# 1001; for folders that only you can access, add  --user "$(id -u)".
+#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/songs:/songs" \
+#       mdx mdx separate /songs/song.flac -o /songs/separated
+# Without a command it runs the challenge over /songs/test into /songs/results. Without --user it
+# runs as user 1001, who must be able to write to the folder.
 FROM python:3.11-slim-bookworm
 
 RUN useradd --create-home --uid 1001 aicrowd && chmod 755 /home/aicrowd

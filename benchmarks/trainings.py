@@ -4,10 +4,10 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
-from mdx.errors import MdxError
 from mdx.processes import worker_processes
 from training.config import targets
 from training.songs import Song
@@ -25,14 +25,16 @@ def train_all(
     A training that fails is reported at once; the first of their errors is raised after all others
     have finished. Ctrl-C ends all of them. Raises ProcessError if one is killed.
     """
-    errors: list[MdxError] = []
+    errors: list[Exception] = []
     with worker_processes(workers, work="trainings") as pool:
         names = {pool.submit(job): name for name, job in jobs.items()}
         try:
             for future in as_completed(names):
                 try:
                     result = future.result()
-                except MdxError as error:
+                except BrokenProcessPool:
+                    raise
+                except Exception as error:  # torch has errors of its own, for want of memory too
                     print(f"{names[future]}: {error}", file=sys.stderr, flush=True)
                     errors.append(error)
                     continue

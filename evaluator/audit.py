@@ -130,14 +130,15 @@ def audit_table(rows: Sequence[dict[str, Any]]) -> str:
         lost = "-" if row["sdr"] is None else f"{best[row['system'], row['song']] - row['sdr']:.2f}"
         share, seconds = row["share"], row["seconds"]
         lines.append([
-            row["song"], row["limit"], f"{row['cpus']}", f"{row['slowdown']:g}", row["fault"],
+            row["system"], row["song"], row["limit"], f"{row['cpus']}", f"{row['slowdown']:g}",
+            row["fault"],
             " > ".join(row["levels"]) or row["error"] or "-",
             "-" if seconds is None else f"{seconds:.1f}",
             "-" if share is None else f"{100 * share:.0f}",
             "-" if row["margin"] is None else f"{row['margin']:.1f}", lost,
         ])  # fmt: skip
-    header = ["song", "limit", "CPUs", "times slower", "fault", "quality levels", "seconds",
-              "share of limit, %", "margin, s", "SDR lost, dB"]  # fmt: skip
+    header = ["system", "song", "limit", "CPUs", "times slower", "fault", "quality levels",
+              "seconds", "share of limit, %", "margin, s", "SDR lost, dB"]  # fmt: skip
     late = sum(row["error"] is not None for row in rows)
     return f"{markdown_table(header, lines)}\n\n{late} of {len(rows)} runs late or failed"
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy import fft, linalg
 
 from evaluator.metrics import Frames, framewise_sdr
+from mdx.errors import AudioError
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
 TAPS = 512
@@ -39,11 +40,14 @@ def framewise_metrics(
 ) -> dict[str, dict[str, Frames]]:
     """SDR, ISR, SIR and SAR in dB, by source and metric; NaN where a frame does not count.
 
-    Frames, the rule for silent ones, and the errors raised are those of `framewise_sdr`. If the
-    references have no energy at all in some frequency band (possible with filtered float32 audio,
-    not with PCM files), the filters are arbitrary there, and the results differ from museval's.
+    Frames, the rule for silent ones, and the errors raised are those of `framewise_sdr`, but every
+    source needs an estimate, since leakage among them is measured. If the references have no energy
+    at all in some frequency band (possible with filtered float32 audio, not with PCM files), the
+    filters are arbitrary there, and the results differ from museval's.
     Shape: (2, samples) each; `window`, `hop` and `taps` in samples.
     """
+    if set(references) != set(estimates):
+        raise AudioError("estimates", got=sorted(estimates), expected=sorted(references))
     sdr = framewise_sdr(references, estimates, window=window, hop=hop)
     names = list(references)
     scores = {name: {"SDR": sdr[name]} for name in names}

@@ -9,7 +9,7 @@ from typing import Any
 
 from evaluator.elsewhere import code
 from evaluator.jobs import Job, SystemJob, earlier_record, finish_song, keep_record
-from evaluator.records import Record
+from evaluator.records import Record, json_name
 from evaluator.replay import SETUP_SECONDS
 from mdx.cluster.connect import Cluster
 from mdx.cluster.dispatch import Dispatcher, Request, Response, SongLost, move_all
@@ -117,7 +117,7 @@ def _take(job: SystemJob, answer: Response) -> Record:
     stems = answer.folder / "stems" / job.entry / job.song.name
     stems.mkdir(parents=True, exist_ok=True)  # a song that failed may have none
     places = {stems: job.out / "stems" / job.entry / job.song.name}
-    name = f"scores/{job.entry}/test/{job.song.name}.json"
+    name = f"scores/{job.entry}/test/{json_name(job.song.name)}"
     if (frames := place_in(answer.folder, name)).is_file():
         places[frames] = place_in(job.out, name)
     move_all(places)

@@ -4,6 +4,7 @@ A job can be pickled, and `do_song` needs nothing else: it may run in a thread, 
 or on a machine that sees the same files. Its record is kept in `records/<entry>/<song>.json`.
 """
 
+import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +20,11 @@ from evaluator.test_sets import Song
 from mdx.errors import AudioError
 from mdx.limit.challenge import submission_limit
 from mdx.limit.policy import Limit, parse_limit
+from mdx.machine import available_cpus, cpu_model
 from mdx.systems.spec import SOURCES
 
 PREFIX = "MDX_"  # of environment variables that may affect stems
+HERE = "-"  # in place of a cluster's worker, on the machine that runs the evaluation
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,14 @@ class SystemJob(Job):
             runs.append(asdict(separate_song(submission, self.song.folder, results, children)))
             hashes.append(hash_files(files))
         self._check_unchanged()
-        same = all(stems == hashes[0] for stems in hashes)
-        return {"key": key, "stems": hashes[-1], "same_every_time": same, "runs": runs}
+        machine = {
+            "host": platform.node(), "worker": HERE, "cpu": cpu_model(), "cpus": available_cpus(),
+            "threads": self.threads, "seconds": round(sum(run["seconds"] for run in runs), 3),
+        }  # fmt: skip
+        return {
+            "key": key, "stems": hashes[-1], "runs": runs, "machine": machine,
+            "same_every_time": all(stems == hashes[0] for stems in hashes),
+        }  # fmt: skip
 
     def _check_unchanged(self) -> None:
         # Each child reads the system and the code anew; the key is that of the run's beginning.

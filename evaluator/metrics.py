@@ -46,36 +46,40 @@ def framewise_sdr(
     window: int = SAMPLE_RATE,
     hop: int = SAMPLE_RATE,
 ) -> dict[str, Frames]:
-    """The BSS Eval v4 SDR of every source on every frame, in dB.
+    """The BSS Eval v4 SDR of every estimate on every frame, in dB.
 
     A frame is NaN for all sources if any reference or estimate is silent in it, that is, if its
     channels sum to exactly zero in every sample; a trailing partial frame is dropped. A frame
-    without any error is +inf. Shape: (2, samples) each; `window` and `hop` in samples. Raises
-    AudioError for a song whose sources differ in name or shape.
+    without any error is +inf. There may be references without an estimate. Shape: (2, samples)
+    each; `window` and `hop` in samples. Raises AudioError for an estimate without a reference and
+    for shapes that differ.
     """
-    if set(references) != set(estimates):
+    if not set(estimates) <= set(references):
         raise AudioError("estimates", got=sorted(estimates), expected=sorted(references))
     first = next(iter(references.values()))
     for source, reference in references.items():
         _check_shapes(first, reference)
-        _check_shapes(reference, estimates[source])
+        _check_shapes(reference, estimates.get(source, reference))
     frames = max(1, (first.shape[1] - window + hop) // hop)
-    signal = {source: np.zeros(frames) for source in references}
-    noise = {source: np.zeros(frames) for source in references}
+    signal = {source: np.zeros(frames) for source in estimates}
+    noise = {source: np.zeros(frames) for source in estimates}
     silent = np.zeros(frames, dtype=bool)
     for index in range(frames):
         part = slice(index * hop, index * hop + window)
         for source, reference in references.items():
             wanted = reference[:, part].astype(np.float64)
+            silent[index] |= not wanted.sum(axis=0).any()
+            if source not in estimates:
+                continue
             found = estimates[source][:, part].astype(np.float64)
-            silent[index] |= not wanted.sum(axis=0).any() or not found.sum(axis=0).any()
+            silent[index] |= not found.sum(axis=0).any()
             signal[source][index] = np.vdot(wanted, wanted)
             error = np.subtract(wanted, found, out=wanted)
             noise[source][index] = np.vdot(error, error)
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             source: np.where(silent, np.nan, 10 * np.log10(signal[source] / noise[source]))
-            for source in references
+            for source in estimates
         }
 
 

@@ -16,9 +16,8 @@ from mdx.systems.spec import SOURCES, CombinerSpec, SystemSpec
 TOLERANCE = 0.1  # dB, for every source
 
 ON_TRUST = "no sha256 of the released files is known: these are assumed to be the same"
-# Marks of systems whose stems are not the usual ones.
 BF16, AUTO = "bf16", "auto"
-DEGRADED, BOTH_POLARITIES = "degraded by the limit", "polarity averaging"
+BOTH_POLARITIES = "polarity averaging"
 REPRODUCED, OUTSIDE, NOT_COMPARABLE = "reproduced", "outside", "not comparable"
 NETWORKS = "mdx_net_no_mixer"  # the system that runs the released networks, and only them
 RELATIONS = {MIXER: "with Mixer >= without", DEMUCS: "with Demucs-v2 >= without"}
@@ -96,7 +95,7 @@ def _find_system(
 def _obstacles_of(entry: dict[str, Any], songs: int) -> list[str]:
     if not entry["mean"] or entry["mean"]["songs"] < songs:
         return ["songs are missing"]
-    return list(entry["marks"]) if _is_unusual(entry) else []
+    return list(entry["deviations"])
 
 
 def _is_within(published: dict[str, float], found: dict[str, float | None]) -> bool:
@@ -161,11 +160,7 @@ def _further_steps(spec: SystemSpec) -> list[CombinerSpec]:
 def _has_usual_songs(entry: dict[str, Any]) -> bool:
     # All of them, and none degraded: otherwise two means would be of different songs.
     whole = not any(row.get("state") in ("failed", "pending") for row in entry["songs"])
-    return whole and not _is_unusual(entry)
-
-
-def _is_unusual(entry: dict[str, Any]) -> bool:
-    return any(word in mark for mark in entry["marks"] for word in (DEGRADED, BOTH_POLARITIES))
+    return whole and not entry["deviations"]
 
 
 def _check_relations(

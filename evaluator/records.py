@@ -8,7 +8,7 @@ from typing import Any
 from evaluator.fingerprints import hash_facts
 from evaluator.json_files import write_json
 
-VERSION = 3  # increment it whenever the meaning of a key changes
+VERSION = 4  # increment it whenever the meaning of a key changes
 LONGEST = 255 - len(".01234567.json")  # bytes of a song's name in the name of a file
 
 Record = dict[str, Any]  # separation (key, stems, runs), scores, error

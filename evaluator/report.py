@@ -7,7 +7,7 @@ from evaluator.evaluation import Outcome
 from evaluator.given_stems import GivenStems
 from evaluator.jobs import Options
 from evaluator.leaderboards import make_tables
-from evaluator.paper import BOTH_POLARITIES, DEGRADED, check_paper
+from evaluator.paper import BOTH_POLARITIES, check_paper
 from evaluator.published import Published
 from evaluator.records import Record
 from evaluator.scores import BASELINE, METRICS, mean_scores
@@ -60,14 +60,15 @@ def failures(report: dict[str, Any]) -> list[str]:
 
 def _entry(system: System, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:
     spec = system.spec
-    unusual = _marks_of_the_runs(system, test_set, outcome)
+    deviations = _deviations(system, test_set, outcome)
     disagreement = system.disagreement()
     return {
         "system": system.name,
         "description": spec.description,
         "training_data": list(spec.training_data),
         "leaderboard": spec.leaderboard,
-        "marks": [*system.marks(test_set), *unusual],
+        "marks": [*system.marks(test_set), *deviations],
+        "deviations": deviations,
         "warnings": [disagreement] if disagreement else [],
         "weights": system.weights,
         **_songs(system.name, test_set, outcome),
@@ -81,21 +82,22 @@ def _given_entry(stems: GivenStems, test_set: TestSet, outcome: Outcome) -> dict
         "training_data": [],
         "leaderboard": "none",
         "marks": [MADE_ELSEWHERE],
+        "deviations": [],
         "warnings": stems.warnings,
         "weights": {},
         **_songs(stems.name, test_set, outcome),
     }
 
 
-def _marks_of_the_runs(system: System, test_set: TestSet, outcome: Outcome) -> list[str]:
-    # Scores of less than the usual networks, or of twice their work, are not representative.
+def _deviations(system: System, test_set: TestSet, outcome: Outcome) -> list[str]:
+    # Scores of less than the usual networks, or of twice their work, are not the system's own.
     records = [outcome.records.get((system.name, song.name)) for song in test_set.songs]
     songs = [record["separation"]["runs"] for record in records if record and record["separation"]]
     count = sum(any(run["degraded"] for run in runs) for runs in songs)
-    marks = [f"{count} of {len(test_set.songs)} songs {DEGRADED}"] if count else []
+    found = [f"{count} of {len(test_set.songs)} songs degraded by the limit"] if count else []
     averaged = any(run["both_polarities"] for runs in songs for run in runs)
     averaged = averaged or system.spec.both_polarities  # without a limit nothing else says so
-    return [*marks, *([BOTH_POLARITIES] if averaged else [])]
+    return [*found, *([BOTH_POLARITIES] if averaged else [])]
 
 
 def _songs(name: str, test_set: TestSet, outcome: Outcome) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from evaluator.stop import Stop
 from evaluator.systems import System, read_systems, refuse_duplicates, refuse_missing_weights
 from evaluator.tables import median_table, update_readme
 from evaluator.terminal import print_report
-from evaluator.test_sets import TestSet, find_test_set
+from evaluator.test_sets import TestSet, find_test_set, recognise_excerpts
 from mdx.cli.environment import choice_of_environment, system_of_environment
 from mdx.cluster.connect import Cluster
 from mdx.cluster.dispatch import remove_drafts
@@ -83,6 +83,7 @@ def _run(args: argparse.Namespace) -> int:
     with _own_folder(args.out):
         with open_cluster(args.cluster, args.workers) as cluster:
             _decode(test_set)
+            test_set = recognise_excerpts(test_set)
             _warn_of_missing_stems(test_set)
             outcome, options = _evaluate(test_set, systems, given, args, cluster)
         audit = Audit()

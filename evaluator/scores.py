@@ -50,13 +50,13 @@ def score_files(
     """Both SDRs of one song, from the folder of its true stems and a file per source, or for some.
 
     Framewise scores are written to `frames_path` in museval's schema; with `full` and all four
-    stems, ISR, SIR and SAR as well. Which frames count depends on the given sources only. Raises
-    AudioError for a file that cannot be compared, OutputError if `frames_path` cannot be written.
+    stems, ISR, SIR and SAR as well. A frame in which any true stem is silent does not count, even
+    if that stem is not scored. Raises AudioError for a file that cannot be compared, OutputError
+    if `frames_path` cannot be written.
     """
     references = read_references(song)
     samples = references[SOURCES[0]].shape[1]
     estimates = _read_stems(stems, "a stem to be scored", samples)
-    references = {source: references[source] for source in estimates}
     # Leakage from one source into another can only be measured if all sources are given.
     every = framewise_metrics if full and set(estimates) == set(SOURCES) else _sdr_only
     frames = every(references, estimates)

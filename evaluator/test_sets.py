@@ -7,7 +7,7 @@ first. True stems, if there are any, are beside the mixture.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -22,6 +22,7 @@ LAYOUTS = f"<track>/mixture.wav, or test/<track>{SUFFIX}, in it or in its folder
 MUSDB18_TESTS = ("MUSDB18 test", MUSDB18_TEST)  # both editions of the same songs
 DEMO = "demo songs"
 MUSDB18_TEST_SONGS = 50
+MUSDB18_TEST_SECONDS = 3 * 3600  # at least; it has 3.5 hours
 KNOWN_SHARE = 0.9  # fraction of the names that must be MUSDB18's; the rest may be spelt differently
 
 
@@ -70,7 +71,7 @@ class TestSet:
         """The number of songs and the test set, in words."""
         count = f"{len(self.songs)} song" + "s" * (len(self.songs) != 1)
         if self.is_musdb18_test and not self.whole:
-            return f"{count} of {self.name}, not comparable with figures on all 50"
+            return f"{count} of {self.name}, not comparable with figures on all 50 in full length"
         if self.name == DEMO:
             return f"{count} composed by this repository, not comparable with MUSDB18"
         return f"{count} of {self.name}" if self.is_musdb18_test else f"{count} of '{self.name}'"
@@ -97,6 +98,16 @@ def find_test_set(
     if name in MUSDB18_TESTS:
         whole = len(chosen) == MUSDB18_TEST_SONGS
     return TestSet(name, tuple(chosen), whole)
+
+
+def recognise_excerpts(test_set: TestSet) -> TestSet:
+    """The same set, but not whole if its songs, once decoded, are too short for MUSDB18's.
+
+    The samples that musdb downloads are the first seconds of songs of the same names.
+    """
+    seconds = sum(song.duration for song in test_set.songs)
+    short = test_set.is_musdb18_test and seconds < MUSDB18_TEST_SECONDS
+    return replace(test_set, whole=test_set.whole and not short)
 
 
 def _folder_of(root: Path, subset: str) -> Path:
@@ -140,7 +151,9 @@ def _choose(songs: list[Song], tracks: Sequence[str]) -> list[Song]:
         return songs
     chosen = set()
     for track in tracks:
-        found = {s.name for s in songs if s.name == track or fnmatchcase(s.name, track)}
+        names = [song.name for song in songs]
+        # A name may contain what would be a pattern.
+        found = {track} if track in names else {name for name in names if fnmatchcase(name, track)}
         if not found:
             raise AudioError(
                 "tracks",

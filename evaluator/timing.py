@@ -7,7 +7,7 @@ from typing import Any
 from evaluator.evaluation import Outcome
 from evaluator.fingerprints import package_versions
 from evaluator.given_stems import GivenStems
-from evaluator.jobs import Options
+from evaluator.jobs import HERE, Options
 from evaluator.stages import REST, in_order
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
@@ -93,8 +93,14 @@ def _time_song(name: str, duration: float, separation: dict[str, Any]) -> dict[s
         "limit": last["limit"],
         "levels": last["levels"],
         "degraded": any(run["degraded"] for run in runs),
-        "machine": separation.get("machine"),
+        "machine": None if _is_this(separation["machine"]) else separation["machine"],
     }
+
+
+def _is_this(machine: dict[str, Any]) -> bool:
+    # A resumed run may have songs of another machine.
+    there = machine["worker"], machine["cpu"], machine["cpus"]
+    return there == (HERE, cpu_model(), available_cpus())
 
 
 def _project(per_second: float) -> dict[str, Any]:

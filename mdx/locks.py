@@ -1,5 +1,7 @@
 """Advisory locks of files, as far as the system and the file system have them."""
 
+import os
+import sys
 from enum import Enum
 from typing import BinaryIO
 
@@ -33,3 +35,23 @@ def lock(file: BinaryIO | int, *, wait: bool = False) -> Lock:
     except OSError:
         return Lock.NONE
     return Lock.HELD
+
+
+def keeps_others_out(file: BinaryIO) -> bool:
+    """Whether the lock that this process holds also stops its own reading through another file.
+
+    So it is on SMB shares under Linux, where locks are mandatory (flock(2), CIFS details).
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        other = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY)
+        try:
+            os.pread(other, 1, 0)
+        finally:
+            os.close(other)
+    except PermissionError:
+        return True
+    except OSError:  # such as an interrupted read: no sign of a lock
+        return False
+    return False

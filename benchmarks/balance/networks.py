@@ -9,6 +9,7 @@ import yaml
 
 from benchmarks.balance.contenders import CONTENDERS, ONE_PASS, Run
 from evaluator.json_files import write_json
+from mdx.errors import ConfigError
 from mdx.systems.find import find_system
 from mdx.systems.manifest import register_weights
 from mdx.systems.mappings import read_mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 COMMAND = "python -m benchmarks.balance"
 MIXER = "mixer.npz"
 V2, DEMUCS = "tfc_tdf_v2.onnx", "demucs_v2.onnx"
+WITH_V2 = ("mdx_net", "mdx_net_no_mixer", "leaderboard_a")  # systems of the paper's own network
+WITH_DEMUCS = ("demucs_v2", "leaderboard_a")
 # The network in models.architectures, and its size, that replaces an estimator's; if each stem has
 # its own size, the sizes are named after the stems.
 SIZES: Mapping[str, tuple[str, str | None]] = {
@@ -81,10 +84,15 @@ def parameters(run: Run, folder: Path) -> int:
 
 
 def _weights_of(system: str, part: dict[str, Any], folder: Path) -> object:
-    if part["kind"] == "waveform" and system != "resunet_decouple":
+    if system in WITH_DEMUCS and part["kind"] == "waveform":
         return _once(folder, DEMUCS, _write_demucs)
-    if system not in SIZES:
+    if system in WITH_V2:
         return _once(folder, V2, _write_v2)
+    if system not in SIZES:
+        raise ConfigError(
+            system, got="no size", expected=f"one of {', '.join(SIZES)}",
+            hint="enter it in benchmarks/balance/networks.py",
+        )  # fmt: skip
     architecture, size = SIZES[system]
 
     def written(size: str) -> str:

@@ -18,6 +18,7 @@ from benchmarks.soak.journal import Journal, Row
 from benchmarks.soak.kills import try_kill, undisturbed
 from benchmarks.soak.late import try_limit
 from benchmarks.soak.starts import try_start
+from evaluator.sections import page_with, replace_section
 from evaluator.tables import markdown_table
 from evaluator.test_sets import DEMO_SONGS, Song, find_test_set
 from mdx.errors import MdxError
@@ -29,6 +30,7 @@ KINDS = {
     "evaluate": "replays killed: the same",
     "starts": "starts of four on a cold cache: failures, differences",
 }
+SECTION = "soak"  # of the page
 Trial = Callable[[int], Row]
 
 
@@ -78,6 +80,9 @@ def main() -> int:
     parser.add_argument("--system", default="demo")
     parser.add_argument("--songs", type=Path, default=DEMO_SONGS, help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("out/soak"))
+    parser.add_argument(
+        "--page", type=page_with(SECTION), help="put the table between this page's marks"
+    )
     args = parser.parse_args()
     journals = {kind: Journal(args.out, kind) for kind in KINDS}
     try:
@@ -90,7 +95,10 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         pass  # the table covers the trials so far
-    print(soak_table(journals))
+    table = soak_table(journals)
+    if args.page:
+        replace_section(args.page, SECTION, table)
+    print(table)
     return int(any(row["bad"] for journal in journals.values() for row in journal.rows()))
 
 

@@ -53,5 +53,6 @@ def is_bad(row: Row) -> bool:
     error = row["error"]
     if error is None:
         return bool(row["share"] > 1)
-    refused = any(word in error.lower() for word in OUT_OF_MEMORY)
+    told = error.partition(": got ")[2].lower()  # after the song's name
+    refused = any(word in told for word in OUT_OF_MEMORY)
     return not (row["machine"] == "capped memory" and refused)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 
 import mdx.locks as locks
-from mdx.locks import Lock, lock
+from mdx.locks import Lock, keeps_others_out, lock
 
 MOST_FOLDERS = 10_000  # to look into
 LONGEST = 255 - len("..01234567.part.old")  # bytes of a name that leave room for what is added
@@ -35,11 +35,10 @@ def claim(draft: Path) -> AbstractContextManager[object]:
     Raises OSError where it cannot be created.
     """
     file = draft.open("xb")
-    if not locks.HAS_LOCKS:
-        file.close()  # whoever writes to it has it open
-        return nullcontext()
-    lock(file)
-    return file
+    if locks.HAS_LOCKS and not (lock(file) is Lock.HELD and keeps_others_out(file)):
+        return file
+    file.close()  # whoever writes to it opens it anew
+    return nullcontext()
 
 
 def remove_leftovers(folder: Path, *, recursive: bool = False) -> None:
@@ -73,10 +72,10 @@ def _remove(folder: Path, found: "re.Match[str]") -> bool:
 def abandoned(path: Path) -> Iterator[bool]:
     """Whether the process that claimed a draft is gone; raises OSError where the draft is.
 
-    Nobody knows on a file system without locks, so there it counts as at work.
+    Nobody knows on a file system without locks, or with those of SMB: there it counts as at work.
     """
     if not locks.HAS_LOCKS:
         yield True  # if not, the draft cannot be removed
         return
     with path.open("r+b") as file:  # over NFS only a file that may be written can be locked
-        yield lock(file) is Lock.HELD
+        yield lock(file) is Lock.HELD and not keeps_others_out(file)

@@ -14,7 +14,10 @@ from mdx.audio.riff import UNKNOWN, has_unknown_length
 from mdx.audio.soundfiles import open_sound
 from mdx.systems.spec import CHANNELS, Audio
 
-PLAIN = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
+PLAIN = (
+    "PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW",
+    "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32",  # lossless as well
+)  # fmt: skip
 RIFF = ("WAV", "WAVEX", "RF64")
 LEFT = 1 << 16  # bytes at the end of a FLAC that need not be audio
 ENDLESS = 1 << 62  # frames of a FLAC that does not state them

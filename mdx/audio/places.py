@@ -16,14 +16,17 @@ def stem_paths(
 
 
 def places_of(
-    out: str | Path | Mapping[str, Path], song: Path, stems: Sequence[str], suffix: str
+    out: str | Path | Mapping[str, str | Path], song: Path, stems: Sequence[str], suffix: str
 ) -> dict[str, Path]:
     """A path for each stem, in order; `out` is a folder, or a mapping with a path for each.
 
     Raises ConfigError if it names other stems, or one file for two; OutputError if a stem would
     replace the song.
     """
-    paths = dict(out) if isinstance(out, Mapping) else stem_paths(Path(out), stems, suffix)
+    if isinstance(out, Mapping):
+        paths = {stem: Path(place) for stem, place in out.items()}
+    else:
+        paths = stem_paths(Path(out), stems, suffix)
     if set(paths) != set(stems) or len(set(stems)) != len(stems):
         raise ConfigError("stems", got=list(paths), expected=f"{', '.join(stems)}, each once")
     if len(set(paths.values())) != len(paths):

@@ -34,23 +34,37 @@ class Inputs:
     def __init__(self, out: Path) -> None:
         """Results below `out` are never taken as songs."""
         self.songs: list[Song] = []
-        self.errors: list[MdxError] = []
+        self._errors: list[MdxError] = []
+        self._results: Path | None = None  # as named among the songs, for instance by a shell's *
         self._out = _real(out)
+
+    @property
+    def errors(self) -> list[MdxError]:
+        """What is wrong with the arguments."""
+        if self._results is None or self.songs:
+            return self._errors
+        return [*self._errors, ConfigError(
+            self._results, got="the same folder for songs and results", expected="another one",
+            hint="name one with -o",
+        )]  # fmt: skip
 
     def add(self, argument: str) -> None:
         """Add a file, a folder with everything below it, a pattern, or `-` for a pipe."""
+        if not argument:
+            self._errors.append(AudioError("''", got="an empty name", expected="a song"))
+            return
         path = Path(argument)
         if argument == str(STDIN) or os.path.lexists(path) or not glob.has_magic(argument):
             self._add_path(path)
             return
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - it may be absolute
-        found = [name for name in matches if not self._is_result(Path(name), argument)]
+        found = _songs_of(name for name in matches if not self._is_result(Path(name), argument))
         if not found:
-            self.errors.append(
+            self._errors.append(
                 AudioError(argument, got="a pattern that matches no file", expected="songs")
             )
-        for name in found:
-            self._add_path(Path(name))
+        for path in found:
+            self._add_path(path, required=False)
 
     def add_list(self, argument: str) -> None:
         """Add the files and folders listed in a file, one per line or separated by zero bytes.
@@ -81,21 +95,18 @@ class Inputs:
         real = _real(path)
         return root in self._out.parents and self._out in (real, *real.parents)
 
-    def _add_path(self, path: Path) -> None:
+    def _add_path(self, path: Path, *, required: bool = True) -> None:
         # Path.is_dir raises for a name that is too long, or below a folder that may not be entered:
         # whatever is wrong with one song, it is reported where that song is read.
         if not os.path.isdir(path):  # noqa: PTH112
             self.songs.append(Song(path))
             return
         if _real(path) == self._out:
-            self.errors.append(
-                ConfigError(path, got="the same folder for songs and results",
-                            expected="another one", hint="name one with -o")
-            )  # fmt: skip
+            self._results = path
             return
         found = list(self._walk(path))
-        if not found:
-            self.errors.append(AudioError(path, got="a folder without audio", expected="songs"))
+        if required and not found:
+            self._errors.append(AudioError(path, got="a folder without audio", expected="songs"))
         self.songs += found
 
     def _walk(self, root: Path) -> Iterator[Song]:
@@ -109,13 +120,26 @@ class Inputs:
             folders[:] = sorted(_visible(folders))
             for name in sorted(_visible(names)):
                 path = Path(place, name)
-                if path.suffix.lower().removeprefix(".") in AUDIO:
+                if _is_audio(path):
                     yield Song(path, Path(place).relative_to(root))
 
     def _unreadable(self, error: OSError) -> None:
-        self.errors.append(
+        self._errors.append(
             AudioError(error.filename, got=error.strerror, expected="a readable folder")
         )
+
+
+def _songs_of(names: Iterable[str]) -> list[Path]:
+    # Of a pattern's matches: folders, but not once more what is in them, and audio files; or all
+    # files, if the pattern asks for others.
+    paths = [Path(name) for name in names]
+    folders = {path for path in paths if os.path.isdir(path)}  # noqa: PTH112
+    paths = [path for path in paths if folders.isdisjoint(path.parents)]
+    return [path for path in paths if path in folders or _is_audio(path)] or paths
+
+
+def _is_audio(path: Path) -> bool:
+    return path.suffix.lower().removeprefix(".") in AUDIO
 
 
 def _visible(names: Iterable[str]) -> Iterator[str]:

@@ -109,7 +109,7 @@ def _run_elsewhere(name: str, arguments: Sequence[str]) -> int:
     module, purpose = ELSEWHERE[name]
     root = str(Path(MODELS).parent)
     if root not in sys.path:
-        sys.path.append(root)
+        sys.path.insert(0, root)  # before any other package of these names
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:

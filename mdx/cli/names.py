@@ -73,7 +73,8 @@ class Names:
             filled = self._template.format(folder=folder, song=song, stem=stem, system=self._system)
         except ValueError as error:  # a format or conversion that text does not have
             raise _invalid(self._template, error) from error
-        if ".." in filled.split("/"):
+        # `Path` knows what separates folders on this system, and what a drive is.
+        if ".." in Path(filled).parts or Path(filled).drive:
             raise self._leading_out()
         return filled
 

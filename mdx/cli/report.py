@@ -80,11 +80,29 @@ class Lines:
             parts = ", ".join(f"{number} {word}" for word, number in counts.items())
             note(f"{parts}, in {seconds:.1f} s")
 
+    def clear(self) -> None:
+        """Make room for another line until the bar moves."""
+        if self._bar is not None:
+            self._bar.clear()
+
     def close(self) -> None:
         """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class AboveBar(logging.StreamHandler[Any]):
+    """Warnings as lines, above the progress bar."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a warning where the bar is, which comes again below it."""
+        self._lines.clear()
+        super().emit(record)
 
 
 class Events:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,7 +60,13 @@ def work(here: WorkerSong) -> dict[str, Any]:
             )  # fmt: skip
         except AudioError as found:
             error = str(found).replace(str(here.song), asked["song"])
-    texts = [text.replace(str(here.song), asked["song"]) for text in warnings]
+    # The results are in a folder for the time being, which names no song.
+    texts = [
+        text.replace(str(here.song), asked["song"]).replace(
+            f"{results}{os.sep}", f"{asked['song']}: "
+        )
+        for text in warnings
+    ]
     return {"error": error, "warnings": texts}
 
 

@@ -106,7 +106,7 @@ def work(token: str, task: str, text: str) -> str:
 def _module(task: str) -> Any:
     root = str(Path(MODELS).parent)
     if root not in sys.path:  # a worker may be started in any folder
-        sys.path.append(root)
+        sys.path.insert(0, root)
     try:
         return importlib.import_module(TASKS[task])
     except ModuleNotFoundError as error:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from mdx.errors import MdxError
-from mdx.serve.crew import environment
+from mdx.serve.crew import SAFELY, environment
 
 
 async def run_child(module: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -17,7 +17,7 @@ async def run_child(module: str, request: dict[str, Any]) -> dict[str, Any]:
     caller that is cancelled takes the process with it.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module,
+        sys.executable, *SAFELY, "-m", module,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         start_new_session=True, env=environment(),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 log = logging.getLogger(__name__)
+SAFELY = ("-P",)  # options of Python: without modules of the current folder
 MOST_WORKERS = 2  # kept alive, each with its networks in memory
 PATIENCE = 10.0  # seconds in which a worker must obey a cancel
 LAST = ("done", "failed", "cancelled", "unloadable")
@@ -46,7 +47,7 @@ class Worker:
     async def start(cls, setup: Setup) -> "Worker":
         """Start the process, which loads its networks while the first order is sent."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mdx.serve.worker", setup.as_json(),
+            sys.executable, *SAFELY, "-m", "mdx.serve.worker", setup.as_json(),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             start_new_session=True, env=environment(),
         )  # fmt: skip
@@ -73,6 +74,8 @@ class Worker:
         try:
             await self._send({"order": order})
             while event := await self._receive():
+                if event["event"] == "unloadable":
+                    await self._process.wait()  # nobody may give it another song
                 if event["event"] in LAST:
                     return event
                 told(event)

@@ -65,4 +65,4 @@ def build(cls: type[T], values: object, where: str) -> T:
     try:
         return cls(**values)
     except ConfigError as error:
-        raise (error if str(error).startswith(where) else error.within(where)) from error
+        raise error.within(where) from error

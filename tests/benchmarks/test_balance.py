@@ -13,7 +13,7 @@ import pytest
 from benchmarks.balance.contenders import CONTENDERS, Run, published_sdr, runs_of
 from benchmarks.balance.figure import draw_balance
 from benchmarks.balance.measure import Figures, all_runs, measure, projected_seconds
-from benchmarks.balance.networks import in_four_stems, write_system
+from benchmarks.balance.networks import SIZES, in_four_stems, write_system
 from benchmarks.balance.tables import balance_table
 from benchmarks.balance.work import song_macs
 from evaluator.json_files import write_json
@@ -55,6 +55,20 @@ def test_operations_are_those_of_every_call(
         for (file, shape), count in calls.items()
     )
     assert calls and song_macs(system, seconds) == expected
+
+
+def test_every_system_has_networks_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_write_v2", "_write_demucs", "_write_known"):
+        monkeypatch.setattr(f"benchmarks.balance.networks.{name}", lambda *_: 1)
+    for system in CONTENDERS:
+        write_system(Run(system, "published", "float32"), tmp_path)
+    written = {path.name.partition(".")[0] for path in tmp_path.glob("*.parameters")}
+    assert len(written) >= len(SIZES) + 2
+    monkeypatch.setattr("benchmarks.balance.networks.SIZES", {})
+    with pytest.raises(ConfigError, match=r"^x_umx: got no size"):
+        write_system(Run("x_umx", "published", "float32"), tmp_path)
 
 
 def test_every_system_with_published_networks_is_included() -> None:

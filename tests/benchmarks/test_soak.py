@@ -81,13 +81,18 @@ def test_trials_go_on_until_enough_count(
         return lambda number: {"number": number, "killed": number % 2 == 1, "bad": False}
 
     monkeypatch.setattr("benchmarks.soak.__main__.trial_of", kinds_trial)
-    command = ["soak", "separate", "--trials", "3", "--songs", str(test_set), "--out"]
-    monkeypatch.setattr(sys, "argv", [*command, str(tmp_path)])
+    page = tmp_path / "page.md"
+    page.write_text("<!-- soak: begin --><!-- soak: end -->")
+    monkeypatch.setattr(sys, "argv", [
+        "soak", "separate", "--trials", "3", "--songs", str(test_set), "--out", str(tmp_path),
+        "--page", str(page),
+    ])  # fmt: skip
     assert main() == 0
     rows = Journal(tmp_path, "separate").rows()
     assert [row["number"] for row in rows] == list(range(6))
     assert all("commit" in row for row in rows)
     assert main() == 0 and Journal(tmp_path, "separate").rows() == rows
+    assert "|      3 |          0 |" in page.read_text()
 
 
 def test_trials_of_another_system_are_refused(
@@ -163,9 +168,9 @@ def test_some_replayed_songs_are_done_again(tmp_path: Path, seed: int) -> None:
     [
         ({"error": None, "share": 0.9, "machine": "slower"}, False),
         ({"error": None, "share": 1.1, "machine": "slower"}, True),
-        ({"error": "more than 5 s in phase 'song'", "machine": "capped memory"}, True),
-        ({"error": "failed to allocate memory", "machine": "capped memory"}, False),
-        ({"error": "failed to allocate memory", "machine": "busy"}, True),
+        ({"error": "Memory: got more than 5 s in phase 'song'", "machine": "capped memory"}, True),
+        ({"error": "a: got failed to allocate memory", "machine": "capped memory"}, False),
+        ({"error": "a: got failed to allocate memory", "machine": "busy"}, True),
     ],
 )
 def test_what_counts_as_late_or_invalid(row: dict[str, object], bad: bool) -> None:

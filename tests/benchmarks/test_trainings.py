@@ -38,6 +38,20 @@ def test_a_training_that_fails_costs_no_other_its_result(
     assert [line[:5] for line in told] == ["job 1", "job 3", "job 5"]
 
 
+def fail(words: str) -> float:
+    """A training that torch ends."""
+    raise RuntimeError(words)
+
+
+def test_an_error_of_torch_costs_no_other_its_result(capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = {"large": partial(fail, "not enough memory"), "small": partial(half, 4)}
+    done = {}
+    with pytest.raises(RuntimeError, match="not enough memory"):
+        for name, result in train_all(jobs, 1):
+            done[name] = result
+    assert done == {"small": 2.0} and capsys.readouterr().err == "large: not enough memory\n"
+
+
 def wait(seconds: float) -> None:
     """A training that takes so long."""
     time.sleep(seconds)

@@ -27,6 +27,6 @@ def make_entry(name: str, values: dict[str, float], songs: int = 50) -> dict[str
     """A system's entry in a report, with the same values in both metrics."""
     scores = {"song": sum(values.values()) / 4, **values}
     return {
-        "system": name, "marks": [], "leaderboard": "A", "songs": [{}] * 50,
+        "system": name, "marks": [], "deviations": [], "leaderboard": "A", "songs": [{}] * 50,
         "mean": {"songs": songs, **dict.fromkeys(METRICS, scores)} if songs else None,
     }  # fmt: skip

@@ -119,6 +119,13 @@ def test_a_song_of_silence_has_no_scores() -> None:
     assert all(np.isnan(scores[source][metric]).all() for source in SOURCES for metric in METRICS)
 
 
+def test_every_source_needs_an_estimate() -> None:
+    references, estimates = music(WINDOW)
+    del estimates["bass"]
+    with pytest.raises(AudioError, match="bass"):
+        framewise_metrics(references, estimates)
+
+
 def test_shapes_are_checked() -> None:
     references, estimates = music(WINDOW)
     estimates["bass"] = estimates["bass"][:, :-1]

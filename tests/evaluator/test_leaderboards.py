@@ -159,6 +159,28 @@ def test_what_cannot_be_compared_never_passes(
     assert outside(result) == 0
 
 
+@pytest.mark.parametrize("deviation", ["3 of 50 songs degraded by the limit", "polarity averaging"])
+def test_runs_that_deviate_are_not_comparable(published: Published, deviation: str) -> None:
+    systems = [make_system("mixed", published), make_system("bare", published, mixer=False)]
+    entries = [
+        make_entry("mixed", PAPER) | {"deviations": [deviation], "marks": ["int8", deviation]},
+        make_entry("bare", PAPER),
+    ]
+    result = check_paper(MUSDB18, systems, entries, published)
+    row = next(row for row in result["rows"] if row["row"] == "TFC-TDF-U-Net v2 + Mixer")
+    assert (row["status"], row["reason"]) == ("not comparable", deviation)
+    assert result["relations"] == []
+
+
+@pytest.mark.parametrize("state", ["failed", "pending"])
+def test_means_of_different_songs_make_no_relation(published: Published, state: str) -> None:
+    systems = [make_system("mixed", published), make_system("bare", published, mixer=False)]
+    entries = [make_entry("mixed", PAPER), make_entry("bare", PAPER)]
+    assert len(check_paper(MUSDB18, systems, entries, published)["relations"]) == 2
+    entries[1]["songs"] = [{}] * 49 + [{"state": state}]
+    assert check_paper(MUSDB18, systems, entries, published)["relations"] == []
+
+
 def test_other_weights_are_not_comparable_whatever_their_name(published: Published) -> None:
     system = make_system("ours", published)
     for role in system.weights:

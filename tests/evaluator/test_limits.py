@@ -214,8 +214,9 @@ def test_a_score_of_0_db_is_a_score() -> None:
         "fault": "none", "levels": ["float32"], "seconds": 1.0, "share": 0.1, "margin": 9.0,
         "sdr": 0.0, "error": None,
     }  # fmt: skip
-    line = audit_table([row, {**row, "sdr": -1.5}]).splitlines()
-    assert [text.split("|")[-2].strip() for text in line[2:4]] == ["0.00", "1.50"]
+    line = audit_table([row, {**row, "sdr": -1.5}, {**row, "system": "other"}]).splitlines()
+    assert [text.split("|")[-2].strip() for text in line[2:5]] == ["0.00", "1.50", "0.00"]
+    assert [text.split("|")[1].strip() for text in line[2:5]] == ["tiny", "tiny", "other"]
 
 
 @pytest.mark.usefixtures("slow")

@@ -7,7 +7,7 @@ import pytest
 import soundfile as sf
 
 from evaluator.run import main
-from evaluator.test_sets import TestSet, find_test_set
+from evaluator.test_sets import TestSet, find_test_set, recognise_excerpts
 from mdx.errors import AudioError
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 
@@ -58,6 +58,22 @@ def test_the_subsets_of_musdb18_hq(tmp_path: Path) -> None:
     some = find(tmp_path / "musdb", tracks=["BKS*", "PR - Oh No", "BKS - Bulldozer"])
     assert names(some) == ["BKS - Bulldozer", "BKS - Too Much", "PR - Oh No"]
     assert some.is_musdb18_test and not some.whole and "not comparable" in some.description
+
+
+@pytest.mark.parametrize(("seconds", "whole"), [(7.0, False), (249.0, True)])
+def test_the_first_seconds_of_all_songs_are_not_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, whole: bool
+) -> None:
+    make_songs(tmp_path / "musdb" / "test", *KNOWN)
+    monkeypatch.setattr("evaluator.test_sets.duration", lambda path: seconds)
+    found = recognise_excerpts(find(tmp_path / "musdb"))
+    assert found.is_musdb18_test and found.whole == whole
+    assert ("in full length" in found.description) != whole
+
+
+def test_short_songs_of_other_sets_are_whole(tmp_path: Path) -> None:
+    make_songs(tmp_path / "mine", "a")
+    assert recognise_excerpts(find(tmp_path / "mine")).whole
 
 
 def test_a_set_that_lacks_one_song_is_not_whole(tmp_path: Path) -> None:
@@ -125,7 +141,8 @@ def test_a_track_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_name_with_brackets_is_first_a_name(tmp_path: Path) -> None:
     make_songs(tmp_path / "mine", "a [live]", "a l")
-    assert names(find(tmp_path / "mine", tracks=["a [live]"])) == ["a [live]", "a l"]
+    assert names(find(tmp_path / "mine", tracks=["a [live]"])) == ["a [live]"]
+    assert names(find(tmp_path / "mine", tracks=["a [live]*"])) == ["a l"]
 
 
 @pytest.mark.parametrize("twin", ["a.stem.mp4", "A"])

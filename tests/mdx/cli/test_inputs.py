@@ -69,6 +69,32 @@ def test_patterns_pass_over_results_as_searched_folders_do(tmp_path: Path) -> No
     assert [song.path.name for song in beside.songs] == ["a.wav"]
 
 
+def test_the_folder_of_results_among_songs_is_passed_over(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("a.wav", "separated/a/vocals.wav")))
+    for arguments in (("a.wav", "separated"), ("separated", "a.wav")):  # as a shell expands *
+        found = songs(tmp_path / "separated", *(tmp_path / name for name in arguments))
+        assert [song.path.name for song in found.songs] == ["a.wav"] and not found.errors
+
+
+def test_a_pattern_s_pictures_are_no_songs(tmp_path: Path) -> None:
+    names = ("a.wav", "cover.jpg", "disc/b.wav", "art/back.jpg", "odd.xyz")
+    touch(*(tmp_path / name for name in names))
+    for pattern in ("*", "**", "**/*"):
+        found = songs(tmp_path / "out", f"{tmp_path}/{pattern}")
+        assert sorted(song.path.name for song in found.songs) == ["a.wav", "b.wav"]
+        assert not found.errors
+    other = songs(tmp_path / "out", f"{tmp_path}/*.xyz")  # a pattern may ask for any file
+    assert [song.path.name for song in other.songs] == ["odd.xyz"]
+
+
+def test_an_empty_name_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "a.wav")
+    monkeypatch.chdir(tmp_path)
+    found = songs(tmp_path / "out", "")
+    assert not found.songs
+    assert [str(error) for error in found.errors] == ["'': got an empty name, expected a song"]
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
 def test_lists_hold_any_bytes(tmp_path: Path, end: bytes) -> None:
     names = [b"a.wav", b"mod\xe0.wav", "絆.wav".encode()]

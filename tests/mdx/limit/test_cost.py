@@ -21,7 +21,7 @@ def test_a_segment_costs_its_share_of_a_full_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     now = 0.0
-    monkeypatch.setattr(mdx.limit.cost, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(mdx.limit.cost, "time", SimpleNamespace(perf_counter=lambda: now))
     seen = []
 
     class Timed(FunctionEstimator):
