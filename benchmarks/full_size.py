@@ -61,10 +61,10 @@ def as_released(network: "TfcTdfUNet") -> "TfcTdfUNet":
 
 
 def _write_networks(folder: Path) -> None:
-    from models.export import export_onnx
+    from models.export import export_network
 
     twin = as_released(write_network(folder, "random.onnx", dim_t=DIM_T))
-    export_onnx(twin, folder / "released.onnx", dim_f=DIM_F, dim_t=DIM_T, prepare=False)
+    export_network(twin, folder / "released.onnx", shape=(4, DIM_F, DIM_T), prepare=False)
     register_weights(folder, "released.onnx", made_by=COMMAND)
 
 
@@ -73,14 +73,14 @@ def write_network(folder: Path, name: str, *, dim_t: int, released: bool = False
 
     The graph is prepared by us, or as the released files are.
     """
-    from models.export import export_onnx
+    from models.export import export_network
     from models.quantize.graph import quantise, read_graph
     from models.random_weights import randomise
     from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 
     network = randomise(TfcTdfUNet(TfcTdfSpec(dim_f=DIM_F)), seed=0)
     net = as_released(network) if released else network
-    export_onnx(net, folder / name, dim_f=DIM_F, dim_t=dim_t, prepare=not released)
+    export_network(net, folder / name, shape=(4, DIM_F, dim_t), prepare=not released)
     content = (folder / name).read_bytes()
     stft = Stft(StftSpec(N_FFT["drums"], HOP, DIM_F, dim_t))
     rng = np.random.default_rng(0)

@@ -7,7 +7,6 @@ manifest names, where it names it. `--int8 NAME.onnx` makes an int8 network of a
 """
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +18,6 @@ except ModuleNotFoundError as missing:
     if __name__ != "__main__":
         raise
     sys.exit(f"error: got no package {missing.name}, expected torch; pip install -e '.[train]'")
-from torch import Tensor
 
 from mdx.errors import MdxError, WeightsError
 from mdx.systems.find import WEIGHTS
@@ -36,25 +34,21 @@ from mdx.systems.manifest import (
 from mdx.systems.spec import SAMPLE_RATE
 from mdx.systems.weights import weights_file
 from models.checkpoints.convert import convert_checkpoint
-from models.checkpoints.formats import architecture_of
-from models.checkpoints.hdf5 import is_hdf5
-from models.checkpoints.load import check_names
-from models.checkpoints.read import read_checkpoint
 from models.demucs import Demucs, DemucsSpec
 from models.dynamic_int8 import quantise_lstms
-from models.export_demucs import export_demucs
 
-log = logging.getLogger("convert")
-WIDTH = "encoder.0.0.weight"  # its size is the channels of the first level
 COMMAND = "python -m models.convert"  # for the manifest: without local paths
 HEARD = 5 * SAMPLE_RATE  # samples of noise for the comparison of int8
 
 
-def convert(checkpoint: Path, folder: Path, name: str, *, source: str | None = None) -> float:
+def convert(
+    checkpoint: Path, folder: Path, name: str, *, source: str | None = None, replaces: bool = False
+) -> float:
     """Convert a checkpoint to `name` in the folder, and enter it into the manifest.
 
     `source` is which of a file's networks is meant, where it holds several under their sources.
-    Returns the largest difference between onnxruntime and torch, relative to the output's peak.
+    With `replaces`, it may take the place of a network of another origin.
+    Returns the relative error of onnxruntime against torch.
     Raises WeightsError or NetworkError; OSError where the file cannot be written.
     """
     target = _onnx_path(folder, name)
@@ -68,13 +62,13 @@ def convert(checkpoint: Path, folder: Path, name: str, *, source: str | None = N
             checkpoint, got=found, expected=f"{origin} as in {MANIFEST}",
             hint="the file is damaged, or another one: give its network another name by --out",
         )  # fmt: skip
-    state = None if source is not None or is_hdf5(checkpoint) else read_checkpoint(checkpoint)
-    if state is None or architecture_of(state) is not None:
-        error = convert_checkpoint(checkpoint, target, source=source)
-    else:
-        net = demucs_of(state, checkpoint)
-        log.info("%s: %s channels, %s", checkpoint, net.spec.channels, found)
-        error = export_demucs(net, target)
+    made_here = read_manifest(folder).get(name)
+    if not replaces and target.exists() and (made_here is None or made_here.parent != found.sha256):
+        raise WeightsError(
+            name, got="a network that is there already", expected="one of the same checkpoint",
+            hint="choose another name by --out; --replace overwrites it",
+        )  # fmt: skip
+    error = convert_checkpoint(checkpoint, target, source=source)
     command = f"{COMMAND} {checkpoint.name} --out {name}"
     command += "" if source is None else f" --source {source}"
     _register(folder, name, origin or found, parent=found.sha256, command=command)
@@ -95,21 +89,6 @@ def quantise(folder: Path, name: str) -> float:
     command = f"{COMMAND} --int8 {name}"
     _register(folder, int8_name(name), origin, parent=origin.sha256, command=command)
     return snr
-
-
-def demucs_of(state: dict[str, Tensor], where: object) -> Demucs:
-    """The network of a state dict, as wide as its first level; the tensors become its weights.
-
-    Raises WeightsError that lists missing and unexpected weights, and those of another shape.
-    """
-    spec = DemucsSpec()
-    if WIDTH in state and state[WIDTH].ndim and len(state[WIDTH]):
-        spec = DemucsSpec(channels=len(state[WIDTH]))
-    with torch.device("meta"):
-        net = Demucs(spec)
-    check_names(state, net, where, f"Demucs-v2 of {spec.channels} channels")
-    net.load_state_dict(state, strict=True, assign=True)
-    return net.eval()
 
 
 def _entry_of(path: Path, folder: Path) -> WeightsEntry | None:
@@ -159,6 +138,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", nargs="?", type=Path, metavar="FILE")
     parser.add_argument("--out", metavar="NAME.onnx", help="name in the manifest")
     parser.add_argument("--source", help="which network of a file that holds several")
+    parser.add_argument("--replace", action="store_true", help="overwrite another network")
     parser.add_argument(
         "--int8", metavar="NAME.onnx", help="make NAME.int8.onnx of this float32 network"
     )
@@ -172,8 +152,6 @@ def get_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert, or quantise; returns the exit code."""
-    logging.basicConfig(format="%(message)s")
-    log.setLevel(logging.INFO)
     parser = get_parser()
     args = parser.parse_args(arguments)
     if (args.checkpoint is None) != (args.out is None) or bool(args.out) == bool(args.int8):
@@ -184,8 +162,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             snr = quantise(folder, args.int8)
             print(f"{int8_name(args.int8)}: {snr:.1f} dB SNR against float32, on noise")
         else:
-            error = convert(args.checkpoint, folder, args.out, source=args.source)
-            print(f"{args.out}: {error:.1e} of the peak between onnxruntime and torch")
+            error = convert(
+                args.checkpoint, folder, args.out, source=args.source, replaces=args.replace
+            )
+            print(f"{args.out}: a relative error of {error:.1e} between onnxruntime and torch")
     except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

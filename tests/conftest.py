@@ -15,7 +15,7 @@ from torch.onnx._internal.exporter._registration import ONNXRegistry
 from mdx.separator import Separator
 from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
-from models.export import export_onnx
+from models.export import export_network
 from tests.lab import Lab
 from tests.tiny import TINY, noise, tiny_mixer, tiny_network
 
@@ -66,7 +66,7 @@ def tiny_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
     estimators: list[dict[str, object]] = []
     for source, spec in TINY.items():
         path = folder / f"{source}.onnx"
-        export_onnx(tiny_network(source), path, dim_f=spec.dim_f, dim_t=spec.dim_t)
+        export_network(tiny_network(source), path, shape=(4, spec.dim_f, spec.dim_t))
         register_weights(folder, path.name, made_by="a test")
         sizes = {"weights": path.name, "n_fft": spec.n_fft, "hop": spec.hop}
         estimators.append({"kind": "spectrogram", "makes": [source], **sizes})

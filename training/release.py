@@ -7,7 +7,7 @@ import torch
 
 from mdx.errors import OutputError
 from mdx.systems.manifest import register_weights
-from models.export import export_onnx
+from models.export import export_network
 from training.checkpoints import check_run, describe_run
 from training.config import SeparatorConfig
 from training.module import SeparatorModule
@@ -28,7 +28,7 @@ def write_network(
     config = module.config
     network = module.finished().cpu()
     try:
-        error = export_onnx(network, weights / name, dim_f=config.dim_f, dim_t=config.frames)
+        error = export_network(network, weights / name, shape=(4, config.dim_f, config.frames))
     except OSError as failure:
         raise OutputError(
             weights / name, got=failure.strerror, expected="a writable file"

@@ -118,7 +118,7 @@ def _count(net: "nn.Module") -> int:
 
 def _write_known(architecture: str, size: str, path: Path) -> int:
     from models.architectures import ARCHITECTURES
-    from models.export_network import export_network
+    from models.export import export_network
     from models.random_weights import randomise
 
     known = ARCHITECTURES[architecture]

@@ -20,7 +20,7 @@ from mdx.separator import Separator
 from mdx.systems.manifest import register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
 from models.demucs import random_demucs
-from models.export import export_onnx
+from models.export import export_network
 from models.export_demucs import export_demucs
 from models.macs import count_macs
 from models.random_weights import randomise
@@ -35,7 +35,7 @@ def weights(task: Task) -> Figures:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / NETWORK).exists():
         network = randomise(TfcTdfUNet(size.network), seed=0)
-        export_onnx(network, folder / NETWORK, dim_f=size.network.dim_f, dim_t=size.frames)
+        export_network(network, folder / NETWORK, shape=(4, size.network.dim_f, size.frames))
     if not (folder / DEMUCS).exists():
         export_demucs(random_demucs(size.demucs, seed=0), folder / DEMUCS)
     np.savez(folder / MIXER, weight=np.eye(8, 10, dtype=np.float32))

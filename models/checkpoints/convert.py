@@ -4,28 +4,31 @@ from pathlib import Path
 
 from mdx.errors import WeightsError
 from models.architectures import ARCHITECTURES
-from models.checkpoints.formats import FORMATS, architecture_of, other_system
+from models.checkpoints.demucs import demucs_of
+from models.checkpoints.formats import DEMUCS_V2, FORMATS, architecture_of, other_system
 from models.checkpoints.hdf5 import is_hdf5, read_hdf5
 from models.checkpoints.load import network_of
 from models.checkpoints.read import State, read_checkpoint
-from models.export_network import export_network
+from models.export import export_network
+from models.export_demucs import export_demucs
 
 
-def convert_checkpoint(
-    checkpoint: Path, target: Path, *, architecture: str | None = None, source: str | None = None
-) -> float:
-    """Write the graph of a checkpoint in one of FORMATS; None recognises the format by its names.
+def convert_checkpoint(checkpoint: Path, target: Path, *, source: str | None = None) -> float:
+    """Write the graph of a checkpoint of Demucs-v2 or in one of FORMATS, known by its names.
 
     `source` is which of a file's networks is meant, where it holds several under their sources.
-    Returns the largest difference between onnxruntime and torch, relative to the output's peak.
+    Returns the relative error of onnxruntime against torch.
     Raises WeightsError for anything but a whole checkpoint of the architecture in a published size;
     NetworkError where the two differ too much; OSError where the file cannot be written.
     """
     state = _of_source(read_state(checkpoint), checkpoint, source)
-    architecture = architecture or architecture_of(state)
+    architecture = architecture_of(state)
     if architecture is None:
-        known = ", ".join(ARCHITECTURES[name].title for name in FORMATS)
-        got = other_system(state) or "a checkpoint of another system"
+        title = other_system(state)
+        if title == DEMUCS_V2:
+            return export_demucs(demucs_of(state, checkpoint), target)
+        known = ", ".join([DEMUCS_V2, *(ARCHITECTURES[name].title for name in FORMATS)])
+        got = title or "a checkpoint of another system"
         raise WeightsError(checkpoint, got=got, expected=known)
     net = network_of(state, checkpoint, architecture)
     contract = ARCHITECTURES[architecture]

@@ -32,7 +32,7 @@ FORMATS = {
     "tfc_tdf_v1": _format(tfc_tdf_v1),
     "tfc_tdf_v3": _format(tfc_tdf_v3),
 }
-DEMUCS_V2 = "Demucs-v2"  # which models.convert reads by itself
+DEMUCS_V2 = "Demucs-v2"  # whose network is no spectrogram estimator
 # Other systems' files, by ends of names: an error names the system; they are not read here.
 OTHERS = {
     DEMUCS_V2: ("encoder.0.0.weight", "lstm.linear.weight"),

@@ -4,9 +4,10 @@ Sizes are those of the checkpoint's YAML, and must be those of its weights.
 """
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from mdx.errors import ConfigError, MdxError, NetworkError
+from mdx.errors import ConfigError, NetworkError
 from mdx.estimators.stft import StftSpec
 from mdx.systems.manifest import describe_file
 from mdx.systems.spec import SAMPLE_RATE
@@ -169,21 +170,19 @@ def _write(
     path: Path, checkpoint: Path, net: "TfcTdfV3UNet", config: Mdx23cConfig, tail: str, *,
     overwrite: bool,
 ) -> None:  # fmt: skip
-    from models.export_network import export_network
+    from models.export import export_network
 
     target = path.with_suffix(".onnx")
-    before = target.exists()
-    error = export_network(net, target, shape=(4, config.dim_f, config.dim_t))
-    try:
+    # The old network stays until the new one is described.
+    with TemporaryDirectory(dir=target.parent, prefix=".") as folder:
+        draft = Path(folder, target.name)
+        error = export_network(net, draft, shape=(4, config.dim_f, config.dim_t))
         write_system(
             mdx23c_system(path.stem, target.name, config, uvr_hash=tail), path,
-            target.read_bytes(), overwrite=overwrite,
+            draft.read_bytes(), overwrite=overwrite,
             made_by=f"python -m models.describe {checkpoint.name} --write {path.name}",
             parent=describe_file(checkpoint).sha256,
         )  # fmt: skip
-    except MdxError:
-        if not before:
-            target.unlink()
-        raise
-    print(f"graph       {target}: {error:.1e} of the peak between onnxruntime and torch")
+        draft.replace(target)
+    print(f"graph       {target}: a relative error of {error:.1e} between onnxruntime and torch")
     print(f"system      {path}: mdx separate SONG --system {path}")

@@ -10,6 +10,7 @@ from mdx.errors import ConfigError, OutputError
 from mdx.estimators.chunks import mdx23c, uvr
 from mdx.estimators.spectrogram import SpectrogramOptions
 from mdx.estimators.stft import StftSpec
+from mdx.files import write_atomically
 from mdx.systems.manifest import describe, read_manifest, write_entry
 from mdx.systems.spec import CombinerSpec, EstimatorSpec, SystemSpec
 from models.describe.mdx23c_config import Mdx23cConfig
@@ -146,9 +147,9 @@ def write_system(
     try:
         if not known:
             write_entry(folder, name, replace(found, made_by=made_by, parent=parent))
-        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(path, got=error.strerror, expected="a folder to write into") from error
+    write_atomically(path, text)
 
 
 def _plain(system: SystemSpec) -> dict[str, object]:

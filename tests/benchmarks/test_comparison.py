@@ -22,7 +22,7 @@ from benchmarks.comparison import (
 from benchmarks.held_out import score, score_with_mixer, write_system
 from mdx.systems.find import find_system
 from mdx.systems.manifest import register_weights
-from models.export import export_onnx
+from models.export import export_network
 from models.tfc_tdf import count_parameters
 from tests.training.miniature import write_songs
 
@@ -74,7 +74,7 @@ def test_a_network_is_scored_alone_and_with_a_mixer(
     monkeypatch.setattr(comparison, "VARIANTS", {BASE: {"n_blocks": 3, "growth": 2}})
     config = small_config(BASE, "drums")
     weights = tmp_path / "weights"
-    export_onnx(config.build(), weights / "x/drums.onnx", dim_f=config.dim_f, dim_t=config.frames)
+    export_network(config.build(), weights / "x/drums.onnx", shape=(4, config.dim_f, config.frames))
     register_weights(weights, "x/drums.onnx", made_by="a test")
     system = write_system(weights, "x", {"drums": config})
     spec, _ = find_system(system)

@@ -11,7 +11,7 @@ import soundfile as sf
 import yaml
 
 from mdx.systems.spec import MODELS, SOURCES
-from models.export import export_onnx
+from models.export import export_network
 from tests.audio_files import encode, extensible_wav, tone, vbr_without_xing
 from tests.tiny import TINY, tiny_network
 
@@ -50,7 +50,7 @@ def networks(folder: Path) -> Iterator[bytes]:
     """Two small networks."""
     for source in SOURCES[:2]:
         size = TINY[source]
-        export_onnx(tiny_network(source), folder / "net.onnx", dim_f=size.dim_f, dim_t=size.dim_t)
+        export_network(tiny_network(source), folder / "net.onnx", shape=(4, size.dim_f, size.dim_t))
         yield (folder / "net.onnx").read_bytes()
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from mdx.systems.manifest import int8_name, register_weights
 from models.demucs import DemucsSpec, random_demucs
-from models.export import export_onnx
+from models.export import export_network
 from models.export_demucs import export_demucs
 from tests.mdx.submissions import DEMUCS, NAMES, SIZES, separator, small
 from tests.tiny import TINY, tiny_mixer
@@ -27,7 +27,7 @@ def shelf(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             else:
                 # A released file is as torch wrote it, not optimised for runtimes.
                 net = separator(folder, source)
-                export_onnx(net, path, dim_f=size.dim_f, dim_t=size.dim_t, prepare=False)
+                export_network(net, path, shape=(4, size.dim_f, size.dim_t), prepare=False)
             register_weights(root, f"{folder}/{path.name}", made_by="a test")
     matrix = {"linear.weight": torch.from_numpy(tiny_mixer())}
     torch.save(matrix, root / "leaderboard_a" / "mixer.ckpt")

@@ -16,7 +16,7 @@ from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import MODELS
 from models.d3net import D3Net, D3NetSpec
 from models.d3net_blocks import BandSpec
-from models.export_network import export_network
+from models.export import export_network
 from models.lasaft import Lasaft, LasaftSpec
 from models.mm_dense import MMDense, MMDenseSpec
 from models.mm_dense_bands import DenseBandSpec

@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from models.demucs import DemucsSpec, random_demucs
-from models.export import export_onnx
+from models.export import export_network
 from models.export_demucs import export_demucs
 from models.random_weights import randomise
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
@@ -35,7 +35,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network with the outermost level of a large one, which needs nearly all of its memory."""
     path = tmp_path_factory.mktemp("large") / "x.onnx"
     net = randomise(TfcTdfUNet(TfcTdfSpec(DIM_F, n_blocks=3)), seed=0)
-    export_onnx(net, path, dim_f=DIM_F, dim_t=DIM_T)
+    export_network(net, path, shape=(4, DIM_F, DIM_T))
     return path
 
 

@@ -15,7 +15,7 @@ from tests.streams import FunctionNetwork
 
 
 def network(architecture: str, size: str) -> FunctionNetwork:
-    """A stand-in for a graph with the inputs and outputs that models.export_network writes."""
+    """A stand-in for a graph with the inputs and outputs that models.export writes."""
     known = ARCHITECTURES[architecture]
     shape = known.input_shape(known.sizes[size])
     ends: tuple[Any, ...] = (*shape[:-1], "length") if known.dynamic else shape

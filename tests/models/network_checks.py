@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.architectures import ARCHITECTURES
-from models.export_network import export_network, run_onnx
+from models.export import export_network, run_onnx
 from models.macs import count_macs
 from models.tfc_tdf import count_parameters
 

@@ -8,19 +8,18 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from onnx import helper
 
 from mdx.errors import NetworkError, WeightsError
 from mdx.systems.manifest import WeightsEntry, describe_file, read_manifest, write_entry
 from mdx.systems.weights import read_weights
-from models import export_network as export_module
+from models import export as export_module
 from models.architectures import ARCHITECTURES, CHANNELS
 from models.checkpoints.convert import convert_checkpoint
 from models.checkpoints.formats import FORMATS
 from models.convert import main as convert_command
 from models.d3net import D3NetSpec
 from models.d3net_blocks import BandSpec
-from models.export_network import allowed_error, export_network, run_onnx
+from models.export import export_network, run_onnx
 from models.lasaft import LasaftSpec
 from models.mm_dense import MMDenseSpec
 from models.mm_dense_bands import DenseBandSpec
@@ -179,7 +178,9 @@ def test_every_format_is_of_an_architecture() -> None:
 
 def test_a_checkpoint_of_no_known_system(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match=r"got a checkpoint of another .*X-UMX, .*D3"):
+    with pytest.raises(
+        WeightsError, match=r"got a checkpoint of another .*Demucs-v2, .*X-UMX, .*D3"
+    ):
         convert_checkpoint(tmp_path / "other.pth", tmp_path / "other.onnx")
     assert not (tmp_path / "other.onnx").exists()
 
@@ -187,15 +188,6 @@ def test_a_checkpoint_of_no_known_system(tmp_path: Path) -> None:
 def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="got No such file"):
         convert_checkpoint(tmp_path / "none.pth", tmp_path / "none.onnx")
-
-
-def test_another_system_than_the_one_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    net = published(monkeypatch, "x_umx", "x_umx")
-    torch.save(net.state_dict(), tmp_path / "x.pth")
-    with pytest.raises(WeightsError, match="got X-UMX, expected LaSAFT-Net"):
-        convert_checkpoint(tmp_path / "x.pth", tmp_path / "x.onnx", architecture="lasaft")
 
 
 def test_a_network_that_is_silent_is_exported(tmp_path: Path) -> None:
@@ -209,20 +201,9 @@ def test_a_network_that_is_silent_is_exported(tmp_path: Path) -> None:
 def test_a_graph_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     net = randomise(OpenUnmix(TINY["open_unmix"]), seed=0)
     monkeypatch.setattr(export_module, "run_onnx", lambda *_: np.zeros((1, 1, 2, 9, 8), np.float32))
-    with pytest.raises(NetworkError, match=r"error of 1\.0e\+00 .* at most 1e-04; .* not kept"):
+    with pytest.raises(NetworkError, match=r"error of 1\.0e\+00 .* at most 1e-03; .* not kept"):
         export_network(net, tmp_path / "wrong.onnx", shape=(2, 9, 8))
     assert not list(tmp_path.iterdir())
-
-
-def test_instance_norms_of_large_planes_may_round_more() -> None:
-    norm = helper.make_node("InstanceNormalization", ["x", "s", "b"], ["y"])
-    relu = helper.make_node("Relu", ["x"], ["y"])
-    plain, normed = (
-        helper.make_model(helper.make_graph([node], "g", [], [])) for node in (relu, norm)
-    )
-    assert allowed_error(plain, (4, 4096, 1024)) == 1e-4
-    assert allowed_error(normed, (4, 1024, 256)) == 1e-4
-    assert 5.2e-4 < allowed_error(normed, (4, 4096, 1024)) < 7e-4
 
 
 def test_bass_has_longer_patches() -> None:

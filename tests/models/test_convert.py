@@ -17,8 +17,9 @@ from mdx.errors import WeightsError
 from mdx.systems.manifest import WeightsEntry, write_entry
 from mdx.systems.spec import MODELS
 from mdx.systems.weights import name_for, read_weights
+from models.checkpoints.demucs import demucs_of
 from models.checkpoints.read import read_checkpoint
-from models.convert import convert, demucs_of, find_folder, main
+from models.convert import convert, find_folder, main
 from models.demucs import DemucsSpec, random_demucs
 
 NET = random_demucs(DemucsSpec(channels=2), seed=1)
@@ -50,7 +51,7 @@ def test_a_checkpoint_becomes_onnx_and_int8(
 ) -> None:
     name = ONNX
     assert main([str(checkpoint), "--out", name]) == 0
-    assert "of the peak between onnxruntime and torch" in capsys.readouterr().out
+    assert "between onnxruntime and torch" in capsys.readouterr().out
     content = read_weights(tmp_path, name)
     mix = np.random.default_rng(0).standard_normal((1, 2, NET.valid_length(5000)))
     with torch.no_grad():
@@ -107,6 +108,30 @@ def test_another_checkpoint_does_not_replace_a_published_network(
     assert "another name by --out" in capsys.readouterr().err
     assert (tmp_path / "x" / "known.onnx").read_bytes() == b"the published one"
     assert main([*arguments, "x/mine.onnx"]) == 0
+
+
+def test_another_checkpoint_s_network_is_replaced_on_request_only(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(checkpoint), "--folder", str(tmp_path), "--out", "mine.onnx"]
+    (tmp_path / "mine.onnx").write_bytes(b"a network of somebody's own")
+    assert main(words) == 1
+    assert "--replace overwrites it" in capsys.readouterr().err
+    assert (tmp_path / "mine.onnx").read_bytes() == b"a network of somebody's own"
+    assert main([*words, "--replace"]) == 0
+    assert main(words) == 0  # the same again
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [("band_split.to_features.0.0.gamma", "Roformer"), ("tencoder.0.conv.weight", "HTDemucs")],
+)
+def test_a_foreign_checkpoint_is_named(
+    key: str, title: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({key: torch.zeros(1)}, tmp_path / "other.pth")
+    assert main([str(tmp_path / "other.pth"), "--folder", str(tmp_path), "--out", "a.onnx"]) == 1
+    assert title in capsys.readouterr().err
 
 
 def touch(path: Path) -> None:

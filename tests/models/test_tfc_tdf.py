@@ -14,7 +14,7 @@ import models.onnx_graph
 from mdx.errors import ConfigError, NetworkError
 from mdx.estimators.spectrogram import check_layout
 from mdx.runtimes.onnx import OnnxNetwork
-from models.export import export_onnx
+from models.export import export_network
 from models.random_weights import randomise
 from models.tfc_tdf import TfcTdf, TfcTdfSpec, TfcTdfUNet, count_parameters
 
@@ -73,7 +73,7 @@ def test_impossible_sizes_are_refused(sizes: dict[str, int]) -> None:
 def test_the_exported_file_equals_torch_for_any_batch(tmp_path: Path) -> None:
     net = randomise(TfcTdfUNet(SMALL), seed=3)
     path = tmp_path / "deep" / "x.onnx"
-    assert export_onnx(net, path, dim_f=32, dim_t=16) < 1e-5
+    assert export_network(net, path, shape=(4, 32, 16)) < 1e-5
     assert [entry.name for entry in path.parent.iterdir()] == ["x.onnx"]
     content = path.read_bytes()
     assert b".py" not in content  # no trace of the machine it was made on
@@ -101,10 +101,10 @@ def test_a_file_that_differs_from_torch_is_not_kept(
 ) -> None:
     exported = models.onnx_graph.onnx_graph
     other = randomise(TfcTdfUNet(SMALL), seed=4)
-    monkeypatch.setattr(models.export, "onnx_graph", lambda _, shape: exported(other, shape))
+    monkeypatch.setattr(models.export, "onnx_graph", lambda _, shape, **__: exported(other, shape))
     path = tmp_path / "x.onnx"
     path.write_bytes(b"the one before")
     with pytest.raises(NetworkError, match="relative error"):
-        export_onnx(randomise(TfcTdfUNet(SMALL), seed=3), path, dim_f=32, dim_t=16)
+        export_network(randomise(TfcTdfUNet(SMALL), seed=3), path, shape=(4, 32, 16))
     assert path.read_bytes() == b"the one before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.onnx"]

@@ -11,7 +11,7 @@ from torch.nn import functional
 from mdx.errors import ConfigError
 from mdx.estimators.spectrogram import check_layout
 from mdx.runtimes.onnx import OnnxNetwork
-from models.export import MAX_RELATIVE_ERROR, export_onnx
+from models.export import MAX_RELATIVE_ERROR, export_network
 from models.tfc_tdf import count_parameters
 from models.tfc_tdf_v1 import DenseTfcTdf, TfcTdfV1Spec, TfcTdfV1UNet
 
@@ -136,7 +136,7 @@ def test_the_exported_file_equals_torch(tmp_path: Path) -> None:
     torch.manual_seed(2)
     net = lively(TfcTdfV1UNet(SMALL))
     path = tmp_path / "x.onnx"
-    assert export_onnx(net, path, dim_f=33, dim_t=16) <= MAX_RELATIVE_ERROR
+    assert export_network(net, path, shape=(4, 33, 16)) <= MAX_RELATIVE_ERROR
     network = OnnxNetwork(path.read_bytes(), "x", threads=1)
     assert check_layout("x", network) == (33, 16)
     spectrogram = np.random.default_rng(1).standard_normal((4, 33, 16)).astype(np.float32)

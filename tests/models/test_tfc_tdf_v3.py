@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from mdx.errors import ConfigError
-from models.export import export_onnx
+from models.export import export_network
 from models.tfc_tdf import count_parameters
 from models.tfc_tdf_v3 import TfcTdfV3Block, TfcTdfV3Spec, TfcTdfV3UNet
 
@@ -93,7 +93,7 @@ def test_the_exported_file_equals_torch_at_any_scale(
     net = make(replace(SMALL, norm=style[0], activation=style[1]))
     net.scale.fill_(7.0)
     path = tmp_path / "x.onnx"
-    assert export_onnx(net, path, dim_f=64, dim_t=16) < 1e-5
+    assert export_network(net, path, shape=(4, 64, 16)) < 1e-5
     session = onnxruntime.InferenceSession(path.read_bytes())
     batch = np.random.default_rng(1).standard_normal((3, 4, 64, 16)).astype(np.float32)
     for scale in (1e-2, 1.0, 300.0):
