@@ -20,9 +20,10 @@ from benchmarks.command import errors_in_one_line, keep_settings
 from benchmarks.held_out import score, score_with_mixer, write_system
 from benchmarks.pace import measure_paces
 from benchmarks.trainings import first_complete, train_all
+from evaluator.fingerprints import hash_facts
 from evaluator.json_files import write_json
 from evaluator.sections import page_with, replace_section
-from mdx.machine import available_cpus
+from mdx.machine import available_cpus, cpu_model
 from training.config import SeparatorConfig, read_config
 from training.fit import fit
 from training.hardware import Hardware
@@ -179,7 +180,10 @@ def main() -> int:
     args = parser.parse_args()
     with errors_in_one_line():
         out = args.out / f"{args.minutes:g}"  # networks of other minutes have the same names
-        keep_settings(out, data=str(args.data.resolve()))
+        keep_settings(
+            out, data=str(args.data.resolve()), cpu=cpu_model(), cpus=available_cpus(),
+            configurations=hash_facts(repr(read_config("demo")), SMALL, OWN, VARIANTS),
+        )  # fmt: skip
         jobs = plan(out, 60 * args.minutes)
         done = run_all(jobs, args.data, out, args.jobs)
         scores: dict[str, Scores] = {variant: {s: [] for s in SOURCES} for variant in VARIANTS}

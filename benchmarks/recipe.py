@@ -21,10 +21,11 @@ import torch
 from benchmarks.command import errors_in_one_line, keep_settings
 from benchmarks.pace import measure_paces
 from benchmarks.trainings import first_complete, train_all
+from evaluator.fingerprints import hash_facts
 from evaluator.json_files import write_json
 from evaluator.sections import page_with, replace_section
 from evaluator.tables import markdown_table
-from mdx.machine import available_cpus
+from mdx.machine import available_cpus, cpu_model
 from mdx.runtimes.onnx import OnnxNetwork
 from mdx.systems.spec import SOURCES
 from training.config import ALL, SeparatorConfig, read_config, targets
@@ -97,19 +98,32 @@ def measure_pace(variants: Sequence[str]) -> dict[Training, float]:
 
 
 def plan(out: Path, seconds: float, variants: Sequence[str]) -> dict[Training, int]:
-    """The steps of every training that fit into a variant's seconds; each is measured once."""
+    """The steps of every training that fit into a variant's seconds; each is measured once.
+
+    Those that are measured later get as many seconds as the first row's steps take then.
+    """
     path = out / f"steps-{seconds:g}.json"
-    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    known = {variant for variant, *_ in rows}
-    if missing := [variant for variant in variants if variant not in known]:
-        pace = measure_pace(missing)
+    known: dict[str, int] = {}
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+    wanted = [(variant, source) for variant in variants for source in configs_of(variant)]
+    if missing := [training for training in wanted if key_of(training) not in known]:
+        pace = measure_pace(list(dict.fromkeys([BASE, *(variant for variant, _ in missing)])))
+        if first := known.get(key_of((BASE, ALL))):
+            seconds = first * pace[BASE, ALL]
         networks = Counter(variant for variant, _ in pace)
-        rows += [
-            [*training, max(1, round(seconds / networks[training[0]] / taken))]
-            for training, taken in pace.items()
-        ]
-        write_json(path, rows)
-    return {(variant, source): steps for variant, source, steps in rows if variant in variants}
+        for training in missing:
+            steps = max(1, round(seconds / networks[training[0]] / pace[training]))
+            known[key_of(training)] = steps
+        write_json(path, known)
+    return {training: known[key_of(training)] for training in wanted}
+
+
+def key_of(training: Training) -> str:
+    """What a training's files are named after: another configuration is another training."""
+    variant, source = training
+    changes = VARIANTS[variant].get("songs"), variant == PLAIN
+    return hash_facts(repr(configs_of(variant)[source]), source, changes)[:16]
 
 
 def train(
@@ -121,7 +135,7 @@ def train(
     songs, validation = split_songs(find_songs(data))
     kept = songs[:: round(1 / VARIANTS[variant].get("songs", 1))]
     config = replace(configs_of(variant)[source], steps=steps, validate_every=steps)
-    name = f"{list(VARIANTS).index(variant)}/{source}.onnx"
+    name = f"{key_of(training)}/{source}.onnx"
     fit(
         config, source, kept, first_complete(validation, source),
         out=out / "runs" / f"{name}-{steps}", weights=out / "weights", name=name, seed=SEED,
@@ -171,8 +185,7 @@ def means(done: Mapping[Training, Sequence[float]]) -> dict[str, list[float]]:
 
 
 def _result(out: Path, training: Training, steps: int) -> Path:
-    variant, source = training
-    return out / "results" / f"{list(VARIANTS).index(variant)}-{source}-{steps}.json"
+    return out / "results" / f"{key_of(training)}-{steps}.json"
 
 
 def table(done: Mapping[str, Sequence[float]], steps: Mapping[Training, int], sets: int) -> str:
@@ -217,8 +230,8 @@ def main() -> int:
     with errors_in_one_line():
         folders = [args.data, *args.test, *([args.plain] if args.plain else [])]
         keep_settings(
-            args.out, songs=[str(folder.resolve()) for folder in folders],
-            configuration=repr(configs_of(BASE)),
+            args.out, songs=[str(folder.resolve()) for folder in folders], cpu=cpu_model(),
+            cpus=available_cpus(),
         )  # fmt: skip
         chosen = [BASE, *args.only] if args.only else list(VARIANTS)
         steps = plan(args.out, 60 * args.minutes, [

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from mdx.errors import ConfigError, MdxError
+from mdx.files import write_atomically
 from mdx.machine import available_cpus
 from mdx.systems.manifest import register_weights, weights_path
 from mdx.systems.spec import MODELS, SOURCES
@@ -31,6 +32,7 @@ from training.release import release_checkpoint
 from training.rules import TrainingData, check_rules, describe_data
 from training.songs import Song, find_songs, split_songs
 
+PLACE = "weights-file"  # in the folder of a run: where it writes its best network
 log = logging.getLogger("training")
 
 
@@ -120,6 +122,10 @@ def main(arguments: list[str] | None = None) -> int:
         where = "" if process == "0" else f" in process {process}"
         print(f"error{where}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: the last checkpoint is kept, and --resume continues from it",
+              file=sys.stderr)  # fmt: skip
+        return 130
     return 0
 
 
@@ -144,12 +150,10 @@ def _train_separator(args: argparse.Namespace, command: str) -> None:
     log.info("%s: %d songs, %d for validation", args.source, len(training), len(validation))
     torch.set_num_threads(args.threads)
     run = args.runs / _folder(args) / args.source
-    # Without --resume, fit refuses to begin anew where there is a checkpoint. A run that was killed
-    # before its first may have left weights.
-    mine = last_checkpoint(run).exists() or (args.resume and run.is_dir())
+    name = _name(args, f"{args.source}.onnx", run=run)
     best = fit(
         config, args.source, training, validation, out=run, weights=args.weights,
-        name=_name(args, f"{args.source}.onnx", mine=mine), seed=args.seed,
+        name=name, seed=args.seed,
         origin=_origin(args, command, data), hardware=hardware, resume=args.resume,
         start=args.start,
     )  # fmt: skip
@@ -193,14 +197,23 @@ def _folder(args: argparse.Namespace) -> str:
     return folder
 
 
-def _name(args: argparse.Namespace, file: str, *, mine: bool = False) -> str:
-    # `mine`: what is there was written by the same run.
+def _name(args: argparse.Namespace, file: str, *, run: Path | None = None) -> str:
+    # Weights that are there may be replaced by the run that wrote them, which notes their place, if
+    # it is resumed; fit refuses to begin anew where there is a checkpoint.
     name = f"{_folder(args)}/{file}"
-    if (args.weights / name).exists() and not (args.replace or mine):
+    target, note = args.weights / name, None if run is None else run / PLACE
+    place = str(target.resolve())
+    mine = False
+    if run is not None and note is not None and note.is_file():
+        continued = args.resume or last_checkpoint(run).exists()
+        mine = continued and note.read_text(encoding="utf-8") == place
+    if target.exists() and not (args.replace or mine):
         raise ConfigError(
-            args.weights / name, got="weights that are there already", expected="a new name",
+            target, got="weights that are there already", expected="a new name",
             hint="choose another --out or --weights; --replace overwrites them",
         )  # fmt: skip
+    if note is not None:
+        write_atomically(note, place)
     return name
 
 

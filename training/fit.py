@@ -1,6 +1,7 @@
 """Step one: train a separator for one source on random mixtures, with Lightning."""
 
 import logging
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -82,6 +83,9 @@ def fit(
         _warn_of_batch_norm(module, hardware)
         try:
             trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as stop:  # which Lightning makes of Ctrl-C
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # it ignores further ones
+            raise KeyboardInterrupt from stop
         except RuntimeError as error:
             told = _from_worker(error)
             if told is None:

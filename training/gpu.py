@@ -2,7 +2,8 @@
 
 This is for limited time on a machine with one GPU and several cores. Songs are composed on all
 cores and kept in the GPU's memory; a network is trained for as many steps as the remaining time
-allows; the best one is exported and scored on held-out songs. Existing results are reused.
+allows; the best one is exported and scored on held-out songs. Songs of an earlier call are reused;
+results are in a folder of their own.
 """
 
 import argparse
@@ -190,14 +191,15 @@ def _train(args: argparse.Namespace, command: str, until: float) -> None:
     log.info("%.3f s a step: %d steps", pace, config.steps)
     (args.out / "steps.yaml").write_text(yaml.safe_dump({"steps": config.steps, "pace": pace}))
     origin = Origin(command, data, Path(args.config).name, git_commit())
+    run = args.out / f"run-{int(time.time())}"
     best = fit(
-        config, ALL, training, validation, out=args.out / f"run-{int(time.time())}",
-        weights=args.out / "weights", name=NAME, seed=args.seed, origin=origin, hardware=hardware,
+        config, ALL, training, validation, out=run, weights=run / "weights", name=NAME,
+        seed=args.seed, origin=origin, hardware=hardware,
     )  # fmt: skip
-    state = args.out / "weights" / "gpu" / "all.state.npz"
+    state = run / "weights" / "gpu" / "all.state.npz"
     scores = score_test_songs(state, config, find_songs(songs / "test"), hardware.device)
-    log.info("best SDR %.3f dB; test songs: %s", best, scores)
-    (args.out / "scores.json").write_text(json.dumps(scores, indent=1))
+    log.info("best SDR %.3f dB; test songs: %s; %s", best, scores, run)
+    (run / "scores.json").write_text(json.dumps(scores, indent=1))
 
 
 if __name__ == "__main__":

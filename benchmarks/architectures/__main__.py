@@ -23,7 +23,7 @@ from benchmarks.trainings import train_all
 from evaluator.json_files import write_json
 from evaluator.sections import page_with, replace_section
 from evaluator.tables import markdown_table
-from mdx.machine import available_cpus
+from mdx.machine import available_cpus, cpu_model
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 from training.config import ALL
 from training.songs import find_songs
@@ -124,7 +124,9 @@ def main() -> int:
         print(sizes_table())
         return 0
     with errors_in_one_line():
-        keep_settings(args.out, data=str(args.data.resolve()))
+        keep_settings(
+            args.out, data=str(args.data.resolve()), cpu=cpu_model(), cpus=available_cpus()
+        )
         todo = races(names, args.minutes)
         run_all(todo, args.data, args.out, args.jobs)
         words = f"Minutes of {CPUS} CPUs for each source: {args.minutes:g}; mean SDR of the test "

@@ -8,10 +8,11 @@ from statistics import median
 from typing import Any
 
 from benchmarks.balance.contenders import CONTENDERS, Run, runs_of
-from benchmarks.balance.networks import parameters, write_system
+from benchmarks.balance.networks import parameters, settings_of, write_system
 from benchmarks.balance.work import song_macs
 from benchmarks.memory import write_song
 from evaluator.children import Children
+from evaluator.fingerprints import hash_facts
 from evaluator.json_files import write_json
 from evaluator.replay import Submission, separate_song
 from mdx.errors import ConfigError
@@ -36,9 +37,14 @@ class Figures:
             raise ConfigError(path, got=f"figures of {found}", expected=f"{machine}, or a new file")
 
     def of(self, run: Run) -> dict[str, Any]:
-        """The figures of a run so far."""
-        empty = {"runs": [], "macs": {}, "parameters": 0}
-        found: dict[str, Any] = self.values["systems"].setdefault(str(run), empty)
+        """The figures of a run so far; of other settings than its own, none are kept."""
+        settings = settings_of(run)
+        parts = [{**part, "weights": None} for part in settings["estimators"]]
+        key = hash_facts(parts, settings.get("combine"))
+        found: dict[str, Any] = self.values["systems"].get(str(run), {})
+        if found.get("settings") != key:
+            found = {"settings": key, "runs": [], "macs": {}, "parameters": 0}
+            self.values["systems"][str(run)] = found
         return found
 
     def save(self) -> None:

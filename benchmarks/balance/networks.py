@@ -45,13 +45,8 @@ def write_system(run: Run, folder: Path) -> Path:
     It makes all four stems, with one network per stem if only some are public. A shared network is
     written once.
     """
-    values = read_mapping(MODELS / "systems" / f"{run.system}.yaml")
-    values["estimators"] = in_four_stems(values["estimators"])
+    values = settings_of(run)
     for part in values["estimators"]:
-        part |= CONTENDERS[run.system].options
-        if run.way == "one pass":
-            part |= {key: least for key, least in ONE_PASS.items() if key in part}
-            part |= CONTENDERS[run.system].one_pass
         part["weights"] = _weights_of(run.system, part, folder)
     for step in values.get("combine", []):
         if step["kind"] == "mixer":
@@ -65,6 +60,18 @@ def write_system(run: Run, folder: Path) -> Path:
     }  # fmt: skip
     path.write_text(yaml.safe_dump(system, sort_keys=False), encoding="utf-8")
     return path
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """What a system's YAML says, with the options of a run."""
+    values = read_mapping(MODELS / "systems" / f"{run.system}.yaml")
+    values["estimators"] = in_four_stems(values["estimators"])
+    for part in values["estimators"]:
+        part |= CONTENDERS[run.system].options
+        if run.way == "one pass":
+            part |= {key: least for key, least in ONE_PASS.items() if key in part}
+            part |= CONTENDERS[run.system].one_pass
+    return values
 
 
 def in_four_stems(estimators: list[dict[str, Any]]) -> list[dict[str, Any]]:

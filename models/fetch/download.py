@@ -104,7 +104,7 @@ def _try(url: str, part: Path, size: int | None, progress: Progress) -> None:
     try:
         answer = open_url(url, headers)
     except OutOfRange as error:
-        if str(error) == f"bytes */{start}":
+        if error.size == start:
             return  # nothing was missing
         tag.unlink()
         raise Broken(f"no bytes from {start}") from error

@@ -21,7 +21,13 @@ class Broken(Exception):
 
 
 class OutOfRange(Exception):
-    """The server has no bytes after those asked for; the text says how many it has."""
+    """The server has no bytes after those asked for."""
+
+    def __init__(self, content_range: str) -> None:
+        """`content_range` is the header of the answer: `bytes */SIZE`."""
+        super().__init__(content_range)
+        size = content_range.removeprefix("bytes */")
+        self.size = int(size) if size.isdecimal() else None  # of the whole file
 
 
 def is_safe(url: str, *, before: str = "") -> bool:

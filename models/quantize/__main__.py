@@ -189,6 +189,10 @@ def main(arguments: list[str] | None = None) -> int:
         if len(set(files)) < len(files):
             expected = "a weights file for every estimator of spectrograms"
             raise ConfigError(args.system, got=files, expected=expected)
+        made = {source for part in parts for source in part.makes}
+        if args.source and not made & set(args.source):
+            raise ConfigError("--source", got=", ".join(args.source),
+                              expected=f"of {args.system}: {', '.join(sorted(made))}")  # fmt: skip
         if args.songs < 1 or not 0 < args.seconds < math.inf:
             raise ConfigError("--songs and --seconds", got=f"{args.songs} of {args.seconds} s",
                               expected="at least one, of some length")  # fmt: skip

@@ -1,6 +1,7 @@
 """The comparison's costs: counted operations, projections, table and figure."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -157,6 +158,19 @@ def test_names_of_close_points_do_not_overlap(tmp_path: Path) -> None:
     }
     font = 8  # pixels
     assert heights["MMDenseLSTM"] - heights["LaSAFT-Net, light"] > font
+
+
+def test_figures_of_other_settings_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run("lasaft_light", "published", "float32")
+    path = tmp_path / "a.json"
+    figures = figures_of(path, [run], 8.0)
+    figures.save()
+    assert Figures(path, 10).of(run)["runs"]
+    changed = replace(CONTENDERS[run.system], options={"overlap": 0.5})
+    monkeypatch.setitem(CONTENDERS, run.system, changed)
+    assert Figures(path, 10).of(run)["runs"] == []
 
 
 def test_figures_of_another_machine_are_not_mixed(tmp_path: Path) -> None:

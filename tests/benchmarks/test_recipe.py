@@ -39,7 +39,8 @@ def flat(config: SeparatorConfig) -> dict[str, object]:
 
 def minute_each(variants: list[str]) -> dict[Training, float]:
     """A pace of one step in a minute, in place of a measured one."""
-    return {(variant, ALL): 60.0 for variant in variants}
+    return {(name, source): 60.0 / len(configs_of(name)) for name in variants
+            for source in configs_of(name)}  # fmt: skip
 
 
 ONE_NETWORK = [name for name, changes in VARIANTS.items() if "v2" not in changes]
@@ -76,19 +77,29 @@ def test_networks_make_all_frequencies_that_they_are_scored_on() -> None:
 def test_variants_get_the_steps_that_the_same_time_buys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paces = {(BASE, ALL): 0.5, ("v2", "bass"): 0.5, ("v2", "drums"): 1.5}
-    steps = {(BASE, ALL): 120, ("v2", "bass"): 60, ("v2", "drums"): 20}
-    measured: list[str] = []
+    measured: list[list[str]] = []
+    slower = 1.0
 
     def pace(variants: list[str]) -> dict[Training, float]:
-        measured.extend(variants)
-        return {training: taken for training, taken in paces.items() if training[0] in variants}
+        measured.append(variants)
+        networks = [(name, source) for name in variants for source in configs_of(name)]
+        return {key: slower * (1.5 if key[1] == "drums" else 0.5) for key in networks}
 
     monkeypatch.setattr(recipe, "measure_pace", pace)
     assert plan(tmp_path, 60, [BASE]) == {(BASE, ALL): 120}
-    assert plan(tmp_path, 60, [BASE, "v2"]) == steps
-    assert plan(tmp_path, 60, ["v2"]) == {key: steps[key] for key in steps if key[0] == "v2"}
-    assert measured == [BASE, "v2"]
+    slower = 2.0  # at another moment
+    several = {(SEVERAL[0], name): 10 if name == "drums" else 30 for name in SOURCES}
+    assert plan(tmp_path, 60, [BASE, SEVERAL[0]]) == {(BASE, ALL): 120, **several}
+    assert plan(tmp_path, 60, [SEVERAL[0]]) == several
+    assert measured == [[BASE], [BASE, SEVERAL[0]]]
+
+
+def test_another_configuration_is_another_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [recipe.key_of((name, source)) for name in VARIANTS for source in configs_of(name)]
+    assert len(set(keys)) == len(keys)
+    monkeypatch.setitem(recipe.VARIANTS, SEVERAL[0], {"v2": 64})
+    changed = [recipe.key_of((SEVERAL[0], source)) for source in SOURCES]
+    assert not set(changed) & set(keys)
 
 
 def test_a_training_ends_with_a_score_for_each_set(
@@ -167,7 +178,7 @@ def test_finished_trainings_are_not_repeated(
     for index, training in enumerate(plan(out, 60, list(VARIANTS))):
         path = recipe._result(out, training, 1)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps([1.0 + index, 7.77]))
+        path.write_text(json.dumps([1.0 + index, 7.77]))  # the same for all of several networks
     words = ["x", "--data", "none", "--test", "a", "--test", "b", "--out", str(out),
              "--minutes", "1", "--page", str(page), *plain]  # fmt: skip
     monkeypatch.setattr("sys.argv", words)

@@ -43,12 +43,13 @@ def test_songs_a_network_and_its_scores(
     out = tmp_path / "out"
     arguments = ["--out", str(out), "--minutes", "0.1", "--songs", "3", "--config", str(config)]
     assert main([*arguments, "--accelerator", "cpu"]) == 0
-    scores = json.loads((out / "scores.json").read_text())
+    (run,) = out.glob("run-*")
+    scores = json.loads((run / "scores.json").read_text())
     assert len(scores) == 4 and all(math.isfinite(value) for value in scores.values())
     steps = yaml.safe_load((out / "steps.yaml").read_text())["steps"]
     assert 1 <= steps <= 6
-    assert read_weights(out / "weights", "gpu/all.onnx")
-    entries = yaml.safe_load((out / "weights" / "manifest.yaml").read_text())
+    assert read_weights(run / "weights", "gpu/all.onnx")
+    entries = yaml.safe_load((run / "weights" / "manifest.yaml").read_text())
     assert entries["gpu/all.onnx"]["made_by"].startswith("python -m training.gpu --out")
     assert entries["gpu/all.onnx"]["data"] == f"{RECORDED_SONGS}: 3 songs"
 

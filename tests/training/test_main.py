@@ -1,5 +1,6 @@
 """The training commands, and the manifest's entries for their results."""
 
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -70,6 +71,38 @@ def test_weights_that_are_there_are_replaced_only_if_told(
     assert main([*command, "--replace"]) == 0
     assert there.read_bytes() == b"a network"
     assert main([*command, "--resume"]) == 0  # its own
+
+
+def test_a_run_does_not_replace_weights_of_another_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    skip_conversion(monkeypatch)
+    command = ["separator", "--source", "bass", "--data", "songs", "--out", "x", "--threads", "1"]
+    assert main([*command, "--weights", "mine"]) == 0
+    there = folder / "weights" / "x" / "bass.onnx"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"the shipped one")
+    assert main([*command, "--resume"]) == 1  # without --weights
+    assert "got weights that are there already" in capsys.readouterr().err
+    assert there.read_bytes() == b"the shipped one"
+    assert main([*command, "--resume", "--weights", "mine"]) == 0
+
+
+def test_ctrl_c_says_how_to_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.module.SeparatorModule.training_step", interrupt)
+    command = ["separator", "--source", "bass", "--data", "songs", "--out", "x", "--threads", "1"]
+    handler = signal.getsignal(signal.SIGINT)
+    assert main(command) == 130
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert capsys.readouterr().err.endswith(
+        "interrupted: the last checkpoint is kept, and --resume continues from it\n"
+    )
+    assert not (folder / "weights").exists()
 
 
 def test_a_second_round_starts_from_the_weights_of_the_first(
