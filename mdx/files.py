@@ -42,7 +42,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
             shutil.rmtree(path)
         os.replace(draft, path)
     except BaseException:
-        _remove(draft)
+        remove(draft)
         raise
 
 
@@ -65,7 +65,7 @@ def remove_replacements(folder: Path) -> None:
     for place, folders, names in os.walk(folder):
         left = [name for name in (*folders, *names) if LEFTOVER.fullmatch(name)]
         for name in left:
-            _remove(Path(place, name))
+            remove(Path(place, name))
         folders[:] = [name for name in folders if name not in left]
 
 
@@ -74,7 +74,8 @@ def _flush(draft: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _remove(draft: Path) -> None:
+def remove(draft: Path) -> None:
+    """Remove a file, or a folder with all that is in it; it may be gone already."""
     if draft.is_dir():
         shutil.rmtree(draft, ignore_errors=True)
     else:

@@ -4,15 +4,19 @@ import itertools
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import mdx.locks as locks
+from mdx.files import LEFTOVER as OTHERS
+from mdx.files import remove
 from mdx.locks import Lock, keeps_others_out, lock
 
 MOST_FOLDERS = 10_000  # to look into
 LONGEST = 255 - len("..01234567.part.old")  # bytes of a name that leave room for what is added
+STALE = 600.0  # seconds after which a file of mdx.files is no longer being written
 LEFTOVER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part(?P<old>\.old)?", re.DOTALL)
 
 
@@ -27,6 +31,32 @@ def draft_path(path: Path) -> Path:
 def refuge_of(draft: Path) -> Path:
     """Where the file that a draft replaces is kept until all drafts are in place."""
     return draft.with_name(f"{draft.name}.old")
+
+
+def put_in_place(drafts: Mapping[Path, Path]) -> None:
+    """Give drafts, by their final paths, their names: all of them, or none; files or folders.
+
+    What was there before is kept until all are in place. Raises OSError.
+    """
+    kept: dict[Path, Path] = {}
+    placed: list[Path] = []
+    try:
+        for path, draft in drafts.items():
+            if path.exists():
+                kept[path] = refuge_of(draft)
+                os.replace(path, kept[path])
+            os.replace(draft, path)
+            placed.append(path)
+    except BaseException:
+        for path in placed:
+            os.replace(path, drafts[path])
+        for path, old in kept.items():
+            if old.exists():
+                os.replace(old, path)
+        raise
+    for old in kept.values():
+        with suppress(OSError):  # the new ones are in place all the same
+            remove(old)
 
 
 def claim(draft: Path) -> AbstractContextManager[object]:
@@ -51,6 +81,7 @@ def remove_leftovers(folder: Path, *, recursive: bool = False) -> None:
     for place, _, names in itertools.islice(walk, MOST_FOLDERS if recursive else 1):
         found = [match for name in names if (match := LEFTOVER.fullmatch(name))]
         removed = [_remove(Path(place), match) for match in found]
+        removed += [_remove_old(Path(place, name)) for name in names if OTHERS.fullmatch(name)]
         if recursive and any(removed) and Path(place) != folder:
             with suppress(OSError):  # it holds something else
                 Path(place).rmdir()
@@ -65,6 +96,15 @@ def _remove(folder: Path, found: "re.Match[str]") -> bool:
             else:
                 path.unlink()
         return free
+    return False
+
+
+def _remove_old(path: Path) -> bool:
+    # A small file that was being written; nobody claims those, but they take no minutes.
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime > STALE:
+            path.unlink()
+            return True
     return False
 
 

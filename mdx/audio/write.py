@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 import soundfile as sf
 
-from mdx.audio.drafts import claim, draft_path, refuge_of, remove_leftovers
+from mdx.audio.drafts import claim, draft_path, put_in_place, remove_leftovers
 from mdx.audio.encode import encode
 from mdx.audio.formats import CHALLENGE, SUBTYPES, Encoding
 from mdx.audio.soundfiles import open_sound
@@ -108,7 +108,7 @@ class StemWriter:
                 self._check_complete(source)
             self._tell_of_clipping()
             self._encode()
-            self._put_in_place()
+            put_in_place({path: self._drafts[source] for source, path in self._paths.items()})
         except (OSError, sf.LibsndfileError) as failure:
             self._discard()
             raise _not_written(path, failure) from failure
@@ -161,27 +161,6 @@ class StemWriter:
     def _gain(self) -> float:
         # One gain for all stems: they still add up to the song, attenuated.
         return 1 / max(1.0, *self._peaks.values()) if self._encoding.rescale else 1.0
-
-    def _put_in_place(self) -> None:
-        kept: dict[Path, Path] = {}  # files that were there before, and their copies
-        placed: list[Path] = []
-        try:
-            for source, path in self._paths.items():
-                if path.exists():
-                    kept[path] = refuge_of(self._drafts[source])
-                    os.replace(path, kept[path])
-                os.replace(self._drafts[source], path)
-                placed.append(path)
-        except BaseException:
-            for path in placed:
-                path.unlink()
-            for path, refuge in kept.items():
-                if refuge.exists():
-                    os.replace(refuge, path)
-            raise
-        for refuge in kept.values():
-            with suppress(OSError):  # the new stems are in place all the same
-                refuge.unlink()
 
     def _make_folder(self, folder: Path) -> None:
         for part in reversed([folder, *folder.parents]):

@@ -7,20 +7,20 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mdx.cluster.there as there
-from mdx.audio.drafts import abandoned, claim
+from mdx.audio.drafts import abandoned, claim, draft_path, put_in_place
 from mdx.cluster.connect import Cluster, ClusterError, SchedulerLost
 from mdx.cluster.files import digest, has_digest, place_in
 from mdx.cluster.pack import Pack
 from mdx.cluster.remote import Remote, WorkerLost
 from mdx.cluster.workers import HUNG, Workers
 from mdx.errors import AudioError, Cancelled, MdxError, OutputError
-from mdx.files import replacing
+from mdx.files import remove
 
 log = logging.getLogger(__name__)
 TRIES = 3
@@ -207,22 +207,27 @@ def remove_drafts(out: Path) -> None:
 
 
 def move_all(places: Mapping[Path, Path]) -> None:
-    """Replace files or folders by others: all of them, or none if one has no place.
+    """Replace files or folders by others: all of them, or none.
 
     Raises OutputError.
     """
     for source, target in places.items():
         if target.is_dir() and not source.is_dir():
             raise OutputError(target, got="a directory", expected="the name of a file")
+    drafts = {target: draft_path(target) for target in places.values()}
     try:
-        with ExitStack() as drafts:
-            for source, target in places.items():
-                shutil.move(source, drafts.enter_context(replacing(target)))
+        for source, target in places.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(source, drafts[target])  # perhaps to another disk
+        put_in_place(drafts)
     except OSError as error:
         got = error.strerror or str(error)
         raise OutputError(
             error.filename or "results", got=got, expected="a place to write to"
         ) from error
+    finally:
+        for draft in drafts.values():
+            remove(draft)
 
 
 def _claim(folder: Path) -> AbstractContextManager[object]:

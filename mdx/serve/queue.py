@@ -66,7 +66,7 @@ class Queue:
                 self._require_uploading(job)
                 await receive(
                     body, self.shelf.upload(job), self._bounds(job.bytes),
-                    lambda received: self._show(job.id, received=received),
+                    lambda received: self._arrived(job, received),
                 )  # fmt: skip
         except Refused as refusal:
             self._fail_upload(job.id, str(refusal))
@@ -81,6 +81,10 @@ class Queue:
             self._latest_upload = time.time()
         self._require_uploading(job)
         return self._put(self.jobs[job.id], state="queued", received=job.bytes)
+
+    def _arrived(self, job: Job, received: int) -> None:
+        self._require_uploading(job)  # nobody needs the rest of a song that was cancelled
+        self._show(job.id, received=received)
 
     def _require_uploading(self, job: Job) -> None:
         if job.id not in self.jobs or self.jobs[job.id].state != "uploading":

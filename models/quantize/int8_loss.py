@@ -21,7 +21,7 @@ class Loss:
     """The loss of one source over all songs, float32 and int8."""
 
     sdr: tuple[float, float]  # global, mean over songs, dB: float32, int8
-    median: tuple[float, float]  # over frames of 1 s, then over songs, dB
+    median: tuple[float, float]  # over frames of 1 s in which it is heard, then over songs, dB
     song: float  # the largest loss of global SDR in a song, dB
     noise: float  # dBFS in quiet frames of all songs; -inf where there are none
 

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -168,12 +169,17 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     for name in ("drums.wav", "other.wav"):  # killed while the new stems were moved into place
         refuge_of(draft_path(tmp_path / "a" / name)).write_text("old")
     (tmp_path / "a" / "other.wav").write_text("new")
+    fresh, old = (tmp_path / "a" / f".{digit * 16}.part" for digit in "01")  # of mdx.files
+    for path in (fresh, old):
+        path.write_text("half of quality.json")
+    os.utime(old, (0, 0))
     only = draft_path(tmp_path / "b" / "c" / "bass.wav")
     only.parent.mkdir(parents=True)
     only.write_text("stale")
     remove_leftovers(tmp_path, recursive=True)
     assert {path.name: path.read_text() for path in (tmp_path / "a").iterdir()} == {
         "notes.part": "stale", "drums.wav": "old", "other.wav": "new",
+        fresh.name: "half of quality.json",
     }  # fmt: skip
     assert not (tmp_path / "b" / "c").exists()
 

@@ -1,6 +1,7 @@
 """The assignment of songs to workers, and failing workers, with a fake client."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -282,3 +283,26 @@ def test_results_come_together_or_not_at_all(tmp_path: Path) -> None:
     assert sorted(path.read_text() for path in here.iterdir()) == ["old", "old"]
     move_all({there / "a": here / "a"})
     assert (here / "a").read_text() == "new" and len(list(here.iterdir())) == 2
+
+
+def test_a_rename_that_fails_leaves_the_old_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    for folder, text in ((there, "new"), (here, "old")):
+        for name in ("a/1", "b/1", "c/1"):
+            (folder / name).parent.mkdir(parents=True)
+            (folder / name).write_text(text)
+    replace = os.replace
+
+    def refuse(old: Path, new: Path) -> None:
+        if new == here / "b" and "old" not in Path(old).suffix:
+            raise OSError(5, "Input/output error")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(MdxError, match="Input/output error"):
+        move_all({there / name: here / name for name in "abc"})
+    files = [path for path in here.rglob("*") if path.is_file()]
+    assert len(files) == 3 and {path.read_text() for path in files} == {"old"}
+    assert {path.name for path in here.iterdir()} == {"a", "b", "c"}

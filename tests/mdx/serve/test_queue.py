@@ -26,6 +26,7 @@ from mdx.serve.queue import MOST_UPLOADS, Queue
 from mdx.serve.refusals import Refused
 from mdx.serve.settings import Settings
 from mdx.serve.shelf import Shelf
+from mdx.serve.uploads import PIECE
 from mdx.serve.worker import prepare
 from tests.mdx.cli.kit import RATE, write_song
 
@@ -132,6 +133,29 @@ def test_uploads_beyond_the_most_wait_for_theirs(tiny_system: Path, shelf: Shelf
     asyncio.run(scene())
 
 
+def test_an_upload_ends_when_its_song_is_cancelled(tiny_system: Path, shelf: Shelf) -> None:
+    sent = 0
+
+    async def scene() -> None:
+        queue = make_queue(tiny_system, shelf)
+        job = queue.reserve("a.wav", 100 * PIECE, Wish("tiny"))
+
+        async def body() -> AsyncIterator[bytes]:
+            nonlocal sent
+            for sent in range(100):
+                if sent == 2:
+                    queue.cancel(job)
+                yield bytes(PIECE)
+
+        with pytest.raises(Refused) as refusal:
+            await queue.receive(job, body())
+        assert refusal.value.status == 410 and sent == 2
+        assert queue.jobs[job.id].state == "cancelled"
+        assert not queue.shelf.upload(job).exists()
+
+    asyncio.run(scene())
+
+
 def test_an_interrupted_song_is_prepared_again(tmp_path: Path) -> None:
     upload, mixture = write_song(tmp_path / "upload.wav", 1000), tmp_path / "mixture.wav"
     write_original(upload, mixture, most_seconds=1, cancel=threading.Event())  # and no peaks
@@ -172,6 +196,8 @@ async def child(script: str) -> Worker:
 @pytest.mark.parametrize(("script", "cancelled", "expected"), [
     ("import time; time.sleep(99)", True, {"event": "cancelled"}),
     ("raise SystemExit(3)", False, {"event": "died"}),
+    ("import time; print('{\"event\": \"unloadable\"}', flush=True); time.sleep(0.3)", False,
+     {"event": "unloadable"}),
     ("print('no json\\n{\"event\": \"done\"}', flush=True); input(); input()", False,
      {"event": "done"}),
 ])  # fmt: skip
@@ -221,6 +247,21 @@ def test_the_least_used_worker_has_to_go(monkeypatch: pytest.MonkeyPatch) -> Non
         assert not alive(workers)
 
     asyncio.run(scene())
+
+
+def test_modules_of_the_current_folder_are_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "soundfile.py").write_text("open('ran', 'w').close()")
+    (tmp_path / "mine.py").write_text("import soundfile; print('{}')")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MdxError, match="mine: got no answer"):
+        asyncio.run(run_child("mine", {}))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "elsewhere"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "mine.py").rename(tmp_path / "elsewhere" / "mine.py")
+    assert asyncio.run(run_child("mine", {})) == {}
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_child_without_an_answer_is_an_error() -> None:
