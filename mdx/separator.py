@@ -127,7 +127,7 @@ class Separator:
         return {source: stems[index, :, :samples] for index, source in enumerate(self.sources)}
 
     def separate_file(
-        self, path: str | Path, out: str | Path | Mapping[str, Path], *,
+        self, path: str | Path, out: str | Path | Mapping[str, str | Path], *,
         encoding: Encoding = CHALLENGE, rest: str | None = None, downmix: bool = False,
         stream: int | None = None, progress: Progress | None = None,
         cancel: threading.Event | None = None, stages: Stages | None = None,

@@ -48,6 +48,12 @@ def test_misuse_is_refused(tiny: Separator, tiny_system: Path, song: Path, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+def test_places_may_be_text(tiny: Separator, song: Path, tmp_path: Path) -> None:
+    places = {source: str(tmp_path / "out" / f"{source}.wav") for source in SOURCES}
+    assert tiny.separate_file(song, places) == {name: Path(it) for name, it in places.items()}
+    assert all(Path(place).is_file() for place in places.values())
+
+
 def test_errors_for_invalid_sizes_name_the_network(tiny_copy: Path) -> None:
     edit_system(tiny_copy, other={"n_fft": 511})
     with pytest.raises(ConfigError, match=r"tiny\.yaml: other\.onnx: STFT: got n_fft 511"):

@@ -142,3 +142,12 @@ def test_a_gap_in_an_ogg_is_reported_with_both_lengths(
     with caplog.at_level(logging.WARNING):
         assert read(path).shape[1] < 2.5 * RATE
     assert "its container tells of 3.00 s" in caplog.text
+
+
+@pytest.mark.parametrize("subtype", ["ALAC_16", "ALAC_24"])
+@pytest.mark.parametrize("samples", [44_100, 4_096, 5_000])
+def test_alac_is_read_to_its_last_sample(tmp_path: Path, subtype: str, samples: int) -> None:
+    song = tone(1)[:, :samples]
+    sf.write(tmp_path / "song.caf", song.T, RATE, format="CAF", subtype=subtype)
+    got = read(tmp_path / "song.caf")
+    assert got.shape == song.shape and np.abs(got - song).max() < 1e-4
