@@ -153,8 +153,8 @@ def write_system(folder: Path, weights: str, setting: Setting) -> Path:
 def make_weights(folder: Path, name: str, channels: int) -> None:
     """Write a network with random weights and its int8 twin, once."""
     from models.convert import quantise
-    from models.demucs import DemucsSpec, random_demucs
-    from models.export_demucs import export_demucs
+    from models.demucs_v2.export import export_demucs
+    from models.demucs_v2.network import DemucsSpec, random_demucs
 
     if not all((folder / file).exists() for file in (name, int8_name(name))):
         export_demucs(random_demucs(DemucsSpec(channels=channels), seed=0), folder / name)

@@ -17,9 +17,9 @@ from torch.utils.data import DataLoader
 
 from benchmarks.command import errors_in_one_line
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
-from models.demucs import SOURCES as ORDER
-from models.demucs import Demucs, DemucsSpec, centre, random_demucs
-from models.export_demucs import export_demucs
+from models.demucs_v2.export import export_demucs
+from models.demucs_v2.network import SOURCES as ORDER
+from models.demucs_v2.network import Demucs, DemucsSpec, centre, random_demucs
 from training.data_config import DataConfig
 from training.examples import Examples
 from training.songs import find_songs

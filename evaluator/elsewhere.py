@@ -15,7 +15,7 @@ from evaluator.test_sets import Song
 from mdx.cluster.there import WorkerSong
 from mdx.errors import Cancelled, OutputError, WeightsError
 from mdx.limit.policy import Limit
-from mdx.systems.spec import SAMPLE_RATE, SOURCES, track_name
+from mdx.systems.spec import SAMPLE_RATE, SOURCES, folder_name
 
 SHOWN = 12  # hex digits of a hash
 BYTES = 4 * SAMPLE_RATE  # per second of a 16-bit stem
@@ -59,7 +59,7 @@ def work(here: WorkerSong) -> dict[str, Any]:
         )  # fmt: skip
     _check_room(here, asked)
     separation, scoring = _hashes()
-    song = Song(track_name(asked["song"]), here.song.parent)
+    song = Song(folder_name("track name", asked["song"]), here.song.parent)
     job = SystemJob(
         system.name, song, here.results, Options(**asked["options"]), scoring,
         system, Limit(**asked["limit"]), here.threads, separation,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mdx.errors import AudioError
-from mdx.systems.spec import track_name
+from mdx.systems.spec import folder_name
 
 SUFFIXES = (".wav", ".flac")
 NAMES = {
@@ -69,7 +69,7 @@ def find_given_stems(folder: Path, songs: Sequence[str]) -> GivenStems:
             stems[NAMES[stem]] = (*stems.get(NAMES[stem], ()), path)
         elif stem != MIXTURE:
             unknown[stem] = (*unknown.get(stem, ()), path)
-    name = track_name(folder.resolve().name)
+    name = folder_name("track name", folder.resolve().name)
     return GivenStems(name, folder, files, unknown, tuple(not_in_set))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from evaluator.audio_files import open_audio
 from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.limit.challenge import ROUND_1
-from mdx.systems.spec import SOURCES, track_name
+from mdx.systems.spec import SOURCES, folder_name
 
 
 class MusicDemixingPredictor:
@@ -68,7 +68,7 @@ class MusicDemixingPredictor:
             if self.partial_run in (path.name for path in self.test_data_path.iterdir()):
                 names = [self.partial_run]  # one song, with a comma in its name
         for name in names:
-            if not self.get_music_file_location(track_name(name)).is_file():
+            if not self.get_music_file_location(folder_name("track name", name)).is_file():
                 raise ConfigError(
                     f"song '{name}'",
                     got="no mixture.wav",

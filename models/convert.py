@@ -34,7 +34,7 @@ from mdx.systems.manifest import (
 from mdx.systems.spec import SAMPLE_RATE
 from mdx.systems.weights import weights_file
 from models.checkpoints.convert import convert_checkpoint
-from models.demucs import Demucs, DemucsSpec
+from models.demucs_v2.network import Demucs, DemucsSpec
 from models.dynamic_int8 import quantise_lstms
 
 COMMAND = "python -m models.convert"  # for the manifest: without local paths

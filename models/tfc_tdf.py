@@ -125,14 +125,8 @@ class TfcTdfUNet(nn.Module):
             x = down(x)
         x = self.middle(x)
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
-            skip = skips.pop()
-            x = decoder(self.join(up(x), skip, level=len(skips)))
+            x = decoder(up(x) * skips.pop())
         return x
-
-    def join(self, x: Tensor, skip: Tensor, *, level: int) -> Tensor:
-        """Join what comes up with the encoder's output. Shape: (batch, channels, T, F) all."""
-        del level  # the same on all of them
-        return x * skip
 
 
 def count_parameters(net: nn.Module) -> int:

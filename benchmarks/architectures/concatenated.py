@@ -17,7 +17,14 @@ class ConcatenatedUNet(TfcTdfUNet):
         widths = [spec.growth * (level + 1) for level in range(spec.n_levels)]
         self.merges = nn.ModuleList(nn.Conv2d(2 * wide, wide, 1) for wide in widths)
 
-    def join(self, x: Tensor, skip: Tensor, *, level: int) -> Tensor:
-        """Concatenate and merge both. Shape: (batch, channels, T, F) for all."""
-        merged: Tensor = self.merges[level](torch.cat([x, skip], dim=1))
-        return merged
+    def between(self, x: Tensor) -> Tensor:
+        """The U between the first layer and the last. Shape: (batch, growth, T, F) -> the same."""
+        skips = []
+        for encoder, down in zip(self.encoders, self.downs, strict=True):
+            skips.append(encoder(x))
+            x = down(skips[-1])
+        x = self.middle(x)
+        levels = zip(self.ups, self.merges, self.decoders, skips, strict=True)
+        for up, merge, decoder, skip in reversed(list(levels)):
+            x = decoder(merge(torch.cat([up(x), skip], dim=1)))
+        return x

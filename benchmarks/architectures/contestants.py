@@ -10,9 +10,10 @@ from benchmarks.architectures.concatenated import ConcatenatedUNet
 from benchmarks.architectures.waves import Magnitudes, Normalised, Samples, Spectra
 from mdx.estimators.stft import StftSpec
 from mdx.systems.spec import SOURCES
-from models import demucs, lasaft, open_unmix, x_umx
+from models import lasaft, open_unmix, x_umx
 from models.d3net import D3Net, D3NetSpec
 from models.d3net_blocks import BandSpec
+from models.demucs_v2 import network as demucs
 from models.mm_dense import MMDense, MMDenseSpec
 from models.mm_dense_bands import DenseBandSpec
 from models.resunet import ResUNetDecouple, ResUNetSpec

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mdx.estimators.stft import StftSpec
-from models.demucs import Demucs
+from models.demucs_v2.network import Demucs
 from training.spectrogram import spectrogram, waveform
 
 EPSILON = 1e-4  # below the standard deviation of a mixture that is not silent

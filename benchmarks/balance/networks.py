@@ -144,7 +144,7 @@ def _write_v2(path: Path) -> int:
 
 def _write_demucs(path: Path) -> int:
     from benchmarks.demucs_v2 import make_weights
-    from models.demucs import DemucsSpec, random_demucs
+    from models.demucs_v2.network import DemucsSpec, random_demucs
 
     make_weights(path.parent, path.name, channels=64)
     return _count(random_demucs(DemucsSpec(), seed=0))

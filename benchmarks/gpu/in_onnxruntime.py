@@ -19,9 +19,9 @@ from mdx.runtimes.onnx import OnnxNetwork
 from mdx.separator import Separator
 from mdx.systems.manifest import register_weights
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio
-from models.demucs import random_demucs
+from models.demucs_v2.export import export_demucs
+from models.demucs_v2.network import random_demucs
 from models.export import export_network
-from models.export_demucs import export_demucs
 from models.macs import count_macs
 from models.random_weights import randomise
 from models.tfc_tdf import TfcTdfUNet

@@ -8,7 +8,7 @@ import yaml
 
 from benchmarks.full_size import FRAMES, HOP, N_FFT, blend_system, spectrogram_estimators
 from mdx.machine import has_bf16
-from models.demucs import DemucsSpec
+from models.demucs_v2.network import DemucsSpec
 from models.tfc_tdf import TfcTdfSpec
 from training.config import ALL, SeparatorConfig, read_config
 

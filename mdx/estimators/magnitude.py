@@ -165,12 +165,7 @@ class Magnitude:
     def _filter(self, magnitudes: Audio, mix: ComplexMix) -> ComplexMix:
         # Shape: (stems, 2, F, T), (2, F, T) -> (stems, 2, F, T)
         window = self._options.window or mix.shape[2]
-        estimates = np.empty(magnitudes.shape, dtype=np.complex64)
-        done = 0
-        for part in in_windows([(magnitudes, mix)], FILTERS[self._options.wiener], window):
-            estimates[..., done : done + part.shape[-1]] = part
-            done += part.shape[-1]
-        return estimates
+        return in_windows(magnitudes, mix, FILTERS[self._options.wiener], window)
 
 
 def _run(network: Network, mix: Audio) -> Audio:

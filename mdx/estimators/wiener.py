@@ -8,7 +8,7 @@ Source: Nugraha et al., "Multichannel music separation with deep neural networks
 implemented by norbert; D3Net's variant as in its released code.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,6 @@ Real = npt.NDArray[np.float64]
 EPSILON = float(np.finfo(np.float64).eps)  # norbert's value for a mixture in double precision
 LOUDEST = 10.0  # magnitude that louder mixtures are scaled down to before epsilon is added
 D3NET_EPSILON = 1e-10  # of the loudest power; a determinant that counts as 0
-WINDOW = 300  # frames of Open-Unmix's independent windows
 
 
 class _Covariance(NamedTuple):
@@ -78,33 +77,23 @@ def d3net_wiener(magnitudes: Magnitudes, mix: Spectrogram) -> Complex:
 
 
 def in_windows(
-    blocks: Iterable[tuple[Magnitudes, Spectrogram]],
-    wiener_filter: Callable[[Magnitudes, Spectrogram], Complex],
-    window: int = WINDOW,
-) -> Iterator[Complex]:
-    """Filter a song window by window, independently, which takes the memory of one window.
+    magnitudes: Magnitudes, mix: Spectrogram,
+    wiener_filter: Callable[[Magnitudes, Spectrogram], Complex], window: int,
+) -> Spectrogram:  # fmt: skip
+    """Filter window by window of `window` frames, the last one shorter, each independently.
 
-    Each block is magnitudes and mixture of any number of frames; each result has `window` frames,
-    the last one what remains.
-    Shape: (sources, 2, F, T), (2, F, T) each -> (sources, 2, F, window) each
+    Shape: (sources, 2, F, T), (2, F, T) -> (sources, 2, F, T), complex64
 
     A window has its own spatial covariances, where the whole song has one set. On two composed
     songs of 90 s (hop 1024, estimates with a leak of 15 % and a noise of 30 %) the difference lies
     23 to 30 dB below a source's estimate for 300 frames, 26 to 34 dB for 900 and 31 to 41 dB for
     2584, a minute; against the true sources the SDR changes by at most 0.12 dB, either way.
     """
-    magnitudes, mix = None, None
-    for block in blocks:
-        if magnitudes is None or mix is None:
-            magnitudes, mix = block
-        else:
-            magnitudes = np.concatenate([magnitudes, block[0]], axis=-1)
-            mix = np.concatenate([mix, block[1]], axis=-1)
-        while mix.shape[-1] >= window:
-            yield wiener_filter(magnitudes[..., :window], mix[..., :window])
-            magnitudes, mix = magnitudes[..., window:], mix[..., window:]
-    if magnitudes is not None and mix is not None and mix.shape[-1]:
-        yield wiener_filter(magnitudes, mix)
+    estimates = np.empty(magnitudes.shape, dtype=np.complex64)
+    for start in range(0, mix.shape[-1], window):
+        part = slice(start, start + window)
+        estimates[..., part] = wiener_filter(magnitudes[..., part], mix[..., part])
+    return estimates
 
 
 def _turn(mixture: Complex) -> Complex:

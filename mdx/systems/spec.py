@@ -201,11 +201,6 @@ def require(true: bool, subject: object, got: object, expected: object) -> None:
         raise ConfigError(subject, got=got, expected=expected)
 
 
-def track_name(name: str) -> str:
-    """The name of a track if it can safely name one folder; raises ConfigError if not."""
-    return folder_name("track name", name)
-
-
 def folder_name(what: str, name: str) -> str:
     """A name if it can safely name one folder or file; raises ConfigError, about `what`, if not."""
     safe = name not in ("", ".", "..") and not re.search(r"[/\\\x00]", name)

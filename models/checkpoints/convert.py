@@ -9,8 +9,8 @@ from models.checkpoints.formats import DEMUCS_V2, FORMATS, architecture_of, othe
 from models.checkpoints.hdf5 import is_hdf5, read_hdf5
 from models.checkpoints.load import network_of
 from models.checkpoints.read import State, read_checkpoint
+from models.demucs_v2.export import export_demucs
 from models.export import export_network
-from models.export_demucs import export_demucs
 
 
 def convert_checkpoint(checkpoint: Path, target: Path, *, source: str | None = None) -> float:

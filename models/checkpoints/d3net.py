@@ -7,6 +7,7 @@ the whole input. Scopes that only group layers have no module of ours.
 import re
 
 from models.architectures import ARCHITECTURES
+from models.checkpoints.names import renamed
 from models.checkpoints.read import State
 from models.d3net import D3NetSpec
 
@@ -75,8 +76,7 @@ def _name(name: str, levels: dict[str, int]) -> str:
         return f"{found[1]}/us_layers/{int(found[2]) - levels.get(found[1], 0) - 1}/"
 
     name = re.sub(r"^(dense_band/\d+|dense_full)/us_layers/dense_block(\d+)/", decoder, name)
-    for pattern, ours in SCOPES:
-        name = re.sub(pattern, ours, name)
+    name = renamed(name, SCOPES)
     name = re.sub(r"/layer(\d+)/", lambda found: f"/{int(found[1]) - 1}/", name)
     for leaf, ours in LEAVES.items():
         if name.endswith(f"/{leaf}"):

@@ -5,7 +5,7 @@ import torch
 from models.checkpoints.formats import DEMUCS_V2
 from models.checkpoints.load import check_names
 from models.checkpoints.read import State
-from models.demucs import Demucs, DemucsSpec
+from models.demucs_v2.network import Demucs, DemucsSpec
 
 WIDTH = "encoder.0.0.weight"  # its size is the channels of the first level
 

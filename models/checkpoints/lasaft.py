@@ -7,6 +7,7 @@ import re
 
 from torch import Tensor
 
+from models.checkpoints.names import count
 from models.checkpoints.read import State, size
 from models.lasaft import LasaftSpec
 
@@ -22,14 +23,12 @@ ORDER = [0, 2, 1, 3]  # of our channels in theirs, which is also the inverse
 def spec_of(state: State) -> LasaftSpec:
     """The size of a checkpoint; values that it does not determine are assumed as published."""
     usual = LasaftSpec()
-    encoders = {found[1] for name in state if (found := re.search(r"\.encoders\.(\d+)\.", name))}
-    layers = {found[1] for name in state if (found := re.search(r"mid_block\.tfc\.H\.(\d+)", name))}
     bins = size(state, f"{PREFIX}encoders.0.tdfs.tdf.0.weight", 1, usual.dim_f - 1)
     return LasaftSpec(
         dim_f=bins + 1,
-        n_blocks=2 * len(encoders) + 1,
+        n_blocks=2 * count(state, r"\.encoders\.(\d+)\.") + 1,
         embedding=size(state, f"{PREFIX}embedding.weight", 1, usual.embedding),
-        n_layers=len(layers),
+        n_layers=count(state, r"mid_block\.tfc\.H\.(\d+)"),
         growth=size(state, f"{PREFIX}first_conv.0.weight", 0, usual.growth),
         latents=size(state, f"{PREFIX}mid_block.keys", 1, usual.latents),
         keys=size(state, f"{PREFIX}mid_block.keys", 0, usual.keys),

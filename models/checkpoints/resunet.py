@@ -4,10 +4,9 @@ Its InPlaceABN layers scale by |gamma| + epsilon, a BatchNorm by gamma: what tra
 has to become positive, or the output is wrong without a sign of it.
 """
 
-import re
-
 from torch import Tensor
 
+from models.checkpoints.names import Replacement, count, renamed
 from models.checkpoints.read import State
 from models.resunet import ResUNetSpec
 
@@ -15,7 +14,7 @@ MARKS = ("encoder_block1.conv_block1.conv1.weight", "after_conv2.weight", "bn0.r
 FRONT_END = ("stft.", "istft.")  # DFT matrices, which we have in code
 EPSILON = 1e-5  # that InPlaceABN adds to |gamma|
 
-NAMES = (
+NAMES: tuple[tuple[str, Replacement], ...] = (
     (r"^encoder_block(\d+)\.", lambda found: f"encoders.{int(found[1]) - 1}."),
     (r"^conv_block\d+([a-z])\.", lambda found: f"middle.{ord(found[1]) - ord('a')}."),
     (r"^decoder_block(\d+)\.", lambda found: f"decoders.{int(found[1]) - 1}."),
@@ -34,11 +33,10 @@ def spec_of(state: State) -> ResUNetSpec:
     widths: list[int] = []
     while (first := f"encoder_block{len(widths) + 1}.conv_block1.conv1.weight") in state:
         widths.append(len(state[first]))
-    middle = {found[1] for name in state if (found := re.match(r"conv_block\d+([a-z])\.", name))}
     return ResUNetSpec(
         n_fft=2 * (len(state["bn0.running_var"]) - 1),
         widths=tuple(widths),
-        middle=len(middle),
+        middle=count(state, r"^conv_block\d+([a-z])\."),
         channels=state["encoder_block1.conv_block1.conv1.weight"].shape[1],
     )
 
@@ -46,16 +44,10 @@ def spec_of(state: State) -> ResUNetSpec:
 def weights_of(state: State) -> State:
     """The network's weights by its names, with the scales that InPlaceABN uses."""
     return {
-        _name(name): _scale(name, value)
+        renamed(name, NAMES): _scale(name, value)
         for name, value in state.items()
         if not name.startswith(FRONT_END)
     }
-
-
-def _name(name: str) -> str:
-    for pattern, ours in NAMES:
-        name = re.sub(pattern, ours, name)
-    return name
 
 
 def _scale(name: str, value: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ They order complex channels L.re, R.re, L.im, R.im, and decoders from the innerm
 import re
 
 from models.checkpoints.lasaft import reordered
+from models.checkpoints.names import count, renamed
 from models.checkpoints.read import State, size
 from models.tfc_tdf_v1 import TfcTdfV1Spec
 
@@ -28,12 +29,11 @@ NAMES = (
 def spec_of(state: State) -> TfcTdfV1Spec:
     """The size of a checkpoint; values that it does not determine are assumed as published."""
     usual = TfcTdfV1Spec()
-    layers = {found[1] for name in state if (found := re.search(r"mid_block\.tfc\.H\.(\d+)", name))}
     bins = size(state, f"{PREFIX}encoders.0.tif.tif.0.weight", 1, usual.dim_f - 1)
     return TfcTdfV1Spec(
         dim_f=bins + 1,
         n_blocks=2 * _levels(state) + 1,
-        n_layers=len(layers),
+        n_layers=count(state, r"mid_block\.tfc\.H\.(\d+)"),
         growth=size(state, f"{PREFIX}first_conv.0.weight", 0, usual.growth),
     )
 
@@ -49,9 +49,7 @@ def weights_of(state: State) -> State:
 
 
 def _levels(state: State) -> int:
-    return len(
-        {found[1] for name in state if (found := re.match(r"spec2spec\.encoders\.(\d+)\.", name))}
-    )
+    return count(state, r"^spec2spec\.encoders\.(\d+)\.")
 
 
 def _name(name: str, levels: int) -> str:
@@ -61,6 +59,4 @@ def _name(name: str, levels: int) -> str:
         return f"{kind}.{levels - 1 - int(found[2])}."
 
     name = re.sub(r"^(upsamplings|decoders)\.(\d+)\.", outwards, name)
-    for pattern, ours in NAMES:
-        name = re.sub(pattern, ours, name)
-    return name
+    return renamed(name, NAMES)

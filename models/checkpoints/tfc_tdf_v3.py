@@ -4,6 +4,7 @@ import re
 
 import torch
 
+from models.checkpoints.names import count, renamed
 from models.checkpoints.read import State, size
 from models.tfc_tdf_v3 import TfcTdfV3Spec
 
@@ -45,7 +46,7 @@ def spec_of(state: State) -> TfcTdfV3Spec:
     return TfcTdfV3Spec(
         dim_f=bins * subbands,
         n_blocks=2 * _levels(state) + 1,
-        n_layers=_count(state, rf"^{re.escape(LEVEL)}tfc_tdf\.blocks\.(\d+)\."),
+        n_layers=count(state, rf"^{re.escape(LEVEL)}tfc_tdf\.blocks\.(\d+)\."),
         growth=size(state, down, 0, width + usual.growth) - width,
         bottleneck=bins // max(1, units),
         width=width,
@@ -63,11 +64,7 @@ def weights_of(state: State) -> State:
 
 
 def _levels(state: State) -> int:
-    return _count(state, r"^encoder_blocks\.(\d+)\.")
-
-
-def _count(state: State, pattern: str) -> int:
-    return len({found[1] for name in state if (found := re.match(pattern, name))})
+    return count(state, r"^encoder_blocks\.(\d+)\.")
 
 
 def _name(name: str, levels: int) -> str:
@@ -78,6 +75,4 @@ def _name(name: str, levels: int) -> str:
 
     decoder = r"^decoder_blocks\.(\d{1,9})\.(upscale\.conv|tfc_tdf\.blocks)\."
     name = re.sub(decoder, outwards, name)
-    for pattern, ours in NAMES:
-        name = re.sub(pattern, ours, name)
-    return name
+    return renamed(name, NAMES)

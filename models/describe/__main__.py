@@ -14,8 +14,8 @@ from pathlib import Path
 from mdx.errors import ConfigError, MdxError, NetworkError
 from mdx.estimators.stft import StftSpec
 from mdx.systems.manifest import describe
-from mdx.systems.spec import SAMPLE_RATE
 from models.describe.graph import Graph, read_content, read_graph, uvr_hash
+from models.describe.lines import KARAOKE, chunk_lines, cut_off, file_lines, shape_line
 from models.describe.mdx23c import describe_checkpoint, is_checkpoint
 from models.describe.records import Mdx23cRecord, Record, find_record, likely_n_fft, other_stem
 from models.describe.system import (
@@ -66,33 +66,19 @@ def stft_of(graph: Graph, n_fft: int, path: Path) -> StftSpec:
         raise error.within(path) from error
 
 
-def cut_off(dim_f: int, n_fft: int) -> str:
-    """The cutoff frequency of the network."""
-    return f"{dim_f / n_fft * SAMPLE_RATE:.0f} Hz"
-
-
 def lines_of(path: Path, content: bytes, graph: Graph, settings: Settings) -> list[str]:
     """The lines of a network's description; raises ConfigError for an impossible n_fft."""
-    found = describe(content)
-    shape = f"(batch, 4, {graph.dim_f}, {graph.dim_t})"
     lines = [
-        f"file        {path} ({found.bytes} bytes)",
-        f"sha256      {found.sha256}",
-        f"UVR hash    {uvr_hash(content)}",
+        *file_lines(path, describe(content), uvr_hash(content)),
         f"network     {graph.precision}, opset {graph.opset}, by {graph.producer or 'unknown'}",
-        f"shape       {shape}: {graph.dim_f} bins, {graph.dim_t} frames",
+        shape_line(graph.dim_f, graph.dim_t),
     ]
     if settings.n_fft is None:
         likely = ", ".join(f"{n_fft} (cut-off {cut_off(graph.dim_f, n_fft)})"
                            for n_fft in likely_n_fft(graph.dim_f))  # fmt: skip
         return [*lines, f"n_fft       not in the graph; likely {likely}"]
     stft = stft_of(graph, settings.n_fft, path)
-    seconds = stft.chunk / SAMPLE_RATE
-    lines += [
-        f"n_fft       {stft.n_fft}, hop {stft.hop}",
-        f"cut-off     {cut_off(stft.dim_f, stft.n_fft)}",
-        f"chunk       {stft.chunk} samples ({seconds:.2f} s), trim {stft.trim}, step {stft.step}",
-    ]
+    lines += chunk_lines(stft, f"trim {stft.trim}, step {stft.step}")
     if settings.primary is not None:
         gain = "" if settings.compensate is None else f", compensate {settings.compensate:g}"
         lines.append(f"stems       {settings.primary}, {other_stem(settings.primary)}{gain}")
@@ -138,7 +124,7 @@ def run(args: argparse.Namespace) -> None:
     settings = Settings.of(args, record)
     print(*lines_of(args.file, content, graph, settings), sep="\n")
     if record and record.karaoke:
-        print("karaoke     the vocals are the lead alone: backing vocals stay with the rest")
+        print(KARAOKE)
     if args.model_data and not record:
         check_complete(settings, graph, args.model_data, why=f"no record for {uvr_hash(content)}")
     if args.write:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from mdx.errors import ConfigError, NetworkError
 from mdx.estimators.stft import StftSpec
 from mdx.systems.manifest import describe_file
-from mdx.systems.spec import SAMPLE_RATE
 from models.describe.graph import TAIL, uvr_hash
+from models.describe.lines import KARAOKE, chunk_lines, file_lines, shape_line
 from models.describe.mdx23c_config import Mdx23cConfig, read_config
 from models.describe.records import Mdx23cRecord, find_record
 from models.describe.system import check_free, check_name, mdx23c_system, write_system
@@ -60,7 +60,7 @@ def describe_checkpoint(
     net = load(path, config)
     print(*_lines(path, tail, config, stft, net), sep="\n")
     if record and record.karaoke:
-        print("karaoke     the vocals are the lead alone: backing vocals stay with the rest")
+        print(KARAOKE)
     if write:
         _write(write, path, net, config, tail, overwrite=overwrite)
 
@@ -148,20 +148,12 @@ def _refuse_others(path: Path) -> None:
 def _lines(
     path: Path, tail: str, config: Mdx23cConfig, stft: StftSpec, net: "TfcTdfV3UNet"
 ) -> list[str]:
-    found = describe_file(path)
     weights = sum(parameter.numel() for parameter in net.parameters())
-    cut_off = stft.dim_f / stft.n_fft * SAMPLE_RATE
     return [
-        f"file        {path} ({found.bytes} bytes)",
-        f"sha256      {found.sha256}",
-        f"UVR hash    {tail}",
+        *file_lines(path, describe_file(path), tail),
         f"network     MDX23C (TFC-TDF-U-Net v3), {weights} parameters, PyTorch",
-        f"shape       (batch, 4, {stft.dim_f}, {stft.dim_t}): {stft.dim_f} bins, "
-        f"{stft.dim_t} frames",
-        f"n_fft       {stft.n_fft}, hop {stft.hop}",
-        f"cut-off     {cut_off:.0f} Hz",
-        f"chunk       {stft.chunk} samples ({stft.chunk / SAMPLE_RATE:.2f} s), "
-        f"the mean of {config.chunks}",
+        shape_line(stft.dim_f, stft.dim_t),
+        *chunk_lines(stft, f"the mean of {config.chunks}"),
         f"stems       {', '.join(config.made)}",
     ]
 

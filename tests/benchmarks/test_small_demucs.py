@@ -10,8 +10,8 @@ import torch
 from benchmarks.small_demucs import AllStems, loss_of, train
 from mdx.errors import AudioError
 from mdx.systems.spec import SAMPLE_RATE
-from models.demucs import SOURCES as ORDER
-from models.demucs import DemucsSpec, random_demucs
+from models.demucs_v2.network import SOURCES as ORDER
+from models.demucs_v2.network import DemucsSpec, random_demucs
 from tests.tiny import noise
 from training.data_config import DataConfig
 from training.songs import find_songs

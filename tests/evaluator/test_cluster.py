@@ -6,20 +6,22 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import mdx.cluster.connect
-from evaluator.cluster import ClusterExecutor, open_cluster
+from evaluator.cluster import ClusterExecutor, _take, open_cluster
 from evaluator.evaluation import Outcome, make_jobs, run_jobs
 from evaluator.jobs import Job, Options
-from evaluator.records import Record
+from evaluator.records import Record, json_name
 from evaluator.run import LOCK
 from evaluator.stop import Stop
 from evaluator.systems import read_systems
 from evaluator.test_sets import find_test_set
 from mdx.cluster.connect import Cluster
+from mdx.cluster.dispatch import Response
 from mdx.cluster.remote import Remote
 from tests.evaluator.conftest import Finished
 from tests.evaluator.runs import evaluate, processes_of, read_report, without_timing
@@ -262,3 +264,19 @@ def test_an_unreachable_cluster_is_an_error_of_one_line(
         assert cluster is None
     assert evaluate(*arguments, "--workers", 2) == 1
     assert "--workers: got 2 with --cluster" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("length", [5, 245, 255])
+def test_framewise_scores_of_long_names_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    name, out = "n" * length, tmp_path / "out"
+    frames = Path("scores", "tiny", "test", json_name(name))
+    (tmp_path / "answer" / frames).parent.mkdir(parents=True)
+    (tmp_path / "answer" / frames).write_text("{}")
+    monkeypatch.setattr("evaluator.cluster.finish_song", lambda *_: {"scores": "kept"})
+    job = SimpleNamespace(entry="tiny", song=SimpleNamespace(name=name), out=out)
+    record: Record = {"separation": {}, "scores": {}}
+    answer = Response(record, tmp_path / "answer", {"host": "another"})
+    assert _take(job, answer) == {"scores": "kept"}  # type: ignore[arg-type]
+    assert (out / frames).read_text() == "{}"

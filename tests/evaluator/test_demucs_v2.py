@@ -15,7 +15,7 @@ from mdx.errors import ConfigError
 from mdx.systems.manifest import int8_name, register_weights
 from mdx.systems.spec import SOURCES
 from models.convert import convert
-from models.demucs import DemucsSpec, random_demucs
+from models.demucs_v2.network import DemucsSpec, random_demucs
 from tests.evaluator.entries import MUSDB18
 from tests.evaluator.runs import evaluate, read_report
 from tests.tiny import edit_system

@@ -7,9 +7,9 @@ import torch
 import yaml
 
 from mdx.systems.manifest import int8_name, register_weights
-from models.demucs import DemucsSpec, random_demucs
+from models.demucs_v2.export import export_demucs
+from models.demucs_v2.network import DemucsSpec, random_demucs
 from models.export import export_network
-from models.export_demucs import export_demucs
 from tests.mdx.submissions import DEMUCS, NAMES, SIZES, separator, small
 from tests.tiny import TINY, tiny_mixer
 

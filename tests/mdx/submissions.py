@@ -11,7 +11,7 @@ import yaml
 from mdx.estimators.stft import StftSpec
 from mdx.separator import Separator
 from mdx.systems.spec import MODELS, SOURCES, Audio
-from models.demucs import DemucsSpec, random_demucs
+from models.demucs_v2.network import DemucsSpec, random_demucs
 from models.random_weights import randomise
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 from tests.longhand import demucs_longhand, separate_longhand

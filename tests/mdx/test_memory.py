@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 import pytest
 
-from models.demucs import DemucsSpec, random_demucs
+from models.demucs_v2.export import export_demucs
+from models.demucs_v2.network import DemucsSpec, random_demucs
 from models.export import export_network
-from models.export_demucs import export_demucs
 from models.random_weights import randomise
 from models.tfc_tdf import TfcTdfSpec, TfcTdfUNet
 from tests.mdx.memory_probes import (

@@ -116,32 +116,16 @@ def test_d3net_s_rank_of_one() -> None:
     check(d3net_wiener(magnitudes, mix), d3nets(magnitudes, mix))
 
 
-@pytest.mark.parametrize("sizes", [[1] * 40, [40], [7, 30, 3], [12, 12, 16], [10, 30]])
-def test_windows_do_not_depend_on_blocks(sizes: list[int]) -> None:
+def test_windows_are_filtered_by_themselves() -> None:
     magnitudes, mix = example()
-    ends = np.cumsum(sizes)[:-1]
-    blocks = zip(np.split(magnitudes, ends, axis=-1), np.split(mix, ends, axis=-1), strict=True)
-    found = list(in_windows(blocks, wiener, window=12))
-    assert [part.shape[-1] for part in found] == [12, 12, 12, 4]
-    for index, part in enumerate(found):
-        window = slice(12 * index, 12 * index + 12)
-        assert np.array_equal(part, wiener(magnitudes[..., window], mix[..., window]))
+    found = in_windows(magnitudes, mix, wiener, window=12)
+    assert found.shape == magnitudes.shape and found.shape[-1] == 40
+    for start in (0, 12, 24, 36):
+        window = slice(start, start + 12)
+        wanted = wiener(magnitudes[..., window], mix[..., window]).astype(np.complex64)
+        assert np.array_equal(found[..., window], wanted)
 
 
-def test_no_frames_make_no_windows() -> None:
-    assert list(in_windows([], wiener)) == []
-
-
-def test_windows_keep_no_more_than_one_window() -> None:
-    lives = 0
-
-    def blocks() -> object:
-        nonlocal lives
-        for seed in range(30):
-            lives += 1
-            yield example(frames=10, seed=seed)
-
-    found = in_windows(blocks(), wiener, window=20)  # type: ignore[arg-type]
-    for count in range(1, 16):
-        next(found)
-        assert lives == 2 * count  # a window is filtered as soon as its blocks are here
+def test_no_frames_have_no_estimates() -> None:
+    magnitudes, mix = example()
+    assert in_windows(magnitudes[..., :0], mix[..., :0], wiener, window=12).shape[-1] == 0

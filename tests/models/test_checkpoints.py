@@ -13,7 +13,7 @@ import torch
 from mdx.errors import WeightsError
 from models.checkpoints.load import network_of
 from models.checkpoints.read import read_checkpoint
-from models.demucs import DemucsSpec, random_demucs
+from models.demucs_v2.network import DemucsSpec, random_demucs
 from models.open_unmix import OpenUnmix, OpenUnmixSpec
 from models.random_weights import randomise
 from models.x_umx import XUmx, XUmxSpec

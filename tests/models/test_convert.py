@@ -20,7 +20,7 @@ from mdx.systems.weights import name_for, read_weights
 from models.checkpoints.demucs import demucs_of
 from models.checkpoints.read import read_checkpoint
 from models.convert import convert, find_folder, main
-from models.demucs import DemucsSpec, random_demucs
+from models.demucs_v2.network import DemucsSpec, random_demucs
 
 NET = random_demucs(DemucsSpec(channels=2), seed=1)
 State = dict[str, Any]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mdx.estimators import demucs_v2
-from models.demucs import INPUT_SCALE, SOURCES, Demucs, DemucsSpec, centre, random_demucs
-from models.resample import kernel_reach, resample, sinc_kernels
+from models.demucs_v2.network import INPUT_SCALE, SOURCES, Demucs, DemucsSpec, centre, random_demucs
+from models.demucs_v2.resample import kernel_reach, resample, sinc_kernels
 from models.tfc_tdf import count_parameters
 
 FLOAT32 = 1e-5  # relative to the peak: float32 against float64, through the whole network

@@ -7,10 +7,10 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from mdx.errors import NetworkError
-from models.demucs import DemucsSpec, random_demucs
+from models.demucs_v2.export import demucs_graph
+from models.demucs_v2.graph import Graph
+from models.demucs_v2.network import DemucsSpec, random_demucs
 from models.executed_macs import executed_macs
-from models.export_demucs import demucs_graph
-from models.graph import Graph
 from models.macs import count_macs
 from models.onnx_graph import onnx_graph
 from models.open_unmix import OpenUnmix, OpenUnmixSpec

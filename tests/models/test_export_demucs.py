@@ -17,9 +17,9 @@ from mdx.estimators.demucs_v2 import valid_length
 from mdx.runtimes.onnx import precision_of
 from mdx.systems.spec import SAMPLE_RATE, Audio
 from models import onnx_lstm
-from models.demucs import Demucs, DemucsSpec, random_demucs
+from models.demucs_v2.export import demucs_graph, export_demucs
+from models.demucs_v2.network import Demucs, DemucsSpec, random_demucs
 from models.dynamic_int8 import quantise_lstms
-from models.export_demucs import demucs_graph, export_demucs
 from tests.models.demucs_memory import memory_of_calls
 
 SAME = 1e-5  # of the peak: float32 rounding in another order

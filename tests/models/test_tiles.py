@@ -5,9 +5,9 @@ import pytest
 import torch
 from onnxruntime import InferenceSession
 
-from models import tiles
-from models.demucs import Demucs, DemucsSpec, random_demucs
-from models.export_demucs import demucs_graph
+from models.demucs_v2 import tiles
+from models.demucs_v2.export import demucs_graph
+from models.demucs_v2.network import Demucs, DemucsSpec, random_demucs
 
 SAME = 1e-5  # of the peak: float32 rounding in another order
 STEP = 32  # samples of the song per step after the outer levels

@@ -2,13 +2,15 @@
 
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from mdx.cli.inputs import Inputs, Song
+from evaluator.children import ROOT
+from mdx.cli.inputs import AUDIO, Inputs, Song
 from mdx.cli.names import TEMPLATE, Names
 from mdx.errors import ConfigError
 
@@ -40,6 +42,12 @@ def test_a_folder_is_searched_with_all_below_it(tmp_path: Path) -> None:
         ("b.mp3", "."), ("1.FLAC", "a"), ("2.wav", "a/b"),
     ]  # fmt: skip
     assert not found.errors
+
+
+def test_the_page_searches_folders_for_the_same_files() -> None:
+    script = (ROOT / "mdx" / "serve" / "page" / "drop.js").read_text()
+    (endings,) = re.findall(r"ENDINGS = `([^`]+)`", script)
+    assert endings.split() == AUDIO
 
 
 def test_each_argument_without_songs_is_an_error(tmp_path: Path) -> None:

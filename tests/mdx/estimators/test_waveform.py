@@ -15,7 +15,7 @@ from mdx.estimators.normalise import Normalisation, measure
 from mdx.estimators.overlap_add import OverlapAdd
 from mdx.estimators.waveform import Waveform, WaveformOptions
 from mdx.systems.spec import SAMPLE_RATE, SOURCES, Audio, EstimatorSpec
-from models.demucs import Demucs, DemucsSpec
+from models.demucs_v2.network import Demucs, DemucsSpec
 from tests.longhand import demucs_longhand
 from tests.streams import FunctionNetwork, Skips, stream
 from tests.tiny import noise

@@ -11,7 +11,7 @@ from mdx.limit.policy import find_limit
 from mdx.separator import Separator
 from mdx.systems.find import SYSTEMS, find_system, read_system, system_names
 from mdx.systems.mappings import read_mapping
-from mdx.systems.spec import track_name
+from mdx.systems.spec import folder_name
 from tests.tiny import edit_system, noise
 
 
@@ -207,12 +207,12 @@ def test_yaml_that_is_not_a_plain_mapping_is_refused(tmp_path: Path, text: str) 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "a\\b", "../x", "nul\0"])
 def test_a_track_name_cannot_leave_its_folder(name: str) -> None:
     with pytest.raises(ConfigError, match="track name"):
-        track_name(name)
+        folder_name("track name", name)
 
 
 def test_ordinary_track_names_pass() -> None:
     for name in ("AM Contra - Heart Peripheral", "...and Justice", "夏", "a.b"):
-        assert track_name(name) == name
+        assert folder_name("track name", name) == name
 
 
 @pytest.mark.parametrize(

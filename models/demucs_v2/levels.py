@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from mdx.systems.spec import CHANNELS, Audio
-from models.demucs import INPUT_SCALE, RATE, SOURCES
-from models.graph import Graph
-from models.resample import kernel_reach, sinc_kernels
+from models.demucs_v2.graph import Graph
+from models.demucs_v2.network import INPUT_SCALE, RATE, SOURCES
+from models.demucs_v2.resample import kernel_reach, sinc_kernels
 
 ENTER, LEAVE = kernel_reach(1, RATE), kernel_reach(RATE, 1)  # samples read on either side
 

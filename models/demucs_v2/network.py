@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mdx.systems.spec import CHANNELS
-from models.resample import resample
+from models.demucs_v2.resample import resample
 
 SOURCES = ("drums", "bass", "other", "vocals")  # the order of the output
 RATE = 2  # the network works at this many times the song's rate

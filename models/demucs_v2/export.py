@@ -16,13 +16,13 @@ from mdx.files import replacing
 from mdx.machine import available_cpus
 from mdx.runtimes.onnx import open_session
 from mdx.systems.spec import CHANNELS
-from models.demucs import SOURCES, Demucs
+from models.demucs_v2.graph import Graph
+from models.demucs_v2.levels import decode, encode
+from models.demucs_v2.network import SOURCES, Demucs
+from models.demucs_v2.tiles import OUTER, decode_tiles, encode_tiles
 from models.export import check_equal, relative_error
-from models.graph import Graph
-from models.levels import decode, encode
 from models.onnx_graph import OPSET
 from models.onnx_lstm import lstm_weights
-from models.tiles import OUTER, decode_tiles, encode_tiles
 
 IR_VERSION = 10  # of the file format, as the exporter of torch writes for this opset
 CHECKED = (1, 30000)  # samples of output on which both runtimes are compared

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from onnx import TensorProto
 
-from models.demucs import RATE, Demucs, DemucsSpec
-from models.graph import Graph
-from models.levels import ENTER, LEAVE, decode, double_rate, encode, halve_rate
+from models.demucs_v2.graph import Graph
+from models.demucs_v2.levels import ENTER, LEAVE, decode, double_rate, encode, halve_rate
+from models.demucs_v2.network import RATE, Demucs, DemucsSpec
 
 OUTER = 3  # levels; to encode them again is a tenth of the work
 STEPS = 344  # of a tile, a quarter of a second
