@@ -11,7 +11,7 @@ from evaluator.json_files import write_json
 VERSION = 4  # increment it whenever the meaning of a key changes
 LONGEST = 255 - len(".01234567.json")  # bytes of a song's name in the name of a file
 
-Record = dict[str, Any]  # separation (key, stems, runs), scores, error
+Record = dict[str, Any]  # separation (key, stems, runs, machine), scores, error
 
 
 def json_name(song: str) -> str:

@@ -69,12 +69,10 @@ def score_pairs(references: Mapping[str, Path], estimates: Mapping[str, Path]) -
 
     Raises AudioError for a file that cannot be compared.
     """
-    both = [source for source in SOURCES if source in references and source in estimates]
-    true = _read_stems({source: references[source] for source in both}, "a true stem")
-    samples = true[both[0]].shape[1] if both else 0
-    found = _read_stems(
-        {source: estimates[source] for source in both}, "a stem to be scored", samples
-    )
+    true = _read_stems(references, "a true stem")
+    samples = next(iter(true.values())).shape[1] if true else 0
+    both = {source: path for source, path in estimates.items() if source in true}
+    found = _read_stems(both, "a stem to be scored", samples)
     return _summarise(true, found, _sdr_only(true, found))
 
 

@@ -140,7 +140,7 @@ def timing_lines(report: Mapping[str, Any], system: str) -> list[str]:
     if not timing["songs"]:
         return ["no song was timed"]
     song = timing["songs"][0]
-    machine = song["machine"] or report["timing"]["machine"]  # a cluster's, or this one
+    machine = song["machine"] or report["timing"]["machine"]  # another one, or this one
     (worst,) = (row for row in timing["songs"] if row["song"] == timing["worst"])
     second = _limits(report)[1]
     return [

@@ -59,7 +59,7 @@ class TestSet:
 
     name: str  # MUSDB18-HQ test, MUSDB18 test, demo songs, or the folder's own
     songs: tuple[Song, ...]
-    whole: bool  # whether these are all songs of the set, as published figures require
+    whole: bool  # all songs of the set in full length, as published figures require
 
     @property
     def is_musdb18_test(self) -> bool:

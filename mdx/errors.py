@@ -13,10 +13,9 @@ class MdxError(Exception):
         super().__init__(" ".join(text.split()))
 
     def within(self, where: object) -> Self:
-        """The same error, prefixed with the place where it occurred unless it begins with it."""
-        text = str(self)
+        """The same error, prefixed with the place where it occurred."""
         copy = type(self).__new__(type(self))
-        Exception.__init__(copy, text if text.startswith(f"{where}: ") else f"{where}: {text}")
+        Exception.__init__(copy, f"{where}: {self}")
         return copy
 
     @classmethod

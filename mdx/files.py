@@ -8,19 +8,24 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mdx.errors import OutputError
 
 DRAFT = ".part"  # suffix of a file or folder that is still being written
-LEFTOVER = re.compile(r"\.[0-9a-f]{16}\.part")
+LEFTOVER = re.compile(r"\.[0-9a-f]{16}\.part(\.old)?")
 
 
 def user_cache() -> Path:
     """The folder for mdx in the user's cache; raises RuntimeError if there is no home folder."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "mdx"
+
+
+def draft_of(path: Path) -> Path:
+    """A temporary name in the same folder, also for a path whose name is as long as can be."""
+    return path.with_name(f".{secrets.token_hex(8)}{DRAFT}")
 
 
 @contextmanager
@@ -32,8 +37,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     the old version. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not named after the path, whose name may already be as long as the file system allows.
-    draft = path.with_name(f".{secrets.token_hex(8)}{DRAFT}")
+    draft = draft_of(path)
     try:
         yield draft
         if durable:
@@ -75,8 +79,9 @@ def _flush(draft: Path) -> None:
 
 
 def remove(draft: Path) -> None:
-    """Remove a file, or a folder with all that is in it; it may be gone already."""
+    """Remove a file, or a folder with all that is in it, as far as that is possible."""
     if draft.is_dir():
         shutil.rmtree(draft, ignore_errors=True)
     else:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()

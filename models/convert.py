@@ -62,15 +62,16 @@ def convert(
             checkpoint, got=found, expected=f"{origin} as in {MANIFEST}",
             hint="the file is damaged, or another one: give its network another name by --out",
         )  # fmt: skip
-    made_here = read_manifest(folder).get(name)
-    if not replaces and target.exists() and (made_here is None or made_here.parent != found.sha256):
+    command = f"{COMMAND} {checkpoint.name} --out {name}"
+    command += "" if source is None else f" --source {source}"
+    there = read_manifest(folder).get(name)
+    same = there is not None and (there.parent, there.made_by) == (found.sha256, command)
+    if target.exists() and not (same or replaces):
         raise WeightsError(
             name, got="a network that is there already", expected="one of the same checkpoint",
             hint="choose another name by --out; --replace overwrites it",
         )  # fmt: skip
     error = convert_checkpoint(checkpoint, target, source=source)
-    command = f"{COMMAND} {checkpoint.name} --out {name}"
-    command += "" if source is None else f" --source {source}"
     _register(folder, name, origin or found, parent=found.sha256, command=command)
     return error
 

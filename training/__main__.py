@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from mdx.errors import ConfigError, MdxError
-from mdx.files import write_atomically
 from mdx.machine import available_cpus
 from mdx.systems.manifest import register_weights, weights_path
 from mdx.systems.spec import MODELS, SOURCES
@@ -23,7 +22,7 @@ from training.config import (
     read_config,
     read_mixer_config,
 )
-from training.fit import fit
+from training.fit import fit, wrote
 from training.hardware import Hardware
 from training.keep_best import last_checkpoint
 from training.mixer import train_mixer, write_mixer
@@ -32,7 +31,6 @@ from training.release import release_checkpoint
 from training.rules import TrainingData, check_rules, describe_data
 from training.songs import Song, find_songs, split_songs
 
-PLACE = "weights-file"  # in the folder of a run: where it writes its best network
 log = logging.getLogger("training")
 
 
@@ -123,8 +121,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error{where}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: the last checkpoint is kept, and --resume continues from it",
-              file=sys.stderr)  # fmt: skip
+        run = args.runs / _folder(args) / args.source if args.step == "separator" else None
+        kept = run is not None and last_checkpoint(run).exists()
+        hint = ": the last checkpoint is kept, and --resume continues from it" if kept else ""
+        print(f"interrupted{hint}", file=sys.stderr)
         return 130
     return 0
 
@@ -198,22 +198,17 @@ def _folder(args: argparse.Namespace) -> str:
 
 
 def _name(args: argparse.Namespace, file: str, *, run: Path | None = None) -> str:
-    # Weights that are there may be replaced by the run that wrote them, which notes their place, if
-    # it is resumed; fit refuses to begin anew where there is a checkpoint.
+    # Weights that are there may be replaced by the run that wrote them, if it is resumed; without,
+    # fit refuses a folder with a checkpoint.
     name = f"{_folder(args)}/{file}"
-    target, note = args.weights / name, None if run is None else run / PLACE
-    place = str(target.resolve())
-    mine = False
-    if run is not None and note is not None and note.is_file():
-        continued = args.resume or last_checkpoint(run).exists()
-        mine = continued and note.read_text(encoding="utf-8") == place
+    target, mine = args.weights / name, False
+    if run is not None and (args.resume or last_checkpoint(run).exists()):
+        mine = wrote(run, target)
     if target.exists() and not (args.replace or mine):
         raise ConfigError(
             target, got="weights that are there already", expected="a new name",
             hint="choose another --out or --weights; --replace overwrites them",
         )  # fmt: skip
-    if note is not None:
-        write_atomically(note, place)
     return name
 
 

@@ -75,24 +75,24 @@ class SeparatorConfig:
         for key, choices in SEPARATOR_CHOICES.items():
             value = getattr(self, key)
             expected = f"one of {', '.join(choices)}"
-            require(value in choices, f"separator: {key}", f"'{value}'", expected)
+            require(value in choices, key, f"'{value}'", expected)
         for key in SEPARATOR_COUNTS:
-            require(getattr(self, key) >= 1, f"separator: {key}", getattr(self, key), "at least 1")
+            require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
         rate = self.learning_rate
-        require(0 < rate < math.inf, "separator: learning_rate", rate, "a number above 0")
-        require(0 <= self.clip < math.inf, "separator: clip", self.clip, "0 or more")
-        require(0 <= self.ema < 1, "separator: ema", self.ema, "0 or more, below 1")
+        require(0 < rate < math.inf, "learning_rate", rate, "a number above 0")
+        require(0 <= self.clip < math.inf, "clip", self.clip, "0 or more")
+        require(0 <= self.ema < 1, "ema", self.ema, "0 or more, below 1")
         expected = f"0 or more, less than dim_f, which is {self.dim_f}"
-        require(0 <= self.first_bin < self.dim_f, "separator: first_bin", self.first_bin, expected)
-        require(self.patience >= 0, "separator: patience", self.patience, "0 or more")
+        require(0 <= self.first_bin < self.dim_f, "first_bin", self.first_bin, expected)
+        require(self.patience >= 0, "patience", self.patience, "0 or more")
         decay = self.weight_decay
-        require(0 <= decay < math.inf, "separator: weight_decay", decay, "0 or more")
+        require(0 <= decay < math.inf, "weight_decay", decay, "0 or more")
         self._check_architecture()
         multiple = 2 ** self.size().n_levels
         for key in ("train_frames", "frames"):
             frames = getattr(self, key)
             expected = f"a multiple of {multiple}, since the network halves both axes"
-            require(frames % multiple == 0, f"separator: {key}", frames, expected)
+            require(frames % multiple == 0, key, frames, expected)
             self.stft(frames)  # which checks its own sizes
 
     def stft(self, frames: int) -> StftSpec:
@@ -118,11 +118,11 @@ class SeparatorConfig:
         kind = ARCHITECTURES[self.architecture]
         stems = (1, len(SOURCES)) if kind.many else (1,)
         expected = f"{' or '.join(map(str, stems))} with {self.architecture}"
-        require(self.sources in stems, "separator: sources", self.sources, expected)
+        require(self.sources in stems, "sources", self.sources, expected)
         for key in OPTIONAL_SIZES:
             unused = getattr(self, key) is None or kind.takes(key)
             expected = f"no such key with {self.architecture}"
-            require(unused, f"separator: {key}", getattr(self, key), expected)
+            require(unused, key, getattr(self, key), expected)
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,11 @@ class MixerConfig:
 
     def __post_init__(self) -> None:
         expected = f"one of {', '.join(MIXER_METHODS)}"
-        require(self.method in MIXER_METHODS, "mixer: method", f"'{self.method}'", expected)
+        require(self.method in MIXER_METHODS, "method", f"'{self.method}'", expected)
         rate = self.learning_rate
-        require(0 < rate < math.inf, "mixer: learning_rate", rate, "a number above 0")
-        require(self.epochs >= 1, "mixer: epochs", self.epochs, "at least 1")
-        require(0 <= self.ridge < math.inf, "mixer: ridge", self.ridge, "0 or a number above")
+        require(0 < rate < math.inf, "learning_rate", rate, "a number above 0")
+        require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        require(0 <= self.ridge < math.inf, "ridge", self.ridge, "0 or a number above")
 
 
 def read_config(name: str) -> Mapping[str, SeparatorConfig]:

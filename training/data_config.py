@@ -32,19 +32,19 @@ class DataConfig:
     def __post_init__(self) -> None:
         for key in ("gain_db", "semitones", "quiet", "bells", "balance"):
             value = getattr(self, key)
-            require(0 <= value < math.inf, f"data: {key}", value, "0 or more")
+            require(0 <= value < math.inf, key, value, "0 or more")
         for key in ("whole_song", "keep_quiet"):
             value = getattr(self, key)
-            require(0 <= value <= 1, f"data: {key}", value, "0 to 1")
+            require(0 <= value <= 1, key, value, "0 to 1")
         expected = f"from and to in dB, for some of {', '.join(SOURCES)}"
-        require(_are_ranges(self.treble), "data: treble", self.treble, expected)
+        require(_are_ranges(self.treble), "treble", self.treble, expected)
         expected = "from and to, 0 or more"
-        require(_is_range(self.width) and self.width[0] >= 0, "data: width", self.width, expected)
+        require(_is_range(self.width) and self.width[0] >= 0, "width", self.width, expected)
         expected = f"shares from 0 to 1, for some of {', '.join(SOURCES)}"
-        require(_are_shares(self.layers), "data: layers", self.layers, expected)
+        require(_are_shares(self.layers), "layers", self.layers, expected)
         for key in ("stretch", "speed"):
             value = getattr(self, key)
-            require(0 <= value < 1, f"data: {key}", value, "0 or more, below 1")
+            require(0 <= value < 1, key, value, "0 or more, below 1")
 
 
 def _are_ranges(values: object) -> bool:

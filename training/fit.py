@@ -1,6 +1,7 @@
 """Step one: train a separator for one source on random mixtures, with Lightning."""
 
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -11,12 +12,14 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from mdx.errors import AudioError, ConfigError
 from mdx.estimators.stft import StftSpec
+from mdx.files import write_atomically
 from training.checkpoints import SafeCheckpointIO, check_run, describe_run
 from training.config import SeparatorConfig
 from training.curve import Curve
@@ -35,6 +38,7 @@ from training.validation import require_all
 
 log = logging.getLogger(__name__)
 SCALE_FROM = 32  # examples
+PLACE = "weights-file"  # in the folder of a run: where it writes its best network
 
 
 def fit(
@@ -62,6 +66,7 @@ def fit(
 
     def export(module: SeparatorModule, score: float) -> None:
         """Write the network with its score in dB."""
+        write_atomically(out / PLACE, place_of(weights / name, out))
         write_network(module, weights, name, score=score, origin=origin)
 
     curve = Curve(out)
@@ -83,6 +88,8 @@ def fit(
         _warn_of_batch_norm(module, hardware)
         try:
             trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
+        except SIGTERMException:
+            raise
         except SystemExit as stop:  # which Lightning makes of Ctrl-C
             signal.signal(signal.SIGINT, signal.default_int_handler)  # it ignores further ones
             raise KeyboardInterrupt from stop
@@ -92,6 +99,19 @@ def fit(
                 raise
             raise told from error
     return keeper.best
+
+
+def place_of(target: Path, run: Path) -> str:
+    """The path of weights, relative to the folder of their run."""
+    return os.path.relpath(target.resolve(), run.resolve())
+
+
+def wrote(run: Path, target: Path) -> bool:
+    """Whether a run wrote these weights."""
+    try:
+        return (run / PLACE).read_text(encoding="utf-8") == place_of(target, run)
+    except FileNotFoundError:  # it has written none, or is older than this file
+        return last_checkpoint(run).exists()
 
 
 def _make_loader(

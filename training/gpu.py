@@ -162,6 +162,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (MdxError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: the songs are kept", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -1,6 +1,6 @@
 """The architectures at sizes that take about the same CPU time for four stems."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,7 +31,7 @@ class Contestant:
     """One architecture; the network maps (batch, 2, CHUNK) to (batch, stems, 2, CHUNK)."""
 
     title: str
-    build: Callable[[], nn.Module]
+    build: "partial[nn.Module]"
     makes: tuple[str, ...] = ()  # the order of its stems if one network makes all four
 
     def network(self) -> nn.Module:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.architectures.contestants import CHUNK, CONTESTANTS
+from evaluator.fingerprints import hash_facts
 from evaluator.metrics import global_sdr
 from mdx.systems.spec import SOURCES, Audio
 from training.config import ALL
@@ -39,8 +40,10 @@ class Race:
 
     @property
     def name(self) -> str:
-        """The name of its files."""
-        return f"{self.contestant}-{self.source}-{self.seed}-{self.seconds:g}"
+        """The name of its files, which other sizes or another training do not share."""
+        size = repr(CONTESTANTS[self.contestant].build.args)
+        key = hash_facts(size, BATCH, RATE, CLIP, LOSS, repr(DATA))[:8]
+        return f"{self.contestant}-{self.source}-{self.seed}-{self.seconds:g}-{key}"
 
 
 def run_race(race: Race, songs: list[Song], tests: list[Song], out: Path) -> dict[str, float]:

@@ -48,15 +48,13 @@ def put_in_place(drafts: Mapping[Path, Path]) -> None:
             os.replace(draft, path)
             placed.append(path)
     except BaseException:
-        for path in placed:
-            os.replace(path, drafts[path])
-        for path, old in kept.items():
-            if old.exists():
-                os.replace(old, path)
+        back = [(path, drafts[path]) for path in placed]
+        for now, before in [*back, *((old, path) for path, old in kept.items())]:
+            with suppress(OSError):  # each as far as possible; one may not have been moved
+                os.replace(now, before)
         raise
-    for old in kept.values():
-        with suppress(OSError):  # the new ones are in place all the same
-            remove(old)
+    for old in kept.values():  # the new ones are in place, whether or not this succeeds
+        remove(old)
 
 
 def claim(draft: Path) -> AbstractContextManager[object]:

@@ -58,13 +58,13 @@ class Inputs:
             self._add_path(path)
             return
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - it may be absolute
-        found = _songs_of(name for name in matches if not self._is_result(Path(name), argument))
-        if not found:
+        before = len(self.songs), len(self._errors)
+        for path in _songs_of(it for it in matches if not self._is_result(Path(it), argument)):
+            self._add_path(path, required=False)
+        if (len(self.songs), len(self._errors)) == before:
             self._errors.append(
                 AudioError(argument, got="a pattern that matches no file", expected="songs")
             )
-        for path in found:
-            self._add_path(path, required=False)
 
     def add_list(self, argument: str) -> None:
         """Add the files and folders listed in a file, one per line or separated by zero bytes.

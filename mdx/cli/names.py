@@ -74,7 +74,8 @@ class Names:
         except ValueError as error:  # a format or conversion that text does not have
             raise _invalid(self._template, error) from error
         # `Path` knows what separates folders on this system, and what a drive is.
-        if ".." in Path(filled).parts or Path(filled).drive:
+        path = Path(filled.lstrip("/"))
+        if ".." in path.parts or path.anchor:
             raise self._leading_out()
         return filled
 

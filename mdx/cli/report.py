@@ -80,11 +80,6 @@ class Lines:
             parts = ", ".join(f"{number} {word}" for word, number in counts.items())
             note(f"{parts}, in {seconds:.1f} s")
 
-    def clear(self) -> None:
-        """Make room for another line until the bar moves."""
-        if self._bar is not None:
-            self._bar.clear()
-
     def close(self) -> None:
         """Remove the bar."""
         if self._bar is not None:
@@ -92,17 +87,15 @@ class Lines:
             self._bar = None
 
 
-class AboveBar(logging.StreamHandler[Any]):
-    """Warnings as lines, above the progress bar."""
-
-    def __init__(self, lines: Lines) -> None:
-        super().__init__()
-        self._lines = lines
+class AboveBars(logging.StreamHandler[Any]):
+    """Warnings as lines, above all progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a warning where the bar is, which comes again below it."""
-        self._lines.clear()
-        super().emit(record)
+        """Print a warning where a bar is, which comes again below it."""
+        from tqdm import tqdm  # which the challenge does not need
+
+        with tqdm.external_write_mode(file=sys.stderr):
+            super().emit(record)
 
 
 class Events:

@@ -23,7 +23,7 @@ from mdx.cli.environment import (
 )
 from mdx.cli.inputs import Inputs, Song
 from mdx.cli.names import Names
-from mdx.cli.report import AboveBar, EventHandler, Events, Lines, Report
+from mdx.cli.report import AboveBars, EventHandler, Events, Lines, Report
 from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.estimators.front_ends import is_heavy
 from mdx.limit.policy import Limit, find_limit
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 def separate(args: argparse.Namespace) -> int:
     """Separate every song of the command line; returns the exit code."""
-    report = Events() if args.json else Lines(quiet=args.quiet)
+    report: Report = Events() if args.json else Lines(quiet=args.quiet)
     _log_to(report, args)
     try:
         return Batch(args, report).run()
@@ -226,9 +226,9 @@ class Batch:
         self._report.skipped(song, reason)
 
 
-def _log_to(report: Events | Lines, args: argparse.Namespace) -> None:
+def _log_to(report: Report, args: argparse.Namespace) -> None:
     level = logging.ERROR if args.quiet else logging.INFO if args.verbose else logging.WARNING
-    handler = EventHandler() if isinstance(report, Events) else AboveBar(report)
+    handler = EventHandler() if isinstance(report, Events) else AboveBars()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     logger = logging.getLogger("mdx")
     logger.handlers, logger.propagate = [handler], False

@@ -20,7 +20,7 @@ from mdx.cluster.pack import Pack
 from mdx.cluster.remote import Remote, WorkerLost
 from mdx.cluster.workers import HUNG, Workers
 from mdx.errors import AudioError, Cancelled, MdxError, OutputError
-from mdx.files import remove
+from mdx.files import draft_of, remove
 
 log = logging.getLogger(__name__)
 TRIES = 3
@@ -214,7 +214,10 @@ def move_all(places: Mapping[Path, Path]) -> None:
     for source, target in places.items():
         if target.is_dir() and not source.is_dir():
             raise OutputError(target, got="a directory", expected="the name of a file")
-    drafts = {target: draft_path(target) for target in places.values()}
+    drafts = {
+        target: draft_of(target) if source.is_dir() else draft_path(target)
+        for source, target in places.items()
+    }
     try:
         for source, target in places.items():
             target.parent.mkdir(parents=True, exist_ok=True)

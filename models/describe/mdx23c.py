@@ -4,11 +4,11 @@ Sizes are those of the checkpoint's YAML, and must be those of its weights.
 """
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from mdx.errors import ConfigError, NetworkError
 from mdx.estimators.stft import StftSpec
+from mdx.files import replacing
 from mdx.systems.manifest import describe_file
 from models.describe.graph import TAIL, uvr_hash
 from models.describe.lines import KARAOKE, chunk_lines, file_lines, shape_line
@@ -165,16 +165,13 @@ def _write(
     from models.export import export_network
 
     target = path.with_suffix(".onnx")
-    # The old network stays until the new one is described.
-    with TemporaryDirectory(dir=target.parent, prefix=".") as folder:
-        draft = Path(folder, target.name)
-        error = export_network(net, draft, shape=(4, config.dim_f, config.dim_t))
+    with replacing(target) as draft:  # the old network stays until the new one is described
+        error = export_network(net, draft, shape=(4, config.dim_f, config.dim_t), called=target)
         write_system(
             mdx23c_system(path.stem, target.name, config, uvr_hash=tail), path,
             draft.read_bytes(), overwrite=overwrite,
             made_by=f"python -m models.describe {checkpoint.name} --write {path.name}",
             parent=describe_file(checkpoint).sha256,
         )  # fmt: skip
-        draft.replace(target)
     print(f"graph       {target}: a relative error of {error:.1e} between onnxruntime and torch")
     print(f"system      {path}: mdx separate SONG --system {path}")

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from mdx.errors import AudioError, Cancelled, ConfigError, MdxError, WeightsError
+from mdx.errors import AudioError, Cancelled, MdxError, WeightsError
 
 
 def test_an_error_is_one_line() -> None:
@@ -27,9 +27,3 @@ def test_an_error_survives_pickling(error: MdxError) -> None:
 def test_an_error_may_become_one_of_another_class() -> None:
     told = WeightsError.like(AudioError("song", got=1, expected=2))
     assert type(told) is WeightsError and str(told) == "song: got 1, expected 2"
-
-
-def test_a_place_is_named_once() -> None:
-    error = ConfigError("demo: key", got=1, expected=2)
-    assert str(error.within("demo")) == "demo: key: got 1, expected 2"
-    assert str(error.within("dem")) == "dem: demo: key: got 1, expected 2"

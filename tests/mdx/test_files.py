@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mdx.errors import OutputError
-from mdx.files import replacing, write_atomically
+from mdx.files import draft_of, remove_replacements, replacing, write_atomically
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -67,3 +67,16 @@ def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
         draft.mkdir()
         raise ValueError("half")
     assert contents(folder) == {"new": "new"} and list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    for suffix in ("", ".old"):
+        draft = draft_of(tmp_path / "stems" / "song")
+        folder = draft.with_name(f"{draft.name}{suffix}")
+        folder.mkdir(parents=True)
+        (folder / "bass.wav").write_text("half")
+    draft_of(tmp_path / "record.json").write_text("half")
+    (tmp_path / "stems" / "bass.wav.part").write_text("somebody's")
+    remove_replacements(tmp_path)
+    assert contents(tmp_path / "stems") == {"bass.wav.part": "somebody's"}
+    assert [path.name for path in tmp_path.iterdir()] == ["stems"]

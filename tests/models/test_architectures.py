@@ -105,7 +105,9 @@ def test_the_command_converts_and_registers_it(
     entry = read_manifest(tmp_path)["x_umx.onnx"]
     assert entry.made_by == "python -m models.convert x.pth --out x_umx.onnx" and entry.parent
     assert read_weights(tmp_path, "x_umx.onnx")
-    assert convert_command([str(tmp_path / "x.pth"), *out, "--source", "bass"]) == 1
+    words = [str(tmp_path / "x.pth"), *out, "--source", "bass"]
+    assert convert_command(words) == 1 and "--replace" in capsys.readouterr().err
+    assert convert_command([*words, "--replace"]) == 1
     assert "one network without a name, expected bass" in capsys.readouterr().err
 
 

@@ -29,8 +29,10 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Original]:
     """A system of two stems, written from a checkpoint and its record."""
     folder = tmp_path_factory.mktemp("mdx23c")
     original, options = lay_out(folder, config(model__num_blocks_per_scale=1))
-    path = folder / "mine.yaml"
+    path = folder / "new" / "mine.yaml"
     assert main([str(folder / "x.ckpt"), *options, "--write", str(path)]) == 0
+    assert {it.name for it in path.parent.iterdir()} >= {"mine.yaml", "mine.onnx", "manifest.yaml"}
+    assert not list(path.parent.glob(".*.part"))
     return path, original
 
 
@@ -65,9 +67,10 @@ def test_the_system_is_that_of_the_yaml(shelf: tuple[Path, Original]) -> None:
         "n_fft": 64, "hop": 16, "dim_f": 32, "dim_t": 16, "geometry": "mdx23c", "overlap": 0.75,
     }  # fmt: skip
     entry = read_manifest(folder)["mine.onnx"]
-    assert entry.parent == describe_file(folder / "x.ckpt").sha256
+    checkpoint = folder.parent / "x.ckpt"
+    assert entry.parent == describe_file(checkpoint).sha256
     assert entry.made_by == "python -m models.describe x.ckpt --write mine.yaml"
-    assert tail_hash(folder / "x.ckpt") == uvr_hash((folder / "x.ckpt").read_bytes())
+    assert tail_hash(checkpoint) == uvr_hash(checkpoint.read_bytes())
 
 
 def test_an_only_stem_has_the_rest_beside_it(

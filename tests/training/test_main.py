@@ -20,6 +20,7 @@ from tests.training.miniature import CONFIG, V3, load, skip_conversion, write_so
 from training import rules
 from training.__main__ import main
 from training.config import MixerConfig
+from training.module import SeparatorModule
 from training.origin import git_commit
 
 ONE_STEP = replace(CONFIG, steps=1, learning_rate=0.003)
@@ -94,15 +95,23 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.module.SeparatorModule.training_step", interrupt)
+    skip_conversion(monkeypatch)
+    longer = replace(ONE_STEP, schedule="constant")
+    monkeypatch.setattr("training.__main__.read_config", lambda name: {"bass": longer})
     command = ["separator", "--source", "bass", "--data", "songs", "--out", "x", "--threads", "1"]
-    handler = signal.getsignal(signal.SIGINT)
+    step, handler = SeparatorModule.training_step, signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(SeparatorModule, "training_step", interrupt)
     assert main(command) == 130
     assert signal.getsignal(signal.SIGINT) is handler
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"  # nothing is kept yet
+    monkeypatch.setattr(SeparatorModule, "training_step", step)
+    assert main(command) == 0
+    longer = replace(longer, steps=2)
+    monkeypatch.setattr(SeparatorModule, "training_step", interrupt)
+    assert main([*command, "--resume"]) == 130
     assert capsys.readouterr().err.endswith(
         "interrupted: the last checkpoint is kept, and --resume continues from it\n"
     )
-    assert not (folder / "weights").exists()
 
 
 def test_a_second_round_starts_from_the_weights_of_the_first(

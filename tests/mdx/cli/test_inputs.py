@@ -91,6 +91,8 @@ def test_a_pattern_s_pictures_are_no_songs(tmp_path: Path) -> None:
         found = songs(tmp_path / "out", f"{tmp_path}/{pattern}")
         assert sorted(song.path.name for song in found.songs) == ["a.wav", "b.wav"]
         assert not found.errors
+    none = songs(tmp_path / "out", f"{tmp_path}/ar*")  # a folder without a song
+    assert not none.songs and "matches no file" in str(none.errors[0])
     other = songs(tmp_path / "out", f"{tmp_path}/*.xyz")  # a pattern may ask for any file
     assert [song.path.name for song in other.songs] == ["odd.xyz"]
 

@@ -306,3 +306,5 @@ def test_a_rename_that_fails_leaves_the_old_results(
     files = [path for path in here.rglob("*") if path.is_file()]
     assert len(files) == 3 and {path.read_text() for path in files} == {"old"}
     assert {path.name for path in here.iterdir()} == {"a", "b", "c"}
+    with pytest.raises(MdxError, match="expected a place to write to"):  # below a file
+        move_all({there / "a": here / "a" / "1" / "x"})
