@@ -5,7 +5,13 @@ from pathlib import Path
 from mdx.errors import WeightsError
 from models.architectures import ARCHITECTURES
 from models.checkpoints.demucs import demucs_of
-from models.checkpoints.formats import DEMUCS_V2, FORMATS, architecture_of, other_system
+from models.checkpoints.formats import (
+    DEMUCS_V2,
+    FORMATS,
+    architecture_of,
+    is_demucs_v2,
+    other_system,
+)
 from models.checkpoints.hdf5 import is_hdf5, read_hdf5
 from models.checkpoints.load import network_of
 from models.checkpoints.read import State, read_checkpoint
@@ -22,13 +28,12 @@ def convert_checkpoint(checkpoint: Path, target: Path, *, source: str | None = N
     NetworkError where the two differ too much; OSError where the file cannot be written.
     """
     state = _of_source(read_state(checkpoint), checkpoint, source)
+    if is_demucs_v2(state):
+        return export_demucs(demucs_of(state, checkpoint), target)
     architecture = architecture_of(state)
     if architecture is None:
-        title = other_system(state)
-        if title == DEMUCS_V2:
-            return export_demucs(demucs_of(state, checkpoint), target)
         known = ", ".join([DEMUCS_V2, *(ARCHITECTURES[name].title for name in FORMATS)])
-        got = title or "a checkpoint of another system"
+        got = other_system(state) or "a checkpoint of another system"
         raise WeightsError(checkpoint, got=got, expected=known)
     net = network_of(state, checkpoint, architecture)
     contract = ARCHITECTURES[architecture]

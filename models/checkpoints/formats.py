@@ -32,8 +32,8 @@ FORMATS = {
     "tfc_tdf_v1": _format(tfc_tdf_v1),
     "tfc_tdf_v3": _format(tfc_tdf_v3),
 }
-DEMUCS_V2 = "Demucs-v2"  # whose network is no spectrogram estimator
-# Other systems' files, by ends of names: an error names the system; they are not read here.
+DEMUCS_V2 = "Demucs-v2"
+# Other systems' files, by ends of names, for errors that name the system.
 OTHERS = {
     DEMUCS_V2: ("encoder.0.0.weight", "lstm.linear.weight"),
     "D3Net in tky823's implementation": (".d3block.net.0.net.0.conv2d.weight",),
@@ -46,6 +46,11 @@ OTHERS = {
 def architecture_of(state: State) -> str | None:
     """The key of ARCHITECTURES that a checkpoint's names belong to, or None."""
     return next((name for name, known in FORMATS.items() if _has(state, known.marks)), None)
+
+
+def is_demucs_v2(state: State) -> bool:
+    """Whether a checkpoint is Demucs-v2's, whose network has its own exporter."""
+    return _has(state, OTHERS[DEMUCS_V2])
 
 
 def other_system(state: State) -> str | None:

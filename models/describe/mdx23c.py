@@ -131,14 +131,14 @@ def _find_config(
 def _refuse_others(path: Path) -> None:
     # A checkpoint of another system is recognised and named.
     from models.architectures import ARCHITECTURES
-    from models.checkpoints.formats import DEMUCS_V2, architecture_of, other_system
+    from models.checkpoints.formats import architecture_of, is_demucs_v2, other_system
     from models.checkpoints.read import read_checkpoint
 
     state = read_checkpoint(path)
     known = architecture_of(state)
     title = ARCHITECTURES[known].title if known else other_system(state)
     if title and known != "tfc_tdf_v3":
-        converted = known is not None or title == DEMUCS_V2
+        converted = known is not None or is_demucs_v2(state)
         convert = (
             "python -m models.convert makes its network" if converted else "it is not supported"
         )
