@@ -86,12 +86,13 @@ def fit(
         loader = _make_loader(config, hardware, trainer, resident or draw)
         module = _make_module(config, draw(count=SCALE_FROM), spec, checkpoint, start, seed)
         _warn_of_batch_norm(module, hardware)
+        handler = signal.getsignal(signal.SIGINT)
         try:
             trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
         except SIGTERMException:
             raise
         except SystemExit as stop:  # which Lightning makes of Ctrl-C
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # it ignores further ones
+            signal.signal(signal.SIGINT, handler)  # it ignores further ones
             raise KeyboardInterrupt from stop
         except RuntimeError as error:
             told = _from_worker(error)
