@@ -140,7 +140,7 @@ def test_the_machines_of_a_cluster_are_named(tmp_path: Path) -> None:
     for song in report["timing"]["systems"][0]["songs"]:
         song["machine"] = {"cpu": "another CPU"}
     text = bare(tmp_path, report)
-    assert text.count("by the workers of a cluster, on: another CPU.</li>") == 1
+    assert text.count("on other machines: another CPU.</li>") == 1
 
 
 def test_the_same_report_makes_the_same_bytes(page: Path, tmp_path: Path) -> None:

@@ -235,5 +235,5 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     monkeypatch.undo()
     assert load(root / "run" / "last.ckpt")["global_step"] == 2
     assert sorted(path.name for path in (root / "run").iterdir()) == [
-        "best.ckpt", "curve.csv", "last.ckpt", "logs",
+        "best.ckpt", "curve.csv", "last.ckpt", "logs", "weights-file",
     ]  # fmt: skip
