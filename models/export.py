@@ -15,9 +15,10 @@ from mdx.runtimes.onnx import OnnxNetwork
 from models.onnx_graph import onnx_graph
 from models.prepare import split_normalisation
 
-# Of the output's energy and of its peak. Rounding alone made 6e-5 and 5e-4 in the largest network
-# with instance norms, whose sums over all bins and frames add up; a wrong value makes more.
-MAX_RELATIVE_ERROR = 1e-3
+MAX_RELATIVE_ERROR = 1e-4  # float32 rounding through a hundred layers
+# Under instance and group norms, whose sums over all bins and frames add up: 1.1e-4 was measured
+# for 4096 bins of 256 frames, 5.2e-4 for 1024 frames.
+MAX_NORMALISED_ERROR = 1e-3
 
 Values = npt.NDArray[np.float32]
 
@@ -30,9 +31,8 @@ def export_network(
 
     `shape` is the input's without the batch; with `dynamic` its last axis may have any length;
     `prepare` rewrites the graph for runtimes, by models.prepare; `called` is its name in errors.
-    Returns the `relative_error` of
-    onnxruntime against torch on random input. Raises NetworkError, and keeps no file, where that
-    exceeds MAX_RELATIVE_ERROR.
+    Returns the `relative_error` of onnxruntime against torch on random input. Raises NetworkError,
+    and keeps no file, where that exceeds `allowed_error`.
     """
     net = net.eval()
     # One song: of the largest network's chunks, two would take 20 GB.
@@ -45,8 +45,14 @@ def export_network(
         with torch.no_grad():
             expected = net(torch.from_numpy(mix)).numpy()
         error = relative_error(run_onnx(draft, mix), expected)
-        check_equal(called or path, error)
+        check_equal(called or path, error, allowed_error(model))
     return error
+
+
+def allowed_error(model: onnx.ModelProto) -> float:
+    """The largest `relative_error` that is rounding alone."""
+    normalised = any(node.op_type == "InstanceNormalization" for node in model.graph.node)
+    return MAX_NORMALISED_ERROR if normalised else MAX_RELATIVE_ERROR
 
 
 def run_onnx(graph: Path | bytes, mix: Values) -> Values:
@@ -68,12 +74,12 @@ def relative_error(found: Values, expected: Values) -> float:
     return float(np.maximum(energy, peak))
 
 
-def check_equal(path: Path, error: float) -> None:
+def check_equal(path: Path, error: float, most: float = MAX_RELATIVE_ERROR) -> None:
     """Raise NetworkError if a `relative_error` of onnxruntime is too large to keep its file."""
-    if not error <= MAX_RELATIVE_ERROR:
+    if not error <= most:
         raise NetworkError(
             path,
             got=f"a relative error of {error:.1e} between onnxruntime and torch",
-            expected=f"at most {MAX_RELATIVE_ERROR:.0e}",
+            expected=f"at most {most:.0e}",
             hint="the file was not kept",
         )
