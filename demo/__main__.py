@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demo.errors import DemoError
+from demo.options import Parser
 from demo.packs.catalogue import Pack, find_packs, read_catalogue
 from demo.render import Request
 from demo.write import FACTS, write_songs
@@ -15,17 +16,9 @@ from mdx.errors import MdxError
 from mdx.machine import available_cpus
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors take one line, without the usage."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """End with exit code 2."""
-        self.exit(2, f"{self.prog}: error: {message}\n")
-
-
 def get_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m demo", description="Compose and render songs in MUSDB18-HQ layout."
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")

@@ -78,7 +78,7 @@ class Band:
     ) -> Audio:
         if not notes:
             return np.zeros((2, self.n))
-        part = self.bank.draw_part(name, kind) if self.bank else None
+        part = self.bank.draw_part(name, kind, notes) if self.bank else None
         if part is not None:
             return part(notes, self.n)
         program = self._draw_program(name, PROGRAMS[kind][self.palette.split])

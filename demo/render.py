@@ -22,7 +22,7 @@ from demo.soundfont import fingerprint, load_font
 from demo.splits import SPLIT_IDS, Palette
 
 VERSION = 4  # increase it whenever the same seed would sound different
-PACKS_VERSION = 4  # the same for songs with packs
+PACKS_VERSION = 5  # the same for songs with packs
 
 # Each part of a song has its own random stream: a change in one leaves the others unchanged.
 _PARTS = ("palette", "score", "bass", "drums", "other", "vocals", "mix", "font", "packs", "solo")
@@ -119,7 +119,9 @@ def render_song(request: Request) -> tuple[Stems, dict[str, Any]]:
     facts["singer"] = {"language": palette.choices["language"], **singer}
     notes = [[round(x.start, 4), round(x.duration, 4), x.pitch, x.text] for x in score.vocals]
     if bank:
-        facts |= {"treated": treated, "cut": cut}
+        # CC BY and MIT ask for it wherever songs, or weights that learnt from them, go.
+        attribution = [pack.attribution for pack in request.packs]
+        facts |= {"treated": treated, "cut": cut, "attribution": attribution}
     return stems, facts | {"vocals": notes, "choices": palette.choices, "timbre": palette.values}
 
 

@@ -34,7 +34,7 @@ PROGRAMS: dict[str, dict[str, tuple[int, ...]]] = {
     "clean": {"train": (27,), "test": (26,)},
     "overdriven": {"train": (30,), "test": (29,)},
     "muted": {"train": (28,), "test": ()},
-    "solo": {"train": (30,), "test": ()},
+    "solo": {"train": (), "test": ()},  # no program bends and slides its notes
     "fingered": {"train": (33,), "test": ()},
     "picked": {"train": (34,), "test": ()},
     "slap": {"train": (36,), "test": (37,)},
@@ -47,7 +47,7 @@ PROGRAMS: dict[str, dict[str, tuple[int, ...]]] = {
 KITS: dict[str, tuple[int, ...]] = {"train": (0, 16, 24, 32), "test": (8, 25, 40)}
 DRUM_KEYS = {
     "kick": 36, "snare": 38, "rim": 37, "clap": 39, "hat": 42, "pedal": 44, "open": 46, "ride": 51,
-    "bell": 53, "crash": 49, "tom1": 50, "tom2": 47, "tom3": 43, "tambourine": 54, "shaker": 70,
+    "crash": 49, "tom1": 50, "tom2": 47, "tom3": 43, "tambourine": 54, "shaker": 70,
     "conga_low": 64, "conga_high": 63,
 }  # fmt: skip
 _DRUM_BANK = 128
@@ -81,9 +81,7 @@ class SoundFont:
         found: int = self._font.get_preset_index(_DRUM_BANK if drums else 0, program)
         return found >= 0
 
-    def play(
-        self, notes: tuple[Note, ...], n: int, *, program: int, bank: int = 0, drums: bool = False
-    ) -> Audio:
+    def play(self, notes: tuple[Note, ...], n: int, *, program: int, drums: bool = False) -> Audio:
         """The notes as played by the program, dry and at any level. Shape: (2, n).
 
         Raises DemoError if the file has no such program.
@@ -92,10 +90,9 @@ class SoundFont:
             notes: pitches are rounded to semitones; for drums, the text names the piece instead.
             n: samples at 44.1 kHz.
             program: 0 to 127, counted from 0.
-            bank: 0 to 127; not used for drums.
             drums: whether the program is a kit.
         """
-        bank = _DRUM_BANK if drums else bank
+        bank = _DRUM_BANK if drums else 0
         index = self._font.get_preset_index(bank, program)
         if index < 0:
             got = f"no program {program} in bank {bank}"

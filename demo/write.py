@@ -18,18 +18,24 @@ from demo.score import STEMS
 from mdx.processes import worker_processes
 
 FACTS = "song.json"
-_FILES = (*(f"{stem}.wav" for stem in (*STEMS, "mixture")), FACTS)
+_AUDIO = tuple(f"{stem}.wav" for stem in (*STEMS, "mixture"))
 
 
 def write_songs(out: Path, requests: list[Request], *, jobs: int = 1) -> Iterator[Path]:
     """Render songs below `out` and yield each folder in turn; complete songs are left untouched.
 
-    If it is stopped early, only complete songs remain. Raises DemoError if `out` is not a folder,
-    or if a song's folder in it holds something else.
+    If it is stopped early, every song that is there is complete. Raises DemoError if `out` cannot
+    be a folder, or if a song's folder in it holds something else.
     """
-    if out.exists() and not out.is_dir():
-        raise DemoError(out, got="a file", expected="a folder")
-    out.mkdir(parents=True, exist_ok=True)
+    for folder in (out, *{out / request.split for request in requests}):
+        if folder.exists() and not folder.is_dir():
+            raise DemoError(folder, got="a file", expected="a folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DemoError(
+            out, got=error.strerror, expected="a folder to write to", hint="choose another --out"
+        ) from error
     with tempfile.TemporaryDirectory(dir=out, prefix=".demo-") as drafts:
         write = partial(_write_song, out, Path(drafts))
         if jobs == 1:
@@ -67,24 +73,25 @@ def _write_song(out: Path, drafts: Path, request: Request) -> Path:
         for name, x in (stems | {"mixture": mixture.astype(np.int16)}).items():
             soundfile.write(draft / f"{name}.wav", x.T, SAMPLE_RATE, subtype="PCM_16")
         (draft / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+        folder.parent.mkdir(exist_ok=True)
+        if folder.exists():  # incomplete, or of another version or length; removed with the drafts
+            os.replace(folder, drafts / f"{folder.name}.old")
+        os.replace(draft, folder)
     except (OSError, soundfile.LibsndfileError) as error:
         raise DemoError(
             folder, got=f"an output that cannot be written ({error})", expected="room for the song",
             hint="the other songs are complete; run the same command again to continue",
         ) from error  # fmt: skip
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():  # of an older version or another length; removed with the drafts
-        os.replace(folder, drafts / f"{folder.name}.old")
-    os.replace(draft, folder)
     return folder
 
 
 def _is_complete(folder: Path, request: Request) -> bool:
-    if not all((folder / name).is_file() for name in _FILES):
-        return False
+    frames = round(request.seconds * SAMPLE_RATE)
     try:
         facts = json.loads((folder / FACTS).read_text())
-    except ValueError:
+        if any(soundfile.info(folder / name).frames != frames for name in _AUDIO):
+            return False
+    except (OSError, ValueError, soundfile.LibsndfileError):
         return False
     wanted = {"packs": None, **request.identity()}
-    return all(facts.get(key) == value for key, value in wanted.items())
+    return isinstance(facts, dict) and all(facts.get(key) == value for key, value in wanted.items())

@@ -213,7 +213,9 @@ def _name(args: argparse.Namespace, file: str, *, run: Path | None = None) -> st
 
 
 def _origin(args: argparse.Namespace, command: str, data: TrainingData) -> Origin:
-    return Origin(command, str(data), Path(args.config).name, git_commit())
+    return Origin(
+        command, str(data), data.attributed, config=Path(args.config).name, commit=git_commit()
+    )
 
 
 STEPS = {"separator": _train_separator, "release": _release, "mixer": _train_mixer}

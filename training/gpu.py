@@ -182,7 +182,7 @@ def _train(args: argparse.Namespace, command: str, until: float) -> None:
     options = ["--seed", str(args.seed), *(["--packs"] if args.packs else [])]
     render(songs, args.songs, seconds=share, jobs=args.jobs, options=options)
     found = find_songs(songs / "train")
-    data = str(describe_data(found))  # songs with recordings have a name of their own
+    data = describe_data(found)  # songs with recordings have a name of their own
     training, validation = split_songs(found, one_in=config.held_out)
     minutes = sum(song.samples for song in training) / SAMPLE_RATE / 60
     log.info("%d songs of %.0f minutes in all, %d for validation", len(training), minutes,
@@ -193,7 +193,9 @@ def _train(args: argparse.Namespace, command: str, until: float) -> None:
     config = with_steps(config, left, pace)
     log.info("%.3f s a step: %d steps", pace, config.steps)
     (args.out / "steps.yaml").write_text(yaml.safe_dump({"steps": config.steps, "pace": pace}))
-    origin = Origin(command, data, Path(args.config).name, git_commit())
+    origin = Origin(
+        command, str(data), data.attributed, config=Path(args.config).name, commit=git_commit()
+    )
     run = args.out / f"run-{int(time.time())}"
     best = fit(
         config, ALL, training, validation, out=run, weights=run / "weights", name=NAME,

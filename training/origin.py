@@ -14,6 +14,7 @@ class Origin:
 
     made_by: str  # the command
     data: str | None = None  # names of the data sets
+    attribution: str | None = None  # of recordings in them
     config: str | None = None
     commit: str | None = None
 

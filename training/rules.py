@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mdx.errors import ConfigError
 from mdx.systems.spec import MUSDB18_TRAIN
@@ -12,8 +13,8 @@ from training.musdb18 import ROOT, TEST_LIST, find_training_tracks, read_keys
 from training.songs import Song, group_tracks
 
 DEMO_SONGS = "demo songs of the train split (python -m demo)"
-# CC BY requires naming the packs: see NOTICE.
 RECORDED_SONGS = "demo songs of the train split with the recordings of NOTICE (python -m demo)"
+SOUNDFONT_SONGS = "demo songs of the train split with the SoundFont {font} (python -m demo)"
 SUBMISSION = ROOT / "aicrowd.json"
 FACTS = "song.json"  # beside the stems of a composed song
 
@@ -23,11 +24,17 @@ class TrainingData:
     """The data sets of a training, named as in a system's `training_data`."""
 
     songs: Mapping[str, int]  # number of songs by data set
+    attribution: tuple[str, ...] = ()  # of recordings in the songs, whose licences ask for it
 
     @property
     def leaderboard(self) -> str:
         """The first leaderboard that allows them: A for MUSDB18-HQ train alone, otherwise B."""
         return "A" if set(self.songs) == {MUSDB18_TRAIN} else "B"
+
+    @property
+    def attributed(self) -> str | None:
+        """The attribution in one line, for a manifest."""
+        return "; ".join(self.attribution) or None
 
     def __str__(self) -> str:
         return ", ".join(f"{name}: {count} songs" for name, count in self.songs.items())
@@ -42,16 +49,18 @@ def describe_data(songs: Sequence[Song]) -> TrainingData:
     of_musdb18 = find_training_tracks(group_tracks(songs).values())
     for_tests = read_keys(TEST_LIST)
     counts: Counter[str] = Counter()
+    attribution: dict[str, None] = {}  # an ordered set
     for song in songs:
         demo = _demo_song(song.folder)
-        if song.track in for_tests or (demo and demo[0] == "test"):
+        if song.track in for_tests or (demo and demo.split == "test"):
             raise ConfigError(
                 song.folder, got=f"the test song '{song.name}' in the training data",
                 expected="songs of the training part", hint="no result on it would mean anything",
             )  # fmt: skip
-        name = demo[1] if demo else _folder_name(song.folder.parent)
+        name = demo.data_set if demo else _folder_name(song.folder.parent)
         counts[MUSDB18_TRAIN if song.track in of_musdb18 else name] += 1
-    return TrainingData(dict(sorted(counts.items())))
+        attribution |= dict.fromkeys(demo.attribution if demo else ())
+    return TrainingData(dict(sorted(counts.items())), tuple(attribution))
 
 
 def check_rules(data: TrainingData, submission: Path = SUBMISSION) -> None:
@@ -75,13 +84,21 @@ def check_rules(data: TrainingData, submission: Path = SUBMISSION) -> None:
         )  # fmt: skip
 
 
-def _demo_song(folder: Path) -> tuple[str, str] | None:
-    # The split of a song composed by python -m demo, and the name of its data set.
+class _DemoSong(NamedTuple):
+    split: str
+    data_set: str
+    attribution: tuple[str, ...]
+
+
+def _demo_song(folder: Path) -> _DemoSong | None:
+    # Of a song composed by python -m demo.
     path = folder / FACTS
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        recorded = facts.get("packs") or facts.get("soundfont")
-        return str(facts["split"]), RECORDED_SONGS if recorded else DEMO_SONGS
+        name = RECORDED_SONGS if facts.get("packs") else DEMO_SONGS
+        if font := facts.get("soundfont"):  # of the user: name and sha256
+            name = SOUNDFONT_SONGS.format(font=font)
+        return _DemoSong(str(facts["split"]), name, tuple(facts.get("attribution", ())))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

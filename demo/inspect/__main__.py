@@ -11,20 +11,13 @@ from tqdm import tqdm
 from demo.inspect.page import Page
 from demo.inspect.songs import find_songs
 from demo.inspect.summary import measure_songs, text_report
+from demo.options import Parser
 from mdx.errors import MdxError
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors take one line, without the usage."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """End with exit code 2."""
-        self.exit(2, f"{self.prog}: error: {message}\n")
 
 
 def get_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m demo.inspect",
         description="Measure songs in MUSDB18-HQ layout and compare them with real stems.",
     )
@@ -61,17 +54,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _songs(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number >= 0")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
-    if not (number > 0 and math.isfinite(number)):
-        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
-    return number
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"got '{text}', expected seconds > 0")
+    return seconds
 
 
 if __name__ == "__main__":

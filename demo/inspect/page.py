@@ -18,8 +18,8 @@ from mdx.systems.spec import SOURCES
 TEMPLATES = Path(__file__).with_name("html")
 # The facts of a song in the order of its line, with the units of some.
 LINE = {
-    "genre": "", "tempo": " bpm", "key": "", "mode": "", "meter": "", "progression": "",
-    "language": "", "bass": " bass", "drums": " drums", "instruments": "", "singer": "",
+    "genre": "", "tempo": " bpm", "key": "", "meter": "", "progression": "", "bass": " bass",
+    "drums": " drums", "instruments": "", "singer": "",
 }  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def find_songs(root: Path) -> tuple[Song, ...]:
     }
     names = {folder.relative_to(root).as_posix(): folder for folder in folders}
     songs = [
-        _song(root.name if name == "." else name, folder)
+        _song(root.resolve().name if name == "." else name, folder)
         for name, folder in sorted(names.items())
         if not any(part.startswith(".") for part in folder.relative_to(root).parts)  # drafts
     ]

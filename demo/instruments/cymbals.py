@@ -116,32 +116,26 @@ def hat(kind: str) -> Maker:
     return make
 
 
-def ride(bell: bool) -> Maker:
-    """The maker of a ride: a ping over a long wash; its bell has a few clear modes."""
+def ride(rng: Rng, knobs: Knobs) -> Strike:
+    """The maker of a ride: a ping over a long wash."""
+    plate = Plate(rng, knobs, _RIDE, knobs["ride_shift"])
+    dome = 2.0 ** knobs["ride_shift"] * np.sort(rng.uniform(450.0, 5500.0, 9))
 
-    def make(rng: Rng, knobs: Knobs) -> Strike:
-        """Make the instrument of one song; see Maker."""
-        plate = Plate(rng, knobs, _RIDE, knobs["ride_shift"])
-        dome = 2.0 ** knobs["ride_shift"] * np.sort(rng.uniform(450.0, 5500.0, 9))
+    def strike(rng: Rng, hardness: float) -> Audio:
+        """Render one hit, mono. Shape: (n,)."""
+        pitch, longer = vary(rng)
+        t60 = longer * knobs["ride_t60"]
+        n = samples(0.9 * t60)
+        wash = plate.strike(rng, t60, pitch, metal=0.9, build=0.006, length=0.9 * t60)
+        phase = 2 * np.pi * pitch * np.outer(dome, time_axis(n))
+        fall = np.exp(-6.9 / t60 * np.outer((dome / 800.0) ** 0.5, time_axis(n)))
+        ping = (np.sin(phase) * fall * rng.uniform(0.4, 1.0, (9, 1))).sum(axis=0)
+        ping *= gate(n, 0.0006, 0.3 * t60)
+        stick = burst(rng, 0.015, 2500.0, 8000.0)
+        clear = 0.25 * knobs["ride_ping"]
+        return dull(mix((0.6, wash), (clear, ping), (0.5 * hardness, stick)), hardness, 1.5)
 
-        def strike(rng: Rng, hardness: float) -> Audio:
-            """Render one hit, mono. Shape: (n,)."""
-            pitch, longer = vary(rng)
-            t60 = longer * knobs["ride_t60"]
-            n = samples(0.9 * t60)
-            wash = plate.strike(rng, t60, pitch, metal=0.9, build=0.006, length=0.9 * t60)
-            phase = 2 * np.pi * pitch * np.outer(dome, time_axis(n))
-            fall = np.exp(-6.9 / t60 * np.outer((dome / 800.0) ** 0.5, time_axis(n)))
-            ping = (np.sin(phase) * fall * rng.uniform(0.4, 1.0, (9, 1))).sum(axis=0)
-            ping *= gate(n, 0.0006, 0.3 * t60)
-            stick = burst(rng, 0.015, 2500.0, 8000.0)
-            clear = 1.0 if bell else 0.25 * knobs["ride_ping"]
-            parts = ((0.3 if bell else 0.6, wash), (clear, ping), (0.5 * hardness, stick))
-            return dull(mix(*parts), hardness, 1.5)
-
-        return strike
-
-    return make
+    return strike
 
 
 def crash(rng: Rng, knobs: Knobs) -> Strike:

@@ -48,7 +48,6 @@ def _machine_tom(number: int) -> Maker:
 
 _HAT, _OPEN = cymbals.machine("machine_hat_t60"), cymbals.machine("machine_hat_open_t60")
 _CYMBAL = cymbals.machine("machine_cymbal_t60", top=12000.0, drop=0.5)
-_BELL = cymbals.machine("machine_cymbal_t60", top=7000.0, drop=0.15)
 
 PIECES = {
     "kick": Piece("kick", drums_acoustic.kick, drums_electronic.kick, 0.0, Spot(0.0, 1.0, 0.8)),
@@ -59,8 +58,7 @@ PIECES = {
     "hat": Piece("hats", cymbals.hat("hat"), _HAT, -17.5, Spot(0.6, 0.5, 0.6)),
     "pedal": Piece("hats", cymbals.hat("pedal"), _HAT, -21.0, Spot(0.6, 0.5, 0.6)),
     "open": Piece("hats", cymbals.hat("open"), _OPEN, -15.5, Spot(0.6, 0.5, 0.6)),
-    "ride": Piece("cymbals", cymbals.ride(bell=False), _CYMBAL, -19.0, Spot(-0.7, 0.0, 0.6)),
-    "bell": Piece("cymbals", cymbals.ride(bell=True), _BELL, -18.0, Spot(-0.7, 0.0, 0.6)),
+    "ride": Piece("cymbals", cymbals.ride, _CYMBAL, -19.0, Spot(-0.7, 0.0, 0.6)),
     "crash": Piece("cymbals", cymbals.crash, _CYMBAL, -12.0, Spot(-0.9, 0.0, 0.8)),
     "tom1": Piece("toms", drums_acoustic.tom(1), _machine_tom(1), -4.0, Spot(0.6, 1.0, 1.0)),
     "tom2": Piece("toms", drums_acoustic.tom(2), _machine_tom(2), -4.0, Spot(-0.1, 1.0, 1.0)),

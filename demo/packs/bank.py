@@ -8,7 +8,7 @@ from demo.dsp import Audio
 from demo.packs.catalogue import Pack
 from demo.packs.kits import play_kit, read_kits
 from demo.packs.production import DOUBLED_SHARE, double_track
-from demo.packs.strums import play_strums
+from demo.packs.strums import are_chords, play_strums
 from demo.packs.takes import play_take
 from demo.score import Note
 from demo.soundfont import SoundFont, load_font
@@ -16,7 +16,8 @@ from demo.splits import Palette, Rng
 
 KIT_SHARE = 0.5  # of songs, if a kit is installed
 Player = Callable[[Pack, tuple[Note, ...], int, Rng], Audio]
-# Kinds of pack that replace instruments: how, which ones, and in what share of the parts.
+# Kinds of pack that replace instruments: how, which ones, and in what share of the parts; strums
+# only where a part consists of chords.
 PLAYERS: dict[str, tuple[Player, frozenset[str], float]] = {
     "strums": (play_strums, frozenset({"acoustic", "nylon", "clean"}), 0.5),
     "takes": (play_take, frozenset({"overdriven", "muted"}), 0.5),
@@ -52,10 +53,12 @@ class Bank:
         self.palette.choices["drums.kit"] = kit.name
         return lambda notes, n: play_kit(kit, notes, n, self.palette, self.rng)
 
-    def draw_part(self, name: str, instrument: str) -> Part | None:
+    def draw_part(self, name: str, instrument: str, notes: tuple[Note, ...]) -> Part | None:
         """The player that replaces an instrument in a part; None if the instrument plays it."""
         for kind, (play, instruments, share) in PLAYERS.items():
             if instrument not in instruments or self.palette.split != "train":
+                continue
+            if kind == "strums" and not are_chords(notes):
                 continue
             pack = self._draw(kind)
             if pack and self.rng.random() < share:

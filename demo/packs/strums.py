@@ -1,6 +1,7 @@
 """Recorded guitar strums in place of plucked strings: one recording for each chord."""
 
 import re
+import statistics
 from collections import defaultdict
 from functools import cache
 from itertools import pairwise, product
@@ -24,6 +25,11 @@ _FILE = re.compile(
 )
 _TOGETHER = 0.06  # seconds within which notes belong to one strum
 _FARTHEST = 2  # most semitones by which a recording is transposed
+
+
+def are_chords(notes: tuple[Note, ...]) -> bool:
+    """Whether a part mostly strums; the notes of an arpeggio are nobody's chord."""
+    return statistics.median(map(len, _gather(notes))) >= 2
 
 
 def play_strums(pack: Pack, notes: tuple[Note, ...], n: int, rng: Rng) -> Audio:

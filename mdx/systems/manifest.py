@@ -30,6 +30,7 @@ class WeightsEntry:
     parent: str | None = None  # sha256 of the float32 file that an int8 file was made from
     loss: float | None = None  # dB of SDR that int8 loses against it, on calibration songs
     data: str | None = None  # its training data
+    attribution: str | None = None  # of recordings in these, as their licences ask for
     config: str | None = None  # how: a name from training/configs, or the file's
     commit: str | None = None  # of this repository
     score: float | None = None  # dB of SDR on the songs held out for validation
@@ -100,14 +101,14 @@ def int8_name(name: str) -> str:
 
 def register_weights(
     folder: Path, name: str, *, made_by: str, parent: str | None = None, loss: float | None = None,
-    data: str | None = None, config: str | None = None, commit: str | None = None,
-    score: float | None = None,
+    data: str | None = None, attribution: str | None = None, config: str | None = None,
+    commit: str | None = None, score: float | None = None,
 ) -> WeightsEntry:  # fmt: skip
     """Enter a file of the folder into its manifest, replacing an older entry of that name."""
     content = weights_path(folder, name).read_bytes()
     entry = replace(
-        describe(content), made_by=made_by, parent=parent, loss=loss, data=data, config=config,
-        commit=commit, score=score,
+        describe(content), made_by=made_by, parent=parent, loss=loss, data=data,
+        attribution=attribution, config=config, commit=commit, score=score,
     )  # fmt: skip
     write_entry(folder, name, entry)
     return entry

@@ -78,12 +78,21 @@ def test_second_run_rewrites_nothing_but_what_is_incomplete(tmp_path: Path) -> N
     assert (second / "bass.wav").is_file()
 
 
-@pytest.mark.parametrize("change", ["seed", "seconds", "version", "torn"])
+@pytest.mark.parametrize("cut", [0, 1000])
+def test_a_song_with_a_torn_stem_is_made_again(tmp_path: Path, cut: int) -> None:
+    (track,) = write_songs(tmp_path, requests(test=1))
+    whole = (track / "bass.wav").read_bytes()
+    (track / "bass.wav").write_bytes(whole[:cut])
+    assert list(write_songs(tmp_path, requests(test=1))) == [track]
+    assert (track / "bass.wav").read_bytes() == whole
+
+
+@pytest.mark.parametrize("change", ["seed", "seconds", "version", "torn", "no mapping"])
 def test_a_song_of_another_request_is_replaced(tmp_path: Path, change: str) -> None:
     (track,) = write_songs(tmp_path, requests(train=1))
     facts = json.loads((track / "song.json").read_text())
-    torn = change == "torn"
-    (track / "song.json").write_text("{" if torn else json.dumps(facts | {change: 99}))
+    broken = {"torn": "{", "no mapping": "[]"}.get(change)
+    (track / "song.json").write_text(broken or json.dumps(facts | {change: 99}))
     assert list(write_songs(tmp_path, requests(train=1))) == [track]
     assert json.loads((track / "song.json").read_text()) == facts
     assert [path.name for path in tmp_path.iterdir()] == ["train"]

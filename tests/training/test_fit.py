@@ -31,10 +31,11 @@ def test_training_learns_and_exports_what_it_scored(root: Path) -> None:
         CONFIG, steps=120, validate_every=60, learning_rate=0.01, optimizer="adam",
         schedule="one_cycle",
     )  # fmt: skip
-    best = run(root, config, origin=Origin("a test", "songs", "mini", "abc"))
+    best = run(root, config, origin=Origin("a test", "songs", "Me, CC BY", "mini", "abc"))
     assert best > 6  # the mixture has -5
     entry = yaml.safe_load((root / "weights" / "manifest.yaml").read_text())["x/drums.onnx"]
-    origin = {"made_by": "a test", "data": "songs", "config": "mini", "commit": "abc"}
+    origin = {"made_by": "a test", "data": "songs", "attribution": "Me, CC BY", "config": "mini",
+              "commit": "abc"}  # fmt: skip
     assert {key: entry[key] for key in origin} == origin
     assert entry["score"] == pytest.approx(best, abs=0.001)
     network = OnnxNetwork(read_weights(root / "weights", "x/drums.onnx"), "drums", threads=1)

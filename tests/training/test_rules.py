@@ -9,7 +9,7 @@ import pytest
 from mdx.errors import ConfigError
 from mdx.systems.spec import MUSDB18_TRAIN
 from training import musdb18
-from training.rules import DEMO_SONGS, RECORDED_SONGS, check_rules, describe_data
+from training.rules import DEMO_SONGS, RECORDED_SONGS, SOUNDFONT_SONGS, check_rules, describe_data
 from training.songs import Song
 
 TRAIN = musdb18.TRAIN_LIST.read_text(encoding="utf-8").splitlines()
@@ -71,10 +71,19 @@ def test_demo_songs_state_their_split_and_packs(tmp_path: Path) -> None:
     facts = song.folder / "song.json"
     facts.write_text('{"split": "train"}')
     data = describe_data([song])
-    assert data.songs == {DEMO_SONGS: 1} and data.leaderboard == "B"
-    for recorded in ('"packs": {"fluid_r3": "00"}', '"packs": null, "soundfont": "x.sf2 00"'):
-        facts.write_text(f'{{"split": "train", {recorded}}}')
-        assert describe_data([song]).songs == {RECORDED_SONGS: 1}
+    assert data.songs == {DEMO_SONGS: 1} and data.leaderboard == "B" and data.attributed is None
+    facts.write_text('{"split": "train", "soundfont": "mine.sf2 00"}')
+    assert describe_data([song]).songs == {SOUNDFONT_SONGS.format(font="mine.sf2 00"): 1}
+    packs = '"packs": {"kit": "00", "strums": "01"}, "attribution": ["Kit by Me", "Strums by You"]'
+    facts.write_text(f'{{"split": "train", {packs}}}')
+    (other,) = named(tmp_path / "train", "train-001")
+    other.folder.mkdir()
+    (other.folder / "song.json").write_text(
+        '{"split": "train", "packs": {"strums": "01"}, "attribution": ["Strums by You"]}'
+    )
+    data = describe_data([song, other])
+    assert data.songs == {RECORDED_SONGS: 2}
+    assert data.attributed == "Kit by Me; Strums by You", "each once"
     facts.write_text('{"split": "test"}')
     with pytest.raises(ConfigError, match="the test song 'train-000'"):
         describe_data([song])

@@ -74,7 +74,8 @@ def write_song(folder: Path, *, silent: tuple[str, ...] = (), facts: Any = None)
 def facts_of(genre: str, **singer: Any) -> dict[str, Any]:
     """The facts of a song as the generator writes them."""
     return {
-        "genre": genre, "tempo": 96.5, "key": "A minor", "meter": "4/4", "language": "it",
+        "genre": genre, "tempo": 96.5, "key": "A minor", "meter": "4/4",
         "instruments": ["piano", "nylon guitar"], "vocals": NOTES,
-        "singer": {"voice": "alto", "doubled": False, "harmony": None, "sung": "sung", **singer},
+        "singer": {"language": "it", "voice": "alto", "doubled": False, "harmony": None,
+                   "sung": "sung", **singer},
     }  # fmt: skip

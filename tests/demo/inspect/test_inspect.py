@@ -96,7 +96,7 @@ def test_the_page_shows_the_songs(text: str) -> None:
     assert all(song.count("<audio") == len(FILES) for song in songs)
     names = re.findall(r"<h3>([^<]*/[^<]*)</h3>", text)
     assert sorted(names) == ["test/real", "test/test-000", "train/train-000", "train/train-001"]
-    assert "96.5 bpm, A minor, 4/4, it, piano + nylon guitar, alto, sung" in text
+    assert "96.5 bpm, A minor, 4/4, piano + nylon guitar, it, alto, sung" in text
     assert text.count("Pitch (one voice):") == 1 and text.count("Pitch (doubled):") == 1
 
 

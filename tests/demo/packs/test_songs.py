@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from demo.packs.catalogue import Pack
 from demo.packs.kits import read_kits
 from demo.packs.production import draw_cut
 from demo.render import Request, render_song
+from demo.score import Note
 from demo.splits import Palette
 from demo.write import write_songs
 from tests.demo.packs.kit import make_pack
 
 SECONDS = 2.0
+CHORD = tuple(Note(0.0, 1.0, pitch, 0.8) for pitch in (48, 52, 55))
 # SHA-256 of the facts of the song below: they record every draw, but no sound.
 DRAWN = "e07c4fe9b84f3e9a732434d8d46efed99c17017e0c6b77446cb72b3c0db82cb3"
 
@@ -39,7 +42,7 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pack, ...]:
 def test_recordings_play_some_drums_and_guitars_of_training_songs(packs: tuple[Pack, ...]) -> None:
     bank = Bank(packs, Palette("train", np.random.default_rng(0)), np.random.default_rng(0))
     parts = {
-        kind: [bank.draw_part(f"{kind}.{number}", kind) for number in range(100)]
+        kind: [bank.draw_part(f"{kind}.{number}", kind, CHORD) for number in range(100)]
         for kind in ("acoustic", "overdriven", "piano")
     }
     played = {kind: np.mean([part is not None for part in found]) for kind, found in parts.items()}
@@ -52,10 +55,20 @@ def test_recordings_play_some_drums_and_guitars_of_training_songs(packs: tuple[P
     assert 0.3 < np.mean([kit is not None for kit in kits]) < 0.7
 
 
+def test_strums_play_no_arpeggios(packs: tuple[Pack, ...]) -> None:
+    bank = Bank(packs, Palette("train", np.random.default_rng(0)), np.random.default_rng(0))
+    arpeggio = tuple(replace(note, start=0.2 * i) for i, note in enumerate((*CHORD, *CHORD)))
+    both = (*CHORD, *(replace(note, start=note.start + 5) for note in arpeggio))  # mostly single
+    for number in range(50):
+        assert bank.draw_part(f"{number}", "acoustic", arpeggio) is None
+        assert bank.draw_part(f"{number}", "clean", both) is None
+    assert any(bank.draw_part(f"{number}", "overdriven", arpeggio) for number in range(50))
+
+
 def test_test_songs_have_no_recordings(packs: tuple[Pack, ...]) -> None:
     bank = Bank(packs, Palette("test", np.random.default_rng(0)), np.random.default_rng(0))
     for number in range(50):
-        assert bank.draw_kit() is None and bank.draw_part(f"{number}", "acoustic") is None
+        assert bank.draw_kit() is None and bank.draw_part(f"{number}", "acoustic", CHORD) is None
     assert bank.palette.choices == {}
 
 
@@ -64,6 +77,7 @@ def test_songs_with_recordings_are_whole(packs: tuple[Pack, ...]) -> None:
     for index in range(4):
         stems, facts = render_song(Request("train", index, SECONDS, 3, packs=packs))
         assert all(stem.shape == (2, round(SECONDS * SAMPLE_RATE)) for stem in stems.values())
+        assert np.abs(stems["drums"]).max() > 1000, "int16: anybody hears it"
         kinds.add(facts["drums"])
     assert "recorded" in kinds
 
@@ -75,6 +89,7 @@ def test_a_song_tells_its_packs_and_is_replaced_by_one_without(
     (track,) = write_songs(tmp_path, [with_packs])
     facts = json.loads((track / "song.json").read_text())
     assert facts["packs"] == {pack.name: pack.sha256 for pack in packs}
+    assert facts["attribution"] == [pack.attribution for pack in packs]
     before = (track / "mixture.wav").read_bytes()
     list(write_songs(tmp_path, [with_packs]))
     assert (track / "mixture.wav").read_bytes() == before
