@@ -10,6 +10,8 @@ from mdx.limit.challenge import ROUND_1
 from mdx.systems.find import DEFAULT_SYSTEM
 from mdx.systems.weights import PRECISIONS
 
+SLOWDOWNS, CPUS = "2,4,8", "1,2,4"  # of the machines of an audit
+
 
 def get_parser(prog: str) -> argparse.ArgumentParser:
     """The options of a run; `prog` is what the user typed."""
@@ -91,10 +93,10 @@ def _add_audit(group: "argparse._ArgumentGroup") -> None:
         help="also run every song under both limits of the challenge (or that of --limit) on "
         "simulated machines: slower, smaller, frozen for a while, or busy; exit code 1 if a song "
         "is late")
-    add("--slowdown", default="2,4,8", metavar="TIMES",
-        help="how many times slower the machines of an audit are (default: %(default)s)")
-    add("--cpus", default="1,2,4", metavar="N",
-        help="how many CPUs the machines of an audit have (default: %(default)s)")
+    add("--slowdown", metavar="TIMES",
+        help=f"how many times slower the machines of an audit are (default: {SLOWDOWNS})")
+    add("--cpus", metavar="N",
+        help=f"how many CPUs the machines of an audit have (default: {CPUS})")
 # fmt: on
 
 

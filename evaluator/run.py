@@ -24,7 +24,7 @@ from evaluator.evaluation import Outcome, make_jobs, remove_outdated_scores, run
 from evaluator.given_stems import GivenStems, find_given_stems
 from evaluator.jobs import Options
 from evaluator.json_files import write_json
-from evaluator.options import get_parser
+from evaluator.options import CPUS, SLOWDOWNS, get_parser
 from evaluator.page import write_page
 from evaluator.paper import outside
 from evaluator.progress import Progress
@@ -39,8 +39,8 @@ from evaluator.terminal import print_report
 from evaluator.test_sets import TestSet, find_test_set, recognise_excerpts
 from mdx.cli.environment import choice_of_environment, system_of_environment
 from mdx.cluster.connect import Cluster
-from mdx.cluster.dispatch import remove_drafts
-from mdx.errors import AudioError, MdxError, OutputError
+from mdx.cluster.drafts import remove_drafts
+from mdx.errors import AudioError, ConfigError, MdxError, OutputError
 from mdx.files import remove_replacements
 from mdx.limit.policy import parse_limit
 from mdx.locks import Lock, lock
@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace) -> int:
     given = [find_given_stems(folder, songs) for folder in args.stems]
     refuse_duplicates([*_names(systems), *_names(given)])
     published = read_published()
-    cases = _cases(args) if args.audit else []
+    cases = _cases(args)
     if args.limit is not None:
         parse_limit(args.limit, "--limit")  # an error before anything runs
     curves = read_curves(args.curves) if args.curves else None
@@ -175,9 +175,14 @@ def _names(entries: Sequence[System | GivenStems]) -> list[str]:
 
 
 def _cases(args: argparse.Namespace) -> list[Case]:
+    if not args.audit:
+        for option in ("slowdown", "cpus"):
+            if getattr(args, option):
+                raise ConfigError(f"--{option}", got="no --audit", expected="both, or none of them")
+        return []
     limits = [parse_limit(args.limit, "--limit")] if args.limit else LIMITS
-    cpus = [int(count) for count in parse_numbers(args.cpus, "--cpus")]
-    return make_cases(limits, parse_numbers(args.slowdown, "--slowdown"), cpus)
+    cpus = [int(count) for count in parse_numbers(args.cpus or CPUS, "--cpus")]
+    return make_cases(limits, parse_numbers(args.slowdown or SLOWDOWNS, "--slowdown"), cpus)
 
 
 def _audit(

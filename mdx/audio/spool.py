@@ -23,7 +23,8 @@ def song_file(path: Path) -> Iterator[Path]:
     """
     if path == STDIN:
         if sys.stdin is None or sys.stdin.isatty():
-            raise AudioError(path, got="a terminal as standard input", expected="a song, piped in")
+            got = "no standard input" if sys.stdin is None else "a terminal as standard input"
+            raise AudioError(path, got=got, expected="a song, piped in")
         with _copied(sys.stdin.buffer, path) as copy:
             yield copy
         return

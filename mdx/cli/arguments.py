@@ -20,8 +20,9 @@ EXAMPLES = """examples:
   mdx separate music/ --json                 one line per event, for another program
 """
 EXIT_CODES = """exit code: 0 if every song was separated, 1 if one failed or a setting cannot
-be used, 2 for unknown options, and 129, 130 or 143 if SIGHUP, SIGINT (Ctrl-C) or SIGTERM ended
-the command; no half-written stem is left behind.
+be used, 2 if no song is named, or an option or its value is unknown or excludes another, and 129,
+130 or 143 if SIGHUP, SIGINT (Ctrl-C) or SIGTERM ended the command; no half-written stem is left
+behind.
 """
 
 
@@ -46,9 +47,15 @@ def add_separate_arguments(parser: argparse.ArgumentParser) -> None:
     _add_reports(parser.add_argument_group("messages"))
 
 
+def _folder(text: str) -> Path:
+    if not text:  # perhaps of a variable of the shell; Path("") is the current folder
+        raise argparse.ArgumentTypeError("got an empty name, expected a folder")
+    return Path(text)
+
+
 def _add_results(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "-o", "--out", type=Path, default=Path("separated"), metavar="FOLDER",
+        "-o", "--out", type=_folder, default=Path("separated"), metavar="FOLDER",
         help="output folder (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
@@ -103,8 +110,9 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--precision", choices=PRECISIONS,
         help="bf16, on CPUs that support it, and int8 take less time, half and a third for the "
-        "paper's networks, and cost a few hundredths of a decibel or less; auto chooses int8 if "
-        "the system has it, otherwise bf16 if the CPU does (default: $MDX_PRECISION, or float32)",
+        "paper's networks, and cost some hundredths of a decibel of global SDR; auto chooses int8 "
+        "if the system has it, otherwise bf16 if the CPU does (default: $MDX_PRECISION, or "
+        "float32)",
     )  # fmt: skip
     group.add_argument(
         "--limit", metavar="LIMIT",

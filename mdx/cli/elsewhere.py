@@ -13,7 +13,7 @@ from mdx.audio.places import places_of
 from mdx.audio.read import SongReader
 from mdx.audio.spool import song_file
 from mdx.cluster.connect import Cluster
-from mdx.cluster.dispatch import Dispatcher, Request, move_all, remove_drafts
+from mdx.cluster.dispatch import Dispatcher, Request, move_all
 from mdx.cluster.pack import Pack, pack_system
 from mdx.cluster.version import versions
 from mdx.errors import AudioError, MdxError
@@ -53,7 +53,6 @@ class Elsewhere:
         pool = ThreadPoolExecutor(MOST_SONGS)
         with Cluster(self.address) as cluster:
             dispatcher = Dispatcher(cluster, "separate", versions())
-            remove_drafts(self.out)
             total = round(sum(lengths.values()))
             # In seconds of audio, which keeps the estimated time right for songs of any length.
             bar = tqdm(total=total, unit="s", desc="audio", disable=self.quiet or None, leave=False)

@@ -53,6 +53,11 @@ class Inputs:
         if not argument:
             self._errors.append(AudioError("''", got="an empty name", expected="a song"))
             return
+        if "://" in argument and not os.path.lexists(argument):
+            self._errors.append(
+                AudioError(argument, got="a URL", expected="a file", hint="download it first")
+            )
+            return
         path = Path(argument)
         if argument == str(STDIN) or os.path.lexists(path) or not glob.has_magic(argument):
             self._add_path(path)
@@ -70,8 +75,10 @@ class Inputs:
         """Add the files and folders listed in a file, one per line or separated by zero bytes.
 
         `-` is standard input. Empty lines are skipped, and lines that begin with # and name no
-        file. Raises ConfigError if the list cannot be read.
+        file. Raises ConfigError if the list cannot be read, or is none.
         """
+        if argument == str(STDIN) and any(song.path == STDIN for song in self.songs):
+            raise ConfigError("-", got="both a song and a list", expected="one standard input")
         try:
             content = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
         except OSError as error:
@@ -82,6 +89,13 @@ class Inputs:
             content = content.decode("utf-16", errors="replace").encode()
         content = content.removeprefix(codecs.BOM_UTF8)
         separated = b"\0" in content
+        # Audio has zero bytes too, and between them names of folders, such as `/` and `.`. But in
+        # no list are two of them together.
+        if b"\0\0" in content:
+            raise ConfigError(
+                f"list {argument}", got="a binary file", expected="a file with one song per line",
+                hint="a song needs no --list",
+            )  # fmt: skip
         for line in content.split(b"\0") if separated else content.splitlines():
             path = os.fsdecode(line)
             comment = line.startswith(b"#") and not separated and not os.path.lexists(path)

@@ -1,12 +1,15 @@
 """The command `mdx`."""
 
 import argparse
+import difflib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import NoReturn
 
 from mdx.cli.about import PrintCompletion, PrintVersion
 from mdx.cli.arguments import add_separate_arguments
@@ -43,9 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not arguments:
                 parser.print_help()
                 return 2
-            if arguments[0] not in OWN and _is_song(arguments[0]):
-                parser.error(f"got '{arguments[0]}', expected a command; mdx separate separates it")
-            args = parser.parse_args(arguments)
+            first = arguments[0]
+            if not first.startswith("-") and first not in OWN and _exists(first):
+                parser.error(f"got '{first}', expected a command; mdx separate separates it")
+            args, unknown = parser.parse_known_args(arguments)
+            if unknown:
+                _refuse(args.parser, unknown[0])
             command: Callable[[argparse.Namespace], int] = args.command
             return command(args)
     except MdxError as error:
@@ -73,7 +79,7 @@ def get_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("separate", help="separate songs", description=DESCRIPTION)
     add_separate_arguments(one)
-    one.set_defaults(command=lambda args: _separate(one, args))
+    one.set_defaults(command=_separate, parser=one)
     table = commands.add_parser("systems", help="list the systems, or describe one")
     table.add_argument(
         "name", nargs="?", metavar="NAME", help="name of a system, or path of its .yaml file"
@@ -82,21 +88,32 @@ def get_parser() -> argparse.ArgumentParser:
         "serve", help="serve a web page on which to separate songs", description=PAGE
     )
     add_serve_arguments(page)
-    page.set_defaults(command=serve)
-    table.set_defaults(command=_print_systems)
+    page.set_defaults(command=serve, parser=page)
+    table.set_defaults(command=_print_systems, parser=table)
     for name, (_, purpose) in ELSEWHERE.items():
         commands.add_parser(name, help=purpose, add_help=False)
     return parser
 
 
-def _is_song(argument: str) -> bool:
+def _exists(argument: str) -> bool:
     # Path.exists raises for a name that is too long.
-    return not argument.startswith("-") and os.path.exists(argument)  # noqa: PTH110
+    return os.path.exists(argument)  # noqa: PTH110
 
 
-def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+def _refuse(parser: argparse.ArgumentParser, word: str) -> NoReturn:
+    if not word.startswith("-"):
+        parser.error(f"got '{word}', expected nothing more; {parser.prog} --help shows its use")
+    known = re.findall(r"--[a-z0-9-]+", parser.format_help())
+    near = difflib.get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.75)
+    hint = f"did you mean {near[0]}?" if near else f"{parser.prog} --help lists them"
+    if _exists(word):
+        hint = f"the file of that name is ./{word}"
+    parser.error(f"got '{word}', expected an option of {parser.prog}; {hint}")
+
+
+def _separate(args: argparse.Namespace) -> int:
     if not args.files and not args.lists:
-        parser.error("no songs: name at least one FILE, or a --list")
+        args.parser.error("no songs: name at least one FILE, or a --list")
     return separate(args)
 
 

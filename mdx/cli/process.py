@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+import unicodedata
 from collections.abc import Iterator
 from types import FrameType
 
@@ -56,6 +57,14 @@ def print_any_name() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def plain(text: object) -> str:
+    """A text in one line that cannot command a terminal: its control characters are escaped."""
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) == "Cc" else char
+        for char in str(text)
+    )
+
+
 def say(text: str) -> None:
     """Print a line at once; if the reader is gone, the work continues."""
     if sys.stdout is None:
@@ -71,7 +80,7 @@ def say(text: str) -> None:
 
 def complain(text: object) -> None:
     """Print an error on one line."""
-    note(f"error: {' '.join(str(text).split())}")
+    note(f"error: {plain(' '.join(str(text).split()))}")
 
 
 def note(text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from mdx.cli.process import complain, note, say
+from mdx.cli.process import complain, note, plain, say
 
 BAR = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}<{remaining}"  # of a song; the rest is jargon
 
@@ -61,13 +61,13 @@ class Lines:
         """Print where the stems are."""
         self.close()
         if not self._quiet:
-            say(str(common_folder(stems)))
+            say(plain(common_folder(stems)))
 
     def skipped(self, song: Path, reason: str) -> None:
         """Print why."""
         self.close()
         if not self._quiet:
-            say(f"{song}: skipped, {reason}")
+            say(plain(f"{song}: skipped, {reason}"))
 
     def failed(self, song: object, error: object) -> None:  # noqa: ARG002
         """Print the error, in one line."""
@@ -89,6 +89,10 @@ class Lines:
 
 class AboveBars(logging.StreamHandler[Any]):
     """Warnings as lines, above all progress bars."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record on one line; names of files may hold anything."""
+        return plain(super().format(record))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a warning where a bar is, which comes again below it."""
@@ -158,7 +162,7 @@ def common_folder(stems: Mapping[str, Path]) -> Path:
 def printable(name: str) -> str:
     """A name as the terminal's encoding can show it."""
     encoding = getattr(sys.stderr, "encoding", None) or "ascii"
-    return name.encode(encoding, "backslashreplace").decode(encoding)
+    return plain(name).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _emit(event: str, **facts: object) -> None:

@@ -24,6 +24,7 @@ from mdx.cli.environment import (
 from mdx.cli.inputs import Inputs, Song
 from mdx.cli.names import Names
 from mdx.cli.report import AboveBars, EventHandler, Events, Lines, Report
+from mdx.cluster.drafts import remove_drafts
 from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.estimators.front_ends import is_heavy
 from mdx.limit.policy import Limit, find_limit
@@ -90,6 +91,7 @@ class Batch:
             self._fail(None, error)
         songs = self._named(inputs.songs)
         remove_leftovers(self._args.out, recursive=True)
+        remove_drafts(self._args.out)
         if songs:
             self._separate_all(songs)
         self._report.summary(self._counts, time.monotonic() - started)

@@ -90,7 +90,7 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
     )  # fmt: skip
     group.add_argument(
         "--limit", metavar="LIMIT",
-        help="time limit for each song: fixed:SECONDS, ratio:N for N times its duration, or none "
+        help="time limit for each song: SECONDS, ratio:N for N times its duration, or none "
         "(default: as for mdx separate)",
     )  # fmt: skip
     add_runtime_arguments(group)

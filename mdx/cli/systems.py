@@ -15,6 +15,7 @@ MEANINGS = (
     f"{DEFAULT} the default",
     f"{FETCH}: mdx fetch NAME downloads the weights; {BY_HAND}: it says where they are; "
     f"{NOWHERE}: none are public",
+    "no MB, or a +: the size of some was not published",
     "mdx systems NAME: everything about one system, with its licence",
 )
 

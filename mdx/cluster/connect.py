@@ -3,10 +3,12 @@
 import asyncio
 import json
 import logging
+import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
@@ -186,12 +188,27 @@ def _start_local(count: int) -> Any:
     import distributed
 
     make: Any = distributed.LocalCluster
-    return make(
-        n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None,
-        worker_dashboard_address=None, memory_limit=0, silence_logs=logging.CRITICAL,
-        host="127.0.0.1",
-        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-    )  # fmt: skip
+    with _ctrl_c_ignored():
+        return make(
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None,
+            worker_dashboard_address=None, memory_limit=0, silence_logs=logging.CRITICAL,
+            host="127.0.0.1",
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        )  # fmt: skip
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    # By processes that are started meanwhile: a terminal sends it to them too, but they are ended
+    # by the client, which it is meant for.
+    if threading.current_thread() is not threading.main_thread():  # which alone may change it
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _find_address(address: str) -> str:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import mdx.cluster.there as there
-from mdx.audio.drafts import abandoned, claim, draft_path, put_in_place
+from mdx.audio.drafts import claim, draft_path, put_in_place
 from mdx.cluster.connect import Cluster, ClusterError, SchedulerLost
+from mdx.cluster.drafts import LOCK, draft_folder
 from mdx.cluster.files import digest, has_digest, place_in
 from mdx.cluster.pack import Pack
 from mdx.cluster.remote import Remote, WorkerLost
@@ -25,8 +26,6 @@ from mdx.files import draft_of, remove
 log = logging.getLogger(__name__)
 TRIES = 3
 MOST_RESTARTS = 50  # of a scheduler during one song
-DRAFT = ".cluster-"  # folders of songs in progress, in the output folder
-LOCK = "lock"  # a file in each that its client holds
 
 
 class SongLost(MdxError):
@@ -76,7 +75,7 @@ class Dispatcher:
         each; ClusterError where no worker can be used or no scheduler comes back; OutputError for
         `out`; Cancelled where that is asked for.
         """
-        folder = request.out / f"{DRAFT}{secrets.token_hex(8)}"
+        folder = draft_folder(request.out)
         with _claim(folder):
             try:
                 yield self._try(request, folder, cancelled)
@@ -196,14 +195,6 @@ def seen_at(path: Path) -> str:
 def song_seen_at(path: Path) -> str:
     """The path at which a worker looks for a song; links keep their names, which are the song's."""
     return os.path.abspath(path)  # noqa: PTH100
-
-
-def remove_drafts(out: Path) -> None:
-    """Remove the leftovers of killed clients from the output folder."""
-    for folder in out.glob(f"{DRAFT}*"):
-        with suppress(OSError), abandoned(folder / LOCK) as free:
-            if free:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def move_all(places: Mapping[Path, Path]) -> None:

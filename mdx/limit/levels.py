@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mdx.systems.manifest import int8_name, weights_path
+from mdx.systems.manifest import int8_name, read_manifest, weights_path
 from mdx.systems.spec import LAST_RESORT, QualityLevel, SystemSpec, require
-from mdx.systems.weights import name_for
+from mdx.systems.weights import name_for, require_files
 
 log = logging.getLogger(__name__)
 SLOWEST_FIRST = ("float32", "bf16", "int8")
@@ -58,6 +58,9 @@ def _resolve(
 ) -> QualityLevel:  # fmt: skip
     # "auto" stays if only some of the networks have an int8 version.
     names = _weights(level, spec)
+    if level.precision == "int8":  # made from the float32 networks, which come first
+        known = read_manifest(folder)
+        require_files(spec.name, folder, [it for it in names if int8_name(it) not in known])
     quantised = [name_for(level.precision, folder, name) == int8_name(name) for name in names]
     if level.precision == "auto" and any(quantised):
         files = [weights_path(folder, int8_name(name)) for name in names]

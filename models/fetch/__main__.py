@@ -143,6 +143,11 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m model
     """Fetch missing files; returns the exit code: 1 if a file could not be fetched."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     args = get_parser(prog).parse_args(arguments)
+    if args.folder is not None and not args.folder.is_dir():
+        got = "a file" if args.folder.exists() else "no such folder"
+        expected = "the folder with the files that were downloaded"
+        _complain(DownloadError(f"--from {args.folder}", got=got, expected=expected))
+        return 1
     try:
         wanted = {item.path: item for name in args.systems for item in find_wanted(name)}
         if not wanted:

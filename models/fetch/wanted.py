@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from mdx.errors import WeightsError
 from mdx.systems.find import find_system
-from mdx.systems.manifest import MANIFEST, WeightsEntry, checkpoint_of, read_manifest, weights_path
+from mdx.systems.manifest import WeightsEntry, checkpoint_of, read_manifest, weights_path
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def find_wanted(system: str | Path) -> list[Wanted]:
             found.append(Wanted(folder, checkpoint, entries[checkpoint]))
         else:
             raise WeightsError(
-                folder / MANIFEST, got=f"no url for '{name}'", expected="one to fetch it from",
-                hint=f"put the file at {weights_path(folder, name)}",
+                f"system {spec.name}", got=f"no place to fetch {name} from",
+                expected="published weights",
+                hint=f"train it, or put your own at {weights_path(folder, name)}",
             )  # fmt: skip
     return found

@@ -166,6 +166,8 @@ def test_a_missing_true_stem_is_told_before_the_songs(
     ("options", "said"),
     [
         (["--limit", "banana"], "--limit: got 'banana'"),
+        (["--cpus", "1"], "--cpus: got no --audit, expected both, or none of them"),
+        (["--slowdown", "2"], "--slowdown: got no --audit, expected both, or none of them"),
         (["--tracks", "nosuch"], "got 'nosuch', which matches no song"),
         (["--songs", "nosuch"], "nosuch: got no such folder"),
         (["--system", "leaderboard_a"], "hint 'mdx fetch leaderboard_a' downloads it"),

@@ -65,7 +65,20 @@ def test_a_folder_without_the_files_is_reported(
 def test_a_file_without_a_url_is_reported(system: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (system.parent / "manifest.yaml").write_text("")
     assert main([str(system)]) == 1
-    assert "got no url for 'mine/bass.onnx'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "got no place to fetch mine/bass.onnx from, expected published weights" in said
+    assert f"train it, or put your own at {system.parent / 'mine' / 'bass.onnx'}" in said
+
+
+@pytest.mark.parametrize(("name", "got"), [("nowhere", "no such folder"), ("file", "a file")])
+def test_a_folder_that_is_none_is_one_line(
+    system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, got: str
+) -> None:
+    (tmp_path / "file").touch()
+    assert main([str(system), "--from", str(tmp_path / name)]) == 1
+    said = capsys.readouterr().err
+    assert f"--from {tmp_path / name}: got {got}, expected the folder" in said
+    assert said.count("\n") == 1
 
 
 def test_a_file_that_nothing_could_check_is_not_fetched(

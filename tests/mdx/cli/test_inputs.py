@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 
 from evaluator.children import ROOT
 from mdx.cli.inputs import AUDIO, Inputs, Song
@@ -105,6 +107,14 @@ def test_an_empty_name_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [str(error) for error in found.errors] == ["'': got an empty name, expected a song"]
 
 
+def test_a_url_is_no_file(tmp_path: Path) -> None:
+    found = songs(tmp_path / "out", "https://example.com/song.mp3")
+    assert not found.songs
+    assert [str(error) for error in found.errors] == [
+        "https://example.com/song.mp3: got a URL, expected a file; download it first"
+    ]
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
 def test_lists_hold_any_bytes(tmp_path: Path, end: bytes) -> None:
     names = [b"a.wav", b"mod\xe0.wav", "絆.wav".encode()]
@@ -116,6 +126,22 @@ def test_lists_hold_any_bytes(tmp_path: Path, end: bytes) -> None:
     assert [os.fsencode(song.path) for song in inputs.songs] == names + more
     with pytest.raises(ConfigError, match=r"list .*nosuch: got No such file"):
         inputs.add_list(str(tmp_path / "nosuch"))
+
+
+@pytest.mark.parametrize("name", ["song.wav", "song.flac", "song.ogg", "song.mp3"])
+def test_a_song_is_no_list(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (5000, 2))
+    soundfile.write(tmp_path / name, noise, 44100)
+    inputs = Inputs(tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"got a binary file, .*; a song needs no --list"):
+        inputs.add_list(str(tmp_path / name))
+    assert not inputs.songs
+
+
+def test_standard_input_is_a_song_or_a_list(tmp_path: Path) -> None:
+    inputs = songs(tmp_path, "-")
+    with pytest.raises(ConfigError, match="-: got both a song and a list"):
+        inputs.add_list("-")
 
 
 def test_a_list_may_be_piped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,7 +162,7 @@ def test_the_systems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "vocals, accompaniment       by hand        MUSDB18 train" in told["tfc_tdf_v1"]
     assert told["mmdensenet"].endswith(f"{four}none") and "unknown" not in "".join(rows)
     assert [line for line in rows if " * " in line] == [told[DEFAULT_SYSTEM]]
-    assert notes[0] == "* the default" and "mdx systems NAME" in notes[2]
+    assert notes[0] == "* the default" and "mdx systems NAME" in notes[-1]
     assert "mdx fetch NAME downloads the weights" in notes[1]
 
 

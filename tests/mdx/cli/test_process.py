@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,36 @@ def test_leftovers_of_a_killed_run_are_removed_by_the_next(
     assert run(tiny_system, write_song(tmp_path / "other.wav"), "-o", out) == 0
     assert [path.name for path in out.iterdir()] == ["other"]
     assert not list(out.rglob("*.part"))
+
+
+def test_so_are_those_of_one_on_a_cluster(tiny_system: Path, tmp_path: Path) -> None:
+    left = tmp_path / "out" / ".cluster-0123456789abcdef"
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    (left / "bass.wav").touch()
+    assert run(tiny_system, write_song(tmp_path / "song.wav"), "-o", tmp_path / "out") == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["song"]
+
+
+@pytest.mark.skipif(find_spec("distributed") is None, reason="needs distributed")
+def test_ctrl_c_is_one_line_although_local_workers_get_it_too(
+    tiny_system: Path, tmp_path: Path
+) -> None:
+    song = tmp_path / "song.wav"
+    sf.write(song, noise(RATE * 60).T, RATE)
+    command = [sys.executable, "-m", "mdx", "separate", song, "-o", tmp_path / "out",
+               "--system", tiny_system, "--cluster", "local:2"]  # fmt: skip
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    ) as child:  # fmt: skip
+        while child.poll() is None and not list((tmp_path / "out").glob(".cluster-*")):
+            time.sleep(0.01)
+        os.killpg(child.pid, signal.SIGINT)
+        said, _ = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert said == "interrupted: the unfinished song has no stems\n"
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_run_under_nohup_survives_its_terminal(tiny_system: Path, tmp_path: Path) -> None:

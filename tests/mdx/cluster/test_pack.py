@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mdx.cluster.dispatch import LOCK, remove_drafts
+from mdx.cluster.drafts import LOCK, remove_drafts
 from mdx.cluster.files import UnsafeName
 from mdx.cluster.pack import pack_system
 from mdx.cluster.store import keep_file, look_for, place_system

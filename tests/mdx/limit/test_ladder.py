@@ -59,6 +59,12 @@ def test_a_missing_int8_network_removes_only_its_levels(
         levels(quantised_copy, precision="int8")
 
 
+def test_int8_of_networks_that_are_not_here_begins_with_these(tiny_copy: Path) -> None:
+    (tiny_copy.parent / "bass.onnx").unlink()
+    with pytest.raises(WeightsError, match=r"system tiny: got no bass\.onnx, expected its weights"):
+        levels(tiny_copy, precision="int8")
+
+
 def test_a_custom_ladder(quantised_copy: Path) -> None:
     system = yaml.safe_load(quantised_copy.read_text())
     system["limit"] = "ratio:1.57"
