@@ -77,7 +77,8 @@ def runs_of(system: str, options: Mapping[str, Any]) -> list[Run]:
 def published_sdr(system: str) -> float | None:
     """The published mean SDR of a system over the four sources, in dB.
 
-    It is the paper's metric (median over frames, then songs) on MUSDB18's test set.
+    It is the paper's metric (median over frames, then songs) on the test set of MUSDB18, or of
+    MUSDB18-HQ where nothing else was published.
     """
     wanted = CONTENDERS[system].row
     for table in read_published().tables:

@@ -62,6 +62,8 @@ def balance_section(figures: Figures, runs: list[Run]) -> str:
         f"{machine['cpu']}, {machine['cpus']} CPUs; random weights; {machine['seconds']:g} s of "
         f"noise, file to files, loading not counted; medians of up to {times} interleaved runs. "
         "Seconds of longer songs follow from those by the networks' operations. Published SDR: "
-        "mean over the four sources of MUSDB18's test set, median over frames and songs, dB."
+        "mean over the four sources of MUSDB18's test set (Open-Unmix: MUSDB18-HQ's), median over "
+        "frames and songs, dB. `240 s of 7:10` is the share of a limit of 240 s that a song of that "
+        "length takes."
     )
     return f"{words}\n\n{balance_table(figures, runs)}"
