@@ -97,7 +97,7 @@ def test_weights_in_git_are_those_of_the_manifest(name: str) -> None:
         file in entries or checkpoint_of(entries, file) for file in spec.files
     ):
         # Nothing of it is public: somebody puts it there.
-        with pytest.raises(WeightsError, match=r"no url for .* put the file at "):
+        with pytest.raises(WeightsError, match=r"no place to fetch .* put your own at "):
             find_wanted(name)
         return
     published = {wanted.name for wanted in find_wanted(name)}

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mdx.cli.about import PrintCompletion, PrintVersion
 from mdx.cli.arguments import add_separate_arguments
@@ -34,6 +34,27 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = MappingProxyType({
 })  # fmt: skip
 
 
+class _Command(argparse.ArgumentParser):
+    """A command's parser, which answers a slip with what may have been meant."""
+
+    def parse_known_args(self, *args: Any, **options: Any) -> tuple[Any, list[str]]:
+        """As in argparse, but what is not known is an error of this command."""
+        found, unknown = super().parse_known_args(*args, **options)
+        if unknown:
+            self._refuse(unknown[0])
+        return found, unknown
+
+    def _refuse(self, word: str) -> NoReturn:
+        if not word.startswith("-"):
+            self.error(f"got '{word}', expected nothing more; {self.prog} --help shows its use")
+        known = re.findall(r"--[a-z0-9-]+", self.format_help())
+        near = difflib.get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.75)
+        hint = f"did you mean {near[0]}?" if near else f"{self.prog} --help lists them"
+        if _exists(word):
+            hint = f"the file of that name is ./{word}"
+        self.error(f"got '{word}', expected an option of {self.prog}; {hint}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     print_any_name()
@@ -49,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             first = arguments[0]
             if not first.startswith("-") and first not in OWN and _exists(first):
                 parser.error(f"got '{first}', expected a command; mdx separate separates it")
-            args, unknown = parser.parse_known_args(arguments)
-            if unknown:
-                _refuse(args.parser, unknown[0])
+            args = parser.parse_args(arguments)
             command: Callable[[argparse.Namespace], int] = args.command
             return command(args)
     except MdxError as error:
@@ -76,10 +95,10 @@ def get_parser() -> argparse.ArgumentParser:
         "--print-completion", action=PrintCompletion, metavar="SHELL",
         help="print a completion script for this shell, such as bash or zsh",
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Command)
     one = commands.add_parser("separate", help="separate songs", description=DESCRIPTION)
     add_separate_arguments(one)
-    one.set_defaults(command=_separate, parser=one)
+    one.set_defaults(command=lambda args: _separate(one, args))
     table = commands.add_parser("systems", help="list the systems, or describe one")
     table.add_argument(
         "name", nargs="?", metavar="NAME", help="name of a system, or path of its .yaml file"
@@ -88,8 +107,8 @@ def get_parser() -> argparse.ArgumentParser:
         "serve", help="serve a web page on which to separate songs", description=PAGE
     )
     add_serve_arguments(page)
-    page.set_defaults(command=serve, parser=page)
-    table.set_defaults(command=_print_systems, parser=table)
+    page.set_defaults(command=serve)
+    table.set_defaults(command=_print_systems)
     for name, (_, purpose) in ELSEWHERE.items():
         commands.add_parser(name, help=purpose, add_help=False)
     return parser
@@ -100,20 +119,9 @@ def _exists(argument: str) -> bool:
     return os.path.exists(argument)  # noqa: PTH110
 
 
-def _refuse(parser: argparse.ArgumentParser, word: str) -> NoReturn:
-    if not word.startswith("-"):
-        parser.error(f"got '{word}', expected nothing more; {parser.prog} --help shows its use")
-    known = re.findall(r"--[a-z0-9-]+", parser.format_help())
-    near = difflib.get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.75)
-    hint = f"did you mean {near[0]}?" if near else f"{parser.prog} --help lists them"
-    if _exists(word):
-        hint = f"the file of that name is ./{word}"
-    parser.error(f"got '{word}', expected an option of {parser.prog}; {hint}")
-
-
-def _separate(args: argparse.Namespace) -> int:
+def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if not args.files and not args.lists:
-        args.parser.error("no songs: name at least one FILE, or a --list")
+        parser.error("no songs: name at least one FILE, or a --list")
     return separate(args)
 
 

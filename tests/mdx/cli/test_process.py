@@ -72,8 +72,8 @@ def test_ctrl_c_is_one_line_although_local_workers_get_it_too(
 ) -> None:
     song = tmp_path / "song.wav"
     sf.write(song, noise(RATE * 60).T, RATE)
-    command = [sys.executable, "-m", "mdx", "separate", song, "-o", tmp_path / "out",
-               "--system", tiny_system, "--cluster", "local:2"]  # fmt: skip
+    command: list[str | Path] = [sys.executable, "-m", "mdx", "separate", song]
+    command += ["-o", tmp_path / "out", "--system", tiny_system, "--cluster", "local:2"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
