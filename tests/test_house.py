@@ -56,7 +56,7 @@ SYSTEMS = EVERYWHERE | {
 }  # fmt: skip
 CLUSTER = {
     f"mdx.cluster.{name}"
-    for name in ("connect", "dispatch", "files", "pack", "there", "version", "workers")
+    for name in ("connect", "dispatch", "drafts", "files", "pack", "there", "version", "workers")
 }
 MAY_SEE = {
     "evaluator": SYSTEMS | {
