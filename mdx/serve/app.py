@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -26,7 +24,6 @@ from mdx.serve.peaks import peaks_path
 from mdx.serve.queue import Queue
 from mdx.serve.refusals import Refused, log_refusal
 from mdx.serve.requests import attachment, format_of, gains_of, read_json, whole_number, wish_of
-from mdx.serve.shelf import MIX
 from mdx.serve.sounds import Sounds, read_samples
 from mdx.serve.truths import Truths
 
@@ -57,9 +54,9 @@ class Site:
             Route("/api/jobs/{id}/peaks/{kind}/{name}", self.peaks),
             Route("/api/jobs/{id}/spectrum/{kind}/{name}", self.spectrum),
             Route("/api/jobs/{id}/sound/{kind}/{name}", self.sound),
-            Route("/api/jobs/{id}/stem/{name}", self.stem),
-            Route("/api/jobs/{id}/zip", self.zip),
-            Route("/api/jobs/{id}/mix", self.mix),
+            Route("/api/jobs/{id}/stem/{name}", self.stem, methods=["GET", "POST"]),
+            Route("/api/jobs/{id}/zip", self.zip, methods=["GET", "POST"]),
+            Route("/api/jobs/{id}/mix", self.mix, methods=["GET", "POST"]),
             Route("/api/jobs/{id}/truth/{name}", self.take_truth, methods=["PUT"]),
             Route("/api/jobs/{id}/scores", self.score, methods=["POST"]),
         ]
@@ -168,7 +165,8 @@ class Site:
         """A stem to download: ?format=flac."""
         job, kind, name = self.job(request), format_of(request), request.path_params["name"]
         path = await self.exports.stem(job, name, kind)
-        return FileResponse(path, filename=f"{file_name(job.name)} - {name}.{kind}")
+        answer = FileResponse(path, filename=f"{file_name(job.name)} - {name}.{kind}")
+        return _download(request, answer)
 
     async def zip(self, request: Request) -> Response:
         """All stems to download: ?format=flac."""
@@ -176,24 +174,16 @@ class Site:
         if job.state != "done":
             raise Refused(409, f"{job.id}: got a job that is {job.state}, expected stems")
         files = await self.exports.stems(job, kind)
-        return StreamingResponse(
-            zipped(files), media_type="application/zip",
-            headers=attachment(f"{file_name(job.name)}.zip"),
-        )  # fmt: skip
+        headers = attachment(f"{file_name(job.name)}.zip")
+        answer = StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
+        return _download(request, answer)
 
     async def mix(self, request: Request) -> Response:
         """A mix of the stems with given gains: ?format=mp3&gain=bass:0.5&gain=drums:1."""
         job, kind = self.job(request), format_of(request)
-        gains = gains_of(request)
-        folder = tempfile.TemporaryDirectory(dir=self.queue.shelf.job_folder(job), prefix=MIX)
-        try:
-            target = Path(folder.name) / f"mix.{kind}"
-            await self.exports.mix(job, gains, kind, target)
-        except BaseException:
-            folder.cleanup()
-            raise
-        name = f"{file_name(job.name)} - mix.{kind}"
-        return FileResponse(target, filename=name, background=BackgroundTask(folder.cleanup))
+        path = await self.exports.mix(job, gains_of(request), kind)
+        answer = FileResponse(path, filename=f"{file_name(job.name)} - mix.{kind}")
+        return _download(request, answer)
 
     async def take_truth(self, request: Request) -> Response:
         """Receive a true stem's bytes."""
@@ -214,6 +204,16 @@ class Site:
         self.queue.note_scores(job, scores)
         return JSONResponse(scores)
 
+    async def refuse(self, request: Request, error: Exception) -> Response:
+        """The answer to a request that is refused or has failed, without the server's paths."""
+        status = 400 if isinstance(error, MdxError | ClientDisconnect) else 500
+        status = getattr(error, "status", getattr(error, "status_code", status))
+        text = str(getattr(error, "detail", "")) or str(error) or type(error).__name__
+        log_refusal(status, request.method, request.url.path, text)
+        # JSON may contain half of a character, which UTF-8 cannot.
+        text = text.encode("utf-8", "backslashreplace").decode()
+        return JSONResponse({"error": self.queue.shelf.without_folders(text)}, status)
+
 
 def make_app(queue: Queue, page: Page, *, loopback: bool) -> Starlette:
     """The application, which also runs the queue."""
@@ -226,23 +226,19 @@ def make_app(queue: Queue, page: Page, *, loopback: bool) -> Starlette:
             task.cancel()
         await queue.crew.stop()
 
+    site = Site(queue, page)
+    refused = (Refused, MdxError, HTTPException, ClientDisconnect, Exception)
     return Starlette(
-        routes=Site(queue, page).routes,
+        routes=site.routes,
         lifespan=lifespan,
         middleware=[Middleware(Guard, loopback=loopback, token=queue.settings.token)],
-        exception_handlers={
-            Refused: _refuse, MdxError: _refuse, HTTPException: _refuse, ClientDisconnect: _refuse,
-            Exception: _refuse,
-        },
-    )  # fmt: skip
+        exception_handlers=dict.fromkeys(refused, site.refuse),
+    )
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
-    status = 400 if isinstance(error, MdxError | ClientDisconnect) else 500
-    status = getattr(error, "status", getattr(error, "status_code", status))
-    text = str(getattr(error, "detail", "")) or str(error) or type(error).__name__
-    log_refusal(status, request.method, request.url.path, text)
-    return JSONResponse({"error": text}, status)
+def _download(request: Request, answer: Response) -> Response:
+    # A POST only makes the file: a page gets to know errors, which following a link would not show.
+    return Response(status_code=204) if request.method == "POST" else answer
 
 
 def _event(name: str, content: object) -> str:

@@ -1,6 +1,8 @@
 """Downloads: stems, unchanged or encoded, a zip of all, and mixes."""
 
 import asyncio
+import hashlib
+import shutil
 import zipfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,8 +12,9 @@ from mdx.audio.formats import FORMATS
 from mdx.serve.children import run_child
 from mdx.serve.jobs import Job, file_name
 from mdx.serve.refusals import Refused
-from mdx.serve.shelf import Shelf
+from mdx.serve.shelf import MIX, Shelf
 from mdx.serve.spectra import spectrum_path
+from mdx.serve.uploads import check_disk
 
 CHILD = "mdx.serve.export"
 AT_ONCE = 2  # processes that encode
@@ -59,19 +62,30 @@ class Exports:
         named = zip(job.stems, paths, strict=True)
         return {f"{file_name(job.name)}/{stem}.{kind}": path for stem, path in named}
 
-    async def mix(self, job: Job, gains: Mapping[str, float], kind: str, target: Path) -> None:
-        """Write the mix of the stems with the given gains; raises Refused, or MdxError."""
+    async def mix(self, job: Job, gains: Mapping[str, float], kind: str) -> Path:
+        """The mix of the stems with the given gains; of its mixes, a job keeps the latest one.
+
+        Raises Refused, or MdxError if it cannot be made.
+        """
         check_format(kind)
         audible = {stem: gain for stem, gain in gains.items() if gain}
         if not audible or not set(audible) <= set(job.stems):
             raise Refused(400, f"mix: got {dict(gains)}, expected gains of {job.stems}")
         if not all(0 < gain <= LOUDEST for gain in audible.values()):
             raise Refused(400, f"mix: got {dict(gains)}, expected gains from 0 to {LOUDEST:g}")
-        await self._run({
-            "kind": "mix", "format": kind, "target": str(target),
-            "song": str(self._shelf.upload(job)),
-            "tracks": [(str(self._shelf.stem(job, stem)), gain) for stem, gain in audible.items()],
-        }, 4 * job.samples * 4)  # fmt: skip
+        tracks = [(str(self._shelf.stem(job, stem)), audible[stem]) for stem in sorted(audible)]
+        name = hashlib.sha256(repr(tracks).encode()).hexdigest()[:16]
+        folder = self._shelf.job_folder(job)
+        target = folder / f"{MIX}{name}" / f"mix.{kind}"
+        async with self._alone(folder):
+            if not target.is_file():
+                for old in folder.glob(f"{MIX}*"):
+                    shutil.rmtree(old, ignore_errors=True)
+                await self._run({
+                    "kind": "mix", "format": kind, "target": str(target), "tracks": tracks,
+                    "song": str(self._shelf.upload(job)),
+                }, 4 * job.samples * 4)  # fmt: skip
+        return target
 
     @asynccontextmanager
     async def _alone(self, target: Path) -> AsyncIterator[None]:
@@ -88,8 +102,7 @@ class Exports:
                 del self._locks[target]
 
     async def _run(self, request: dict[str, object], size: int) -> None:
-        if self._shelf.free() - size < self._reserve:
-            raise Refused(507, f"disk: got too little for {size / 1e6:.0f} MB more, expected room")
+        check_disk(self._shelf.free(), self._reserve, size)
         async with self._room:
             await run_child(CHILD, request)
 

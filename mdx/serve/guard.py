@@ -71,7 +71,8 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and secrets.compare_digest(given.encode(), self._token.encode()):
             response = RedirectResponse("/", 303)  # to remove it from the address bar
-            response.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
+            # Not strict: after a link from a chat or a wiki, a browser would keep the cookie back.
+            response.set_cookie(COOKIE, self._token, httponly=True, samesite="lax")
             return response
         known = [Request(scope).cookies.get(COOKIE, "")]
         known.append(headers.get("authorization", "").removeprefix("Bearer "))

@@ -58,36 +58,33 @@ class Queue:
 
     async def receive(self, job: Job, body: AsyncIterator[bytes]) -> Job:
         """Receive a song and queue it; if that is refused, the job fails. Raises Refused."""
+        self._check_kept(job)
         if job.state != "uploading" or job.id in self._uploads:
             raise Refused(409, f"{job.id}: got a second upload, expected one")
         self._uploads.add(job.id)
         try:
             async with self._slots:
-                self._require_uploading(job)
+                self._check_kept(job)
                 await receive(
                     body, self.shelf.upload(job), self._bounds(job.bytes),
                     lambda received: self._arrived(job, received),
                 )  # fmt: skip
-        except Refused as refusal:
-            self._fail_upload(job.id, str(refusal))
-            raise
         except BaseException as error:
-            self._fail_upload(job.id, "upload: it broke off; send the song again")
-            if isinstance(error, OSError):
-                raise Refused(507, f"disk: got {error.strerror}, expected room") from error
+            broken = "upload: it broke off; send the song again"
+            self._fail_upload(job.id, str(error) if isinstance(error, Refused) else broken)
             raise
         finally:
             self._uploads.discard(job.id)
             self._latest_upload = time.time()
-        self._require_uploading(job)
+        self._check_kept(job)
         return self._put(self.jobs[job.id], state="queued", received=job.bytes)
 
     def _arrived(self, job: Job, received: int) -> None:
-        self._require_uploading(job)  # nobody needs the rest of a song that was cancelled
+        self._check_kept(job)  # nobody needs the rest of a song that was cancelled
         self._show(job.id, received=received)
 
-    def _require_uploading(self, job: Job) -> None:
-        if job.id not in self.jobs or self.jobs[job.id].state != "uploading":
+    def _check_kept(self, job: Job) -> None:
+        if job.id not in self.jobs or self.jobs[job.id].state == "cancelled":
             raise Refused(410, f"{job.id}: it was cancelled meanwhile")
 
     def again(self, job: Job, wish: Wish) -> Job:

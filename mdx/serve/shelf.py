@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from mdx.serve.jobs import IDENTIFIER, Job
 
 log = logging.getLogger(__name__)
 JOB = "job.json"
-MIX = "mix-"  # prefix of folders with mixes that are being sent
+MIX = "mix-"  # prefix of folders with mixes
 
 
 class Shelf:
@@ -109,6 +110,10 @@ class Shelf:
         _remove(self.job_folder(job))
         if with_song:
             _remove(self.song_folder(job))
+
+    def without_folders(self, text: str) -> str:
+        """A text that has the names of this folder's files in place of their paths."""
+        return re.sub(rf"{re.escape(str(self.root))}(?:[/\\][\w.-]+)*[/\\]", "", text)
 
     def free(self) -> int:
         """The free bytes on the disk."""

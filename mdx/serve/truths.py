@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from mdx.errors import MdxError
 from mdx.serve.children import run_child
 from mdx.serve.jobs import Job
 from mdx.serve.peaks import peaks_path
@@ -41,7 +40,7 @@ class Truths:
     async def take(self, job: Job, source: str, size: int, body: AsyncIterator[bytes]) -> None:
         """Receive a true stem that check lets pass; without the new one, there is no old one.
 
-        Raises Refused, or AudioError if it does not fit the song.
+        Raises Refused, also if it does not fit the song, or MdxError if it cannot be decoded.
         """
         bounds = Bounds(
             size=size, reserve=self._settings.reserve, free=self._shelf.free,
@@ -50,20 +49,22 @@ class Truths:
         upload, target = self._upload(job, source), self._shelf.truth(job) / f"{source}.wav"
         for old in (target, peaks_path(target), spectrum_path(target)):
             old.unlink(missing_ok=True)
-        await receive(body, upload, bounds, lambda _: None)
         try:
+            await receive(body, upload, bounds, lambda _: None)
             found = await run_child(DECODER, {
                 "kind": "truth", "upload": str(upload), "target": str(target),
                 "most_seconds": 3600 * self._settings.most_hours,
             })  # fmt: skip
             _check_fits(job, source, found)
-        except BaseException:
+        except BaseException as error:
             upload.unlink(missing_ok=True)
             target.unlink(missing_ok=True)
+            if isinstance(error, Exception) and not self._shelf.song_folder(job).is_dir():
+                raise Refused(410, f"true {source}: its song was removed meanwhile") from error
             raise
 
     async def score(self, job: Job) -> dict[str, Any]:
-        """Both SDRs of a job's stems by source; raises Refused, or AudioError."""
+        """Both SDRs of a job's stems by source; raises Refused, or MdxError."""
         if not can_score():
             raise Refused(501, "scores: got no evaluator here, expected the whole repository")
         there = self.of(job)
@@ -72,13 +73,10 @@ class Truths:
         }
         if not estimates or job.state != "done":
             raise Refused(409, f"{job.id}: got no stem with a true one, expected some")
-        try:
-            return await run_child(CHILD, {
-                "references": {source: str(self._upload(job, source)) for source in there},
-                "estimates": estimates,
-            })  # fmt: skip
-        except MdxError as error:
-            raise MdxError.like(str(error).replace(f"{self._shelf.truth(job)}/", "")) from error
+        return await run_child(CHILD, {
+            "references": {source: str(self._upload(job, source)) for source in there},
+            "estimates": estimates,
+        })  # fmt: skip
 
     def _upload(self, job: Job, source: str) -> Path:
         return self._shelf.truth(job) / f"{source}.upload"

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from mdx.files import replacing
 from mdx.serve.refusals import Refused
@@ -25,11 +26,7 @@ class Bounds:
 
     def check_disk(self, more: int) -> None:
         """Raise Refused (507) if this many more bytes would fill the disk."""
-        if self._free() - more < self._reserve:
-            raise Refused(
-                507, f"disk: got {self._free() / 1e6:.0f} MB free, expected room for "
-                f"{more / 1e6:.0f} MB and {self._reserve / 1e6:.0f} MB to spare; make room"
-            )  # fmt: skip
+        check_disk(self._free(), self._reserve, more)
 
     def check(self, received: int) -> None:
         """Raise Refused for a body that is too long (413) or too slow (408)."""
@@ -45,28 +42,47 @@ class Bounds:
             raise Refused(400, f"upload: got {received} bytes, expected {self.size}; it broke off")
 
 
+def check_disk(free: int, reserve: int, more: int) -> None:
+    """Raise Refused (507) if this many more bytes would leave fewer than `reserve` free."""
+    if free - more < reserve:
+        raise Refused(
+            507, f"disk: got {free / 1e6:.0f} MB free, expected room for {more / 1e6:.0f} MB "
+            f"and {reserve / 1e6:.0f} MB to spare; make room"
+        )  # fmt: skip
+
+
 async def receive(
     body: AsyncIterator[bytes], target: Path, bounds: Bounds, told: Callable[[int], None]
 ) -> None:
     """Write a body to a file, which appears once it is complete.
 
-    `told` gets the bytes so far. Raises Refused, OSError, or ClientDisconnect of the body.
+    `told` gets the bytes so far. Raises Refused, or ClientDisconnect of the body.
     """
     bounds.check_disk(bounds.size)
-    with replacing(target) as draft, draft.open("wb") as file:
-        received, waiting = 0, bytearray()
-        async for chunk in _patiently(body, bounds.patience):
-            received += len(chunk)
-            bounds.check(received)
-            waiting += chunk
-            if len(waiting) >= PIECE:
-                bounds.check_disk(len(waiting))
-                await asyncio.to_thread(file.write, waiting)
-                waiting = bytearray()
-                told(received)
-        await asyncio.to_thread(file.write, waiting)
-        bounds.check_end(received)
+    try:
+        with replacing(target) as draft, draft.open("wb") as file:
+            received = await _write(body, file, bounds, told)
+            bounds.check_end(received)
+    except OSError as error:
+        raise Refused(507, f"disk: got {error.strerror}, expected room for the upload") from error
     told(received)
+
+
+async def _write(
+    body: AsyncIterator[bytes], file: BinaryIO, bounds: Bounds, told: Callable[[int], None]
+) -> int:
+    received, waiting = 0, bytearray()
+    async for chunk in _patiently(body, bounds.patience):
+        received += len(chunk)
+        bounds.check(received)
+        waiting += chunk
+        if len(waiting) >= PIECE:
+            bounds.check_disk(len(waiting))
+            await asyncio.to_thread(file.write, waiting)
+            waiting = bytearray()
+            told(received)
+    await asyncio.to_thread(file.write, waiting)
+    return received
 
 
 async def _patiently(body: AsyncIterator[bytes], patience: float) -> AsyncIterator[bytes]:

@@ -1,14 +1,16 @@
 // Keys of the player that is open.
 
-const OWN_SPACE = "button, input, select, textarea, summary, a";
-const OWN_KEYS = "input, select, textarea";
+const OWN_ARROWS = "input, select, textarea";
+const OWN_DIGITS = "input:not([type=range]), select, textarea"; // a fader needs the arrows only
+const OWN_SPACE = `${OWN_DIGITS}, button, summary, a`;
 const STEP = 5; // seconds
 
 export function setUpKeyboard(current) {
   addEventListener("keydown", (event) => {
     const player = current();
     if (!player || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (event.target.closest?.(event.key === " " ? OWN_SPACE : OWN_KEYS)) return;
+    const own = event.key === " " ? OWN_SPACE : event.key.startsWith("Arrow") ? OWN_ARROWS : OWN_DIGITS;
+    if (event.target.closest?.(own)) return;
     const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1];
     if (event.key === " ") player.toggle();
     else if (event.key === "ArrowLeft") player.seekBy(-STEP);

@@ -12,11 +12,12 @@ const facts = JSON.parse(find("facts").textContent);
 const jobs = new Map();
 const cards = new Map();
 let open = null; // the card whose player is open: one at a time
+let isLost = false; // whether the message that is shown is that of a lost server
 
 const wish = setUpWish(facts);
 const uploads = new Uploads({ mostUpload: facts.mostUpload, complain });
 setUpDrop(find("drop"), (songs) => {
-  complain("");
+  complain(songs.length ? "" : "No song was found there: a folder is searched for audio and video files.");
   uploads.add(songs, wish());
 });
 window.addEventListener("beforeunload", (event) => {
@@ -33,7 +34,7 @@ const context = {
 
 listen({
   all(found) {
-    complain("");
+    if (isLost) complain("");
     const known = new Set(found.map((job) => job.id));
     for (const id of [...jobs.keys()]) if (!known.has(id)) forget(id);
     for (const job of found) keep(job);
@@ -41,7 +42,11 @@ listen({
   },
   one(job) { keep(job); show(); },
   gone(id) { forget(id); show(); },
-  lost() { complain("The server does not answer. This page goes on by itself as soon as it does."); },
+  lost() {
+    complain("The server does not answer. This page goes on by itself as soon as it does.");
+    isLost = true;
+  },
+  isNeeded: () => uploads.unsent,
 });
 
 function keep(job) {
@@ -61,6 +66,7 @@ function keep(job) {
 function forget(id) {
   cards.get(id)?.remove();
   cards.delete(id);
+  uploads.drop(id);
   jobs.delete(id);
 }
 
@@ -83,6 +89,7 @@ function show() {
 }
 
 function complain(text) {
+  isLost = false;
   find("connection").textContent = text;
   find("connection").hidden = !text;
 }

@@ -29,7 +29,7 @@ export class Player {
       name: "original", label: "original", isOriginal: true, onSeek: seek, onOriginal: () => this.toggleOriginal(),
     });
     this.sides = new SideChoice(() => this.#mix());
-    this.downloads = new Downloads(job, context.facts.formats, this.rows);
+    this.downloads = new Downloads(context.facts.formats, this.rows, (text) => this.#say(text));
     this.research = new Research(context, job);
     this.playButton = button("Play", () => this.toggle(), { class: "play primary", title: "Key: space" });
     this.time = make("span", { class: "time", role: "timer", "aria-label": "Position" });
@@ -97,17 +97,18 @@ export class Player {
   // Who sounds, and how loudly.
   #mix() {
     const gains = new Map(this.rows.map((row) => [row.name, this.#gainOf(row)]));
-    for (const side of this.sides.sides) {
+    const { sides, selected, isBlind } = this.sides;
+    for (const side of sides) {
       for (const [name, track] of side.tracks) {
-        const heard = side === this.sides.selected && !this.#onlyOriginal && gains.has(name);
+        const heard = side === selected && !this.#onlyOriginal && gains.has(name);
         this.audio.setGain(track, heard ? gains.get(name) : 0);
       }
     }
     this.audio.setGain(this.original, this.#onlyOriginal ? 1 : 0);
-    for (const row of this.rows) row.setSilent(this.#onlyOriginal || !gains.get(row.name) || !this.sides.selected.tracks.has(row.name));
+    for (const row of this.rows) row.setSilent(this.#onlyOriginal || !gains.get(row.name) || !selected.tracks.has(row.name));
     this.whole.setSilent(!this.#onlyOriginal);
-    this.downloads.setGains(gains);
-    this.research.update(this.job, this.sides.isBlind);
+    this.downloads.show(isBlind ? null : selected.job, gains); // true stems have none, which would tell
+    this.research.update(this.job, isBlind);
     this.#draw();
   }
 

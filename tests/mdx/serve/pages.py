@@ -71,6 +71,13 @@ class Pages:
             chain.key_up(key)
         chain.perform()
 
+    def slow_down(self) -> None:
+        """Make the browser send 100 kB/s."""
+        self.browser.execute_cdp_cmd("Network.enable", {})
+        self.browser.execute_cdp_cmd("Network.emulateNetworkConditions", {
+            "offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000,
+        })  # fmt: skip
+
     def downloaded(self, name: str) -> bytes:
         """The content of a file that the browser has saved."""
         path = self.downloads / name

@@ -1,6 +1,7 @@
 """Attacks by a page, a file or a client, each of which is one line in the log."""
 
 import contextlib
+import json
 import socket
 from pathlib import Path
 
@@ -104,10 +105,12 @@ def test_invalid_http_is_refused(server: Server) -> None:
 
 @pytest.mark.parametrize("body", [
     b"", b"[]", b"{", b'"text"', b"\xff\xfe", b"[" * 60_000, b'{"bytes": 1' + b"0" * 70_000 + b"}",
+    b'{"bytes": 1, "precision": "float32", "system": "half of a character: \\ud83c"}',
 ])  # fmt: skip
 def test_invalid_request_bodies(server: Server, body: bytes) -> None:
     before = len(server.log)
-    assert server.ask("POST", "/api/jobs", body)[0] in (400, 413)
+    status, _, answer = server.ask("POST", "/api/jobs", body)
+    assert status in (400, 413) and json.loads(answer)["error"]
     told(server, before, "refused 4")
 
 
@@ -122,9 +125,20 @@ def test_beyond_loopback_a_token_is_required(tiny_system: Path, tmp_path: Path) 
             assert client.ask("GET", f"{path}?token={token}")[0] == 401  # for the page only
         status, headers, _ = client.ask("GET", f"/?token={token}")
         assert status == 303 and headers["location"] == "/"
-        assert "HttpOnly" in headers["set-cookie"] and "SameSite=strict" in headers["set-cookie"]
+        # A browser sends it along with links of other sites, but not with their other requests.
+        assert "HttpOnly" in headers["set-cookie"] and "SameSite=lax" in headers["set-cookie"]
         cookie = {"Cookie": headers["set-cookie"].split(";")[0]}
         assert client.ask("GET", "/", None, cookie)[0] == 200
+        link = cookie | {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+        assert client.ask("GET", "/", None, link)[0] == 200
+        for method, path in (
+            ("POST", "/"), ("POST", "/api/jobs"), ("DELETE", "/api/jobs"), ("GET", "/api/events"),
+            ("GET", "/page/main.js"), ("GET", "/api/jobs/0123456789abcdef/zip"),
+        ):  # fmt: skip
+            assert client.ask(method, path, None, link)[0] == 403
+        form = cookie | {"Origin": "http://evil.example"}  # without encryption, that is all
+        for method, path in (("POST", "/api/jobs"), ("DELETE", "/api/jobs"), ("GET", "/")):
+            assert client.ask(method, path, None, form)[0] == 403
         assert client.ask("GET", "/", None, {"Authorization": f"Bearer {token}"})[0] == 200
         for host, status in (("192.168.7.7", 200), ("evil.example", 421)):
             assert client.ask("GET", "/", None, cookie | {"Host": host})[0] == status

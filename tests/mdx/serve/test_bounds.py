@@ -41,6 +41,14 @@ def test_an_upload_keeps_to_its_size(server: Server) -> None:
     server.ask("DELETE", "/api/jobs")
 
 
+def test_a_cancelled_song_is_not_received(server: Server) -> None:
+    job = server.reserve(10)
+    assert server.ask("POST", f"/api/jobs/{job}/cancel")[0] == 204
+    status, _, body = server.ask("PUT", f"/api/jobs/{job}/file", bytes(10))
+    assert status == 410 and "it was cancelled" in json.loads(body)["error"]
+    server.ask("DELETE", "/api/jobs")
+
+
 def server_files(server: Server) -> list[Path]:
     """All files in the server's folder."""
     arguments = Path(f"/proc/{server.process.pid}/cmdline").read_text().split("\0")

@@ -52,6 +52,27 @@ def test_it_plays_and_the_keys_work(pages: Pages) -> None:
     assert pages.run(POSITION) == still
 
 
+def test_a_fader_leaves_most_keys_to_the_player(pages: Pages) -> None:
+    fader = pages.browser.find_element(By.CSS_SELECTOR, ".drums input")
+
+    def press(key: str) -> None:
+        pages.run("arguments[0].focus()", fader)
+        ActionChains(pages.browser).send_keys(key).perform()
+
+    press(" ")
+    pages.wait("return document.querySelector('.play').textContent === 'Pause'")
+    press(" ")
+    pages.wait("return document.querySelector('.play').textContent === 'Play'")
+    press("1")
+    assert pages.run("return document.querySelector('.bass .mute').ariaPressed") == "true"
+    press("1")
+    still = pages.run(POSITION)
+    press(Keys.ARROW_LEFT)
+    assert pages.run("return arguments[0].value", fader) == "-0.5"
+    press(Keys.ARROW_RIGHT)
+    assert pages.run(POSITION) == still
+
+
 def test_it_stays_in_sync_after_seeking(pages: Pages) -> None:
     view = pages.browser.find_element(By.CSS_SELECTOR, ".vocals .view")
     pages.run("arguments[0].scrollIntoView({block: 'center'})", view)

@@ -1,12 +1,15 @@
 """An upload is complete or absent."""
 
 import asyncio
+import errno
 import itertools
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from starlette.requests import ClientDisconnect
 
 from mdx.serve import uploads
 from mdx.serve.refusals import Refused
@@ -88,11 +91,21 @@ def test_a_disk_that_is_nearly_full_is_not_tried(tmp_path: Path) -> None:
     assert refusal.value.status == 507
 
 
+def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(uploads, "replacing", full)
+    with pytest.raises(Refused, match="disk: got No space left on device") as refusal:
+        take(tmp_path / "upload", bounds(10), body(b"x" * 10))
+    assert refusal.value.status == 507
+
+
 def test_a_client_that_disconnects(tmp_path: Path) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"x"
-        raise ConnectionResetError
+        raise ClientDisconnect
 
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises(ClientDisconnect):
         take(tmp_path / "upload", bounds(10), broken())
     assert not list(tmp_path.iterdir())
