@@ -63,7 +63,7 @@ def balance_section(figures: Figures, runs: list[Run]) -> str:
         f"noise, file to files, loading not counted; medians of up to {times} interleaved runs. "
         "Seconds of longer songs follow from those by the networks' operations. Published SDR: "
         "mean over the four sources of MUSDB18's test set (Open-Unmix: MUSDB18-HQ's), median over "
-        "frames and songs, dB. `240 s of 7:10` is the share of a limit of 240 s that a song of that "
-        "length takes."
+        "frames and songs, dB. `240 s of 7:10` is the share of a limit of 240 s that a song of "
+        "that length takes."
     )
     return f"{words}\n\n{balance_table(figures, runs)}"
