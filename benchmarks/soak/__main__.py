@@ -2,9 +2,10 @@
 
 late: songs under random limits on disturbed machines. separate, evaluate: SIGKILL at a random
 moment of a separation or of an evaluation. starts: four processes at once with an empty cache of
-compiled networks. Each trial is a line in --out, from which the same command continues; the table
-covers all trials so far, without those that ended before their SIGKILL. For mutated inputs see
-`python -m tests.fuzz`.
+compiled networks. Each trial is a line in --out, from which the same command continues; `--record`
+moves them to benchmarks/soak/record.jsonl, so that several machines or days can share the work. The
+table covers all trials in both, without those that ended before their SIGKILL. For mutated inputs
+see `python -m tests.fuzz`.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from benchmarks.command import keep_settings
 from benchmarks.soak.journal import Journal, Row
 from benchmarks.soak.kills import try_kill, undisturbed
 from benchmarks.soak.late import try_limit
+from benchmarks.soak.record import PATH, Count, count, record, recorded
 from benchmarks.soak.starts import try_start
 from evaluator.sections import page_with, replace_section
 from evaluator.tables import markdown_table
@@ -44,29 +46,24 @@ def trial_of(kind: str, system: str, songs: list[Song], out: Path) -> Trial:
     return partial(try_kill, whole=undisturbed(kind, system, songs, out))
 
 
-def soak_table(journals: dict[str, Journal]) -> str:
+def soak_table(counts: dict[str, Count]) -> str:
     """A table of all trials by kind, and how many of them failed."""
-    lines = []
-    for kind, words in KINDS.items():
-        journal = journals[kind]
-        bad = sum(row["bad"] for row in journal.rows())
-        lines.append([words, f"{len(journal.counted())}", f"{bad}"])
+    lines = [[KINDS[kind], f"{found.trials}", f"{found.bad}"] for kind, found in counts.items()]
     return markdown_table(["", "trials", "went wrong"], lines)
 
 
-def run_trials(kind: str, journal: Journal, args: argparse.Namespace) -> None:
-    """Try until --trials trials of a kind count, and tell those that went wrong."""
-    if len(journal.counted()) >= args.trials:
+def run_trials(kind: str, journal: Journal, before: Count, args: argparse.Namespace) -> None:
+    """Try until --trials trials of a kind count, with those of the record, and tell what failed."""
+    if (before + count(journal.rows())).trials >= args.trials:
         return
     songs = list(find_test_set(args.songs, args.out / "songs").songs)
     trial = trial_of(kind, args.system, songs, args.out)
     commit = git_commit()
-    while len(journal.counted()) < args.trials:
-        number = len(journal.rows())
-        row = {**trial(number), "commit": commit}
+    while (so_far := before + count(journal.rows())).trials < args.trials:
+        row = {**trial(so_far.numbers), "commit": commit}
         journal.add(row)
         if row["bad"]:
-            print(f"{kind} {number}: {row}", file=sys.stderr, flush=True)
+            print(f"{kind} {so_far.numbers}: {row}", file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -83,23 +80,29 @@ def main() -> int:
     parser.add_argument(
         "--page", type=page_with(SECTION), help="put the table between this page's marks"
     )
+    parser.add_argument("--record", action="store_true", help="keep this soak's trials in git")
+    parser.add_argument("--history", type=Path, default=PATH, help="(default: %(default)s)")
     args = parser.parse_args()
     journals = {kind: Journal(args.out, kind) for kind in KINDS}
+    before = {kind: recorded(args.history, kind, args.system) for kind in KINDS}
     try:
-        if args.kinds:
+        if args.kinds or args.record:
             keep_settings(args.out, system=args.system, songs=str(args.songs.resolve()))
         for kind in args.kinds:
-            run_trials(kind, journals[kind], args)
+            run_trials(kind, journals[kind], before[kind], args)
     except MdxError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         pass  # the table covers the trials so far
-    table = soak_table(journals)
+    counts = {kind: before[kind] + count(journal.rows()) for kind, journal in journals.items()}
+    if args.record:
+        record(args.history, journals, args.system)
+    table = soak_table(counts)
     if args.page:
         replace_section(args.page, SECTION, table)
     print(table)
-    return int(any(row["bad"] for journal in journals.values() for row in journal.rows()))
+    return int(any(found.bad for found in counts.values()))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ Row = dict[str, Any]
 
 
 class Journal:
-    """The trials of one kind, in a file that only grows."""
+    """The trials of one kind, in a file that only grows until they are recorded."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         """Remove an incomplete last line, which a killed soak leaves."""
@@ -24,11 +24,11 @@ class Journal:
             return []
         return [json.loads(line) for line in self._path.read_text(encoding="utf-8").splitlines()]
 
-    def counted(self) -> list[Row]:
-        """The trials that count: of those with a kill, only where it came before the end."""
-        return [row for row in self.rows() if row.get("killed", True)]
-
     def add(self, row: Row) -> None:
         """Write one trial."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+
+    def clear(self) -> None:
+        """Forget all trials."""
+        self._path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.soak.__main__ import KINDS, main, soak_table
+from benchmarks.soak.__main__ import main
 from benchmarks.soak.journal import Journal
 from benchmarks.soak.kills import (
     STEMS,
@@ -25,6 +25,7 @@ from benchmarks.soak.kills import (
     try_kill,
 )
 from benchmarks.soak.late import draw, is_bad, try_limit
+from benchmarks.soak.record import Count, count, lines_of, recorded
 from evaluator.children import Children, processes_of
 from evaluator.records import write_record
 from evaluator.replay import Separation, Submission
@@ -61,49 +62,77 @@ def test_a_journal_continues_after_an_incomplete_line(tmp_path: Path) -> None:
     journal = Journal(tmp_path, "late")
     journal.add({"number": 1, "bad": True})
     assert [row["number"] for row in journal.rows()] == [0, 1]
-    journals = {kind: Journal(tmp_path, kind) for kind in KINDS}
-    line = soak_table(journals).splitlines()[2]
-    assert [cell.strip() for cell in line.split("|")][2:4] == ["2", "1"]
+    assert count(journal.rows()) == Count(numbers=2, trials=2, bad=1)
 
 
 def test_only_kills_that_came_in_time_count(tmp_path: Path) -> None:
     journal = Journal(tmp_path, "separate")
     for killed, bad in [(True, False), (False, False), (True, True), (False, True)]:
         journal.add({"killed": killed, "bad": bad})
-    line = soak_table({kind: Journal(tmp_path, kind) for kind in KINDS}).splitlines()[3]
-    assert [cell.strip() for cell in line.split("|")][2:4] == ["2", "2"]
+    assert count(journal.rows()) == Count(numbers=4, trials=2, bad=2)
 
 
+def soak(monkeypatch: pytest.MonkeyPatch, folder: Path, *args: object) -> int:
+    """Run the command with a record of its own."""
+    words = ["soak", *args, "--out", folder / "out", "--history", folder / "record.jsonl"]
+    monkeypatch.setattr(sys, "argv", [str(word) for word in words])
+    return main()
+
+
+@pytest.fixture
+def quick_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials of which every other one counts, and the sixth goes wrong."""
+
+    def trial_of(*_: object) -> object:
+        return lambda number: {"number": number, "killed": number % 2 == 1, "bad": number == 5}
+
+    monkeypatch.setattr("benchmarks.soak.__main__.trial_of", trial_of)
+
+
+@pytest.mark.usefixtures("quick_trials")
 def test_trials_go_on_until_enough_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test_set: Path
 ) -> None:
-    def kinds_trial(*_: object) -> object:
-        return lambda number: {"number": number, "killed": number % 2 == 1, "bad": False}
-
-    monkeypatch.setattr("benchmarks.soak.__main__.trial_of", kinds_trial)
     page = tmp_path / "page.md"
     page.write_text("<!-- soak: begin --><!-- soak: end -->")
-    monkeypatch.setattr(sys, "argv", [
-        "soak", "separate", "--trials", "3", "--songs", str(test_set), "--out", str(tmp_path),
-        "--page", str(page),
-    ])  # fmt: skip
-    assert main() == 0
-    rows = Journal(tmp_path, "separate").rows()
-    assert [row["number"] for row in rows] == list(range(6))
+    args = ["separate", "--trials", 2, "--songs", test_set, "--page", page]
+    assert soak(monkeypatch, tmp_path, *args) == 0
+    rows = Journal(tmp_path / "out", "separate").rows()
+    assert [row["number"] for row in rows] == list(range(4))
     assert all("commit" in row for row in rows)
-    assert main() == 0 and Journal(tmp_path, "separate").rows() == rows
-    assert "|      3 |          0 |" in page.read_text()
+    assert soak(monkeypatch, tmp_path, *args) == 0
+    assert Journal(tmp_path / "out", "separate").rows() == rows
+    assert "|      2 |          0 |" in page.read_text()
+
+
+@pytest.mark.usefixtures("quick_trials")
+def test_recorded_trials_count_and_are_not_tried_again(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    test_set: Path,
+) -> None:
+    path = tmp_path / "record.jsonl"
+    songs = ["--songs", test_set]
+    assert soak(monkeypatch, tmp_path, "separate", "--trials", 2, "--record", *songs) == 0
+    assert Journal(tmp_path / "out", "separate").rows() == []
+    assert recorded(path, "separate", "demo") == Count(numbers=4, trials=2, bad=0)
+    assert recorded(path, "separate", "synthetic") == recorded(path, "late", "demo") == Count()
+    assert soak(monkeypatch, tmp_path, "separate", "--trials", 4, *songs) == 1
+    assert [row["number"] for row in Journal(tmp_path / "out", "separate").rows()] == [4, 5, 6, 7]
+    assert soak(monkeypatch, tmp_path, "--record", *songs) == 1  # one has gone wrong
+    assert "|      4 |          1 |" in capsys.readouterr().out
+    assert [line["numbers"] for line in lines_of(path)] == [4, 4]
+    assert [row["number"] for row in lines_of(path)[1]["went wrong"]] == [5]
 
 
 def test_trials_of_another_system_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["soak", "late", "--trials", "0", "--out", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", command)
-    assert main() == 0
-    monkeypatch.setattr(sys, "argv", [*command, "--system", "synthetic"])
-    assert main() == 1
-    assert "'system': 'demo'" in capsys.readouterr().err
+    assert soak(monkeypatch, tmp_path, "late", "--trials", 0) == 0
+    for other in (["late", "--trials", 0], ["--record"]):
+        assert soak(monkeypatch, tmp_path, *other, "--system", "synthetic") == 1
+        assert "'system': 'demo'" in capsys.readouterr().err
 
 
 def test_half_written_lost_and_other_stems_are_seen(tmp_path: Path) -> None:
