@@ -38,6 +38,24 @@ def test_a_bad_estimate_is_named(test_set: Path, stems: Path, tmp_path: Path, da
     assert not (tmp_path / "frames.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("peak", "told"),
+    [(1.01e9, "a peak of 1.01e"), (np.inf, "NaN or inf"), (np.nan, "NaN or inf"), (0.99e9, None)],
+)
+def test_an_estimate_that_is_no_audio_is_named(
+    test_set: Path, stems: Path, tmp_path: Path, peak: float, told: str | None
+) -> None:
+    audio, rate = sf.read(stems / "bass.wav")
+    audio[100, 1] = peak
+    sf.write(stems / "bass.wav", audio, rate, subtype="DOUBLE")
+    if told:
+        with pytest.raises(AudioError, match=rf"bass\.wav: got {told}.*full scale of 1"):
+            score_stems(test_set / "song 1", stems, tmp_path / "frames.json")
+    else:
+        found = score_stems(test_set / "song 1", stems, tmp_path / "frames.json")["sdr"]["bass"]
+        assert found is not None and found < -100
+
+
 def test_perfect_and_silent_estimates(test_set: Path, stems: Path, tmp_path: Path) -> None:
     perfect = score_stems(test_set / "song 1", stems, tmp_path / "frames.json")
     assert all(value is not None and value > 80 for value in perfect["sdr"].values())

@@ -158,19 +158,23 @@ def test_done_is_reported_once_the_files_exist(tiny: Separator, song: Path, tmp_
     assert there == [True]
 
 
-@pytest.mark.parametrize("chunks", [0, 5])
+@pytest.mark.parametrize("chunks", [0, 5, 1000])  # the last one: after all segments
 def test_cancelling_leaves_nothing(
     tiny: Separator, song: Path, tmp_path: Path, chunks: int
 ) -> None:
     cancel = threading.Event()
 
     def progress(done: int, total: int, stage: str) -> None:
-        if done >= chunks:
+        assert stage != "done"
+        if done >= min(chunks, total):
             cancel.set()
 
     with pytest.raises(Cancelled, match="no stem was written"):
         tiny.separate_file(song, tmp_path / "out", progress=progress, cancel=cancel)
     assert not (tmp_path / "out").exists()
+    cancel.clear()
+    with pytest.raises(Cancelled):
+        tiny.separate(noise(10_000), SAMPLE_RATE, progress=progress, cancel=cancel)
 
 
 def test_an_exception_in_the_callback_leaves_nothing(

@@ -146,6 +146,23 @@ def test_a_ridge_holds_the_mixer_back(
         np.testing.assert_allclose(weight, np.eye(8, 10), atol=1e-4)
 
 
+def test_songs_count_alike_whatever_their_level_and_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A ridge for each song, so that twice the songs do not halve what it does.
+    config = MixerConfig(ridge=0.3)
+    songs = noise_songs(tmp_path, monkeypatch, count=2)
+    found = train_mixer(songs, "demo_no_mixer", config).linear.weight.detach()
+    for path in (tmp_path / "song 1").iterdir():
+        stem, rate = sf.read(path, dtype="int16")
+        sf.write(path, np.tile(stem, (5, 1)) * 8, rate)
+    for copies in (1, 2):  # of each song
+        several = sorted(find_songs(tmp_path) * copies, key=lambda song: song.name)
+        monkeypatch.setattr(Separator, "load", lambda name, songs=several: Leaky(tuple(songs)))
+        weight = train_mixer(several, "demo_no_mixer", config).linear.weight.detach()
+        np.testing.assert_allclose(weight, found, atol=1e-4)
+
+
 def test_descending_is_rmsprop_on_the_audio_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,21 @@ def test_clipping_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert len(caplog.messages) == 4 and "--float32" in caplog.messages[0]
 
 
+@pytest.mark.parametrize(("peak", "place"), [(2.0, 0), (-2.0, 0), (2.0, 999), (-2.0, 999)])
+def test_the_gain_follows_the_highest_peak_of_either_sign_in_any_block(
+    tmp_path: Path, peak: float, place: int
+) -> None:
+    stems = random_stems(1000) / 4
+    stems[2, 1, place] = peak
+    encoding, paths = Encoding(subtype="FLOAT", rescale=True), stem_paths(tmp_path)
+    with StemWriter(paths, sample_rate=44100, frames=1000, encoding=encoding) as writer:
+        writer.append(stems[:, :, :500])
+        writer.append(stems[:, :, 500:])
+    for index, source in enumerate(SOURCES):
+        written = sf.read(tmp_path / f"{source}.wav", dtype="float32", always_2d=True)[0].T
+        np.testing.assert_allclose(written, stems[index] / 2, atol=1e-6)
+
+
 def test_an_exception_leaves_neither_files_nor_folders(tmp_path: Path) -> None:
     paths = stem_paths(tmp_path / "a" / "b")
     with (

@@ -58,3 +58,17 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_limit(None, None) == Limit("fixed", 240.0)
     monkeypatch.setenv("MDX_THREADS", "")
     assert threads_of_environment() is None
+
+
+def test_the_command_line_precedes_the_environment_and_that_the_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MDX_LIMIT", "ratio:2")
+    monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "240")
+    assert find_limit("none", "30") == Limit()
+    assert find_limit(None, "30") == Limit("ratio", 2.0)
+    monkeypatch.delenv("MDX_LIMIT")
+    assert find_limit(None, "30") == Limit("fixed", 240.0)
+    monkeypatch.delenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS")
+    assert find_limit(None, "30") == Limit("fixed", 30.0)
+    assert find_limit(None, None) is None
