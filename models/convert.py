@@ -155,7 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Convert, or quantise; returns the exit code."""
     parser = get_parser()
     args = parser.parse_args(arguments)
-    if (args.checkpoint is None) != (args.out is None) or bool(args.out) == bool(args.int8):
+    alone = not (args.checkpoint or args.out or args.source or args.replace)
+    if not (alone if args.int8 else args.checkpoint and args.out):
         parser.error("give FILE and --out NAME.onnx, or --int8 NAME.onnx alone")
     folder = args.folder or (find_folder(args.checkpoint) if args.checkpoint else WEIGHTS)
     try:

@@ -251,7 +251,8 @@ def test_a_float32_file_that_changed_is_not_quantised(
 
 @pytest.mark.parametrize(
     "words", [["a.th"], ["--out", "a.onnx"], ["a.th", "--int8", "a.onnx"], [],
-              ["a.th", "--out", "a.onnx", "--int8", "a.onnx"]],
+              ["a.th", "--out", "a.onnx", "--int8", "a.onnx"], ["--int8", "a.onnx", "--replace"],
+              ["--int8", "a.onnx", "--source", "bass"], ["--source", "bass"]],
 )  # fmt: skip
 def test_half_a_command_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
