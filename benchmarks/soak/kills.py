@@ -36,6 +36,7 @@ class Whole:
     command: list[str]
     folder: Path  # that it writes to
     seconds: float
+    fresh_seconds: float  # without compiled networks
     stems: dict[Path, str]  # hashes by their place in the folder
     scores: dict[Path, Any]
 
@@ -52,7 +53,6 @@ class Whole:
 def undisturbed(kind: str, system: str, songs: list[Song], out: Path) -> Whole:
     """Run a separation ("separate") or a replay of a test set ("evaluate") to its end."""
     folder = out / kind
-    shutil.rmtree(folder, ignore_errors=True)
     how = ["--system", system, "--precision", "int8"]
     if kind == "evaluate":
         command = ["evaluator/run.py", "--songs", str(songs[0].folder.parent), "--out", str(folder)]
@@ -60,24 +60,32 @@ def undisturbed(kind: str, system: str, songs: list[Song], out: Path) -> Whole:
     else:
         mixtures = [str(song.folder / "mixture.wav") for song in songs]
         command = ["predict.py", *mixtures, "-o", str(folder), "--name", "{song}-{folder}/{stem}"]
-    whole = Whole([sys.executable, *command, *how], folder, 0, {}, {})
-    started = time.monotonic()
-    subprocess.run(
-        whole.command, cwd=ROOT, env=whole.environment(), capture_output=True, check=True
-    )
-    whole = replace(whole, seconds=time.monotonic() - started,
+    whole = Whole([sys.executable, *command, *how], folder, 0, 0, {}, {})
+    shutil.rmtree(whole.cache, ignore_errors=True)
+    fresh_seconds, seconds = (run_whole(whole) for _ in range(2))
+    whole = replace(whole, seconds=seconds, fresh_seconds=fresh_seconds,
                     stems=stems_in(folder), scores=scores_in(folder))  # fmt: skip
     assert len(whole.stems) == len(STEMS) * len(songs) and (kind == "separate" or whole.scores)
     return whole
 
 
+def run_whole(whole: Whole) -> float:
+    """Run the command from nothing to its end; returns its seconds."""
+    shutil.rmtree(whole.folder, ignore_errors=True)
+    started = time.monotonic()
+    subprocess.run(
+        whole.command, cwd=ROOT, env=whole.environment(), capture_output=True, check=True
+    )
+    return time.monotonic() - started
+
+
 def try_kill(number: int, whole: Whole) -> Row:
     """Kill the command at a random moment, check its results, and run it again to its end."""
     rng = np.random.default_rng(number)
-    share = prepare(whole, rng, fresh=number % FRESH == 0)
+    seconds = prepare(whole, rng, fresh=number % FRESH == 0)
     before = set(stems_in(whole.folder)), set(scores_in(whole.folder))
     mark = f"{os.getpid()}-{number}"
-    after = float(rng.uniform(0, share * whole.seconds))
+    after = float(rng.uniform(0, seconds))
     killed = run_and_kill(whole.command, after, mark, whole.environment())
     problems = [f"process {pid} is left" for pid in left_running(mark)]
     problems += compare(whole, before)
@@ -95,20 +103,21 @@ def try_kill(number: int, whole: Whole) -> Row:
 def prepare(whole: Whole, rng: np.random.Generator, *, fresh: bool) -> float:
     """Remove all results, or those of some replayed songs, so that there is something to do.
 
-    Returns the share of an undisturbed run's time that the command will take at most.
+    Returns about how many seconds the command will take.
     """
     if fresh:
         for folder in (whole.folder, whole.cache):
             shutil.rmtree(folder, ignore_errors=True)
+        return whole.fresh_seconds
     done = sorted(scores_in(whole.folder))
     if not done:  # a separation, which does all songs each time
-        return 1.0
+        return whole.seconds
     chosen = rng.choice(len(done), size=rng.integers(1, len(done) + 1), replace=False)
     for record in (done[index] for index in chosen):
         (whole.folder / record).unlink()
         song = record.relative_to("records").with_suffix("")
         shutil.rmtree(whole.folder / "stems" / song, ignore_errors=True)  # the mixture has none
-    return float((len(chosen) + 1) / (len(done) + 1))  # one for the start
+    return whole.seconds * (len(chosen) + 1) / (len(done) + 1)  # one for the start
 
 
 def run_and_kill(command: list[str], seconds: float, mark: str, env: dict[str, str]) -> bool:

@@ -52,7 +52,7 @@ if careful:
 def whole_of(folder: Path, how: str) -> Whole:
     command = [sys.executable, "-c", WRITER, str(folder), how, *STEMS]
     subprocess.run(command, check=True)
-    return Whole(command, folder, 0.5, stems_in(folder), {})
+    return Whole(command, folder, 0.5, 0.5, stems_in(folder), {})
 
 
 def test_a_journal_continues_after_an_incomplete_line(tmp_path: Path) -> None:
@@ -184,12 +184,12 @@ def test_some_replayed_songs_are_done_again(tmp_path: Path, seed: int) -> None:
         folder = tmp_path / "stems" / "demo" / song
         folder.mkdir(parents=True)
         (folder / "bass.wav").touch()
-    whole = Whole([], tmp_path, 1.0, {}, scores_in(tmp_path))
-    share = prepare(whole, rng, fresh=False)
+    whole = Whole([], tmp_path, 4.0, 9.0, {}, scores_in(tmp_path))
+    seconds = prepare(whole, rng, fresh=False)
     left = {path.stem for path in scores_in(tmp_path)}
     assert left == {path.parent.name for path in stems_in(tmp_path)} and len(left) < 3
-    assert share == (3 - len(left) + 1) / 4
-    assert prepare(whole, rng, fresh=True) == 1.0 and not tmp_path.exists()
+    assert seconds == 3 - len(left) + 1
+    assert prepare(whole, rng, fresh=True) == 9.0 and not tmp_path.exists()
 
 
 @pytest.mark.parametrize(
