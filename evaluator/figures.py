@@ -87,11 +87,13 @@ def limit_bars(report: Mapping[str, Any]) -> str | None:
     figure = go.Figure(traces)
     figure.add_vline(x=100, line_color=LIMIT, line_width=2, annotation_text="limit")
     end = max(112.0, *(1.15 * x for trace in traces for x in trace.x))
+    bars = len({y for trace in traces for y in trace.y})
     figure.update_layout(
         height=150 + 4 * (24 + 20 * len(traces)),
         barmode="group",
         xaxis={"range": [0, end], "ticksuffix": " %", "fixedrange": True},
-        yaxis={"type": "category", "autorange": "reversed", "fixedrange": True},
+        # From above to below, with room for the word at the line's upper end.
+        yaxis={"type": "category", "range": [bars - 0.5, -1], "fixedrange": True},
     )
     return figure_json(figure)
 
