@@ -64,7 +64,7 @@ def test_clipping_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 def test_the_gain_follows_the_highest_peak_of_either_sign_in_any_block(
     tmp_path: Path, peak: float, place: int
 ) -> None:
-    stems = random_stems(1000) / 4
+    stems = random_stems(1000) * np.float32(0.25)
     stems[2, 1, place] = peak
     encoding, paths = Encoding(subtype="FLOAT", rescale=True), stem_paths(tmp_path)
     with StemWriter(paths, sample_rate=44100, frames=1000, encoding=encoding) as writer:
