@@ -80,8 +80,11 @@ def main() -> int:
     parser.add_argument(
         "--page", type=page_with(SECTION), help="put the table between this page's marks"
     )
-    parser.add_argument("--record", action="store_true", help="keep this soak's trials in git")
-    parser.add_argument("--history", type=Path, default=PATH, help="(default: %(default)s)")
+    parser.add_argument(
+        "--record", action="store_true",
+        help="move the trials of --out to the record, while no other soak is running there",
+    )  # fmt: skip
+    parser.add_argument("--history", type=Path, default=PATH, help="the record (%(default)s)")
     args = parser.parse_args()
     journals = {kind: Journal(args.out, kind) for kind in KINDS}
     before = {kind: recorded(args.history, kind, args.system) for kind in KINDS}
