@@ -15,6 +15,7 @@ import yaml
 
 from mdx.systems.find import system_names
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
+from tests.mdx.cli.kit import write_long_song
 from tests.predicting import ROOT, run
 from tests.tiny import noise
 
@@ -124,7 +125,7 @@ def test_a_bad_song_is_one_line_and_leaves_nothing(
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process at once there")
 def test_a_terminated_run_leaves_nothing(tiny_system: Path, tmp_path: Path) -> None:
     song, out = tmp_path / "song.wav", tmp_path / "out"
-    sf.write(song, noise(SAMPLE_RATE * 60).T, SAMPLE_RATE)
+    write_long_song(song)
     command = [sys.executable, str(ROOT / "predict.py"), str(song), "-o", str(out)]
     with subprocess.Popen(
         [*command, "--system", str(tiny_system)], stderr=subprocess.PIPE, text=True

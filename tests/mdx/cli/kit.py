@@ -22,6 +22,14 @@ def write_song(path: Path, samples: int = 4000, *, seed: int = 0) -> Path:
     return path
 
 
+def write_long_song(path: Path) -> None:
+    """Write ten minutes: a signal sent during the song reaches it, even on a busy machine."""
+    minute = noise(RATE * 60).T
+    with sf.SoundFile(path, "w", RATE, 2) as song:
+        for _ in range(10):
+            song.write(minute)
+
+
 def run(system: Path, *arguments: object) -> int:
     """Run `mdx separate` with a system; returns the exit code."""
     return main(["separate", "--system", str(system), *map(str, arguments)])

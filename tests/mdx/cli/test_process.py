@@ -9,19 +9,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import soundfile as sf
 
 from mdx.cli.main import main
-from tests.mdx.cli.kit import RATE, run, write_song
-from tests.tiny import noise
+from tests.mdx.cli.kit import run, write_long_song, write_song
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 
 
 def start(system: Path, song: Path, out: Path, *before: str) -> "subprocess.Popen[str]":
-    """Start a run and wait until it writes the stems of a song of one minute."""
-    sf.write(song, noise(RATE * 60).T, RATE)
+    """Start a run and wait until it writes the stems of a long song."""
+    write_long_song(song)
     command: list[str | Path] = [*before, sys.executable, "-m", "mdx", "separate", song]
     child = subprocess.Popen(
         [*command, "-o", out, "--system", system], cwd=ROOT, stderr=subprocess.PIPE, text=True
@@ -71,7 +69,7 @@ def test_ctrl_c_is_one_line_although_local_workers_get_it_too(
     tiny_system: Path, tmp_path: Path
 ) -> None:
     song = tmp_path / "song.wav"
-    sf.write(song, noise(RATE * 60).T, RATE)
+    write_long_song(song)
     command: list[str | Path] = [sys.executable, "-m", "mdx", "separate", song]
     command += ["-o", tmp_path / "out", "--system", tiny_system, "--cluster", "local:2"]
     with subprocess.Popen(
