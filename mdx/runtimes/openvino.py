@@ -10,6 +10,7 @@ from mdx.runtimes.blob_cache import compiled_cache
 from mdx.runtimes.network import FLOAT32, End
 from mdx.runtimes.normalisation import split_normalisation
 from mdx.runtimes.onnx import only_ends, precision_of
+from mdx.runtimes.unsigned import make_signals_unsigned
 from mdx.systems.spec import Audio
 
 
@@ -42,6 +43,7 @@ class OpenVinoNetwork:
             self.input, self.output = only_ends(name, inputs, outputs)
             self._fix_batch(name, model)
             split_normalisation(ov, model)
+            make_signals_unsigned(ov, model)
             self._transposed = len(self.input.shape) > 3
             if self._transposed:
                 model = _transpose_ends(ov, model, self.input, self.output)
