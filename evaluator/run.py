@@ -31,7 +31,7 @@ from evaluator.progress import Progress
 from evaluator.published import read_published
 from evaluator.report import failures, make_report
 from evaluator.score_files import aggregate
-from evaluator.stem_mp4 import decode_track
+from evaluator.stem_mp4 import decode_tracks
 from evaluator.stop import Stop
 from evaluator.systems import System, read_systems, refuse_duplicates, refuse_missing_weights
 from evaluator.tables import median_table, update_readme
@@ -40,7 +40,7 @@ from evaluator.test_sets import TestSet, find_test_set, recognise_excerpts
 from mdx.cli.environment import choice_of_environment, system_of_environment
 from mdx.cluster.connect import Cluster
 from mdx.cluster.drafts import remove_drafts
-from mdx.errors import AudioError, ConfigError, MdxError, OutputError
+from mdx.errors import ConfigError, MdxError, OutputError
 from mdx.files import remove_replacements
 from mdx.limit.policy import parse_limit
 from mdx.locks import Lock, lock
@@ -107,13 +107,13 @@ def _aggregate(folder: Path) -> int:
 
 
 def _decode(test_set: TestSet) -> None:
-    archives = [song for song in test_set.songs if song.archive]
-    for song in tqdm(archives, desc="decoding", unit="track", disable=None if archives else True):
-        assert song.archive
-        try:
-            decode_track(song.archive, song.folder)
-        except AudioError as error:  # run the others; this one is reported as lacking a mixture
-            print(f"error: {error}", file=sys.stderr)
+    folders = {song.archive: song.folder for song in test_set.songs if song.archive}
+    bar = tqdm(total=len(folders), desc="decoding", unit="track", disable=None if folders else True)
+    with bar:
+        for error in decode_tracks(folders):
+            if error:  # run the others; this one is reported as lacking a mixture
+                print(f"error: {error}", file=sys.stderr)
+            bar.update()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import soundfile as sf
 
 from evaluator.run import main
-from evaluator.stem_mp4 import STREAMS, decode_track
+from evaluator.stem_mp4 import STREAMS, decode_track, decode_tracks
 from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.systems.spec import SAMPLE_RATE
 
@@ -121,6 +122,46 @@ def test_a_broken_track_does_not_affect_others(
     assert "B.stem.mp4: got " in capsys.readouterr().err
     (entry,) = json.loads((out / "report.json").read_text())["systems"]
     assert [row["state"] for row in entry["songs"]] == ["scored", "failed"]
+
+
+@needs_ffmpeg
+@pytest.mark.filterwarnings("ignore")
+def test_tracks_decoded_at_once_are_those_decoded_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evaluator.stem_mp4.available_cpus", lambda: 3)
+    folders = {tmp_path / f"{name}.stem.mp4": tmp_path / name for name in "ABC"}
+    for archive in folders:
+        make = not_audio if archive.name == "B.stem.mp4" else write_stem_mp4
+        make(archive)
+    errors = list(decode_tracks(folders))
+    assert len(errors) == 3
+    (error,) = filter(None, errors)
+    assert "B.stem.mp4" in str(error) and not (tmp_path / "B").exists()
+    decode_track(tmp_path / "A.stem.mp4", tmp_path / "alone")
+    for name in "AC":
+        for stream in STREAMS:
+            wav = f"{stream}.wav"
+            assert (tmp_path / name / wav).read_bytes() == (tmp_path / "alone" / wav).read_bytes()
+
+
+def test_after_an_error_of_the_machine_no_other_track_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    def decode(archive: Path, folder: Path) -> None:
+        begun.append(archive)
+        if len(begun) > 1:
+            time.sleep(0.5)  # the first error is raised meanwhile
+        raise OutputError(folder, got="no room", expected="some")
+
+    monkeypatch.setattr("evaluator.stem_mp4.decode_track", decode)
+    monkeypatch.setattr("evaluator.stem_mp4.available_cpus", lambda: 1)
+    folders = {tmp_path / f"{number}": tmp_path for number in range(100)}
+    with pytest.raises(OutputError, match="no room"):
+        list(decode_tracks(folders))
+    assert len(begun) < 100
 
 
 def test_without_ffmpeg_the_error_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
