@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import soundfile as sf
 from benchmarks.memory import ROOT
 from evaluator.stem_mp4 import STREAMS, SUFFIX
 from mdx.files import replacing
+from mdx.machine import available_cpus
 from mdx.systems.spec import SAMPLE_RATE, SOURCES
 
 COMPOSED = 30.0  # seconds of a song, which are repeated
@@ -55,15 +57,28 @@ def _repeat(source: Path, target: Path, seconds: float) -> None:
 
 
 def pack(folder: Path) -> None:
-    """Write the same songs as `<folder>/mp4/test/<song>.stem.mp4`, five streams of AAC each."""
-    for song in sorted((folder / "hq" / "test").iterdir()):
-        target = folder / "mp4" / "test" / f"{song.name}{SUFFIX}"
-        if target.exists():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        inputs = [part for name in STREAMS for part in ("-i", str(song / f"{name}.wav"))]
-        maps = [part for index in range(len(STREAMS)) for part in ("-map", f"{index}:a")]
-        with replacing(target) as draft:
-            command = ["ffmpeg", "-v", "error", "-y", *inputs, *maps, "-c:a", "aac", "-b:a",
-                       BIT_RATE, "-f", "mp4", str(draft)]  # fmt: skip
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    """Write the same songs as `<folder>/mp4/test/<song>.stem.mp4`, five streams of AAC each.
+
+    One song per CPU at a time: ffmpeg encodes AAC in one thread.
+    """
+    (folder / "mp4" / "test").mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(available_cpus()) as pool:
+        try:
+            for packed in [
+                pool.submit(_pack, song, folder / "mp4" / "test" / f"{song.name}{SUFFIX}")
+                for song in sorted((folder / "hq" / "test").iterdir())
+            ]:
+                packed.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _pack(song: Path, target: Path) -> None:
+    if target.exists():
+        return
+    inputs = [part for name in STREAMS for part in ("-i", str(song / f"{name}.wav"))]
+    maps = [part for index in range(len(STREAMS)) for part in ("-map", f"{index}:a")]
+    with replacing(target) as draft:
+        command = ["ffmpeg", "-v", "error", "-y", *inputs, *maps, "-c:a", "aac", "-b:a", BIT_RATE,
+                   "-f", "mp4", str(draft)]  # fmt: skip
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
