@@ -142,7 +142,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/comparison"))
     parser.add_argument("--minutes", type=float, default=20.0, help="of each training")
     parser.add_argument("--jobs", type=int, default=available_cpus(), help="trainings at a time")
-    parser.add_argument("--record", action="store_true", help="share the work by means of a record")
+    parser.add_argument(
+        "--record", action="store_true",
+        help="train only seeds that are not in the record, and add each to it",
+    )  # fmt: skip
     parser.add_argument(
         "--page", type=page_with(SECTION), help="put the table between this page's marks"
     )
