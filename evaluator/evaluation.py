@@ -1,7 +1,7 @@
 """One run over a test set: all songs of all entries, in parallel, each done exactly once."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from evaluator.stop import Stop
 from evaluator.systems import System
 from evaluator.test_sets import TestSet
 from mdx.errors import OutputError
+from mdx.interrupts import each_completed, interrupts_deferred
 from mdx.machine import available_cpus
 
 
@@ -89,9 +90,10 @@ def run_jobs(
     interrupted = False
     pool = executor(workers)
     try:
-        for job in jobs:
-            waiting[pool.submit(do_song, job)] = job
-        for future in as_completed(waiting):
+        with interrupts_deferred():
+            for job in jobs:
+                waiting[pool.submit(do_song, job)] = job
+        for future in each_completed(waiting):
             advance(waiting[future], future.result())  # which raises what ends the run
     except KeyboardInterrupt:
         interrupted = True

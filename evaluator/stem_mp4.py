@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import soundfile as sf
 from evaluator.json_files import write_json
 from mdx.errors import AudioError, ConfigError, OutputError
 from mdx.files import replacing
+from mdx.interrupts import each_completed
 from mdx.machine import available_cpus
 from mdx.systems.spec import SAMPLE_RATE
 
@@ -29,8 +30,9 @@ def decode_tracks(folders: Mapping[Path, Path]) -> Iterator[AudioError | None]:
     Raises ConfigError and OutputError as decode_track does, and then begins no other track.
     """
     with ThreadPoolExecutor(min(available_cpus(), AT_ONCE)) as pool:
+        waiting = [pool.submit(decode_track, *it) for it in folders.items()]
         try:
-            for future in as_completed([pool.submit(decode_track, *it) for it in folders.items()]):
+            for future in each_completed(waiting):
                 error = future.exception()
                 if error is not None and not isinstance(error, AudioError):
                     raise error

@@ -60,7 +60,7 @@ CLUSTER = {
 }
 MAY_SEE = {
     "evaluator": SYSTEMS | {
-        "mdx.cli.environment", "mdx.limit.challenge", "mdx.limit.policy",
+        "mdx.cli.environment", "mdx.interrupts", "mdx.limit.challenge", "mdx.limit.policy",
     } | CLUSTER,
     "models": SYSTEMS | {
         "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.chunks",

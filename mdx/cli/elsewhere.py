@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from mdx.cluster.dispatch import Dispatcher, Request, move_all
 from mdx.cluster.pack import Pack, pack_system
 from mdx.cluster.version import versions
 from mdx.errors import AudioError, MdxError
+from mdx.interrupts import each_completed, interrupts_deferred
 from mdx.limit.quality import may_replace, quality_path, remove_quality
 
 log = logging.getLogger(__name__)
@@ -58,11 +59,12 @@ class Elsewhere:
             bar = tqdm(total=total, unit="s", desc="audio", disable=self.quiet or None, leave=False)
             try:
                 with bar:
-                    waiting: dict[Future[float], tuple[Path, Mapping[str, Path]]] = {
-                        pool.submit(self._one, dispatcher, pack, path, places, stop): (path, places)
-                        for path, places in sorted(songs, key=lambda song: -lengths[song[0]])
-                    }
-                    for future in as_completed(waiting):
+                    waiting: dict[Future[float], tuple[Path, Mapping[str, Path]]] = {}
+                    with interrupts_deferred():
+                        for path, places in sorted(songs, key=lambda song: -lengths[song[0]]):
+                            future = pool.submit(self._one, dispatcher, pack, path, places, stop)
+                            waiting[future] = path, places
+                    for future in each_completed(waiting):
                         path, places = waiting[future]
                         bar.update(lengths[path])
                         self._report(future, path, places, done, failed)

@@ -9,9 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from types import FrameType
 
-SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
+from mdx.interrupts import SIGNALS
 
 
 class Stopped(KeyboardInterrupt):
