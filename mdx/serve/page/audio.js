@@ -6,6 +6,7 @@ const FIRST = 1, PIECE = 4; // seconds of the first piece, which is to sound soo
 const MOST = 1 << 20; // samples that the server gives at a time
 const LEAD = 0.06; // seconds between scheduling and sounding
 const SMOOTH = 0.012; // seconds that a fader takes, so that nothing clicks
+const REST = 10; // seconds of silence after which the sound card is released
 
 const Context = globalThis.AudioContext ?? globalThis.webkitAudioContext;
 export const hasWebAudio = Boolean(Context);
@@ -15,6 +16,7 @@ export class WebAudio {
   #sources = new Set();
   #run = 0; // counts starts, so that what an older one still fetches is dropped
   #anchor = { time: 0, frame: 0 }; // the frame that sounds at a time of the context
+  #rest;
 
   // `fetchPiece(track, start, count)` gives little-endian int16 of two channels.
   constructor({ tracks, rate, frames, fetchPiece, onState, onError }) {
@@ -57,7 +59,6 @@ export class WebAudio {
     this.frame = Math.round(this.#now()); // pieces begin and end on whole samples
     this.playing = false;
     this.#stop();
-    this.context.suspend();
     this.onState();
   }
 
@@ -73,6 +74,7 @@ export class WebAudio {
   close() {
     this.playing = false;
     this.#stop();
+    clearTimeout(this.#rest);
     this.context.close();
   }
 
@@ -89,6 +91,8 @@ export class WebAudio {
     try {
       let next = from, seconds = FIRST;
       let pieces = await this.#fetch(next, seconds);
+      if (run !== this.#run) return;
+      clearTimeout(this.#rest);
       await this.context.resume();
       if (run !== this.#run) return;
       this.#setAnchor(next);
@@ -157,6 +161,10 @@ export class WebAudio {
     this.waiting = false;
     for (const source of this.#sources) source.disconnect();
     this.#sources.clear();
+    clearTimeout(this.#rest);
+    // Not at once: Chromium's clock can stand still for good after a suspend() and a resume() that
+    // follow each other closely.
+    this.#rest = setTimeout(() => this.context.suspend(), 1000 * REST);
   }
 
   #end() {

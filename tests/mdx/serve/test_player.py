@@ -20,6 +20,7 @@ def pages(tiny_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("player")
     write_song(folder / "song.wav", 30 * RATE)
     with open_pages(tiny_system, folder) as pages:
+        pages.run("performance.setResourceTimingBufferSize(10000)")  # of 250, which are soon made
         pages.choose(folder / "song.wav")
         pages.card("song.wav", "done")
         yield pages
@@ -116,6 +117,45 @@ def test_it_reaches_its_end_after_pauses_and_seeks(pages: Pages) -> None:
     told = pages.run("return [...document.querySelectorAll('#connection, [role=alert]')]"
                      ".map((it) => it.textContent).join('')")  # fmt: skip
     assert told == ""
+    assert console(pages.browser) == []
+
+
+def test_quick_pauses_leave_the_clock_running(pages: Pages) -> None:
+    # A browser's clock may stand still for good once it is stopped and started in quick succession.
+    stops = pages.run("""
+        const { audio } = document.querySelector('.player').parentElement.player;
+        const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+        let stops = 0;
+        audio.context.suspend = async () => { stops += 1; };
+        for (let round = 0; round < 20; round += 1) {
+          audio.play();
+          await pause(5 * round);
+          audio.pause();
+          await pause(0);
+        }
+        delete audio.context.suspend;
+        audio.seek(0);
+        audio.play();
+        return stops;""")
+    pages.wait(f"return (() => {{ {POSITION} }})() > 0.2")
+    pages.press(" ")
+    assert stops == 0
+
+
+def test_a_long_pause_releases_the_sound_card(pages: Pages) -> None:
+    state = "document.querySelector('.player').parentElement.player.audio.context.state"
+    pages.press(" ")
+    pages.wait(f"return {state} === 'running'")
+    pages.run("""
+        window.later = window.setTimeout;
+        window.setTimeout = (run, wait) => window.later(run, wait / 50);""")
+    pages.press(" ")
+    pages.wait(f"return {state} === 'suspended'")
+    pages.run("window.setTimeout = window.later")
+    before = pages.run(POSITION)
+    pages.press(" ")
+    pages.wait(f"return (() => {{ {POSITION} }})() > {before + 0.2}")
+    pages.press(" ")
     assert console(pages.browser) == []
 
 
