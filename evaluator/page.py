@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from evaluator.curves import TITLES as CURVE_TITLES
 from evaluator.curves import Curves, curve_lines
 from evaluator.excerpts import Clip, Excerpt, cut_excerpt, mp3_uri
@@ -51,6 +53,9 @@ def write_page(
             return {source: paths[0] for source, paths in found.items()}
         return {source: stems / system / song / f"{source}.wav" for source in SOURCES}
 
+    # A generator: otherwise the samples of all songs would be in memory at once.
+    shown = (_song(report, name, songs.get(name), files, excerpt) for name in _names(report))
+    count = len(_names(report))
     page = template.render(
         report=report,
         plotlyjs=plotlyjs,
@@ -74,8 +79,7 @@ def write_page(
             for entry in report["timing"]["systems"]
             if entry["songs"]
         },
-        # A generator: otherwise the samples of all songs would be in memory at once.
-        songs=(_song(report, name, songs.get(name), files, excerpt) for name in _names(report)),
+        songs=tqdm(shown, "page", count, unit="song", leave=False, disable=None),
         no_values=dict.fromkeys(COLUMNS),
     )
     write_atomically(path, page.encode(errors="replace"))  # file names need not be UTF-8
@@ -132,8 +136,11 @@ def _song(
         entry["system"]: _row_of(entry["songs"], name) for entry in report["timing"]["systems"]
     }
     names = [entry["system"] for entry in report["systems"]]
+    # A song that no system has reached has nothing to compare; after Ctrl-C, cutting all of these
+    # would take minutes.
+    heard = seconds > 0 and any(rows[system]["state"] != "pending" for system in names)
     cut = None
-    if seconds > 0 and folder:
+    if heard and folder:
         # Of a song that this run did not reach, stems of an earlier one may be there.
         made = [system for system in names if rows[system]["state"] in REACHED]
         cut = cut_excerpt(folder, {system: files(system, name) for system in made}, seconds)
@@ -145,7 +152,7 @@ def _song(
         "excerpt": cut,
         "players": _players(cut) if cut else {},
         "spectrogram": spectrogram_figure(cut, names[-1] if names else None) if cut else None,
-        "gaps": _gaps(rows, cut) if seconds > 0 else [],
+        "gaps": _gaps(rows, cut) if heard else [],
     }
 
 
