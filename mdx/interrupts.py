@@ -18,8 +18,8 @@ POLL = 0.2  # seconds
 def each_completed(futures: Iterable[Future[T]]) -> Iterator[Future[T]]:
     """Yield each future once it is done, and let a signal interrupt the wait.
 
-    One that arrives just as a thread begins to wait for a lock is handled only after that wait,
-    which therefore must not last as long as a song.
+    A signal that arrives just as a wait begins is handled only after that wait, which therefore
+    must not last as long as a song.
     """
     waiting = set(futures)
     while waiting:
@@ -31,8 +31,8 @@ def each_completed(futures: Iterable[Future[T]]) -> Iterator[Future[T]]:
 def interrupts_deferred() -> Iterator[None]:
     """Handle a signal that arrives during the block at its end.
 
-    For starting threads: one that is interrupted while it starts would not be waited for by its
-    pool. Outside the main thread, which alone handles signals, nothing is changed.
+    For starting a pool's threads: the pool would not wait for one whose start was interrupted.
+    Outside the main thread, which alone handles signals, nothing is changed.
     """
     arrived: list[int] = []
 

@@ -16,7 +16,7 @@ export class WebAudio {
   #sources = new Set();
   #run = 0; // counts starts, so that what an older one still fetches is dropped
   #anchor = { time: 0, frame: 0 }; // the frame that sounds at a time of the context
-  #rest;
+  #rest; // the timer that releases the sound card
 
   // `fetchPiece(track, start, count)` gives little-endian int16 of two channels.
   constructor({ tracks, rate, frames, fetchPiece, onState, onError }) {
@@ -87,12 +87,12 @@ export class WebAudio {
   async #start(from) {
     if (from >= this.frames) return this.#end();
     const run = ++this.#run;
+    clearTimeout(this.#rest);
     this.waiting = true;
     try {
       let next = from, seconds = FIRST;
       let pieces = await this.#fetch(next, seconds);
       if (run !== this.#run) return;
-      clearTimeout(this.#rest);
       await this.context.resume();
       if (run !== this.#run) return;
       this.#setAnchor(next);
