@@ -3,11 +3,11 @@
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
+from mdx.interrupts import each_completed
 from mdx.processes import worker_processes
 from training.config import targets
 from training.songs import Song
@@ -29,7 +29,7 @@ def train_all(
     with worker_processes(workers, work="trainings") as pool:
         names = {pool.submit(job): name for name, job in jobs.items()}
         try:
-            for future in as_completed(names):
+            for future in each_completed(names):
                 try:
                     result = future.result()
                 except BrokenProcessPool:

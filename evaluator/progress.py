@@ -48,4 +48,4 @@ def _result(record: Record) -> str:
     if record["error"]:
         return "failed"  # the error itself is printed at the end of the run
     found = record["scores"] and record["scores"]["sdr"]["song"]
-    return "done" if found is None else f"{found:.2f} dB"
+    return "done" if found is None else f"{found:z.2f} dB"  # no -0.00

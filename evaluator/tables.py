@@ -219,7 +219,7 @@ def _limits(report: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _decibel(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else f"{value:z.2f}"  # no -0.00
 
 
 def machine_table(report: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Tables of a report in Markdown."""
 
-from evaluator.tables import machine_table, timing_lines
+from evaluator.tables import decibels, machine_table, timing_lines
+from mdx.systems.spec import SOURCES
 from tests.evaluator.page_report import SYSTEMS, make_report
 
 FAR = {
@@ -28,3 +29,9 @@ def test_times_are_those_of_the_machine_that_separated() -> None:
     for song in report["timing"]["systems"][0]["songs"]:
         song["machine"] = FAR
     assert timing_lines(report, SYSTEMS[0])[0].startswith("another CPU, 2 of 64 CPUs a song")
+
+
+def test_a_score_just_below_zero_has_no_sign() -> None:
+    # As with random weights, in every row.
+    values = {"song": -0.004, **dict.fromkeys(SOURCES, 0.0), "bass": -0.006, "vocals": None}
+    assert decibels(values) == ["0.00", "-0.01", "0.00", "0.00", "-"]
