@@ -6,6 +6,7 @@ from pathlib import Path
 from evaluator.sections import page_with
 from evaluator.tables import README_SECTION
 from evaluator.test_sets import DEMO_SONGS, SUBSETS
+from mdx.cli.arguments import folder
 from mdx.limit.challenge import ROUND_1
 from mdx.systems.find import DEFAULT_SYSTEM
 from mdx.systems.weights import PRECISIONS
@@ -29,7 +30,7 @@ def get_parser(prog: str) -> argparse.ArgumentParser:
 # fmt: off
 def _add_songs(group: "argparse._ArgumentGroup") -> None:
     add = group.add_argument
-    add("--songs", type=Path, metavar="DIR",
+    add("--songs", type=folder, metavar="DIR",
         help="MUSDB18-HQ, MUSDB18, or <song>/{mixture,bass,drums,other,vocals}.wav "
         f"(default: $MUSDB_PATH, or else {DEMO_SONGS})")
     add("--subset", choices=SUBSETS, default="test",
@@ -39,7 +40,7 @@ def _add_songs(group: "argparse._ArgumentGroup") -> None:
     add("--system", action="append", dest="systems", metavar="NAME",
         help="a system to run; may be given several times "
         f"(default: $MDX_SYSTEM, or {DEFAULT_SYSTEM}, but none with --stems)")
-    add("--stems", action="append", default=[], type=Path, metavar="DIR",
+    add("--stems", action="append", default=[], type=folder, metavar="DIR",
         help="also score stems that another tool made: WAV or FLAC files below DIR, such as "
         "<song>/vocals.wav or '<song>_(Vocals).flac'; may be given several times")
 
@@ -70,7 +71,7 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
 
 def _add_results(group: "argparse._ArgumentGroup") -> None:
     add = group.add_argument
-    add("--out", type=Path, default=Path("out/evaluation"), metavar="DIR",
+    add("--out", type=folder, default=Path("out/evaluation"), metavar="DIR",
         help="where everything is kept (default: %(default)s)")
     add("--metrics", choices=("sdr", "full"), default="sdr",
         help="metrics in the score files: SDR only, or ISR, SIR and SAR as well")
@@ -79,11 +80,11 @@ def _add_results(group: "argparse._ArgumentGroup") -> None:
     add("--timing", action="store_true", help="print the seconds that each stage took")
     add("--excerpt", type=_seconds, default=8.0, metavar="SECONDS",
         help="audio of every song in report.html, 0 for none (default: 8)")
-    add("--curves", type=Path, metavar="DIR",
+    add("--curves", type=folder, metavar="DIR",
         help="also plot the training curves of the separators, DIR/<source>/curve.csv")
     add("--readme", type=page_with(README_SECTION), metavar="FILE",
         help="also put the results into this README")
-    add("--aggregate", type=Path, metavar="DIR",
+    add("--aggregate", type=folder, metavar="DIR",
         help="only read museval's score files, and print the median over frames, then over tracks")
 
 

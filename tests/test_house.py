@@ -60,7 +60,8 @@ CLUSTER = {
 }
 MAY_SEE = {
     "evaluator": SYSTEMS | {
-        "mdx.cli.environment", "mdx.interrupts", "mdx.limit.challenge", "mdx.limit.policy",
+        "mdx.cli.arguments", "mdx.cli.environment", "mdx.interrupts", "mdx.limit.challenge",
+        "mdx.limit.policy",
     } | CLUSTER,
     "models": SYSTEMS | {
         "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.chunks",

@@ -198,9 +198,11 @@ def _integers(file: sf.SoundFile) -> Iterator[Samples]:
 
 
 def _resampled(source: Source, rate: int) -> Iterator[Samples]:
-    # Shape: (n, 2) each
+    # Shape: (n, 2) each; one sample at least, without which encoders would write an empty file.
     blocks = resample(_floats(source), source.file.samplerate, rate)
-    return (block.T for block in blocks if block.size)
+    parts = (block.T for block in blocks if block.size)
+    yield next(parts, np.zeros((1, CHANNELS), np.float32))
+    yield from parts
 
 
 def _floats(source: Source) -> Iterator[Samples]:

@@ -47,7 +47,8 @@ def add_separate_arguments(parser: argparse.ArgumentParser) -> None:
     _add_reports(parser.add_argument_group("messages"))
 
 
-def _folder(text: str) -> Path:
+def folder(text: str) -> Path:
+    """The type of options that name a folder; raises argparse.ArgumentTypeError for no name."""
     if not text:  # perhaps of a variable of the shell; Path("") is the current folder
         raise argparse.ArgumentTypeError("got an empty name, expected a folder")
     return Path(text)
@@ -55,7 +56,7 @@ def _folder(text: str) -> Path:
 
 def _add_results(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "-o", "--out", type=_folder, default=Path("separated"), metavar="FOLDER",
+        "-o", "--out", type=folder, default=Path("separated"), metavar="FOLDER",
         help="output folder (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
@@ -122,7 +123,8 @@ def _add_separation(group: "argparse._ArgumentGroup") -> None:
     )  # fmt: skip
     group.add_argument(
         "--spend-budget", action="store_true",
-        help="if the time limit allows, take twice the time for slightly better stems",
+        help="take twice the time for slightly better stems; under a time limit, only where it "
+        "allows that",
     )  # fmt: skip
     add_runtime_arguments(group)
     group.add_argument(

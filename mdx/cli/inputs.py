@@ -79,6 +79,8 @@ class Inputs:
         """
         if argument == str(STDIN) and any(song.path == STDIN for song in self.songs):
             raise ConfigError("-", got="both a song and a list", expected="one standard input")
+        if argument == str(STDIN) and sys.stdin is None:
+            raise ConfigError("list -", got="no standard input", expected="one song per line")
         try:
             content = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
         except OSError as error:
@@ -96,11 +98,17 @@ class Inputs:
                 f"list {argument}", got="a binary file", expected="a file with one song per line",
                 hint="a song needs no --list",
             )  # fmt: skip
+        named = False
         for line in content.split(b"\0") if separated else content.splitlines():
             path = os.fsdecode(line)
             comment = line.startswith(b"#") and not separated and not os.path.lexists(path)
             if line.strip() and not comment:
+                named = True
                 self._add_path(Path(path))
+        if not named:  # perhaps of a search that found nothing
+            self._errors.append(
+                AudioError(f"list {argument}", got="no song", expected="one song per line")
+            )
 
     def _is_result(self, path: Path, pattern: str) -> bool:
         # As in a folder that is searched: below `out`, if that is below the pattern's fixed part.

@@ -1,6 +1,7 @@
 """The names of stems: a template, and a unique name for every song."""
 
 import os
+import re
 import string
 import unicodedata
 from collections.abc import Sequence
@@ -92,6 +93,11 @@ def song_name(path: Path) -> str:
     if name in ("", ".", "..") or "\0" in name:
         raise ConfigError("track name", got=repr(name), expected="the name of one folder")
     return name
+
+
+def base_name(path: Path) -> str:
+    """What the names of songs have in common of which `places` may have numbered some."""
+    return re.sub(r"( \(\d+\))+$", "", _key(Path(path.stem)))
 
 
 def _parse(template: str) -> list[tuple[str, str | None, str | None, str | None]]:

@@ -22,7 +22,7 @@ from mdx.cli.environment import (
     warn_of_unknown_variables,
 )
 from mdx.cli.inputs import Inputs, Song
-from mdx.cli.names import Names
+from mdx.cli.names import Names, base_name
 from mdx.cli.report import AboveBars, EventHandler, Events, Lines, Report
 from mdx.cluster.drafts import remove_drafts
 from mdx.errors import ConfigError, MdxError, OutputError
@@ -132,9 +132,9 @@ class Batch:
                     song.path,
                     other_name,
                 )
-                clashes.add(song.path.stem.casefold())
+                clashes.add(base_name(song.path))
             found.append((song, places))
-        return [(song, at, song.path.stem.casefold() in clashes) for song, at in found]
+        return [(song, at, base_name(song.path) in clashes) for song, at in found]
 
     def _without_losses(
         self, found: list[tuple[Path, dict[str, Path]]], songs: list[Path]

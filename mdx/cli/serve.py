@@ -4,10 +4,9 @@ import argparse
 import logging
 import secrets
 import sys
-from pathlib import Path
 from shlex import quote
 
-from mdx.cli.arguments import add_runtime_arguments
+from mdx.cli.arguments import add_runtime_arguments, folder
 from mdx.cli.environment import apply_environment, check_threads, threads_of_environment
 from mdx.cli.process import Stopped, say
 from mdx.errors import ConfigError
@@ -52,7 +51,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_keeping(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "--folder", type=Path, metavar="FOLDER",
+        "--folder", type=folder, metavar="FOLDER",
         help="folder for songs and stems (default: ~/.cache/mdx/serve)",
     )  # fmt: skip
     group.add_argument(

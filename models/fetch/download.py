@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from mdx.errors import DownloadError, WeightsError
+from mdx.errors import DownloadError
 from mdx.locks import HAS_LOCKS, Lock, lock
 from models.fetch.web import Broken, OutOfRange, blocks, open_url
 
@@ -28,8 +28,7 @@ def download(url: str, part: Path, *, size: int | None, progress: Progress) -> N
     `size` is in bytes, if known. On return the file is complete as far as that and the server say;
     verifying its content is up to the caller. On an exception, `part` and the server's tag for the
     file's version, `<part>.tag`, remain for the next call. Raises DownloadError if the file cannot
-    be had or the disk is full; WeightsError if it has another size; OSError if it cannot be
-    written.
+    be had, has another size, or the disk is full; OSError if it cannot be written.
     """
     most, waits = 0, iter(WAITS)
     while size is None or _size(part) != size:
@@ -115,7 +114,7 @@ def _try(url: str, part: Path, size: int | None, progress: Progress) -> None:
         start = start if answer.status == http.client.PARTIAL_CONTENT else 0
         total = size if answer.length is None else start + answer.length
         if size not in (None, total):
-            raise WeightsError(
+            raise DownloadError(
                 url, got=f"{total} bytes", expected=f"{size} bytes", hint="another file lies there"
             )
         part.parent.mkdir(parents=True, exist_ok=True)

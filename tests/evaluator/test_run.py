@@ -205,3 +205,14 @@ def test_a_readme_without_marks_is_refused_before_the_songs(
         main(["--readme", str(readme), "--out", str(tmp_path / "out")])
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_unset_variable_is_not_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for option in ("--out", "--songs", "--stems"):
+        with pytest.raises(SystemExit):
+            main([option, ""])
+        assert f"argument {option}: got an empty name" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -125,6 +125,22 @@ def test_an_interrupted_download_is_continued(
     assert "Range" in shelf.asked[1][1]
 
 
+def test_another_answer_costs_no_part(shelf: Shelf, system: Path) -> None:
+    manifest = yaml.safe_load((system.parent / "manifest.yaml").read_text())
+    manifest["other/demucs.th"]["bytes"] = len(CHECKPOINT)
+    (system.parent / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+    shelf.cuts = [10**6, 5000]  # the checkpoint is the second
+    assert main([str(system)]) == 1
+    part = {"other/demucs.th.part", "other/demucs.th.part.tag"}
+    assert part <= files_of(system.parent)
+    shelf.files["/demucs.th"], shelf.version = b"back at noon", {"ETag": '"two"'}
+    assert main([str(system)]) == 1
+    shelf.files["/demucs.th"], shelf.version = CHECKPOINT, {"ETag": '"one"'}
+    assert main([str(system)]) == 0
+    assert shelf.asked[-1][1]["Range"] == "bytes=5000-"
+    assert files_of(system.parent) == WHOLE
+
+
 def test_no_name_leads_out_of_the_folder(system: Path, tmp_path: Path) -> None:
     system.write_text(system.read_text().replace("mine/mixer.ckpt", "../mixer.ckpt"))
     manifest = system.parent / "manifest.yaml"

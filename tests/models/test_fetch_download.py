@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mdx.errors import DownloadError, WeightsError
+from mdx.errors import DownloadError
 from models.fetch import download as download_module
 from models.fetch.download import alone
 from models.fetch.web import BLOCK
@@ -143,7 +143,7 @@ def test_bytes_of_another_range_are_not_appended(server: Shelf, part: Path) -> N
 
 
 def test_another_size_than_expected_is_not_even_downloaded(server: Shelf, part: Path) -> None:
-    with pytest.raises(WeightsError, match=f"got {len(CONTENT)} bytes, expected 5 bytes"):
+    with pytest.raises(DownloadError, match=f"got {len(CONTENT)} bytes, expected 5 bytes"):
         get(server, part, size=5)
     assert not part.exists()
 

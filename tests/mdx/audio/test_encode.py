@@ -161,6 +161,17 @@ def test_any_rate_of_a_song_can_be_written(tmp_path: Path, kind: str, rate: int)
         assert abs(stem.count() / stem.sample_rate - 5000 / rate) < 0.001
 
 
+@pytest.mark.parametrize("kind", ["mp3", "ogg", "opus"])
+def test_a_song_of_one_sample_at_a_high_rate_is_no_empty_file(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"stem.{kind}"
+    with StemWriter(
+        {"bass": path}, sample_rate=768_000, frames=1, encoding=Encoding(kind)
+    ) as writer:
+        writer.append(np.zeros((1, 2, 1), np.float32))
+    with SongReader(path) as stem:
+        assert stem.count() >= 1
+
+
 def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     stale, kept = draft_path(tmp_path / "a" / "bass.wav"), tmp_path / "a" / "notes.part"
     stale.parent.mkdir()

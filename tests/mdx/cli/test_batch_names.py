@@ -34,6 +34,18 @@ def test_a_stem_never_replaces_another_song(
     assert second.read_bytes() == before
 
 
+def test_a_name_that_another_song_was_given_is_not_taken_for_its_own(
+    tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = write_song(tmp_path / "a.flac", seed=1), write_song(tmp_path / "a.wav", seed=2)
+    options = ("-o", tmp_path / "out", "--skip-existing", "--json")
+    assert run(tiny_system, first, second, *options) == 0  # the second is `a (2)`
+    third = write_song(tmp_path / "a (2).wav", seed=3)
+    capsys.readouterr()
+    assert run(tiny_system, third, first, second, *options) == 0
+    assert not [event for event in events(capsys) if event["event"] == "skipped"]
+
+
 def test_stems_of_another_song_of_that_name_are_not_taken_for_its_own(
     tiny_system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

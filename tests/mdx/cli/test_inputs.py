@@ -128,6 +128,17 @@ def test_lists_hold_any_bytes(tmp_path: Path, end: bytes) -> None:
         inputs.add_list(str(tmp_path / "nosuch"))
 
 
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"#EXTM3U\n"])
+def test_a_list_without_songs_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "list").write_bytes(content)
+    inputs = songs(tmp_path / "out", str(tmp_path / "a.wav"))
+    inputs.add_list(str(tmp_path / "list"))
+    assert [str(error) for error in inputs.errors] == [
+        f"list {tmp_path / 'list'}: got no song, expected one song per line"
+    ]
+    assert len(inputs.songs) == 1  # which it does not cost
+
+
 @pytest.mark.parametrize("name", ["song.wav", "song.flac", "song.ogg", "song.mp3"])
 def test_a_song_is_no_list(tmp_path: Path, name: str) -> None:
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (5000, 2))
@@ -149,6 +160,14 @@ def test_a_list_may_be_piped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     inputs = Inputs(tmp_path)
     inputs.add_list("-")
     assert [str(song.path) for song in inputs.songs] == ["a.wav", "b.wav"]
+
+
+def test_a_closed_standard_input_is_no_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(ConfigError, match="list -: got no standard input, expected one song"):
+        Inputs(tmp_path).add_list("-")
 
 
 def test_stems_keep_folder_and_name(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from mdx.cli.main import main
          "that name is ./-lead.wav"),
         ("separate song.wav --out=",
          "mdx separate: error: argument -o/--out: got an empty name, expected a folder"),
+        ("serve --folder=",
+         "mdx serve: error: argument --folder: got an empty name, expected a folder"),
         ("systems demo synthetic",
          "mdx systems: error: got 'synthetic', expected nothing more; mdx systems --help shows its "
          "use"),
