@@ -99,7 +99,10 @@ class Site:
 
     def view(self, job: Job) -> dict[str, Any]:
         """A job as the page gets it."""
-        return {**job.as_json(), "truth": self.truths.of(job)}
+        truths = self.truths
+        return {
+            **job.as_json(), "truth": truths.of(job), "truth_version": truths.version(job)
+        }  # fmt: skip
 
     async def reserve(self, request: Request) -> Response:
         """Enter a song: {"name", "bytes", "system", "precision", "two_stems"}."""

@@ -1,6 +1,7 @@
 """True stems of a song: stored as uploaded, decoded for playback, and used for scores."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ class Truths:
         """The sources whose true stem exists and can be played."""
         folder = self._shelf.truth(job)
         return [source for source in SOURCES if (folder / f"{source}.wav").is_file()]
+
+    def version(self, job: Job) -> int:
+        """When the newest true stem came, in milliseconds; 0 without any."""
+        times = [0]
+        for source in SOURCES:
+            with suppress(OSError):  # there is none, or not any more
+                times.append((self._shelf.truth(job) / f"{source}.wav").stat().st_mtime_ns)
+        return max(times) // 10**6
 
     def check(self, job: Job, source: str, size: int) -> None:
         """Raise Refused for a true stem of another name, or of an impossible size in bytes."""

@@ -42,11 +42,11 @@ export class Player {
     this.update(job);
   }
 
-  // New versions of the song may have come, or true stems.
+  // New versions of the song may have come, or true stems, or others in their place.
   update(job) {
     this.job = job;
     const sides = sidesOf(job, this.context.all());
-    const signature = sides.map((side) => [side.key, [...side.tracks.keys()]]).toString();
+    const signature = sides.map((side) => [side.key, ...[...side.tracks].map(([name, track]) => [name, track.version])]).toString();
     if (signature !== this.signature) {
       this.signature = signature;
       this.sides.setSides(sides);
@@ -117,7 +117,7 @@ export class Player {
     const { selected, isBlind } = this.sides;
     for (const row of [...this.rows, this.whole]) {
       const track = row === this.whole || isBlind ? this.original : selected.tracks.get(row.name);
-      const wanted = track && `${this.#pictures} ${trackPath(track.job, this.#pictures, track)}`;
+      const wanted = track && `${this.#pictures} ${trackPath(track.job, this.#pictures, track)} ${track.version}`;
       if (!track || this.#drawn.get(row) === wanted) continue;
       this.#drawn.set(row, wanted);
       const kind = this.#pictures;

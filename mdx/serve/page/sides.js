@@ -11,7 +11,7 @@ export function sidesOf(job, all) {
   const others = all.filter((it) => it.song === job.song && it.id !== job.id && it.state === "done");
   const sides = [job, ...others].map(side);
   if (job.truth.length) {
-    const tracks = new Map(job.truth.map((name) => [name, { job, kind: "truth", name }]));
+    const tracks = new Map(job.truth.map((name) => [name, { job, kind: "truth", name, version: job.truth_version }]));
     sides.push({ key: "truth", label: "true stems", job: null, tracks });
   }
   return sides;

@@ -1,4 +1,4 @@
-"""True stems of a song that is removed meanwhile, or whose files cannot be read."""
+"""True stems: replaced ones, of a song that is removed meanwhile, or with unreadable files."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.by import By
 
 from benchmarks.page_server import Client, serving
 from mdx.serve.jobs import Job, Wish
@@ -16,7 +17,8 @@ from mdx.serve.refusals import Refused
 from mdx.serve.settings import Settings
 from mdx.serve.shelf import Shelf
 from mdx.serve.truths import Truths
-from tests.mdx.cli.kit import write_song
+from tests.mdx.cli.kit import RATE, write_song
+from tests.mdx.serve.pages import open_pages
 
 
 @pytest.mark.parametrize("chunk", [0, 1])
@@ -59,3 +61,24 @@ def test_errors_name_files_without_their_folders(tiny_system: Path, tmp_path: Pa
         ]  # fmt: skip
         found.append(error(server, "POST", f"{root}/scores"))
         assert all(str(tmp_path) not in text and "/" not in text for text in found), found
+
+
+def test_one_that_was_replaced_is_drawn_anew(tiny_system: Path, tmp_path: Path) -> None:
+    drawn = (
+        "return performance.getEntriesByType('resource')"
+        ".filter((it) => it.name.endsWith('/peaks/truth/bass')).length === {}"
+    )
+    song = write_song(tmp_path / "song.wav", RATE)
+    bass = write_song(tmp_path / "bass.wav", RATE, seed=1)
+    with open_pages(tiny_system, tmp_path) as pages:
+        pages.choose(song)
+        pages.click(".listen", pages.card("song.wav", "done"))
+        pages.run("document.querySelector('.research').open = true")
+        truth = pages.browser.find_element(By.CSS_SELECTOR, ".player input.truth")
+        truth.send_keys(str(bass))
+        pages.wait("return document.querySelectorAll('.side').length === 2")
+        pages.click(".side:nth-child(2)")
+        pages.wait(drawn.format(1))
+        write_song(bass, RATE, seed=2)
+        truth.send_keys(str(bass))
+        pages.wait(drawn.format(2))
