@@ -56,6 +56,7 @@ class Deadline:
         self._costs, self._geometries, self._once = costs, geometries, once
         self._encoding = encoding
         self._slowness: deque[float] = deque([1.0], REMEMBERED)
+        self._lost: deque[float] = deque([0.0], REMEMBERED)  # seconds beyond a segment's cost
         self._samples = 0  # still to come, at the current level
         self._segments: dict[str, int] = {}  # still to come, by estimator
         self._began = 0.0
@@ -86,7 +87,7 @@ class Deadline:
         self._index += 1
         while self._index < len(self._levels) - 1:
             self._plan(samples)
-            if self.forecast() * MARGIN <= self.spare:
+            if max(self.forecast() * MARGIN, *self._lost) <= self.spare:
                 break
             self._index += 1
         self._plan(samples)
@@ -123,16 +124,23 @@ class Deadline:
         return (networks + files) * self.slowness
 
     def before_segment(self, estimator: str) -> None:
-        """Raise TooSlow if the current level would come too close to the limit."""
+        """Raise TooSlow if the current level would come too close to the limit.
+
+        A single slow segment does not make the forecast worse, but the next one may lose as much
+        time as any of the latest ones: that must be left too.
+        """
         del estimator
-        if self._index < len(self._levels) - 1 and self.forecast() > self.spare:
+        needed = max(self.forecast(), *self._lost)
+        if self._index < len(self._levels) - 1 and needed > self.spare:
             raise TooSlow
         self._began = self._clock()
 
     def after_segment(self, estimator: str, *, count: int, share: float) -> None:
         """Update the machine's speed from the duration of a call."""
         expected = self._cost(estimator) * share * count
-        self._slowness.append((self._clock() - self._began) / expected)
+        took = self._clock() - self._began
+        self._slowness.append(took / expected)
+        self._lost.append(took - expected)
         self.skip_segment(estimator, count=count)
 
     def skip_segment(self, estimator: str, *, count: int) -> None:

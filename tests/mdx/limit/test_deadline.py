@@ -99,9 +99,34 @@ def test_a_freeze_that_takes_too_much_is_made_up_for_below() -> None:
     clock = Clock()
     deadline = make(200, clock)
     deadline.begin(60 * SAMPLE_RATE)
-    work(deadline, clock, "bass", 120)
-    with pytest.raises(TooSlow):
+    work(deadline, clock, "bass", 87)
+    with pytest.raises(TooSlow):  # 47 segments of 2 s and 93 s are left
         deadline.before_segment("bass")
+    assert deadline.begin(60 * SAMPLE_RATE, 0) is LEVELS[1]
+
+
+def test_what_one_segment_lost_the_next_may_lose_as_well() -> None:
+    clock = Clock()
+    deadline = make(100, clock)
+    deadline.begin(20 * SAMPLE_RATE)  # 16 segments of 2 s
+    work(deadline, clock, "bass", 40)  # 38 more than its cost
+    clock.now += 11.9
+    deadline.before_segment("drums")  # 38.1 s are left
+    clock.now += 0.2
+    with pytest.raises(TooSlow):
+        deadline.before_segment("drums")
+    assert deadline.begin(20 * SAMPLE_RATE, 0) is LAST_RESORT  # at no level it would lose less
+
+
+def test_what_a_segment_lost_is_forgotten_after_five() -> None:
+    clock = Clock()
+    deadline = make(100, clock)
+    deadline.begin(20 * SAMPLE_RATE)
+    work(deadline, clock, "bass", 40)
+    for source in ("drums", "other", "vocals", "bass", "drums"):
+        work(deadline, clock, source, 2)
+    clock.now += 9.9
+    deadline.before_segment("other")  # 30.1 s are left for 20.6 s of work
 
 
 def test_the_last_resort_is_never_given_up() -> None:
