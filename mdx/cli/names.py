@@ -96,7 +96,7 @@ def song_name(path: Path) -> str:
 
 
 def base_name(path: Path) -> str:
-    """What the names of songs have in common of which `places` may have numbered some."""
+    """A song's name for comparisons, without numbers like those that `places` adds."""
     return re.sub(r"( \(\d+\))+$", "", _key(Path(path.stem)))
 
 
