@@ -1,7 +1,7 @@
 """The clock of a song under a time limit, and the quality levels that fit the remaining time.
 
-The limit is kept from inside, by reading a monotonic clock between segments. Nothing is
-interrupted: a segment that would be late is not started.
+The limit is kept from inside, by reading a monotonic clock between segments: one that would be late
+is not started. During a segment another thread reads it, so that a call can be broken off.
 """
 
 import logging
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 SAFETY_MARGIN = 0.1
 MARGIN = 1.15  # a level is started only if this multiple of its forecast fits
 OVERHEAD = 0.03  # seconds for reading, mixing and writing a second of audio, a safe estimate
+FILES = 0.01  # the same, closer to what it takes, for the decision to break off a segment
 REMEMBERED = 5  # latest segments from which the machine's speed is estimated
 
 Costs = Mapping[tuple[str, str], float]  # seconds a segment, by precision and estimator
@@ -59,7 +60,10 @@ class Deadline:
         self._lost: deque[float] = deque([0.0], REMEMBERED)  # seconds beyond a segment's cost
         self._samples = 0  # still to come, at the current level
         self._segments: dict[str, int] = {}  # still to come, by estimator
-        self._began = 0.0
+        self._began = self._looked = 0.0  # the current segment, and the last look at the clock
+        self._paused = 0.0  # the longest time between two looks
+        self._expected = 1.0  # seconds of the current segment at most, at the speed at setup
+        self._only_last = False  # whether nothing but the last level can still be in time
         self._decisions: list[dict[str, Any]] = []
 
     @property
@@ -87,7 +91,8 @@ class Deadline:
         self._index += 1
         while self._index < len(self._levels) - 1:
             self._plan(samples)
-            if max(self.forecast() * MARGIN, *self._lost) <= self.spare:
+            fits = max(self.forecast() * MARGIN, *self._lost) <= self.spare
+            if fits and not self._only_last:
                 break
             self._index += 1
         self._plan(samples)
@@ -129,11 +134,29 @@ class Deadline:
         A single slow segment does not make the forecast worse, but the next one may lose as much
         time as any of the latest ones: that must be left too.
         """
-        del estimator
-        needed = max(self.forecast(), *self._lost)
-        if self._index < len(self._levels) - 1 and needed > self.spare:
+        if self._only_last or max(self.forecast(), *self._lost) > self.spare:
             raise TooSlow
-        self._began = self._clock()
+        geometry = self._geometries[self._index][estimator]
+        self._expected = self._cost(estimator) * geometry.batch
+        self._began = self._looked = self._clock()
+        self._paused = 0.0
+
+    def during_segment(self) -> None:
+        """Raise TooSlow once the rest of the song would be late even without networks.
+
+        For another thread, again and again while a segment is estimated. The longest time between
+        two looks does not make the machine slow: if it was frozen, it no longer is. Half of the
+        safety margin may be used.
+        """
+        now = self._clock()
+        self._paused = max(self._paused, now - self._looked)
+        self._looked = now
+        slowness = (now - self._began - self._paused) / self._expected
+        files = self._samples / SAMPLE_RATE * FILES + self._encoding
+        needed = files * max(slowness, self.slowness)
+        if needed > self.spare + self._seconds * SAFETY_MARGIN / 2:
+            self._only_last = True
+            raise TooSlow
 
     def after_segment(self, estimator: str, *, count: int, share: float) -> None:
         """Update the machine's speed from the duration of a call."""

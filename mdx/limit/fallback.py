@@ -8,6 +8,7 @@ from mdx.estimators.normalise import Normalisation
 from mdx.limit.deadline import Deadline, TooSlow
 from mdx.limit.ladder import Ladder
 from mdx.monitor import Monitor
+from mdx.runtimes.watched import watching
 from mdx.systems.spec import CHANNELS, SAMPLE_RATE, Audio
 
 WARM_UP = SAMPLE_RATE  # samples of warm-up context for a new level
@@ -17,7 +18,8 @@ FADE = SAMPLE_RATE // 10  # samples over which it replaces the old one
 class Fallback:
     """A song under a limit: the Stream of one quality level after another.
 
-    Only this class knows the deadline: it chooses the level, and checks the clock between segments.
+    Only this class knows the deadline: it chooses the level, and checks the clock between segments
+    and while networks run.
     Stems already returned stay as they are. The mixture since then, and FADE samples of stems, are
     buffered for the level below, which starts from there.
     """
@@ -51,20 +53,22 @@ class Fallback:
         """Take the next samples of the song. Shape: (2, n) -> (stems, 2, m)."""
         self._mix = np.concatenate([self._mix, mix], axis=1)
         given = [self._held[:, :, :0]]
-        try:
-            given.append(self._accept(self._stream.push(mix)))
-        except TooSlow:
-            self._go_on_below(given, ended=False)
+        with watching(self._deadline.during_segment):
+            try:
+                given.append(self._accept(self._stream.push(mix)))
+            except TooSlow:
+                self._go_on_below(given, ended=False)
         self._forget()
         return np.concatenate(given, axis=2)
 
     def finish(self) -> Audio:
         """End the song; returns the samples still pending. Shape: (stems, 2, m)."""
         given: list[Audio] = []
-        try:
-            given.append(self._accept(self._stream.finish()))
-        except TooSlow:
-            self._go_on_below(given, ended=True)
+        with watching(self._deadline.during_segment):
+            try:
+                given.append(self._accept(self._stream.finish()))
+            except TooSlow:
+                self._go_on_below(given, ended=True)
         return np.concatenate([*given, self._held], axis=2)
 
     def _go_on_below(self, given: list[Audio], *, ended: bool) -> None:

@@ -10,6 +10,7 @@ import onnxruntime as ort
 
 from mdx.errors import NetworkError
 from mdx.runtimes.network import End
+from mdx.runtimes.watched import watched
 from mdx.systems.spec import Audio
 
 PROVIDERS: Mapping[str, str] = {
@@ -41,21 +42,22 @@ class OnnxNetwork:
         self.input, self.output = only_ends(name, inputs, outputs)
         self.runtime = f"onnxruntime {ort.__version__} {self._session.get_providers()[0]}"
         self.precision = precision_of(graph)
-        self._options = ort.RunOptions()
-        if lean:
-            self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._lean = lean
 
     def __call__(self, values: Audio, out: Audio | None = None) -> Audio:
         """Run the network; with `out`, into that array. Shapes: those of its input and output."""
-        if out is None:
-            feeds = {self.input.name: values}
-            found: Audio = self._session.run(None, feeds, self._options)[0]
-            return found
-        # An output that the session allocates would keep its memory from being freed.
-        ends = self._session.io_binding()
-        ends.bind_cpu_input(self.input.name, np.ascontiguousarray(values))
-        ends.bind_output(self.output.name, "cpu", 0, np.float32, out.shape, out.ctypes.data)
-        self._session.run_with_iobinding(ends, self._options)
+        options = ort.RunOptions()
+        if self._lean:
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        with watched(lambda: setattr(options, "terminate", True)):
+            if out is None:
+                found: Audio = self._session.run(None, {self.input.name: values}, options)[0]
+                return found
+            # An output that the session allocates would keep its memory from being freed.
+            ends = self._session.io_binding()
+            ends.bind_cpu_input(self.input.name, np.ascontiguousarray(values))
+            ends.bind_output(self.output.name, "cpu", 0, np.float32, out.shape, out.ctypes.data)
+            self._session.run_with_iobinding(ends, options)
         return out
 
 

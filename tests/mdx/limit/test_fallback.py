@@ -1,5 +1,7 @@
 """Falling back in mid-song: nothing is late, lost or doubled, and nothing clicks."""
 
+import threading
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -9,6 +11,7 @@ from mdx.combine.rest import Rest
 from mdx.estimators.spectrogram import Spectrogram
 from mdx.limit.fallback import FADE, WARM_UP
 from mdx.limit.ladder import Ladder
+from mdx.runtimes.watched import watched
 from mdx.systems.spec import (
     SAMPLE_RATE,
     SOURCES,
@@ -160,6 +163,49 @@ def test_never_late_whatever_the_machine_does(
             levels is BLENDED
         )
     assert len(seen) > 4 and (0,) in seen and any(lowest in indices for indices in seen)
+
+
+@dataclass
+class HangingMachine(Machine):
+    """A machine whose network makes no progress from some moment on, until it is broken off."""
+
+    hangs_at: float = 0.0
+    hanging: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def clock(self) -> float:
+        self.now += 0.05 * self.hanging  # so time goes by looks, however fast this machine is
+        return self.now
+
+    def work(self, seconds: float) -> None:
+        super().work(seconds)
+        if self.now >= self.hangs_at and not self.ended.is_set():
+            with watched(self.ended.set):
+                self.hanging = True
+                assert self.ended.wait(60)
+                self.hanging = False
+                raise RuntimeError("broken off")
+
+
+@pytest.mark.parametrize(("levels", "hangs_at"), [(PLAIN, 8), (PLAIN, 0.5), (BLENDED, 20)])
+def test_a_network_that_hangs_costs_only_the_rest_of_the_song(
+    levels: Levels, hangs_at: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mdx.runtimes.watched.POLL", 0.001)
+    mix = noise(8 * SAMPLE_RATE)
+    machine = HangingMachine(hangs_at=hangs_at)
+    stems, deadline = run(mix, machine, 100, levels)
+    assert 75 < machine.now < 95
+    first, last = deadline.summary()["decisions"]
+    assert (first["index"], last["index"]) == (0, len(levels) - 1)
+    place = round(last["position"] * SAMPLE_RATE)
+    assert (place > 0) == (hangs_at > 1)
+    np.testing.assert_array_equal(
+        stems[:, :, :place], run_whole(mix, levels[0], levels)[..., :place]
+    )
+    after = slice(place + FADE, None)
+    for stem in stems:
+        np.testing.assert_array_equal(stem[:, after], mix[:, after] / 4)
 
 
 @pytest.mark.parametrize("levels", [PLAIN, BLENDED])
