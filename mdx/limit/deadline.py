@@ -19,6 +19,7 @@ SAFETY_MARGIN = 0.1
 MARGIN = 1.15  # a level is started only if this multiple of its forecast fits
 OVERHEAD = 0.03  # seconds for reading, mixing and writing a second of audio, a safe estimate
 FILES = 0.01  # the same, closer to what it takes, for the decision to break off a segment
+CLOSING = 0.02  # seconds for closing files, however long the song is
 REMEMBERED = 5  # latest segments from which the machine's speed is estimated
 
 Costs = Mapping[tuple[str, str], float]  # seconds a segment, by precision and estimator
@@ -125,7 +126,7 @@ class Deadline:
         networks = sum(
             count * self._cost(name) for name, count in self._segments.items() if count > 0
         )
-        files = self._samples / SAMPLE_RATE * OVERHEAD + self._encoding
+        files = self._samples / SAMPLE_RATE * OVERHEAD + self._encoding + CLOSING
         return (networks + files) * self.slowness
 
     def before_segment(self, estimator: str) -> None:
@@ -152,7 +153,7 @@ class Deadline:
         self._paused = max(self._paused, now - self._looked)
         self._looked = now
         slowness = (now - self._began - self._paused) / self._expected
-        files = self._samples / SAMPLE_RATE * FILES + self._encoding
+        files = self._samples / SAMPLE_RATE * FILES + self._encoding + CLOSING
         needed = files * max(slowness, self.slowness)
         if needed > self.spare + self._seconds * SAFETY_MARGIN / 2:
             self._only_last = True

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-POLL = 0.05  # seconds between two checks
+POLL = 0.02  # seconds between two checks
 Check = Callable[[], None]
 
 _check: ContextVar[Check | None] = ContextVar("check", default=None)

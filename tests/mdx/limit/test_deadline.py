@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mdx.estimators.protocol import Geometry
-from mdx.limit.deadline import MARGIN, OVERHEAD, Deadline, TooSlow
+from mdx.limit.deadline import CLOSING, FILES, MARGIN, OVERHEAD, Deadline, TooSlow
 from mdx.systems.spec import LAST_RESORT, SAMPLE_RATE, SOURCES, QualityLevel
 
 LEVELS = (
@@ -39,12 +39,12 @@ def make(seconds: float, clock: Clock) -> Deadline:
 @pytest.mark.parametrize(
     ("seconds", "level"),
     [
-        ((96 + 60 * OVERHEAD) * MARGIN / 0.9 + 0.01, 0),
-        ((96 + 60 * OVERHEAD) * MARGIN / 0.9 - 0.01, 1),
-        ((24 + 60 * OVERHEAD) * MARGIN / 0.9 + 0.01, 1),
-        ((24 + 60 * OVERHEAD) * MARGIN / 0.9 - 0.01, 2),
-        ((6 + 60 * OVERHEAD) * MARGIN / 0.9 + 0.01, 2),
-        ((6 + 60 * OVERHEAD) * MARGIN / 0.9 - 0.01, 3),
+        ((96 + 60 * OVERHEAD + CLOSING) * MARGIN / 0.9 + 0.01, 0),
+        ((96 + 60 * OVERHEAD + CLOSING) * MARGIN / 0.9 - 0.01, 1),
+        ((24 + 60 * OVERHEAD + CLOSING) * MARGIN / 0.9 + 0.01, 1),
+        ((24 + 60 * OVERHEAD + CLOSING) * MARGIN / 0.9 - 0.01, 2),
+        ((6 + 60 * OVERHEAD + CLOSING) * MARGIN / 0.9 + 0.01, 2),
+        ((6 + 60 * OVERHEAD + CLOSING) * MARGIN / 0.9 - 0.01, 3),
         (0.001, 3),
     ],
 )
@@ -162,9 +162,9 @@ def look(deadline: Deadline, clock: Clock, seconds: float, each: float = 0.1) ->
 
 def test_a_segment_is_broken_off_when_only_the_last_level_is_still_in_time() -> None:
     deadline, clock = start(100, 20)
-    # After t seconds the machine is (t - 0.1) / 2 times slower, and needs 20 * FILES as many times;
-    # 95 - t seconds are left. Both are 86.4 s at t = 86.4.
-    assert look(deadline, clock, 95) == pytest.approx((95 + 0.1 * 0.1) / 1.1, abs=0.1)
+    # After t seconds the machine is (t - 0.1) / 2 times slower, and 95 - t are left.
+    share = (20 * FILES + CLOSING) / 2
+    assert look(deadline, clock, 95) == pytest.approx((95 + 0.1 * share) / (1 + share), abs=0.1)
     assert deadline.begin(20 * SAMPLE_RATE) is LAST_RESORT  # although int8 networks take 8 s
 
 
@@ -180,7 +180,7 @@ def test_a_frozen_machine_is_not_a_slow_one() -> None:
     clock.now += 85  # the networks could still be in time within 9 s
     deadline.during_segment()
     deadline, clock = start(100, 20)
-    assert look(deadline, clock, 86) == 86
+    assert look(deadline, clock, 85) == 85
     assert look(deadline, clock, 5) < 1
 
 
@@ -217,10 +217,10 @@ def test_the_forecast_shrinks_with_every_segment() -> None:
     clock = Clock()
     deadline = make(1000, clock)
     deadline.begin(10 * SAMPLE_RATE)
-    assert deadline.forecast() == pytest.approx(16 + 10 * OVERHEAD)
+    assert deadline.forecast() == pytest.approx(16 + 10 * OVERHEAD + CLOSING)
     for source in SOURCES:
         work(deadline, clock, source, 2)
-    assert deadline.forecast() == pytest.approx(8 + 5 * OVERHEAD)
+    assert deadline.forecast() == pytest.approx(8 + 5 * OVERHEAD + CLOSING)
 
 
 def test_both_polarities_cost_twice() -> None:
@@ -229,11 +229,11 @@ def test_both_polarities_cost_twice() -> None:
     geometries = [GEOMETRIES[0], {}]
     deadline = Deadline(1000, levels, COSTS, geometries, started=clock.now, clock=clock)
     deadline.begin(10 * SAMPLE_RATE)
-    assert deadline.forecast() == pytest.approx(32 + 10 * OVERHEAD)
+    assert deadline.forecast() == pytest.approx(32 + 10 * OVERHEAD + CLOSING)
     once = {"vocals", "bass"}  # magnitudes, for instance
     deadline = Deadline(1000, levels, COSTS, geometries, started=clock.now, clock=clock, once=once)
     deadline.begin(10 * SAMPLE_RATE)
-    assert deadline.forecast() == pytest.approx(24 + 10 * OVERHEAD)
+    assert deadline.forecast() == pytest.approx(24 + 10 * OVERHEAD + CLOSING)
 
 
 def test_time_for_encoding_is_left_until_the_end() -> None:
@@ -244,7 +244,7 @@ def test_time_for_encoding_is_left_until_the_end() -> None:
     assert deadline.begin(10 * SAMPLE_RATE) is LEVELS[0]  # 16 s of networks
     for source in SOURCES * 2:
         work(deadline, clock, source, 2)
-    assert deadline.forecast() == pytest.approx(30)
+    assert deadline.forecast() == pytest.approx(30 + CLOSING)
     late = Deadline(50, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock, encoding=30.0)
     assert late.begin(10 * SAMPLE_RATE) is LEVELS[1]
 
@@ -257,10 +257,12 @@ def test_a_filter_counts_where_it_runs() -> None:
     deadline = Deadline(1000, LEVELS, costs, geometries, started=clock.now, clock=clock)
     for networks, filters in ((16, 2), (4, 2), (1, 0)):
         deadline.begin(11 * SAMPLE_RATE)  # two segments of the filter, three of each network
-        assert deadline.forecast() == pytest.approx(networks * 1.5 + filters * 0.3 + 11 * OVERHEAD)
+        assert deadline.forecast() == pytest.approx(
+            networks * 1.5 + filters * 0.3 + 11 * OVERHEAD + CLOSING
+        )
     for _ in range(3):
         deadline.skip_segment("vocals", count=1)
-    assert deadline.forecast() == 0
+    assert deadline.forecast() == CLOSING
 
 
 def test_the_last_seconds_wait_for_the_filter() -> None:
@@ -285,7 +287,7 @@ def test_a_call_may_have_several_segments() -> None:
         clock.now += 6
         deadline.after_segment(source, count=2, share=0.5)  # of which one would take 2 whole
     assert deadline.slowness == pytest.approx(2.5)  # the mean of four times 3 and the first 1
-    assert deadline.forecast() == pytest.approx(0)
+    assert deadline.forecast() == pytest.approx(2.5 * CLOSING)
 
 
 def test_silent_segments_are_not_waited_for() -> None:
@@ -294,5 +296,5 @@ def test_silent_segments_are_not_waited_for() -> None:
     deadline.begin(10 * SAMPLE_RATE)
     for source in SOURCES:
         deadline.skip_segment(source, count=1)
-    assert deadline.forecast() == pytest.approx(8 + 5 * OVERHEAD)
+    assert deadline.forecast() == pytest.approx(8 + 5 * OVERHEAD + CLOSING)
     assert deadline.slowness == 1
