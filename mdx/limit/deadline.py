@@ -1,7 +1,7 @@
 """The clock of a song under a time limit, and the quality levels that fit the remaining time.
 
 The limit is kept from inside, by reading a monotonic clock between segments: one that would be late
-is not started. During a segment another thread reads it, so that a call can be broken off.
+is not started. While one is estimated another thread reads the clock, to break it off if need be.
 """
 
 import logging

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 POLL = 0.02  # seconds between two checks
@@ -38,7 +38,8 @@ def watched(end: Callable[[], None]) -> Iterator[None]:
     done, reasons = threading.Event(), list[Exception]()
     watch = threading.Thread(target=_watch, args=(done, check, end, reasons), daemon=True)
     try:
-        watch.start()
+        with suppress(RuntimeError):  # no memory for a thread: better unwatched than not at all
+            watch.start()
         yield
     except Exception as error:
         if reasons:

@@ -139,3 +139,16 @@ def test_an_interrupt_is_not_replaced() -> None:
     with pytest.raises(KeyboardInterrupt), watching(after(1)), watched(ended.set):
         assert ended.wait(60)
         raise KeyboardInterrupt
+
+
+def test_without_memory_for_a_thread_a_call_is_not_watched(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = network(values()).copy()
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with watching(after(1)):
+        np.testing.assert_array_equal(network(values()), expected)
