@@ -13,8 +13,10 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+import soundfile as sf
+
 from evaluator.audio_files import open_audio
-from mdx.errors import ConfigError, MdxError, OutputError
+from mdx.errors import AudioError, ConfigError, MdxError, OutputError
 from mdx.limit.challenge import ROUND_1
 from mdx.systems.spec import SOURCES, folder_name
 
@@ -128,17 +130,15 @@ class MusicDemixingPredictor:
 
     def verify_results(self, music_name: str) -> None:
         """Check that all four stems of a song exist and are as long as its mixture."""
-        with open_audio(self.get_music_file_location(music_name)) as mixture:
-            expected = mixture.frames
+        expected = _samples(self.get_music_file_location(music_name))
         for source in SOURCES:
             path = self.get_music_file_location(music_name, source)
             if not path.is_file():
                 raise MdxError(path, got="no file", expected="four stems of every song")
-            with open_audio(path) as stem:
-                frames = stem.frames
-            if frames != expected:
+            samples = _samples(path)
+            if samples != expected:
                 raise MdxError(
-                    path, got=f"{frames} samples", expected=f"{expected} like the mixture"
+                    path, got=f"{samples} samples", expected=f"{expected} like the mixture"
                 )
 
     def _check_limit(self, what: str, started: float, limit: int, **song: str) -> None:
@@ -161,6 +161,16 @@ def _end_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 1):  # not sys.stdin: it is locked while a thread reads it
         pass
     os._exit(1)  # at once, even while native code runs
+
+
+def _samples(path: Path) -> int:
+    try:
+        with open_audio(path) as file:
+            return int(file.frames)
+    except (sf.LibsndfileError, OSError) as error:  # perhaps one that only FFmpeg can read
+        raise AudioError(
+            path, got=f"no readable file ({error})", expected="WAV, as in the challenge"
+        ) from error
 
 
 def _seconds(name: str, default: int) -> int:

@@ -16,6 +16,7 @@ from typing import Self
 
 from tqdm import tqdm
 
+from mdx.cli.arguments import folder
 from mdx.errors import DownloadError, MdxError, WeightsError
 from mdx.systems.weights import CONVERT
 from models.fetch.download import alone, discard, download
@@ -133,7 +134,7 @@ def get_parser(prog: str) -> argparse.ArgumentParser:
         "systems", nargs="+", metavar="SYSTEM", help="a system's name, or the path of its .yaml"
     )
     parser.add_argument(
-        "--from", dest="folder", type=Path, metavar="FOLDER",
+        "--from", dest="folder", type=folder, metavar="FOLDER",
         help="take the files, or the zips that they are in, from this folder: no network is used",
     )  # fmt: skip
     return parser

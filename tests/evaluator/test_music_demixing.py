@@ -99,6 +99,20 @@ def test_a_stem_of_another_length_fails(results: Path) -> None:
         submission.run()
 
 
+def test_a_file_that_is_no_wav_fails(results: Path, test_set: Path) -> None:
+    class WritesWhatItReads(Copies):
+        """Copies the bytes, whatever they are."""
+
+        def prediction(self, mixture_file_path: str, **stems: str) -> None:  # type: ignore[override]
+            for path in stems.values():
+                Path(path).write_bytes(Path(mixture_file_path).read_bytes())
+
+    mixture = test_set / "song 1" / "mixture.wav"
+    mixture.write_bytes(b"\0\0\0\x18ftypmp42")
+    with pytest.raises(MdxError, match=r"mixture\.wav: got no readable file .*, expected WAV"):
+        WritesWhatItReads().run()
+
+
 def test_a_late_song_fails(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INFERENCE_PER_MUSIC_TIMEOUT_SECONDS", "3")
     clock = iter([0.0, 0.0, 0.0, 3.5])  # setup from 0 to 0, the song from 0 to 3.5

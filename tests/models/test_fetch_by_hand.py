@@ -105,3 +105,11 @@ def test_a_file_that_nothing_could_check_is_not_fetched(
     assert "other/demucs.th: there already, not checked because its sha256 is not known" in said
     with pytest.raises(WeightsError, match=r"expected sha256 unknown .* as in manifest"):
         read_weights(system.parent, "mine/drums.onnx")
+
+
+def test_no_name_is_not_the_current_folder(
+    system: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([str(system), "--from", ""])
+    assert "argument --from: got an empty name, expected a folder" in capsys.readouterr().err
