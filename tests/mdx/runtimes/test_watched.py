@@ -17,7 +17,7 @@ from mdx.runtimes.openvino import OpenVinoNetwork
 from mdx.runtimes.watched import watched, watching
 from mdx.systems.spec import Audio
 
-LAYERS = 400  # a product of some milliseconds each
+LAYERS = 250  # a product of half a millisecond or more each
 SIZE = 384
 
 
