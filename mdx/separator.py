@@ -152,7 +152,7 @@ class Separator:
         ):
             rate, frames = song.sample_rate, song.count()
             seconds = 0 if encoding.is_draft else frames / rate * len(stems) * SLOWEST_ENCODER
-            deadline = self._deadline(path, limit, frames / rate, started, seconds)
+            deadline = self._deadline(path, limit, frames, rate, started, seconds)
             monitor = Monitor(path, progress=progress, cancel=cancel, stages=stages)
             normalisations = self._normalise_file(song, monitor)
             remainder = Remainder() if rest else None
@@ -199,11 +199,12 @@ class Separator:
         self,
         song: object,
         limit: Limit | None,
-        duration: float,
+        frames: int,
+        sample_rate: int,
         started: float,
         encoding_seconds: float,
     ) -> Deadline | None:
-        seconds = limit.seconds(duration) if limit else None
+        seconds = limit.seconds(frames / sample_rate) if limit else None
         if seconds is None:
             return None
         if self._costs is None:
@@ -212,7 +213,7 @@ class Separator:
         return Deadline(
             seconds, levels, self._costs, self.ladder.geometries, started=started, song=song,
             once={part.name for part in self.ladder.parts(levels[0]) if part.network is None},
-            encoding=encoding_seconds,
+            encoding=encoding_seconds, sample_rate=sample_rate,
         )  # fmt: skip
 
     def _open(

@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 SAFETY_MARGIN = 0.1
 MARGIN = 1.15  # a level is started only if this multiple of its forecast fits
 OVERHEAD = 0.03  # seconds for reading, mixing and writing a second of audio, a safe estimate
-FILES = 0.01  # the same, closer to what it takes, for the decision to break off a segment
+FILES = 0.01  # the same, closer to what it takes, for the decision to break off a call
+EVIDENCE = 0.02  # of the limit, that a call must have lost by then
 CLOSING = 0.02  # seconds for closing files, however long the song is
 REMEMBERED = 5  # latest segments from which the machine's speed is estimated
 
@@ -44,12 +45,14 @@ class Deadline:
         song: object = "song",
         once: Collection[str] = (),
         encoding: float = 0.0,
+        sample_rate: int = SAMPLE_RATE,
     ) -> None:
         """`started` is the clock's reading when the song's time began; `song` names it in warnings.
 
         `geometries` are those of each level's estimators and of its filter; the last level has
         none. `once` names those that take no longer for both polarities; `encoding` is how many
-        seconds the stems take once the last segment is done.
+        seconds the stems take once the last segment is done. A song of another `sample_rate` is
+        resampled, which takes time.
         """
         self._clock, self._song = clock, song
         self._started = started
@@ -57,14 +60,14 @@ class Deadline:
         self._levels, self._index = levels, -1
         self._costs, self._geometries, self._once = costs, geometries, once
         self._encoding = encoding
+        self._resampling = 1 if sample_rate == SAMPLE_RATE else 1 + sample_rate / SAMPLE_RATE
         self._slowness: deque[float] = deque([1.0], REMEMBERED)
         self._lost: deque[float] = deque([0.0], REMEMBERED)  # seconds beyond a segment's cost
         self._samples = 0  # still to come, at the current level
         self._segments: dict[str, int] = {}  # still to come, by estimator
-        self._began = self._looked = 0.0  # the current segment, and the last look at the clock
+        self._began = self._looked = 0.0  # the current call, and the last look at the clock
         self._paused = 0.0  # the longest time between two looks
-        self._expected = 1.0  # seconds of the current segment at most, at the speed at setup
-        self._only_last = False  # whether nothing but the last level can still be in time
+        self._expected = 1.0  # seconds of the current call at most, at the speed at setup
         self._decisions: list[dict[str, Any]] = []
 
     @property
@@ -92,8 +95,7 @@ class Deadline:
         self._index += 1
         while self._index < len(self._levels) - 1:
             self._plan(samples)
-            fits = max(self.forecast() * MARGIN, *self._lost) <= self.spare
-            if fits and not self._only_last:
+            if max(self.forecast() * MARGIN, *self._lost) <= self.spare:
                 break
             self._index += 1
         self._plan(samples)
@@ -126,8 +128,7 @@ class Deadline:
         networks = sum(
             count * self._cost(name) for name, count in self._segments.items() if count > 0
         )
-        files = self._samples / SAMPLE_RATE * OVERHEAD + self._encoding + CLOSING
-        return (networks + files) * self.slowness
+        return (networks + self._files(OVERHEAD)) * self.slowness
 
     def before_segment(self, estimator: str) -> None:
         """Raise TooSlow if the current level would come too close to the limit.
@@ -135,7 +136,7 @@ class Deadline:
         A single slow segment does not make the forecast worse, but the next one may lose as much
         time as any of the latest ones: that must be left too.
         """
-        if self._only_last or max(self.forecast(), *self._lost) > self.spare:
+        if max(self.forecast(), *self._lost) > self.spare:
             raise TooSlow
         geometry = self._geometries[self._index][estimator]
         self._expected = self._cost(estimator) * geometry.batch
@@ -145,18 +146,20 @@ class Deadline:
     def during_segment(self) -> None:
         """Raise TooSlow once the rest of the song would be late even without networks.
 
-        For another thread, again and again while a segment is estimated. The longest time between
-        two looks does not make the machine slow: if it was frozen, it no longer is. Half of the
-        safety margin may be used.
+        Called repeatedly from another thread during a call. The longest time between two looks
+        counts as a freeze, not as slowness. Half of the safety margin may be used.
         """
         now = self._clock()
         self._paused = max(self._paused, now - self._looked)
         self._looked = now
-        slowness = (now - self._began - self._paused) / self._expected
-        files = self._samples / SAMPLE_RATE * FILES + self._encoding + CLOSING
-        needed = files * max(slowness, self.slowness)
-        if needed > self.spare + self._seconds * SAFETY_MARGIN / 2:
-            self._only_last = True
+        took = now - self._began - self._paused
+        slowness = max(took / self._expected, self.slowness)
+        left = self.spare + self._seconds * SAFETY_MARGIN / 2
+        if left < 0 or (
+            took > self._expected + self._seconds * EVIDENCE
+            and self._files(FILES) * slowness > left
+        ):
+            self._slowness = deque([slowness] * REMEMBERED, REMEMBERED)
             raise TooSlow
 
     def after_segment(self, estimator: str, *, count: int, share: float) -> None:
@@ -176,6 +179,10 @@ class Deadline:
             for name, geometry in self._geometries[self._index].items()
         )
         self._samples = min(self._samples, max(left))
+
+    def _files(self, each: float) -> float:
+        # Seconds without networks, with so many for a second of audio at the usual rate.
+        return self._samples / SAMPLE_RATE * each * self._resampling + self._encoding + CLOSING
 
     def _reason(self, first: bool) -> str:
         if self._index == len(self._levels) - 1:

@@ -10,7 +10,7 @@ import onnxruntime as ort
 
 from mdx.errors import NetworkError
 from mdx.runtimes.network import End
-from mdx.runtimes.watched import watched
+from mdx.runtimes.watched import run_watched
 from mdx.systems.spec import Audio
 
 PROVIDERS: Mapping[str, str] = {
@@ -49,15 +49,19 @@ class OnnxNetwork:
         options = ort.RunOptions()
         if self._lean:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        with watched(lambda: setattr(options, "terminate", True)):
-            if out is None:
-                found: Audio = self._session.run(None, {self.input.name: values}, options)[0]
-                return found
-            # An output that the session allocates would keep its memory from being freed.
-            ends = self._session.io_binding()
-            ends.bind_cpu_input(self.input.name, np.ascontiguousarray(values))
-            ends.bind_output(self.output.name, "cpu", 0, np.float32, out.shape, out.ctypes.data)
-            self._session.run_with_iobinding(ends, options)
+
+        def end() -> None:
+            options.terminate = True
+
+        if out is None:
+            feeds = {self.input.name: values}
+            found: Audio = run_watched(lambda: self._session.run(None, feeds, options)[0], end)
+            return found
+        # An output that the session allocates would keep its memory from being freed.
+        ends = self._session.io_binding()
+        ends.bind_cpu_input(self.input.name, np.ascontiguousarray(values))
+        ends.bind_output(self.output.name, "cpu", 0, np.float32, out.shape, out.ctypes.data)
+        run_watched(lambda: self._session.run_with_iobinding(ends, options), end)
         return out
 
 

@@ -1,6 +1,7 @@
 """A network in OpenVINO on the CPU: the same ONNX files in another runtime."""
 
 import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from mdx.runtimes.network import FLOAT32, End
 from mdx.runtimes.normalisation import split_normalisation
 from mdx.runtimes.onnx import only_ends, precision_of
 from mdx.runtimes.unsigned import make_signals_unsigned
-from mdx.runtimes.watched import watched
+from mdx.runtimes.watched import run_watched
 from mdx.systems.spec import Audio
 
 
@@ -73,25 +74,28 @@ class OpenVinoNetwork:
         # A request holds the signals of one call: one per thread would multiply the memory, and a
         # single call already keeps all threads of the network busy.
         with self._lock:
-            self._infer(values)
-            found: Audio = self._request.get_output_tensor().data
-            if self._transposed:
-                found = found.swapaxes(-1, -2)
-            if out is None:
-                out = found.copy(order="K")
-            else:
+            try:
+                run_watched(lambda: self._infer(values), self._request.cancel)
+                found: Audio = self._request.get_output_tensor().data
+                if self._transposed:
+                    found = found.swapaxes(-1, -2)
+                if out is None:
+                    return found.copy(order="K")
                 out[...] = found
-            if self._lean:
-                self._compiled.release_memory()
+            finally:
+                if self._lean:
+                    self._compiled.release_memory()
         return out
 
     def _infer(self, values: Audio) -> None:
         # Asynchronous, since `infer` cannot be cancelled with one thread.
-        with watched(self._request.cancel):
-            try:
-                self._request.start_async([values], share_inputs=True)
-            finally:  # a signal may have come: the request must not stay busy
+        try:
+            self._request.start_async([values], share_inputs=True)
+        except BaseException:  # perhaps a signal just after the start: the request is busy then
+            with suppress(RuntimeError):
                 self._request.wait()
+            raise
+        self._request.wait()
 
     def _fix_batch(self, name: str, model: Any) -> None:
         batch, *sizes = self.input.shape

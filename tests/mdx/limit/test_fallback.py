@@ -11,7 +11,7 @@ from mdx.combine.rest import Rest
 from mdx.estimators.spectrogram import Spectrogram
 from mdx.limit.fallback import FADE, WARM_UP
 from mdx.limit.ladder import Ladder
-from mdx.runtimes.watched import watched
+from mdx.runtimes.watched import run_watched
 from mdx.systems.spec import (
     SAMPLE_RATE,
     SOURCES,
@@ -180,11 +180,13 @@ class HangingMachine(Machine):
     def work(self, seconds: float) -> None:
         super().work(seconds)
         if self.now >= self.hangs_at and not self.ended.is_set():
-            with watched(self.ended.set):
-                self.hanging = True
-                assert self.ended.wait(60)
-                self.hanging = False
-                raise RuntimeError("broken off")
+            run_watched(self.hang, self.ended.set)
+
+    def hang(self) -> None:
+        self.hanging = True
+        assert self.ended.wait(60)
+        self.hanging = False
+        raise RuntimeError("broken off")
 
 
 @pytest.mark.parametrize(("levels", "hangs_at"), [(PLAIN, 8), (PLAIN, 0.5), (BLENDED, 20)])
