@@ -136,4 +136,9 @@ def blend_system(
             {"kind": "mixer", "weights": "mixer.npz"},
             {"kind": "blend", "estimator": demucs.name, **blend.options},
         ],
+        "ladder": [
+            {"precision": level.precision}
+            | ({"estimators": list(level.estimators)} if level.estimators else {})
+            for level in spec.ladder
+        ],
     }

@@ -92,12 +92,13 @@ def summary(out: Path, steps: Steps) -> str:
     """The time of every step, and the time, memory, disk space and report of each evaluation."""
     lines = []
     for name, seconds in steps.seconds.items():
-        cells = ["-"] * 5
+        cells = ["-"] * 6
         report = out / name / "report.json"
         if report.exists() and (songs := _timed_songs(report)):
             page = report.with_name("report.html")
             cells = [
-                f"{len(songs)}", f"{sum(song['median'] for song in songs) / 60:.0f}",
+                f"{len(songs)}", f"{sum(song['degraded'] for song in songs)}",
+                f"{sum(song['median'] for song in songs) / 60:.0f}",
                 f"{100 * max(song['share_of_round_2_limit'] for song in songs):.0f} %",
                 f"{max(song['peak_memory'] for song in songs) / 1e6:.0f}",
                 f"{page.stat().st_size / 1e6:.1f}" if page.exists() else "-",
@@ -105,8 +106,9 @@ def summary(out: Path, steps: Steps) -> str:
         state = "" if name in steps.done else " (not finished)"
         size = sum(path.stat().st_size for path in (out / name).rglob("*") if path.is_file())
         lines.append([name + state, f"{seconds / 60:.1f}", *cells, f"{size / 1e9:.1f}"])
-    header = ["step", "minutes", "songs", "minutes separating", "largest share of 1.57 x",
-              "MB of memory", "MB of report.html", "GB on disk"]  # fmt: skip
+    header = ["step", "minutes", "songs", "of these fallen back", "minutes separating",
+              "largest share of 1.57 x", "MB of memory", "MB of report.html",
+              "GB on disk"]  # fmt: skip
     return markdown_table(header, lines)
 
 

@@ -14,6 +14,7 @@ def test_the_system_is_leaderboard_a_s_except_for_its_weights(tmp_path: Path) ->
     spec, _ = find_system(write_system(tmp_path, 40.0, 0.5, 2))
     sent, _ = find_system("leaderboard_a")
     assert spec.combine[1:] == sent.combine[1:] and spec.names == sent.names
+    assert spec.ladder == sent.ladder
     ours, theirs = spec.estimators[-1], sent.estimators[-1]
     assert (ours.weights, ours.options["batch"]) == (DEMUCS, 2)
     assert ours.options["normalise"] == theirs.options["normalise"]

@@ -65,13 +65,14 @@ def test_a_step_that_is_done_is_not_done_again(tmp_path: Path) -> None:
 
 def test_the_summary_reads_the_reports(tmp_path: Path) -> None:
     name = next(iter(RUNS))
-    song = {"median": 60.0, "share_of_round_2_limit": 0.5, "peak_memory": 1e9}
-    report = {"timing": {"systems": [{"songs": [song, {**song, "peak_memory": 2e9}]}]}}
+    song = {"median": 60.0, "share_of_round_2_limit": 0.5, "peak_memory": 1e9, "degraded": False}
+    other = {**song, "peak_memory": 2e9, "degraded": True}
+    report = {"timing": {"systems": [{"songs": [song, other]}]}}
     write_json(tmp_path / name / "report.json", report)
     steps = Steps(tmp_path / "steps.json")
     steps.run(name, lambda: None)
     cells = [cell.strip() for cell in summary(tmp_path, steps).splitlines()[-1].split("|")]
-    assert cells[1] == name and cells[3:7] == ["2", "2", "50 %", "2000"]
+    assert cells[1] == name and cells[3:8] == ["2", "1", "2", "50 %", "2000"]
 
 
 def test_an_evaluation_in_which_every_song_failed_has_a_row(tmp_path: Path) -> None:
@@ -80,4 +81,4 @@ def test_an_evaluation_in_which_every_song_failed_has_a_row(tmp_path: Path) -> N
     steps = Steps(tmp_path / "steps.json")
     steps.run(name, lambda: None)
     cells = [cell.strip() for cell in summary(tmp_path, steps).splitlines()[-1].split("|")]
-    assert cells[1] == name and cells[3:8] == ["-"] * 5
+    assert cells[1] == name and cells[3:9] == ["-"] * 6
