@@ -1,7 +1,8 @@
 """Disturbances of the machine during a song: it slows down, freezes, is busy, or shrinks.
 
 A disturbance is called in a thread of its own, with a process group, a function that returns the
-group's phase (setup, song or done), and an event that is set when the disturbance must end.
+group's phase (setup, song or done), and an event that is set when the disturbance must end. A
+machine that was slow or busy is not any more once the song is done.
 """
 
 import os
@@ -47,7 +48,8 @@ def slower(times: float, *, after: float | None = None) -> Disturbance:
     """Slow the machine down by a factor, by pausing the process group for part of every period.
 
     It starts at once, or `after` seconds into the song; clocks keep running. Raises ConfigError
-    if the system cannot pause processes.
+    if the system cannot pause processes. Where the data no longer is in the CPU's caches after a
+    pause, the machine becomes slower still.
     """
     if not hasattr(signal, "SIGSTOP"):
         raise ConfigError("slowdown", got=f"{times:g}", expected="1 on this system")
@@ -57,7 +59,7 @@ def slower(times: float, *, after: float | None = None) -> Disturbance:
         if after is not None and not _reached(phase, after, ended):
             return
         running = PERIOD / times
-        while not ended.wait(running):
+        while not _over(phase, ended, running):
             _signal(group, signal.SIGSTOP)
             ended.wait(PERIOD - running)
             _signal(group, signal.SIGCONT)
@@ -82,7 +84,7 @@ def busy(processes: int, *, after: float) -> Disturbance:
     """Run other processes that never idle, from `after` seconds into the song, on its CPUs."""
 
     def act(group: int, phase: Phase, ended: threading.Event) -> None:
-        """Run the other processes until the end."""
+        """Run the other processes until the song is done."""
         if not _reached(phase, after, ended):
             return
         command = [sys.executable, "-c", BUSY]
@@ -92,7 +94,8 @@ def busy(processes: int, *, after: float) -> Disturbance:
                 cpus = os.sched_getaffinity(group)
                 for other in others:
                     os.sched_setaffinity(other.pid, cpus)
-        ended.wait()
+        while not _over(phase, ended, POLL):
+            pass
         for other in others:
             other.kill()
             other.communicate()
@@ -157,6 +160,11 @@ def _reached(phase: Phase, after: float, ended: threading.Event) -> bool:
         if ended.wait(POLL):
             return False
     return not ended.wait(after)
+
+
+def _over(phase: Phase, ended: threading.Event, seconds: float) -> bool:
+    # Whether the song is over, after so many seconds.
+    return ended.wait(seconds) or phase() == "done"
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -71,6 +71,7 @@ class Submission:
     disturbance: Disturbance | None = None  # of the machine, for an audit
     clock_jumps: bool = False  # whether the wall clock jumps to and fro by an hour, for an audit
     inherited: Mapping[str, str] | None = None  # replaces this process's MDX_* and INFERENCE_*
+    program: tuple[str, ...] = (str(ROOT / "predict.py"),)  # Python's arguments
 
 
 def separate_song(
@@ -94,7 +95,7 @@ def separate_song(
     )  # fmt: skip
     code, stderr, killed = 0, "", None
     try:
-        command = [sys.executable, str(ROOT / "predict.py")]
+        command = [sys.executable, *submission.program]
         code, stderr = children.run(command, env, song.name, limits)
     except Killed as error:
         killed = error

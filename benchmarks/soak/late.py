@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.limit import run_once
 from benchmarks.soak.journal import Row
+from evaluator.children import Children
 from evaluator.disturbances import (
     Disturbance,
     busy,
@@ -15,18 +16,26 @@ from evaluator.disturbances import (
     slower,
     together,
 )
+from evaluator.replay import SongFailed, Submission, separate_song
 from evaluator.test_sets import Song
 from mdx.limit.policy import Limit
 
 KINDS = ("slower", "frozen", "busy", "fewer CPUs", "capped memory", "all but memory")
 OUT_OF_MEMORY = ("memory", "alloc")  # in the words of an error
+LATE = ("expected it to end in time", "expected at most")  # the same
+LAST_LEVEL = ("-m", "benchmarks.soak.last_level")
 
 
-def draw(rng: np.random.Generator, duration: float) -> tuple[Limit, str, Disturbance]:
-    """A random limit, and what happens to the machine, in words and as a disturbance."""
+def draw(
+    rng: np.random.Generator, duration: float, *, at_once: bool = False
+) -> tuple[Limit, str, Disturbance]:
+    """A random limit, and what happens to the machine, in words and as a disturbance.
+
+    It happens within three seconds of the song, or `at_once`.
+    """
     limit = Limit("ratio", float(rng.uniform(0.15, 1.57)))
     seconds = limit.seconds(duration) or duration
-    kind, after = str(rng.choice(KINDS)), float(rng.uniform(0, 3))
+    kind, after = str(rng.choice(KINDS)), float(rng.uniform(0, 3)) * (not at_once)
     acts = {
         "slower": slower(float(np.exp(rng.uniform(0, np.log(20)))), after=after),
         "frozen": frozen(float(rng.uniform(0, 0.3)) * seconds, after=after),
@@ -40,9 +49,33 @@ def draw(rng: np.random.Generator, duration: float) -> tuple[Limit, str, Disturb
 
 
 def try_limit(number: int, system: str, songs: list[Song], out: Path) -> Row:
-    """One song on one machine, which its number draws."""
-    row = run_once(system, songs[number % len(songs)], np.random.default_rng(number), out, draw)
-    return {**row, "number": number, "bad": is_bad(row)}
+    """One song on one machine, which its number draws.
+
+    One that is late does not count if that machine cannot even write the scaled mixture in time.
+    """
+    song = songs[number % len(songs)]
+    row = run_once(system, song, np.random.default_rng(number), out, draw)
+    hopeless = is_late(row) and not can_be_in_time(number, system, song, out)
+    bad = is_bad(row) and not hopeless
+    return {**row, "number": number, "hopeless": hopeless, "bad": bad}
+
+
+def can_be_in_time(number: int, system: str, song: Song, out: Path) -> bool:
+    """Whether a machine is in time at the last quality level, slow from the song's start."""
+    limit, _, disturbance = draw(np.random.default_rng(number), song.duration, at_once=True)
+    submission = Submission(system, limit=limit, disturbance=disturbance, program=LAST_LEVEL)
+    try:
+        separate_song(submission, song.folder, out, Children())
+    except SongFailed:
+        return False
+    return True
+
+
+def is_late(row: Row) -> bool:
+    """Whether a song came late, or was killed because it would have."""
+    if row["error"] is None:
+        return bool(row["share"] > 1)
+    return any(words in row["error"] for words in LATE)
 
 
 def is_bad(row: Row) -> bool:

@@ -21,7 +21,7 @@ class Count:
     """Trials of one kind."""
 
     numbers: int = 0  # all that began
-    trials: int = 0  # those that count: of those with a kill, only where it came before the end
+    trials: int = 0  # that count: with a kill before the end, or a machine that can be in time
     bad: int = 0
 
     def __add__(self, other: "Count") -> "Count":
@@ -30,7 +30,7 @@ class Count:
 
 def count(rows: list[Row]) -> Count:
     """Count the rows of a journal."""
-    trials = sum(row.get("killed", True) for row in rows)
+    trials = sum(row.get("killed", True) and not row.get("hopeless") for row in rows)
     return Count(len(rows), trials, sum(row["bad"] for row in rows))
 
 

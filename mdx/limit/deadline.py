@@ -67,6 +67,7 @@ class Deadline:
         self._segments: dict[str, int] = {}  # still to come, by estimator
         self._began = self._looked = 0.0  # the current call, and the last look at the clock
         self._paused = 0.0  # the longest time between two looks
+        self._took = 0.0  # seconds of the current or latest call, without that
         self._expected = 1.0  # seconds of the current call at most, at the speed at setup
         self._decisions: list[dict[str, Any]] = []
 
@@ -134,14 +135,16 @@ class Deadline:
         """Raise TooSlow if the current level would come too close to the limit.
 
         A single slow segment does not make the forecast worse, but the next one may lose as much
-        time as any of the latest ones: that must be left too.
+        time as any of the latest ones: that must be left too. Nor must the rest of the song be late
+        at the speed of the latest one, even without networks.
         """
+        self._check_rest()
         if max(self.forecast(), *self._lost) > self.spare:
             raise TooSlow
         geometry = self._geometries[self._index][estimator]
         self._expected = self._cost(estimator) * geometry.batch
         self._began = self._looked = self._clock()
-        self._paused = 0.0
+        self._paused = self._took = 0.0
 
     def during_segment(self) -> None:
         """Raise TooSlow once the rest of the song would be late even without networks.
@@ -149,23 +152,29 @@ class Deadline:
         Called repeatedly from another thread during a call. The longest time between two looks
         counts as a freeze, not as slowness. Half of the safety margin may be used.
         """
+        self._look()
+        self._check_rest()
+
+    def _look(self) -> None:
         now = self._clock()
         self._paused = max(self._paused, now - self._looked)
         self._looked = now
-        took = now - self._began - self._paused
-        slowness = max(took / self._expected, self.slowness)
+        self._took = now - self._began - self._paused
+
+    def _check_rest(self) -> None:
+        slowness = max(self._took / self._expected, self.slowness)
         left = self.spare + self._seconds * SAFETY_MARGIN / 2
-        if left < 0 or (
-            took > self._expected + self._seconds * EVIDENCE
-            and self._files(FILES) * slowness > left
-        ):
+        lost = self._took - self._expected
+        late = lost > self._seconds * EVIDENCE and self._files(FILES) * slowness > left
+        if late or left < 0:
             self._slowness = deque([slowness] * REMEMBERED, REMEMBERED)
             raise TooSlow
 
     def after_segment(self, estimator: str, *, count: int, share: float) -> None:
         """Update the machine's speed from the duration of a call."""
         expected = self._cost(estimator) * share * count
-        took = self._clock() - self._began
+        self._look()
+        took = self._looked - self._began
         self._slowness.append(took / expected)
         self._lost.append(took - expected)
         self.skip_segment(estimator, count=count)

@@ -1,7 +1,6 @@
 """A soak continues after an interruption, and detects failures."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,12 +23,9 @@ from benchmarks.soak.kills import (
     stems_in,
     try_kill,
 )
-from benchmarks.soak.late import draw, is_bad, try_limit
 from benchmarks.soak.record import Count, count, lines_of, recorded
-from evaluator.children import Children, processes_of
+from evaluator.children import processes_of
 from evaluator.records import write_record
-from evaluator.replay import Separation, Submission
-from evaluator.test_sets import find_test_set
 from mdx.audio.drafts import draft_path
 from mdx.cli.environment import MARK
 from mdx.files import replacing
@@ -190,42 +186,3 @@ def test_some_replayed_songs_are_done_again(tmp_path: Path, seed: int) -> None:
     assert left == {path.parent.name for path in stems_in(tmp_path)} and len(left) < 3
     assert seconds == 3 - len(left) + 1
     assert prepare(whole, rng, fresh=True) == 9.0 and not tmp_path.exists()
-
-
-@pytest.mark.parametrize(
-    ("row", "bad"),
-    [
-        ({"error": None, "share": 0.9, "machine": "slower"}, False),
-        ({"error": None, "share": 1.1, "machine": "slower"}, True),
-        ({"error": "Memory: got more than 5 s in phase 'song'", "machine": "capped memory"}, True),
-        ({"error": "a: got failed to allocate memory", "machine": "capped memory"}, False),
-        ({"error": "a: got failed to allocate memory", "machine": "busy"}, True),
-    ],
-)
-def test_what_counts_as_late_or_invalid(row: dict[str, object], bad: bool) -> None:
-    assert is_bad(row) == bad
-
-
-def test_invalid_stems_are_a_trial_that_went_wrong(
-    test_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    songs = list(find_test_set(test_set, tmp_path).songs)
-
-    def separate(submission: Submission, song: Path, results: Path, _: Children) -> Separation:
-        shutil.copytree(song, results / song.name)
-        (results / song.name / "bass.wav").write_bytes(b"no audio")
-        return Separation(
-            0.1, 0.1, {}, None, None, None, None, 9.0, ["float32"], degraded=False,
-            both_polarities=False,
-        )  # fmt: skip
-
-    monkeypatch.setattr("benchmarks.limit.separate_song", separate)
-    row = try_limit(0, system="demo", songs=songs, out=tmp_path / "out")
-    assert row["bad"] and "bass.wav: got no readable file" in row["error"]
-
-
-def test_machines_are_drawn_by_number() -> None:
-    drawn = [draw(np.random.default_rng(number), 20.0)[:2] for number in (3, 3, 4)]
-    assert drawn[0] == drawn[1] != drawn[2]
-    kinds = {draw(np.random.default_rng(number), 20.0)[1] for number in range(60)}
-    assert len(kinds) == 6

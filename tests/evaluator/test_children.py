@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -174,6 +175,17 @@ def test_a_disturbed_machine_freezes(
 ) -> None:
     seen = states(disturbance, tmp_path)
     assert least <= seen.count("T") / len(seen) <= most
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
+def test_a_machine_is_itself_again_once_the_song_is_done() -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(command, start_new_session=True) as child:
+        for act in (slower(10), busy(1, after=0.0)):
+            phases = iter(["song"] * 5)
+            act(child.pid, lambda: next(phases, "done"), threading.Event())  # noqa: B023
+            assert next(phases, None) is None
+        child.kill()
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")

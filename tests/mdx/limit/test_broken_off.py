@@ -113,3 +113,14 @@ def test_a_call_of_several_segments_may_take_as_many_times_longer() -> None:
         deadline.before_segment("bass")
         lasted.append(look(deadline, clock, 95))
     assert lasted[0] < lasted[1] - 10
+
+
+def test_after_a_call_that_was_nearly_broken_off_there_is_no_other() -> None:
+    deadline, clock = start(1000, 600)  # in int8, 0.5 s for a segment
+    assert look(deadline, clock, 75, each=5) == 75  # within 80 s it would be broken off
+    clock.now += 4
+    deadline.after_segment("bass", count=1, share=1.0)
+    assert deadline.forecast() < 300 < deadline.spare
+    with pytest.raises(TooSlow):
+        deadline.before_segment("drums")
+    assert deadline.begin(600 * SAMPLE_RATE) is LAST_RESORT
