@@ -19,7 +19,7 @@ SAFETY_MARGIN = 0.1
 MARGIN = 1.15  # a level is started only if this multiple of its forecast fits
 OVERHEAD = 0.03  # seconds for reading, mixing and writing a second of audio, a safe estimate
 FILES = 0.01  # the same, closer to what it takes, for the decision to break off a call
-EVIDENCE = 0.02  # of the limit, that a call must have lost by then
+EVIDENCE = 0.1  # of the time that is left: what a call must have lost by then
 CLOSING = 0.02  # seconds for closing files, however long the song is
 REMEMBERED = 5  # latest segments from which the machine's speed is estimated
 
@@ -165,7 +165,7 @@ class Deadline:
         slowness = max(self._took / self._expected, self.slowness)
         left = self.spare + self._seconds * SAFETY_MARGIN / 2
         lost = self._took - self._expected
-        late = lost > self._seconds * EVIDENCE and self._files(FILES) * slowness > left
+        late = lost > left * EVIDENCE and self._files(FILES) * slowness > left
         if late or left < 0:
             self._slowness = deque([slowness] * REMEMBERED, REMEMBERED)
             raise TooSlow
