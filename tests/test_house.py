@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "evaluator": {"mdx"},
     "training": {"mdx", "models", "evaluator"},
     "demo": {"mdx", "evaluator"},
-    "benchmarks": {"mdx", "evaluator", "models", "training"},
+    "benchmarks": {"mdx", "evaluator", "models", "training", "predict"},
     "predict": {"mdx", "evaluator"},
 }
 # Within mdx: every package may import errors, files, locks and the description of a system, and
@@ -35,8 +35,8 @@ INSIDE = {
     },
     "limit": {
         "mdx.stages", "mdx.monitor", "mdx.pipeline", "mdx.combine.protocol",
-        "mdx.estimators.protocol", "mdx.estimators.normalise", "mdx.systems.manifest",
-        "mdx.systems.weights",
+        "mdx.estimators.protocol", "mdx.estimators.normalise", "mdx.runtimes.watched",
+        "mdx.systems.manifest", "mdx.systems.weights",
     },
     # The page is a caller like the command line, and may import no more of the runtime.
     "serve": {
@@ -64,7 +64,7 @@ MAY_SEE = {
         "mdx.limit.policy",
     } | CLUSTER,
     "models": SYSTEMS | {
-        "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.chunks",
+        "mdx.cli.arguments", "mdx.runtimes.onnx", "mdx.estimators.stft", "mdx.estimators.chunks",
         "mdx.estimators.spectrogram",
         "mdx.systems.file_kinds", "mdx.systems.protobuf",
     },
