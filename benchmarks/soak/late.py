@@ -84,8 +84,8 @@ def is_bad(row: Row) -> bool:
     One that was refused the memory it needs may say so; it has no stems then.
     """
     error = row["error"]
-    if error is None:
-        return bool(row["share"] > 1)
+    if error is None or is_late(row):
+        return is_late(row)
     told = error.partition(": got ")[2].lower()  # after the song's name
     refused = any(word in told for word in OUT_OF_MEMORY)
     return not (row["machine"] == "capped memory" and refused)

@@ -19,9 +19,8 @@ class Fallback:
     """A song under a limit: the Stream of one quality level after another.
 
     Only this class knows the deadline: it chooses the level, and checks the clock between segments
-    and while networks run.
-    Stems already returned stay as they are. The mixture since then, and FADE samples of stems, are
-    buffered for the level below, which starts from there.
+    and while networks run. Stems already returned stay as they are. The mixture since then, and
+    FADE samples of stems, are buffered for the level below, which starts from there.
     """
 
     def __init__(

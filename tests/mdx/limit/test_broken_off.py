@@ -1,6 +1,7 @@
 """When a network's call is broken off: once nothing but the last level can still be in time."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,10 +10,12 @@ from mdx.systems.spec import LAST_RESORT, SAMPLE_RATE
 from tests.mdx.limit.test_deadline import COSTS, GEOMETRIES, LEVELS, Clock, make
 
 
-def start(seconds: float, song: float, *, before: float = 0.0) -> tuple[Deadline, Clock]:
+def start(
+    seconds: float, song: float, *, before: float = 0.0, **options: Any
+) -> tuple[Deadline, Clock]:
     """A song whose first segment of 2 s has begun, with so many seconds passed before."""
     clock = Clock()
-    deadline = make(seconds, clock)
+    deadline = make(seconds, clock, **options)
     deadline.begin(int(song * SAMPLE_RATE))
     clock.now += before
     deadline.before_segment("bass")
@@ -60,37 +63,21 @@ def test_a_segment_may_use_half_of_the_safety_margin() -> None:
 
 
 def test_time_for_encoding_is_left_when_a_segment_is_broken_off() -> None:
-    clock = Clock()
-    deadline = Deadline(
-        100, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock, encoding=10.0
-    )  # fmt: skip
-    deadline.begin(5 * SAMPLE_RATE)
-    deadline.before_segment("bass")
+    deadline, clock = start(100, 5, encoding=10.0)
     # After t seconds, 10 s have become 10 * (t - 0.1) / 2, and 95 - t are left.
     assert look(deadline, clock, 50) == pytest.approx((95 + 0.5) / 6, abs=0.2)
 
 
 def test_a_call_that_has_lost_little_of_what_is_left_is_not_broken_off() -> None:
-    clock = Clock()
-    deadline = Deadline(
-        1000, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock, encoding=500.0
-    )  # fmt: skip
-    deadline.begin(5 * SAMPLE_RATE)
-    deadline.before_segment("bass")
+    deadline, clock = start(1000, 5, encoding=500.0)
     # Within 4 s, the speed is that at which 500 s become 950 s.
     lasted = look(deadline, clock, 200)
     assert lasted - 2.1 == pytest.approx((950 - lasted) * EVIDENCE, abs=0.2)
 
 
 def test_a_song_that_is_resampled_is_broken_off_earlier() -> None:
-    clock, lasted = Clock(), []
-    for rate in (44_100, 48_000, 96_000):
-        deadline = Deadline(
-            100, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock, sample_rate=rate
-        )  # fmt: skip
-        deadline.begin(20 * SAMPLE_RATE)
-        deadline.before_segment("bass")
-        lasted.append(look(deadline, clock, 95))
+    rates = (44_100, 48_000, 96_000)
+    lasted = [look(*start(100, 20, sample_rate=rate), 95) for rate in rates]
     assert lasted == sorted(lasted, reverse=True) and len(set(lasted)) == 3
 
 

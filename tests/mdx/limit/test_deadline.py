@@ -1,5 +1,7 @@
 """The choice of a quality level under a limit, and when a song falls back."""
 
+from typing import Any
+
 import pytest
 
 from mdx.estimators.protocol import Geometry
@@ -29,8 +31,10 @@ class Clock:
         return self.now
 
 
-def make(seconds: float, clock: Clock) -> Deadline:
-    return Deadline(seconds, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock)
+def make(seconds: float, clock: Clock, **options: Any) -> Deadline:
+    return Deadline(
+        seconds, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock, **options
+    )  # fmt: skip
 
 
 # One minute of song: 12 segments of each source, 96 s in float32, 24 s in int8, 6 s for the vocals.
@@ -162,14 +166,12 @@ def test_both_polarities_cost_twice() -> None:
 
 def test_time_for_encoding_is_left_until_the_end() -> None:
     clock = Clock()
-    deadline = Deadline(
-        100, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock, encoding=30.0
-    )  # fmt: skip
+    deadline = make(100, clock, encoding=30.0)
     assert deadline.begin(10 * SAMPLE_RATE) is LEVELS[0]  # 16 s of networks
     for source in SOURCES * 2:
         work(deadline, clock, source, 2)
     assert deadline.forecast() == pytest.approx(30 + CLOSING)
-    late = Deadline(50, LEVELS, COSTS, GEOMETRIES, started=clock.now, clock=clock, encoding=30.0)
+    late = make(50, clock, encoding=30.0)
     assert late.begin(10 * SAMPLE_RATE) is LEVELS[1]
 
 
